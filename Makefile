@@ -1,0 +1,107 @@
+# Everything a developer runs. `make` alone prints the list.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+# Outside the work tree, so that a fresh clone finds what an earlier one built.
+CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sequencestore-operator/target
+export CARGO_TARGET_DIR
+
+CARGO ?= cargo
+CONTAINER_TOOL ?= docker
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+IMAGE ?= sequencestore-operator:$(VERSION)
+
+DEBUG := $(CARGO_TARGET_DIR)/debug
+CHART := charts/sequencestore-operator
+CRDS := sequencestores.yaml
+
+##@ See it work
+
+.PHONY: demo
+demo: need-demo build ## The whole life of a store on a local control plane; ends by itself
+	$(CARGO) run --quiet --locked --package demo -- demo
+
+.PHONY: sandbox
+sandbox: need-demo build ## The same parts left running for you; Ctrl-C ends them
+	$(CARGO) run --quiet --locked --package demo -- sandbox
+
+##@ Develop
+
+.PHONY: build
+build: need-build ## Build every crate
+	$(CARGO) build --workspace --locked
+
+.PHONY: fmt
+fmt: need-lint ## Format the Rust code
+	$(CARGO) fmt --all
+
+.PHONY: lint
+lint: need-lint ## Check format and clippy, warnings are errors
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+
+.PHONY: crds
+crds: need-build ## Write the CRDs from the Rust types, to crds/ and to the chart
+	$(CARGO) build --quiet --locked --package sequencestore-operator
+	mkdir -p crds $(CHART)/files/crds
+	$(DEBUG)/sequencestore-operator crd > crds/.new
+	mv crds/.new crds/$(CRDS)
+	cp crds/$(CRDS) $(CHART)/files/crds/$(CRDS)
+
+##@ Test
+
+.PHONY: test
+test: need-test ## Everything: lint, simulator against the AWS model, then all Rust tests
+	$(MAKE) lint build conformance control-plane
+	$(CARGO) test --workspace --locked
+
+.PHONY: unit
+unit: need-build ## The tests inside the crates; no control plane, seconds
+	$(CARGO) test --workspace --lib --bins --locked
+
+.PHONY: e2e
+e2e: need-demo build control-plane ## The tests in tests/ of the operator, on a real kube-apiserver
+	$(CARGO) test --package sequencestore-operator --test '*' --locked
+
+.PHONY: conformance
+conformance: need-conformance build ## The simulator against botocore, boto3 and the AWS CLI
+	HEALTHOMICS_SIMULATOR=$(DEBUG)/healthomics-simulator tests/conformance/run.sh
+
+# Compiles kube-apiserver, etcd, kubectl and Helm once; later runs find them in the cache.
+.PHONY: control-plane
+control-plane: need-demo
+	$(CARGO) run --quiet --locked --package control-plane -- binaries
+
+##@ Release
+
+.PHONY: image
+image: ## Build the container image (IMAGE=repository:tag, CONTAINER_TOOL=docker)
+	@tests/prerequisites.sh container:$(CONTAINER_TOOL)
+	DOCKER_BUILDKIT=1 $(CONTAINER_TOOL) build \
+		--build-arg VERSION=$(VERSION) \
+		--build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) \
+		--tag $(IMAGE) .
+
+##@ Help
+
+.PHONY: help
+help: ## This list
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+# What each target needs on the machine; all that is missing is named at once.
+.PHONY: need-build need-lint need-demo need-conformance need-test
+need-build:
+	@tests/prerequisites.sh rust cc
+need-lint:
+	@tests/prerequisites.sh rust rustfmt clippy cc
+need-demo:
+	@tests/prerequisites.sh rust cc go
+need-conformance:
+	@tests/prerequisites.sh rust cc python
+need-test:
+	@tests/prerequisites.sh rust rustfmt clippy cc go python

@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# Names everything this machine lacks, at once, with how to get it.
+#
+#   tests/prerequisites.sh [rust] [rustfmt] [clippy] [cc] [make] [go] [python] [container[:TOOL]]
+#
+# No argument: all that `make test` needs. Exit code 2 when something is missing.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+missing=()
+lacks() { missing+=("$1"$'\n'"      $2"); }
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# at_least 1.94.1 1.95.0: the second version is not older than the first.
+at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]; }
+
+# A tool in its usual directory that is not on PATH needs no installation.
+off_path() { # tool directory
+    if [ -x "$2/$1" ]; then echo "it is in $2: export PATH=\"$2:\$PATH\""; else echo "$3"; fi
+}
+
+rust_wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+go_wanted=$(cat tests/control-plane/*/go.mod 2>/dev/null | sed -n 's/^go \([0-9.]*\).*/\1/p' | sort -V | tail -n 1)
+install_rust="install Rust with rustup (https://rustup.rs), or your system's package of that version"
+
+check_rust() {
+    local tool found
+    for tool in cargo rustc; do
+        if ! have "$tool"; then
+            lacks "$tool $rust_wanted or newer" "$(off_path "$tool" "${CARGO_HOME:-$HOME/.cargo}/bin" "$install_rust")"
+        elif ! found=$("$tool" --version 2>&1 | awk 'NR == 1 && $2 ~ /^[0-9]/ { print $2 }') || [ -z "$found" ]; then
+            lacks "$tool $rust_wanted or newer ('$tool --version' fails)" "rustup default stable"
+        elif ! at_least "$rust_wanted" "${found%%-*}"; then
+            lacks "$tool $rust_wanted or newer (found $found)" "rustup update stable"
+        fi
+    done
+}
+
+check_component() { # name command
+    if have cargo && ! cargo "$2" --version >/dev/null 2>&1; then
+        lacks "cargo $2" "rustup component add $1, or your system's package $1"
+    fi
+}
+
+check_cc() {
+    local cc=${CC:-cc}
+    if ! have "${cc%% *}"; then
+        lacks "a C compiler ($cc)" "Debian, Ubuntu: apt-get install build-essential; Fedora: dnf install gcc; macOS: xcode-select --install"
+    elif ! echo '#include <stdlib.h>' | $cc -x c -E - >/dev/null 2>&1; then
+        lacks "the C library's headers ($cc does not find stdlib.h)" "Debian, Ubuntu: apt-get install libc6-dev; Fedora: dnf install glibc-devel"
+    fi
+}
+
+check_make() {
+    have make || lacks "make" "Debian, Ubuntu: apt-get install make; Fedora: dnf install make; macOS: xcode-select --install"
+}
+
+check_go() {
+    local found get="install Go from https://go.dev/dl, or your system's package of that version"
+    if ! have go; then
+        lacks "go $go_wanted or newer" "$(off_path go /usr/local/go/bin "$get")"
+        return
+    fi
+    found=$(GOTOOLCHAIN=local go env GOVERSION 2>/dev/null | sed -n 's/^go\([0-9.]*\).*/\1/p')
+    if [ -z "$found" ] || ! at_least "${go_wanted:-0}" "$found"; then
+        lacks "go $go_wanted or newer (found ${found:-none that runs})" "$get"
+    fi
+}
+
+check_python() {
+    if ! have python3; then
+        lacks "python3 with venv" "Debian, Ubuntu: apt-get install python3-venv; Fedora: dnf install python3; macOS: xcode-select --install"
+    elif ! python3 -c 'import ensurepip, venv' >/dev/null 2>&1; then
+        lacks "python3 with venv ($(command -v python3) has none)" "Debian, Ubuntu: apt-get install python3-venv"
+    fi
+}
+
+check_container() { # tool
+    if ! have "$1"; then
+        lacks "$1" "install Docker or Podman, and name it with CONTAINER_TOOL"
+    elif ! "$1" info >/dev/null 2>&1; then
+        lacks "a running container engine ('$1 info' fails)" "start it, or name another with CONTAINER_TOOL"
+    fi
+}
+
+[ $# -gt 0 ] || set -- rust rustfmt clippy cc make go python
+for need in "$@"; do
+    case $need in
+        rust) check_rust ;;
+        rustfmt) check_component rustfmt fmt ;;
+        clippy) check_component clippy clippy ;;
+        cc) check_cc ;;
+        make) check_make ;;
+        go) check_go ;;
+        python) check_python ;;
+        container) check_container docker ;;
+        container:*) check_container "${need#container:}" ;;
+        *) echo "prerequisites.sh: unknown prerequisite '$need'" >&2; exit 2 ;;
+    esac
+done
+
+if [ ${#missing[@]} -gt 0 ]; then
+    echo "Missing on this machine:" >&2
+    printf '  - %s\n' "${missing[@]}" >&2
+    exit 2
+fi
