@@ -15,8 +15,8 @@
 {{- end -}}
 
 {{- define "sequencestore-operator.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "sequencestore-operator.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "sequencestore-operator.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "sequencestore-operator.labels" -}}
