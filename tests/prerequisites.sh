@@ -27,7 +27,7 @@ check_rust() {
     local tool found
     for tool in cargo rustc; do
         if ! have "$tool"; then
-            lacks "$tool $rust_wanted or newer" "$(off_path "$tool" "${CARGO_HOME:-$HOME/.cargo}/bin" "$install_rust")"
+            lacks "$tool $rust_wanted or newer" "$(off_path "$tool" "${CARGO_HOME:-${HOME:-}/.cargo}/bin" "$install_rust")"
         elif ! found=$("$tool" --version 2>&1 | awk 'NR == 1 && $2 ~ /^[0-9]/ { print $2 }') || [ -z "$found" ]; then
             lacks "$tool $rust_wanted or newer ('$tool --version' fails)" "rustup default stable"
         elif ! at_least "$rust_wanted" "${found%%-*}"; then
