@@ -1,1 +1,33 @@
-//! stub
+//! A real Kubernetes control plane on loopback: etcd, kube-apiserver and kube-controller-manager, without a node.
+//!
+//! For tests and demos. RBAC is on, every request is audited, and everything is gone at the end, however the process that
+//! started it ends.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), control_plane::Error> {
+//! let plane = control_plane::ControlPlane::start().await?;
+//! let mark = plane.audit().mark();
+//! plane.kubectl(&["create", "namespace", "lab"]).await?.checked()?;
+//! let writes = plane.audit().writes_since(&mark, control_plane::ADMIN, None);
+//! assert_eq!(writes[&("create".to_owned(), "namespaces".to_owned())], 1);
+//! plane.stop().await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod archive;
+mod audit;
+mod binaries;
+mod command;
+mod component;
+mod credentials;
+mod error;
+mod go_build;
+mod plane;
+mod startup;
+
+pub use audit::{Audit, AuditMark, AuditedRequest};
+pub use binaries::{Binaries, ENVTEST_INDEX_VARIABLE, Search, binaries};
+pub use command::CommandOutput;
+pub use error::Error;
+pub use plane::{ADMIN, ControlPlane, service_account_user};

@@ -1,0 +1,299 @@
+//! Builds the programs from the Go modules beside this crate, once, into the cache.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::Command;
+
+use sha2::{Digest, Sha256};
+
+use crate::Error;
+use crate::component::tail;
+
+/// Directories with this prefix hold work in progress.
+pub(crate) const STAGING_PREFIX: &str = ".staging-";
+
+/// A Go module that pins programs.
+///
+/// Compiled in: the crate then needs no path to its own source at run time.
+#[derive(Debug)]
+pub(crate) struct Module {
+    name: &'static str,
+    /// The dependency whose version names the build.
+    main: &'static str,
+    go_mod: &'static str,
+    go_sum: &'static str,
+    /// Variables that the linker sets; `{version}`, `{major}` and `{minor}` are put in.
+    variables: &'static [&'static str],
+    minutes: u32,
+    pub(crate) programs: &'static [Program],
+}
+
+/// A program of a module.
+#[derive(Debug)]
+pub(crate) struct Program {
+    pub(crate) name: &'static str,
+    package: &'static str,
+}
+
+/// etcd, the Kubernetes server programs and kubectl.
+pub(crate) const KUBERNETES: Module = Module {
+    name: "kubernetes",
+    main: "k8s.io/kubernetes",
+    go_mod: include_str!("../kubernetes/go.mod"),
+    go_sum: include_str!("../kubernetes/go.sum"),
+    // Without these the server calls itself v0.0.0, and clients that look at its version misbehave.
+    variables: &[
+        "k8s.io/component-base/version.gitVersion={version}",
+        "k8s.io/component-base/version.gitMajor={major}",
+        "k8s.io/component-base/version.gitMinor={minor}",
+    ],
+    minutes: 5,
+    programs: &[
+        Program {
+            name: "etcd",
+            package: "go.etcd.io/etcd/server/v3",
+        },
+        Program {
+            name: "kube-apiserver",
+            package: "k8s.io/kubernetes/cmd/kube-apiserver",
+        },
+        Program {
+            name: "kube-controller-manager",
+            package: "k8s.io/kubernetes/cmd/kube-controller-manager",
+        },
+        Program {
+            name: "kubectl",
+            package: "k8s.io/kubernetes/cmd/kubectl",
+        },
+    ],
+};
+
+/// Helm: a module of its own, because its dependencies have other versions.
+pub(crate) const HELM: Module = Module {
+    name: "helm",
+    main: "helm.sh/helm/v4",
+    go_mod: include_str!("../helm/go.mod"),
+    go_sum: include_str!("../helm/go.sum"),
+    variables: &["helm.sh/helm/v4/internal/version.version={version}"],
+    minutes: 2,
+    programs: &[Program {
+        name: "helm",
+        package: "helm.sh/helm/v4/cmd/helm",
+    }],
+};
+
+impl Module {
+    /// The pinned version, such as `v1.36.3`.
+    pub(crate) fn version(&self) -> String {
+        self.go_mod
+            .lines()
+            .filter_map(|line| {
+                let mut words = line
+                    .trim()
+                    .trim_start_matches("require ")
+                    .split_whitespace();
+                (words.next()? == self.main).then(|| words.next()).flatten()
+            })
+            .find(|version| version.starts_with('v'))
+            .unwrap_or("v0.0.0")
+            .to_owned()
+    }
+
+    /// Names a build: version, and a hash of all that is pinned.
+    pub(crate) fn key(&self) -> String {
+        let sum = Sha256::new()
+            .chain_update(self.go_mod)
+            .chain_update(self.go_sum)
+            .finalize();
+        let sum: String = sum
+            .iter()
+            .take(6)
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        format!("{}-{}-{sum}", self.name, self.version())
+    }
+
+    fn linker_flags(&self) -> String {
+        let version = self.version();
+        let mut numbers = version.trim_start_matches('v').split('.');
+        let (major, minor) = (numbers.next().unwrap_or("0"), numbers.next().unwrap_or("0"));
+        self.variables
+            .iter()
+            .fold("-s -w".to_owned(), |flags, variable| {
+                let variable = variable
+                    .replace("{version}", &version)
+                    .replace("{major}", major)
+                    .replace("{minor}", minor);
+                format!("{flags} -X {variable}")
+            })
+    }
+}
+
+/// Builds `programs` of `module` into `directory`. Two processes may do so at once: the second waits for the first and
+/// finds its programs.
+pub(crate) fn build(
+    module: &Module,
+    programs: &[&Program],
+    directory: &Path,
+    go: Option<&Path>,
+    earlier: Option<&str>,
+    note: &mut dyn FnMut(&str),
+) -> Result<(), Error> {
+    let go = go.ok_or_else(|| go_missing(programs, earlier))?;
+    fs::create_dir_all(directory)
+        .map_err(Error::io(format!("could not make {}", directory.display())))?;
+    let _lock = lock(&directory.join(".lock"), note)?;
+    let programs: Vec<_> = programs
+        .iter()
+        .copied()
+        .filter(|program| !directory.join(program.name).is_file())
+        .collect();
+    if programs.is_empty() {
+        return Ok(());
+    }
+    remove_abandoned(directory);
+    note(&format!(
+        "building {} {} with Go: about {} minutes on two cores, once",
+        names(&programs),
+        module.version(),
+        module.minutes
+    ));
+    let staging = tempfile::Builder::new()
+        .prefix(STAGING_PREFIX)
+        .tempdir_in(directory)
+        .map_err(Error::io(format!(
+            "could not make a directory in {}",
+            directory.display()
+        )))?;
+    let source = staging.path();
+    for (name, text) in [("go.mod", module.go_mod), ("go.sum", module.go_sum)] {
+        crate::credentials::write(&source.join(name), text)?;
+    }
+    let output = source.join("programs");
+    for program in &programs {
+        run_go(go, module, program, source, &output)?;
+        let target = directory.join(program.name);
+        fs::rename(output.join(program.name), &target).map_err(Error::io(format!(
+            "could not move {} to {}",
+            program.name,
+            target.display()
+        )))?;
+    }
+    Ok(())
+}
+
+/// The error that says which programs Go was wanted for.
+pub(crate) fn go_missing(programs: &[&Program], earlier: Option<&str>) -> Error {
+    let earlier = earlier.map_or_else(String::new, |reason| format!(" (Also, {reason}.)"));
+    Error::GoMissing {
+        programs: names(programs),
+        earlier,
+    }
+}
+
+fn names(programs: &[&Program]) -> String {
+    programs
+        .iter()
+        .map(|program| program.name)
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn run_go(
+    go: &Path,
+    module: &Module,
+    program: &Program,
+    source: &Path,
+    output: &Path,
+) -> Result<(), Error> {
+    let built = Command::new(go)
+        .args([
+            "build",
+            "-mod=readonly",
+            "-trimpath",
+            "-buildvcs=false",
+            "-ldflags",
+            &module.linker_flags(),
+            "-o",
+        ])
+        .arg(output.join(program.name))
+        .arg(program.package)
+        .current_dir(source)
+        // The user's own settings for other modules must not reach this build.
+        .env("CGO_ENABLED", "0")
+        .env("GOWORK", "off")
+        .env("GOFLAGS", "")
+        .env_remove("GOOS")
+        .env_remove("GOARCH")
+        .output()
+        .map_err(Error::io(format!("could not run {}", go.display())))?;
+    if built.status.success() {
+        return Ok(());
+    }
+    let output = tail(&String::from_utf8_lossy(&built.stderr), 30);
+    Err(Error::Build {
+        programs: program.name.to_owned(),
+        output,
+    })
+}
+
+/// Held until the returned file is closed, also by the end of the process.
+fn lock(path: &Path, note: &mut dyn FnMut(&str)) -> Result<File, Error> {
+    let failed = || Error::io(format!("could not lock {}", path.display()));
+    let file = File::create(path).map_err(failed())?;
+    if file.try_lock().is_err() {
+        note("waiting for another process that is building the same programs");
+        file.lock().map_err(failed())?;
+    }
+    Ok(file)
+}
+
+/// A build that was killed leaves its directory behind. Only the holder of the lock builds, so none is in use.
+fn remove_abandoned(directory: &Path) {
+    let entries = fs::read_dir(directory).into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| {
+        entry
+            .file_name()
+            .to_string_lossy()
+            .starts_with(STAGING_PREFIX)
+    }) {
+        // What cannot be removed only takes space.
+        let _ = fs::remove_dir_all(entry.path());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read_from_the_modules() {
+        assert!(
+            KUBERNETES.version().starts_with("v1."),
+            "{}",
+            KUBERNETES.version()
+        );
+        assert!(HELM.version().starts_with("v4."), "{}", HELM.version());
+        assert!(KUBERNETES.key().starts_with("kubernetes-v1."));
+        let flags = KUBERNETES.linker_flags();
+        assert!(
+            flags.contains(&format!("gitVersion={}", KUBERNETES.version())),
+            "{flags}"
+        );
+        assert!(flags.contains("gitMajor=1 "), "{flags}");
+    }
+
+    #[test]
+    fn every_program_is_a_tool_of_its_module() {
+        for module in [&KUBERNETES, &HELM] {
+            for program in module.programs {
+                assert!(
+                    module
+                        .go_mod
+                        .lines()
+                        .any(|line| line.trim().trim_start_matches("tool ") == program.package)
+                );
+            }
+        }
+    }
+}
