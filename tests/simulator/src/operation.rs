@@ -1,0 +1,164 @@
+//! The thirteen operations and their routes, matched on the percent-encoded path.
+
+use percent_encoding::percent_decode_str;
+
+/// An operation of the sequence-store part of HealthOmics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Operation {
+    CreateSequenceStore,
+    GetSequenceStore,
+    UpdateSequenceStore,
+    DeleteSequenceStore,
+    ListSequenceStores,
+    TagResource,
+    UntagResource,
+    ListTagsForResource,
+    PutS3AccessPolicy,
+    GetS3AccessPolicy,
+    DeleteS3AccessPolicy,
+    ListReadSets,
+    BatchDeleteReadSet,
+}
+
+use Operation::{
+    BatchDeleteReadSet, CreateSequenceStore, DeleteS3AccessPolicy, DeleteSequenceStore,
+    GetS3AccessPolicy, GetSequenceStore, ListReadSets, ListSequenceStores, ListTagsForResource,
+    PutS3AccessPolicy, TagResource, UntagResource, UpdateSequenceStore,
+};
+
+impl Operation {
+    pub(crate) const ALL: [Operation; 13] = [
+        CreateSequenceStore,
+        GetSequenceStore,
+        UpdateSequenceStore,
+        DeleteSequenceStore,
+        ListSequenceStores,
+        TagResource,
+        UntagResource,
+        ListTagsForResource,
+        PutS3AccessPolicy,
+        GetS3AccessPolicy,
+        DeleteS3AccessPolicy,
+        ListReadSets,
+        BatchDeleteReadSet,
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            CreateSequenceStore => "CreateSequenceStore",
+            GetSequenceStore => "GetSequenceStore",
+            UpdateSequenceStore => "UpdateSequenceStore",
+            DeleteSequenceStore => "DeleteSequenceStore",
+            ListSequenceStores => "ListSequenceStores",
+            TagResource => "TagResource",
+            UntagResource => "UntagResource",
+            ListTagsForResource => "ListTagsForResource",
+            PutS3AccessPolicy => "PutS3AccessPolicy",
+            GetS3AccessPolicy => "GetS3AccessPolicy",
+            DeleteS3AccessPolicy => "DeleteS3AccessPolicy",
+            ListReadSets => "ListReadSets",
+            BatchDeleteReadSet => "BatchDeleteReadSet",
+        }
+    }
+
+    pub(crate) fn by_name(name: &str) -> Option<Operation> {
+        Operation::ALL
+            .into_iter()
+            .find(|operation| operation.name() == name)
+    }
+
+    pub(crate) fn is_mutating(self) -> bool {
+        !matches!(
+            self,
+            GetSequenceStore
+                | ListSequenceStores
+                | ListTagsForResource
+                | GetS3AccessPolicy
+                | ListReadSets
+        )
+    }
+
+    /// The name of the member that travels in the path.
+    pub(crate) fn label(self) -> Option<&'static str> {
+        match self {
+            CreateSequenceStore | ListSequenceStores => None,
+            GetSequenceStore | UpdateSequenceStore | DeleteSequenceStore => Some("id"),
+            TagResource | UntagResource | ListTagsForResource => Some("resourceArn"),
+            PutS3AccessPolicy | GetS3AccessPolicy | DeleteS3AccessPolicy => {
+                Some("s3AccessPointArn")
+            }
+            ListReadSets | BatchDeleteReadSet => Some("sequenceStoreId"),
+        }
+    }
+
+    /// Whether IAM authorises it without a resource.
+    pub(crate) fn is_resourceless(self) -> bool {
+        matches!(
+            self,
+            CreateSequenceStore | ListSequenceStores | ListTagsForResource
+        )
+    }
+
+    /// The default quota, in requests per second for each account and region.
+    pub(crate) fn quota(self) -> f64 {
+        match self {
+            CreateSequenceStore | UpdateSequenceStore | DeleteSequenceStore
+            | BatchDeleteReadSet | PutS3AccessPolicy | GetS3AccessPolicy | DeleteS3AccessPolicy => {
+                1.0
+            }
+            _ => 5.0,
+        }
+    }
+}
+
+/// The operation of a request and the decoded path label (empty where there is none).
+pub(crate) fn route(method: &str, path: &str) -> Option<(Operation, String)> {
+    let segments: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
+    let (operation, label) = match (method, segments.as_slice()) {
+        ("POST", ["sequencestore"]) => (CreateSequenceStore, ""),
+        ("GET", ["sequencestore", id]) => (GetSequenceStore, *id),
+        ("PATCH", ["sequencestore", id]) => (UpdateSequenceStore, *id),
+        ("DELETE", ["sequencestore", id]) => (DeleteSequenceStore, *id),
+        ("POST", ["sequencestores"]) => (ListSequenceStores, ""),
+        ("POST", ["sequencestore", id, "readsets"]) => (ListReadSets, *id),
+        ("POST", ["sequencestore", id, "readset", "batch", "delete"]) => (BatchDeleteReadSet, *id),
+        ("POST", ["tags", arn]) => (TagResource, *arn),
+        ("DELETE", ["tags", arn]) => (UntagResource, *arn),
+        ("GET", ["tags", arn]) => (ListTagsForResource, *arn),
+        ("PUT", ["s3accesspolicy", arn]) => (PutS3AccessPolicy, *arn),
+        ("GET", ["s3accesspolicy", arn]) => (GetS3AccessPolicy, *arn),
+        ("DELETE", ["s3accesspolicy", arn]) => (DeleteS3AccessPolicy, *arn),
+        _ => return None,
+    };
+    if operation.label().is_some() && label.is_empty() {
+        return None;
+    }
+    Some((
+        operation,
+        percent_decode_str(label).decode_utf8_lossy().into_owned(),
+    ))
+}
+
+/// Query string or form body as pairs, in order.
+pub(crate) fn form_pairs(text: &str) -> Vec<(String, String)> {
+    let decode = |part: &str| {
+        percent_decode_str(&part.replace('+', " "))
+            .decode_utf8_lossy()
+            .into_owned()
+    };
+    let pairs = text.split('&').filter(|pair| !pair.is_empty());
+    pairs
+        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
+        .map(|(k, v)| (decode(k), decode(v)))
+        .collect()
+}
+
+/// The store id that a path label points at.
+pub(crate) fn store_id_of(operation: Operation, label: &str) -> Option<String> {
+    let id = match operation.label()? {
+        "resourceArn" => label.split_once(":sequenceStore/")?.1.split('/').next()?,
+        "s3AccessPointArn" => label.split_once(":accesspoint/")?.1.split_once('-')?.1,
+        _ => label,
+    };
+    Some(id.to_owned())
+}
