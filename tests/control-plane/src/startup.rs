@@ -56,9 +56,6 @@ async fn try_start(binaries: &Binaries) -> Result<ControlPlane, Error> {
         .path()
         .canonicalize()
         .map_err(Error::io("no temporary directory"))?;
-    let admin_token = credentials::random_token()?;
-    let manager_token = credentials::random_token()?;
-    prepare(&path, &admin_token, &manager_token)?;
     let [etcd_client, etcd_peer, api] = free_ports()?;
     let etcd_address = format!("http://127.0.0.1:{etcd_client}");
     let server = format!("https://127.0.0.1:{api}");
@@ -72,6 +69,9 @@ async fn try_start(binaries: &Binaries) -> Result<ControlPlane, Error> {
         &path,
     )?;
     let _ = directory.keep();
+    let admin_token = credentials::random_token()?;
+    let manager_token = credentials::random_token()?;
+    prepare(&path, &admin_token, &manager_token)?;
     let arguments = apiserver_arguments(&path, &etcd_address, api);
     running.start("kube-apiserver", &binaries.kube_apiserver, arguments, &path)?;
 
