@@ -1,5 +1,6 @@
 //! The command `control-plane`: a local Kubernetes API server for demos and for trying things out.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -88,7 +89,8 @@ async fn run() -> Result<(), Error> {
         plane = ControlPlane::start() => plane?,
         () = &mut stopped => return Ok(()),
     };
-    println!("{}", hints(&plane));
+    // Whoever reads the first line and closes the pipe still wants the control plane.
+    let _ = writeln!(std::io::stdout(), "{}", hints(&plane));
     let crash = tokio::select! {
         error = plane.crashed() => Some(error),
         () = &mut stopped => None,
