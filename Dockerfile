@@ -6,15 +6,15 @@ ARG RUST_VERSION=1.95
 FROM rust:${RUST_VERSION}-slim-bookworm AS build
 # aws-lc is C: musl-tools compiles it for the static target. The CA roots go into the image.
 RUN apt-get update \
-    && apt-get install --yes --no-install-recommends ca-certificates make musl-tools \
+    && apt-get install --yes --no-install-recommends ca-certificates musl-tools \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 # What arrives here is decided in .dockerignore. The test crates are members of the workspace, so cargo
 # wants to see them; they are not built.
 COPY . .
 # The builder runs as the platform it builds for, so its own machine name gives the target.
-RUN --mount=type=cache,target=/usr/local/cargo/registry \
-    --mount=type=cache,target=/src/target,id=target-${TARGETARCH} \
+RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
+    --mount=type=cache,target=/src/target,sharing=locked \
     set -eu; \
     target="$(uname -m)-unknown-linux-musl"; \
     rustup target add "$target"; \
