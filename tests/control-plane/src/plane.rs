@@ -36,7 +36,6 @@ pub struct ControlPlane {
     pub(crate) kubeconfig: PathBuf,
     pub(crate) config: kube::Config,
     pub(crate) audit: Audit,
-    /// In the order in which they are stopped.
     pub(crate) components: Vec<Component>,
 }
 

@@ -2,8 +2,10 @@
 
 use std::ffi::OsString;
 use std::fmt::Display;
+use std::fs::Permissions;
 use std::future::Future;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::pin::pin;
 use std::task::Poll;
@@ -16,6 +18,7 @@ use crate::component::Component;
 use crate::{ADMIN, Audit, Binaries, ControlPlane, Error, credentials};
 
 const READY_WITHIN: Duration = Duration::from_secs(60);
+const ETCD: &str = "etcd";
 const POLL: Duration = Duration::from_millis(50);
 /// Another process may take a free port between the look and the use of it.
 const ATTEMPTS: u32 = 3;
@@ -49,6 +52,8 @@ pub(crate) async fn start(binaries: Binaries) -> Result<ControlPlane, Error> {
 async fn try_start(binaries: &Binaries) -> Result<ControlPlane, Error> {
     let directory = tempfile::Builder::new()
         .prefix("sequencestore-control-plane-")
+        // It holds an administrator's token.
+        .permissions(Permissions::from_mode(0o700))
         .tempdir()
         .map_err(Error::io("could not make a temporary directory"))?;
     // As processes see it: on some systems the temporary directory is a symbolic link.
@@ -63,7 +68,7 @@ async fn try_start(binaries: &Binaries) -> Result<ControlPlane, Error> {
     let mut running = Running(Vec::new());
     // From here on the guardians remove the directory.
     running.start(
-        "etcd",
+        ETCD,
         &binaries.etcd,
         etcd_arguments(&path, &etcd_address, etcd_peer),
         &path,
@@ -117,8 +122,7 @@ async fn try_start(binaries: &Binaries) -> Result<ControlPlane, Error> {
         .await?;
 
     let audit = Audit::new(path.join("audit.log"));
-    // Clients first: what they depend on is stopped last.
-    let components = std::mem::take(&mut running.0).into_iter().rev().collect();
+    let components = std::mem::take(&mut running.0);
     let binaries = binaries.clone();
     Ok(ControlPlane {
         binaries,
@@ -132,10 +136,15 @@ async fn try_start(binaries: &Binaries) -> Result<ControlPlane, Error> {
     })
 }
 
-/// Stops the components, in order.
+/// Stops the components: those that use etcd first, because without it they take their time to give up.
 pub(crate) fn stop(components: &mut [Component]) {
-    components.iter_mut().for_each(Component::release);
-    components.iter_mut().for_each(Component::join);
+    let (store, clients): (Vec<_>, Vec<_>) = components
+        .iter_mut()
+        .partition(|component| component.name() == ETCD);
+    for mut group in [clients, store] {
+        group.iter_mut().for_each(|component| component.release());
+        group.iter_mut().for_each(|component| component.join());
+    }
 }
 
 /// Waits for the first component that crashes.
