@@ -1,1 +1,30 @@
-//! lib
+//! Kubernetes operator that makes AWS HealthOmics sequence stores declarative.
+//!
+//! One pass over one object, `reconcile`, reads as the flow of its data:
+//!
+//! ```text
+//! watch ─► reconcile: observe ─► plan (pure) ─► apply one action ─► status (pure) ─► patch if changed
+//! ```
+//!
+//! `crd`, `desired`, `observed`, `drift`, `plan`, `status`, `events`, `memory` and `backoff` decide and do
+//! no I/O; `omics`, `observe`, `apply`, `reconcile`, `controller` and `server` are the edges.
+
+pub mod apply;
+pub mod arn;
+pub mod backoff;
+pub mod cli;
+pub mod context;
+pub mod controller;
+pub mod crd;
+pub mod desired;
+pub mod drift;
+pub mod error;
+pub mod events;
+pub mod memory;
+pub mod observe;
+pub mod observed;
+pub mod omics;
+pub mod plan;
+pub mod reconcile;
+pub mod server;
+pub mod status;

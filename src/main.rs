@@ -1,2 +1,130 @@
-//! The operator.
-fn main() {}
+//! Parses the command line, connects, and joins controller and health server until told to stop.
+
+use std::process::ExitCode;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use clap::Parser;
+use sequencestore_operator::cli::{Cli, Command, LogFormat, Run};
+use sequencestore_operator::context::Context;
+use sequencestore_operator::desired::Defaults;
+use sequencestore_operator::omics::Omics;
+use sequencestore_operator::{controller, crd, server};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+/// A bad flag, an unreadable kubeconfig: nothing that a restart heals.
+const EXIT_USAGE: u8 = 2;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Crd => print_crd(),
+        Command::Run(flags) => run(flags).await,
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(line) => {
+            eprintln!("sequencestore-operator: {line}");
+            ExitCode::from(EXIT_USAGE)
+        }
+    }
+}
+
+fn print_crd() -> Result<(), String> {
+    use std::io::Write;
+    let yaml = crd::crd_yaml().map_err(|e| e.to_string())?;
+    // A reader that has seen enough, such as `head`, is no error.
+    let _ = std::io::stdout().write_all(yaml.as_bytes());
+    Ok(())
+}
+
+async fn run(flags: Run) -> Result<(), String> {
+    flags.check()?;
+    log_to_stderr(&flags);
+    rustls::crypto::aws_lc_rs::default_provider()
+        .install_default()
+        .map_err(|_| "a TLS provider is installed already".to_owned())?;
+    let shutdown = stop_on_signal()?;
+    let client = connect().await?;
+    let health = server::bind(flags.health_probe_bind_address)
+        .await
+        .map_err(|e| format!("cannot listen on {}: {e}", flags.health_probe_bind_address))?;
+    let ready = server::Ready::default();
+    let server = tokio::spawn(server::serve(health, ready.clone(), shutdown.clone()));
+
+    wait_for_definition(&client, &shutdown).await;
+    let omics = Omics::from_environment(flags.region.clone()).await;
+    let defaults = Defaults { region: omics.default_region(), poll_interval: flags.poll_interval };
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        region = defaults.region.as_deref().unwrap_or("none: objects must set spec.region"),
+        poll_interval = ?defaults.poll_interval,
+        namespaces = ?flags.watch_namespaces,
+        "starting"
+    );
+    let context = Context::new(client, omics, defaults, flags.denied_grace, flags.concurrency);
+    let watched = context.clone();
+    let watches = flags.watch_namespaces.len().max(1);
+    tokio::spawn(async move {
+        controller::until_ready(&watched, watches).await;
+        ready.store(true, Ordering::Relaxed);
+        tracing::info!("ready");
+    });
+    controller::run(context, &flags.watch_namespaces, flags.concurrency, shutdown.clone()).await;
+    shutdown.cancel();
+    tracing::info!("stopped");
+    server.await.map_err(|e| e.to_string())?.map_err(|e| format!("the health server failed: {e}"))
+}
+
+async fn connect() -> Result<kube::Client, String> {
+    let config = kube::Config::infer().await.map_err(|e| {
+        format!("no way to Kubernetes: {e}. Set KUBECONFIG to a readable file, or run inside a cluster")
+    })?;
+    tracing::info!(cluster = %config.cluster_url, "connecting to Kubernetes");
+    kube::Client::try_from(config).map_err(|e| format!("the Kubernetes configuration does not work: {e}"))
+}
+
+/// The definition may be installed after the operator, by the same chart.
+async fn wait_for_definition(client: &kube::Client, shutdown: &CancellationToken) {
+    while !shutdown.is_cancelled() {
+        match controller::kind_is_known(client).await {
+            Ok(true) => return,
+            Ok(false) => tracing::warn!(
+                "the CustomResourceDefinition sequencestores.healthomics.dev is not installed; waiting for it"
+            ),
+            Err(error) => tracing::warn!("the Kubernetes API server does not answer; trying again: {error}"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(2)) => {}
+            () = shutdown.cancelled() => {}
+        }
+    }
+}
+
+fn stop_on_signal() -> Result<CancellationToken, String> {
+    let shutdown = CancellationToken::new();
+    let token = shutdown.clone();
+    let mut terminate = signal(SignalKind::terminate()).map_err(|e| e.to_string())?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| e.to_string())?;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: passes that are under way come to their end");
+        token.cancel();
+    });
+    Ok(shutdown)
+}
+
+fn log_to_stderr(flags: &Run) {
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(&flags.log_level))
+        .with_writer(std::io::stderr);
+    match flags.log_format {
+        LogFormat::Json => log.json().flatten_event(true).init(),
+        LogFormat::Text => log.init(),
+    }
+}

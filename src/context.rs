@@ -1,0 +1,133 @@
+//! What every pass shares: clients, memory, settings. No I/O of its own.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use kube::core::DeserializeGuard;
+use kube::runtime::events::{Recorder, Reporter};
+use kube::runtime::reflector;
+use kube::{Client, ResourceExt};
+use tokio::sync::Semaphore;
+
+use crate::apply::FIELD_MANAGER;
+use crate::crd::SequenceStore;
+use crate::desired::{self, Defaults, Desired};
+use crate::memory::Memory;
+use crate::omics::Omics;
+
+/// Objects as they are watched: one that does not decode must not stop the others.
+pub type Guarded = DeserializeGuard<SequenceStore>;
+
+/// What every pass shares.
+pub struct Context {
+    /// Kubernetes.
+    pub client: Client,
+    /// AWS.
+    pub omics: Omics,
+    /// What earlier passes leave behind.
+    pub memory: Memory,
+    /// Events; one for the process, so that repeats become a series.
+    pub recorder: Recorder,
+    /// What objects leave to the operator.
+    pub defaults: Defaults,
+    /// How long a denial counts as IAM being slow.
+    pub denied_grace: Duration,
+    /// Bounds how many passes run at once, over all watches.
+    pub slots: Semaphore,
+    caches: Mutex<Vec<reflector::Store<Guarded>>>,
+}
+
+impl Context {
+    /// A context without caches.
+    #[must_use]
+    pub fn new(
+        client: Client,
+        omics: Omics,
+        defaults: Defaults,
+        denied_grace: Duration,
+        concurrency: u16,
+    ) -> Arc<Self> {
+        let instance = std::env::var("POD_NAME").ok();
+        let recorder = Recorder::new(client.clone(), Reporter { controller: FIELD_MANAGER.into(), instance });
+        Arc::new(Self {
+            client,
+            omics,
+            memory: Memory::default(),
+            recorder,
+            defaults,
+            denied_grace,
+            slots: Semaphore::new(usize::from(concurrency.max(1))),
+            caches: Mutex::default(),
+        })
+    }
+
+    /// Adds the cache of one watch.
+    pub fn add_cache(&self, cache: reflector::Store<Guarded>) {
+        self.caches.lock().unwrap_or_else(PoisonError::into_inner).push(cache);
+    }
+
+    /// The caches of all watches.
+    #[must_use]
+    pub fn caches(&self) -> Vec<reflector::Store<Guarded>> {
+        self.caches.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// An older object that manages the same store, as `namespace/name`.
+    #[must_use]
+    pub fn rival(&self, object: &SequenceStore, desired: &Desired) -> Option<String> {
+        let others: Vec<_> = self.caches().iter().flat_map(reflector::Store::state).collect();
+        let others = others.iter().filter_map(|other| other.0.as_ref().ok());
+        oldest_rival(object, desired, others, &self.defaults)
+    }
+}
+
+fn oldest_rival<'a>(
+    object: &SequenceStore,
+    desired: &Desired,
+    others: impl Iterator<Item = &'a SequenceStore>,
+    defaults: &Defaults,
+) -> Option<String> {
+    let age = |object: &SequenceStore| (object.creation_timestamp().map(|time| time.0), object.uid());
+    others
+        .filter(|other| other.uid() != object.uid() && age(other) < age(object) && desired::manages(other))
+        .filter(|other| {
+            Desired::of(other, defaults).is_ok_and(|other| {
+                other.id.is_some() && other.id == desired.id && other.region == desired.region
+            })
+        })
+        .min_by_key(|other| age(other))
+        .map(|other| format!("{}/{}", other.namespace().unwrap_or_default(), other.name_any()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crd::{ManagementPolicy, SequenceStoreSpec};
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+    fn object(name: &str, second: i64, id: &str) -> SequenceStore {
+        let spec = SequenceStoreSpec { sequence_store_id: Some(id.into()), ..Default::default() };
+        let mut object = SequenceStore::new(name, spec);
+        object.metadata.namespace = Some("ns".into());
+        object.metadata.uid = Some(name.into());
+        object.metadata.creation_timestamp = jiff::Timestamp::from_second(second).ok().map(Time);
+        object
+    }
+
+    #[test]
+    fn only_an_older_managing_object_with_the_same_store_is_a_rival() {
+        let defaults = Defaults { region: Some("us-east-1".into()), poll_interval: Duration::from_secs(300) };
+        let me = object("me", 10, "1111111111");
+        let desired = Desired::of(&me, &defaults).expect("valid");
+        let rival = |others: &[SequenceStore]| oldest_rival(&me, &desired, others.iter(), &defaults);
+        assert_eq!(rival(&[object("old", 5, "1111111111"), me.clone()]).as_deref(), Some("ns/old"));
+        assert_eq!(rival(&[object("young", 15, "1111111111")]), None);
+        assert_eq!(rival(&[object("other", 5, "2222222222")]), None);
+        let mut observer = object("observer", 5, "1111111111");
+        observer.spec.management_policy = Some(ManagementPolicy::Observe);
+        assert_eq!(rival(&[observer]), None);
+        let mut elsewhere = object("elsewhere", 5, "1111111111");
+        elsewhere.spec.region = Some("us-west-2".into());
+        assert_eq!(rival(&[elsewhere]), None);
+    }
+}

@@ -1,0 +1,122 @@
+//! Wires watches to passes: what triggers one, how many run, how it all ends. I/O.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::future::join_all;
+use kube::runtime::{Controller, PredicateConfig, WatchStreamExt, controller, reflector, watcher};
+use kube::{Api, Resource, ResourceExt};
+use tokio_util::sync::CancellationToken;
+
+use crate::context::{Context, Guarded};
+use crate::crd::{FINALIZER, PREFIX, SequenceStore};
+use crate::reconcile::{after_error, reconcile};
+
+/// Load balancers in front of API servers drop idle connections after 240 s or more.
+const WATCH_TIMEOUT_SECONDS: u32 = 200;
+
+/// Runs until `shutdown`; passes that are under way then come to their end.
+pub async fn run(
+    context: Arc<Context>,
+    namespaces: &[String],
+    concurrency: u16,
+    shutdown: CancellationToken,
+) {
+    let apis: Vec<Api<Guarded>> = if namespaces.is_empty() {
+        vec![Api::all(context.client.clone())]
+    } else {
+        namespaces.iter().map(|namespace| Api::namespaced(context.client.clone(), namespace)).collect()
+    };
+    join_all(apis.into_iter().map(|api| watch(Arc::clone(&context), api, concurrency, shutdown.clone())))
+        .await;
+}
+
+async fn watch(context: Arc<Context>, api: Api<Guarded>, concurrency: u16, shutdown: CancellationToken) {
+    let (cache, writer) = reflector::store();
+    context.add_cache(cache.clone());
+    let forgetful = Arc::clone(&context);
+    let triggers = watcher(api, watcher::Config::default().timeout(WATCH_TIMEOUT_SECONDS).page_size(100))
+        .default_backoff()
+        .modify(|object| {
+            if let Ok(object) = &mut object.0 {
+                object.metadata.managed_fields = None;
+            }
+        })
+        .reflect(writer)
+        .inspect(move |event| {
+            if let Ok(watcher::Event::Delete(object)) = event {
+                forgetful.memory.forget(&object.uid().unwrap_or_default());
+            }
+        })
+        .applied_objects()
+        .predicate_filter(trigger, PredicateConfig::default());
+    Controller::for_stream(triggers, cache)
+        .with_config(controller::Config::default().concurrency(concurrency))
+        .graceful_shutdown_on(shutdown.cancelled_owned())
+        .run(reconcile, after_error, context)
+        .for_each(|result| async move { log(result) })
+        .await;
+}
+
+/// What a person can change that matters to us. Our own writes are left out: status, and our finalizer.
+fn trigger(object: &Guarded) -> Option<u64> {
+    let metadata = object.meta();
+    let mut hasher = DefaultHasher::new();
+    metadata.generation.hash(&mut hasher);
+    metadata.deletion_timestamp.as_ref().map(|time| time.0.as_second()).hash(&mut hasher);
+    let foreign = metadata.finalizers.iter().flatten().filter(|finalizer| *finalizer != FINALIZER);
+    foreign.for_each(|finalizer| finalizer.hash(&mut hasher));
+    let ours = metadata.annotations.iter().flatten().filter(|(key, _)| key.starts_with(PREFIX));
+    ours.for_each(|annotation| annotation.hash(&mut hasher));
+    Some(hasher.finish())
+}
+
+type Outcome = Result<
+    (reflector::ObjectRef<Guarded>, controller::Action),
+    controller::Error<crate::error::Error, watcher::Error>,
+>;
+
+fn log(result: Outcome) {
+    match result {
+        Ok((object, _)) => tracing::debug!(%object, "pass finished"),
+        // The object went away between its trigger and its pass.
+        Err(controller::Error::ObjectNotFound(object)) => tracing::debug!(%object, "object is gone"),
+        Err(controller::Error::ReconcilerFailed(error, object))
+            if error.is_conflict() || error.is_not_found() =>
+        {
+            tracing::debug!(%object, "pass was overtaken: {error}");
+        }
+        Err(controller::Error::ReconcilerFailed(error, object)) => {
+            tracing::warn!(%object, "pass failed: {error}")
+        }
+        Err(error) => tracing::warn!("watch trouble: {error}"),
+    }
+}
+
+/// Waits until the first complete list of every watch is there.
+pub async fn until_ready(context: &Context, watches: usize) {
+    while context.caches().len() < watches {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    for cache in context.caches() {
+        // An error means that the watch has ended; so has the process, then.
+        let _ = cache.wait_until_ready().await;
+    }
+}
+
+/// Whether the cluster knows the kind; without its definition there is nothing to watch.
+///
+/// # Errors
+/// The client's error where the API server does not answer.
+pub async fn kind_is_known(client: &kube::Client) -> Result<bool, kube::Error> {
+    let group_version = SequenceStore::api_version(&()).into_owned();
+    match client.list_api_group_resources(&group_version).await {
+        Ok(resources) => {
+            Ok(resources.resources.iter().any(|resource| resource.kind == SequenceStore::kind(&())))
+        }
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(false),
+        Err(error) => Err(error),
+    }
+}

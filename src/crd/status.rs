@@ -1,0 +1,179 @@
+//! What the operator reports: `status` of a `SequenceStore`. No I/O.
+
+use std::collections::BTreeMap;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::KubeSchema;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::schema;
+
+/// Observed state of the store.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct SequenceStoreStatus {
+    /// The generation of the object that this status was made for; -1 before the operator has seen it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed_generation: Option<i64>,
+
+    /// `Ready` and `Synced` always; `Reconciling` or `Stalled`, never both, only while true.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
+    pub conditions: Vec<Condition>,
+
+    /// The store as GetSequenceStore answers it, member for member, and its tags.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(merge_strategy = MapMerge::Atomic)]
+    pub store: Option<Store>,
+
+    /// Region where the store lives; pinned once a store is on record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<String>,
+
+    /// AWS account where the store lives; pinned once a store is on record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account_id: Option<String>,
+
+    /// Fields of the spec that the store does not show.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub drift: Vec<Drift>,
+
+    /// Why a deletion waits.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub deletion_blocked_by: Vec<DeletionBlock>,
+
+    /// Keys of the tags that this operator has set on the store for `spec.tags`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub managed_tag_keys: Vec<String>,
+
+    /// The last value of the annotation `healthomics.dev/reconcile-requested-at` that was acted on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_handled_reconcile_at: Option<String>,
+}
+
+/// A sequence store as AWS reports it. Strings are open: AWS may add values.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Store {
+    /// Id of the store, made by AWS.
+    #[serde(default)]
+    pub id: String,
+    /// ARN of the store.
+    #[serde(default)]
+    pub arn: String,
+    /// Name of the store; names are not unique in AWS.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Description of the store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    /// Server-side encryption of the store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sse_config: Option<StoreSseConfig>,
+    /// When the store was created, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
+    pub creation_time: Option<String>,
+    /// Where parts of failed direct uploads go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback_location: Option<String>,
+    /// S3 access to the store.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub s3_access: Option<StoreS3Access>,
+    /// Algorithm family of ETags.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub e_tag_algorithm_family: Option<String>,
+    /// Status in AWS: CREATING, ACTIVE, UPDATING, DELETING, FAILED, or a value AWS adds later.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status: Option<String>,
+    /// AWS's explanation of the status.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub status_message: Option<String>,
+    /// Keys of read-set tags that are copied to S3 objects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub propagated_set_level_tags: Option<Vec<String>>,
+    /// When the store was last updated, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
+    pub update_time: Option<String>,
+    /// Tags of the store, from ListTagsForResource.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "schema::string_map")]
+    pub tags: Option<BTreeMap<String, String>>,
+}
+
+/// Server-side encryption as AWS reports it.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct StoreSseConfig {
+    /// Kind of encryption.
+    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
+    pub type_: Option<String>,
+    /// ARN of the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key_arn: Option<String>,
+}
+
+/// S3 access as AWS reports it.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct StoreS3Access {
+    /// S3 URI of the store's objects.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub s3_uri: Option<String>,
+    /// ARN of the S3 access point.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub s3_access_point_arn: Option<String>,
+    /// Where access logs go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub access_log_location: Option<String>,
+}
+
+/// One field of the spec that the store does not show.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Drift {
+    /// The field, as it is named in the spec.
+    pub field: String,
+    /// What the spec asks for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub desired: Option<String>,
+    /// What AWS shows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed: Option<String>,
+}
+
+/// One thing that a deletion waits for.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct DeletionBlock {
+    /// What blocks the deletion.
+    pub reason: DeletionBlockReason,
+    /// What to do about it.
+    pub message: String,
+    /// Under `ReadSets`: how many read sets are in the store, at most `1000+`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_sets: Option<String>,
+    /// Under `ReadSets`: how many of the counted read sets are in which status.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub read_sets_by_status: BTreeMap<String, i32>,
+}
+
+/// What blocks a deletion.
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DeletionBlockReason {
+    /// `spec.deletionProtection` is true.
+    DeletionProtection,
+    /// The object is paused.
+    Paused,
+    /// Finalizers of others are still on the object.
+    Finalizers,
+    /// The store holds read sets.
+    ReadSets,
+    /// AWS says that the store is in use.
+    Busy,
+}

@@ -1,0 +1,89 @@
+//! Which Events a pass is worth: transitions only, fixed texts. No I/O.
+
+use kube::runtime::events::EventType;
+
+use crate::crd::SequenceStoreStatus;
+use crate::plan::State;
+use crate::status::{Reason, find};
+
+/// An Event to publish.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// Normal or Warning.
+    pub kind: EventType,
+    /// Short CamelCase reason.
+    pub reason: &'static str,
+    /// What was being done.
+    pub action: &'static str,
+    /// What happened.
+    pub text: String,
+}
+
+/// The Events of one pass: the ends of a deletion, and reasons that are new.
+#[must_use]
+pub fn notes(old: Option<&SequenceStoreStatus>, new: &SequenceStoreStatus, state: &State) -> Vec<Note> {
+    let mut notes = Vec::new();
+    if let State::Deleted = state {
+        notes.push(normal("Deleted", "Delete", "The sequence store is deleted in AWS."));
+    }
+    for kind in ["Ready", "Synced"] {
+        let reason = |status: &SequenceStoreStatus| find(&status.conditions, kind).map(|c| c.reason.clone());
+        let (before, after) = (old.and_then(reason), reason(new));
+        if before != after {
+            notes.extend(after.as_deref().and_then(|reason| transition(reason, state)));
+        }
+    }
+    notes.dedup();
+    notes
+}
+
+fn transition(reason: &str, state: &State) -> Option<Note> {
+    let reason = Reason::ALL.into_iter().find(|known| known.as_str() == reason)?;
+    let deletion_begun = matches!(state, State::Deleting);
+    let note = match reason {
+        Reason::Available => normal("Available", "Observe", "The sequence store is ACTIVE."),
+        Reason::Deleting if deletion_begun => {
+            normal("Deleting", "Delete", "The sequence store is being deleted in AWS.")
+        }
+        Reason::Drifted => {
+            warning(reason, "Observe", "The sequence store differs from the spec; see status.drift.")
+        }
+        Reason::Failed => {
+            warning(reason, "Observe", "The sequence store is FAILED in AWS; see the condition Ready.")
+        }
+        Reason::InvalidSpec => {
+            warning(reason, "Plan", "The spec cannot be carried out; see the condition Ready.")
+        }
+        Reason::ImmutableFieldDiffers => {
+            warning(reason, "Plan", "A field differs that AWS cannot change; see status.drift.")
+        }
+        Reason::OwnershipConflict => warning(
+            reason,
+            "Plan",
+            "The sequence store belongs to another object; it is neither changed nor deleted.",
+        ),
+        Reason::WrongAccount => {
+            warning(reason, "Observe", "The credentials are not of the account on record.")
+        }
+        Reason::StoreMissing => warning(reason, "Observe", "The sequence store on record is gone in AWS."),
+        Reason::StoreNotFound => warning(reason, "Observe", "The named sequence store was not found in AWS."),
+        Reason::AccessDenied => {
+            warning(reason, "CallAws", "AWS denies access; the condition names what to allow.")
+        }
+        Reason::QuotaExceeded => warning(reason, "CallAws", "A quota of the AWS account is used up."),
+        Reason::AwsUnavailable => warning(reason, "CallAws", "AWS cannot be reached or fails."),
+        Reason::DeletionBlocked => {
+            warning(reason, "Delete", "The deletion waits; see status.deletionBlockedBy.")
+        }
+        _ => return None,
+    };
+    Some(note)
+}
+
+fn normal(reason: &'static str, action: &'static str, text: &str) -> Note {
+    Note { kind: EventType::Normal, reason, action, text: text.into() }
+}
+
+fn warning(reason: Reason, action: &'static str, text: &str) -> Note {
+    Note { kind: EventType::Warning, reason: reason.as_str(), action, text: text.into() }
+}

@@ -1,0 +1,198 @@
+//! What the process remembers of each object between passes, with the time passed in. No I/O.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use kube::ResourceExt;
+
+use crate::backoff;
+use crate::crd::SequenceStore;
+use crate::observed::{Observed, ReadSetCount};
+use crate::omics::{CallError, Class};
+use crate::plan::{Recollection, Refusal};
+
+/// Read sets of a store are counted at most this often.
+const COUNT_EVERY: Duration = Duration::from_secs(600);
+
+/// Records by object uid, so that a recreated object starts afresh.
+#[derive(Debug, Default)]
+pub struct Memory {
+    records: Mutex<HashMap<String, Record>>,
+}
+
+#[derive(Debug, Default)]
+struct Record {
+    latest: Option<Arc<SequenceStore>>,
+    failures: u32,
+    due: Option<Instant>,
+    denied_since: Option<Instant>,
+    absent_since: Option<Instant>,
+    delete_accepted: Option<Instant>,
+    refused: Option<Refused>,
+}
+
+#[derive(Debug)]
+struct Refused {
+    at: Instant,
+    counted_at: Instant,
+    read_sets: Result<ReadSetCount, CallError>,
+}
+
+impl Memory {
+    /// The newer of the cached object and the one our last write was answered with: the cache may not
+    /// have seen our own writes yet.
+    #[must_use]
+    pub fn freshest(&self, cached: Arc<SequenceStore>) -> Arc<SequenceStore> {
+        let version = |object: &SequenceStore| object.resource_version().and_then(|v| v.parse::<u128>().ok());
+        let records = self.records();
+        let latest = cached.uid().and_then(|uid| records.get(&uid)?.latest.clone());
+        match latest {
+            Some(latest) if version(&latest) > version(&cached) && version(&cached).is_some() => latest,
+            _ => cached,
+        }
+    }
+
+    /// Keeps the answer to a write.
+    pub fn written(&self, object: SequenceStore) {
+        if let Some(uid) = object.uid() {
+            self.records().entry(uid).or_default().latest = Some(Arc::new(object));
+        }
+    }
+
+    /// Takes note of what AWS said.
+    pub fn observed(&self, uid: &str, observed: &Observed, now: Instant) {
+        let mut records = self.records();
+        let record = records.entry(uid.to_owned()).or_default();
+        match observed {
+            Observed::Absent { .. } => record.absent_since = record.absent_since.or(Some(now)),
+            Observed::Present(_) => record.absent_since = None,
+            Observed::NotAsked | Observed::Failed(_) => {}
+        }
+    }
+
+    /// AWS accepted our delete.
+    pub fn delete_accepted(&self, uid: &str, now: Instant) {
+        let mut records = self.records();
+        let record = records.entry(uid.to_owned()).or_default();
+        record.delete_accepted = Some(now);
+        record.refused = None;
+    }
+
+    /// The last count of read sets, while it is new enough not to be made again.
+    #[must_use]
+    pub fn recent_count(&self, uid: &str, now: Instant) -> Option<Result<ReadSetCount, CallError>> {
+        let records = self.records();
+        let refused = records.get(uid)?.refused.as_ref()?;
+        (now.duration_since(refused.counted_at) < COUNT_EVERY).then(|| refused.read_sets.clone())
+    }
+
+    /// AWS refused our delete.
+    pub fn delete_refused(
+        &self,
+        uid: &str,
+        read_sets: Result<ReadSetCount, CallError>,
+        counted_now: bool,
+        now: Instant,
+    ) {
+        let mut records = self.records();
+        let record = records.entry(uid.to_owned()).or_default();
+        let counted_at = match &record.refused {
+            Some(refused) if !counted_now => refused.counted_at,
+            _ => now,
+        };
+        record.refused = Some(Refused { at: now, counted_at, read_sets });
+    }
+
+    /// What a plan may know of earlier passes.
+    #[must_use]
+    pub fn recollection(&self, uid: &str, retry_refused_after: Duration, now: Instant) -> Recollection {
+        let records = self.records();
+        let Some(record) = records.get(uid) else { return Recollection::default() };
+        let since = |then: Option<Instant>| then.map(|then| now.duration_since(then));
+        Recollection {
+            absent_for: since(record.absent_since),
+            delete_accepted_for: since(record.delete_accepted),
+            refusal: record.refused.as_ref().map(|refused| Refusal {
+                read_sets: refused.read_sets.clone(),
+                // Passes come a little early or late by their jitter.
+                due: now.duration_since(refused.at) >= retry_refused_after.mul_f64(0.85),
+            }),
+            failures: record.failures,
+            denied_for: since(record.denied_since),
+        }
+    }
+
+    /// A pass failed: counts it and says how long to wait. Early passes, brought on by a change of the
+    /// object, do not lengthen the wait.
+    pub fn failed(&self, uid: &str, class: Class, now: Instant) -> Duration {
+        let mut records = self.records();
+        let record = records.entry(uid.to_owned()).or_default();
+        if record.due.is_none_or(|due| now >= due) {
+            record.failures = record.failures.saturating_add(1);
+        }
+        match class {
+            Class::Denied | Class::Credentials | Class::Quota => {
+                record.denied_since = record.denied_since.or(Some(now));
+            }
+            _ => record.denied_since = None,
+        }
+        let wait = backoff::wait(class, record.failures, fastrand::f64());
+        record.due = Some(now + wait);
+        wait
+    }
+
+    /// A pass succeeded.
+    pub fn succeeded(&self, uid: &str) {
+        if let Some(record) = self.records().get_mut(uid) {
+            record.failures = 0;
+            record.due = None;
+            record.denied_since = None;
+        }
+    }
+
+    /// The object is gone.
+    pub fn forget(&self, uid: &str) {
+        self.records().remove(uid);
+    }
+
+    fn records(&self) -> MutexGuard<'_, HashMap<String, Record>> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn early_passes_do_not_lengthen_the_wait() {
+        let memory = Memory::default();
+        let start = Instant::now();
+        memory.failed("u", Class::Transient, start);
+        memory.failed("u", Class::Transient, start);
+        assert_eq!(memory.recollection("u", Duration::ZERO, start).failures, 1);
+        memory.failed("u", Class::Transient, start + Duration::from_secs(400));
+        assert_eq!(memory.recollection("u", Duration::ZERO, start).failures, 2);
+        memory.succeeded("u");
+        assert_eq!(memory.recollection("u", Duration::ZERO, start), Recollection::default());
+    }
+
+    #[test]
+    fn a_sighting_ends_a_row_of_404s() {
+        let memory = Memory::default();
+        let start = Instant::now();
+        let absent = Observed::Absent { account: "123456789012".into() };
+        memory.observed("u", &absent, start);
+        let later = start + Duration::from_secs(9);
+        memory.observed("u", &absent, later);
+        assert_eq!(memory.recollection("u", Duration::ZERO, later).absent_for, Some(Duration::from_secs(9)));
+        let present = Observed::Present(Box::new(crate::observed::Present {
+            store: crate::crd::Store::default(),
+            account: String::new(),
+            tags: crate::observed::Tags::Read(std::collections::BTreeMap::new()),
+        }));
+        memory.observed("u", &present, later);
+        assert_eq!(memory.recollection("u", Duration::ZERO, later).absent_for, None);
+    }
+}

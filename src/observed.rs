@@ -1,0 +1,72 @@
+//! What AWS said about one store in one pass. No I/O.
+
+use std::collections::BTreeMap;
+
+use crate::crd::{OWNER_UID_TAG, Store};
+use crate::omics::CallError;
+
+/// The outcome of looking at AWS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Observed {
+    /// AWS was not asked: the plan does not depend on it.
+    NotAsked,
+    /// The store as it is.
+    Present(Box<Present>),
+    /// A 404, answered to credentials of this account.
+    Absent {
+        /// Account of the credentials that were told so.
+        account: String,
+    },
+    /// Nothing is known.
+    Failed(CallError),
+}
+
+/// A store that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Present {
+    /// GetSequenceStore's answer, without tags.
+    pub store: Store,
+    /// Account in the store's ARN.
+    pub account: String,
+    /// The store's tags, read in the same pass.
+    pub tags: Tags,
+}
+
+/// Tags of a store, or why they are not known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Tags {
+    /// All tags.
+    Read(BTreeMap<String, String>),
+    /// Not known; nothing may be changed or deleted.
+    Unreadable(CallError),
+}
+
+impl Tags {
+    /// The uid of the object that owns the store, if the tags are known and name one.
+    #[must_use]
+    pub fn owner(&self) -> Option<&str> {
+        match self {
+            Self::Read(tags) => tags.get(OWNER_UID_TAG).map(String::as_str),
+            Self::Unreadable(_) => None,
+        }
+    }
+}
+
+/// How many read sets are in a store.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReadSetCount {
+    /// Read sets counted.
+    pub total: usize,
+    /// There may be more than were counted.
+    pub more: bool,
+    /// Read sets counted, by status.
+    pub by_status: BTreeMap<String, i32>,
+}
+
+impl ReadSetCount {
+    /// `3`, or `1000+` where counting stopped.
+    #[must_use]
+    pub fn display(&self) -> String {
+        if self.more { format!("{}+", self.total) } else { self.total.to_string() }
+    }
+}

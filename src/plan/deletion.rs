@@ -1,0 +1,159 @@
+//! Rules for an object that is being deleted. No I/O.
+
+use kube::ResourceExt;
+
+use super::{
+    Action, DELETE_GRACE, Input, Next, Plan, Rule, State, absence_is_confirmed, call_failed,
+    has_our_finalizer, invalid, paused, stranger, wrong_account,
+};
+use crate::crd::{DeletionBlock, DeletionBlockReason, FINALIZER, SequenceStore};
+use crate::desired;
+use crate::observed::{Observed, Present, Tags};
+use crate::plan::Refusal;
+
+pub(super) const RULES: &[Rule] = &[
+    not_ours_any_more,
+    paused,
+    store_stays,
+    blocked_in_kubernetes,
+    invalid,
+    without_id,
+    call_failed,
+    wrong_account,
+    gone,
+    tags_unreadable,
+    owned_by_another,
+    under_way,
+    busy,
+    refused_lately,
+    delete,
+];
+
+/// Whether the plan is made before AWS is looked at.
+pub(super) fn decided_without_aws(object: &SequenceStore) -> bool {
+    !has_our_finalizer(object) || !desired::deletes(object) || !blocks_in_kubernetes(object).is_empty()
+}
+
+fn not_ours_any_more(input: &Input<'_>) -> Option<Plan> {
+    (!has_our_finalizer(input.object)).then(|| Plan::wait(State::Released, Next::Poll))
+}
+
+/// Under `Retain` and `Observe` nothing in AWS needs cleaning up.
+fn store_stays(input: &Input<'_>) -> Option<Plan> {
+    (!desired::deletes(input.object)).then(|| Plan::release(State::Released))
+}
+
+fn blocked_in_kubernetes(input: &Input<'_>) -> Option<Plan> {
+    let blocks = blocks_in_kubernetes(input.object);
+    (!blocks.is_empty()).then(|| Plan::wait(State::DeletionBlocked(blocks), Next::Poll))
+}
+
+fn blocks_in_kubernetes(object: &SequenceStore) -> Vec<DeletionBlock> {
+    let mut blocks = Vec::new();
+    if object.spec.deletion_protection == Some(true) {
+        let message = "spec.deletionProtection is true: set it to false to let the store be deleted, \
+                       or set spec.deletionPolicy to Retain to let the object go and keep the store";
+        blocks.push(block(DeletionBlockReason::DeletionProtection, message.into()));
+    }
+    let others: Vec<&str> =
+        object.finalizers().iter().map(String::as_str).filter(|f| *f != FINALIZER).collect();
+    if !others.is_empty() {
+        let message = format!("these finalizers go first: {}", others.join(", "));
+        blocks.push(block(DeletionBlockReason::Finalizers, message));
+    }
+    blocks
+}
+
+pub(super) fn block(reason: DeletionBlockReason, message: String) -> DeletionBlock {
+    DeletionBlock { reason, message, read_sets: None, read_sets_by_status: std::collections::BTreeMap::new() }
+}
+
+/// The finalizer is written only where a store is known, so its id was lost: an empty status never
+/// means "nothing to delete".
+fn without_id(input: &Input<'_>) -> Option<Plan> {
+    let desired = input.desired.ok()?;
+    desired.id.is_none().then(|| Plan::wait(State::IdLost, Next::Poll))
+}
+
+fn gone(input: &Input<'_>) -> Option<Plan> {
+    let Observed::Absent { .. } = input.observed else { return None };
+    Some(if absence_is_confirmed(input) {
+        Plan::release(State::Deleted)
+    } else {
+        Plan::wait(State::Deleting, Next::Confirm)
+    })
+}
+
+/// Whose store it is cannot be told, so it is not touched.
+fn tags_unreadable(input: &Input<'_>) -> Option<Plan> {
+    let Tags::Unreadable(error) = &present(input)?.tags else { return None };
+    Some(Plan::wait(State::CallFailed(error.clone()), Next::Backoff))
+}
+
+/// The finalizer goes, the store stays.
+fn owned_by_another(input: &Input<'_>) -> Option<Plan> {
+    Some(Plan::release(stranger(input, present(input)?)?))
+}
+
+fn under_way(input: &Input<'_>) -> Option<Plan> {
+    let deleting = present(input)?.store.status.as_deref() == Some("DELETING");
+    // A read that still shows an older state must not make a second delete.
+    let lagging = input.recollection.delete_accepted_for.is_some_and(|accepted| accepted < DELETE_GRACE);
+    (deleting || lagging).then(|| Plan::wait(State::Deleting, Next::Quick))
+}
+
+fn busy(input: &Input<'_>) -> Option<Plan> {
+    let status = present(input)?.store.status.as_deref()?;
+    matches!(status, "CREATING" | "UPDATING").then(|| {
+        let message = format!("the store is {status} in AWS and can be deleted after that");
+        Plan::wait(State::DeletionBlocked(vec![block(DeletionBlockReason::Busy, message)]), Next::Quick)
+    })
+}
+
+fn refused_lately(input: &Input<'_>) -> Option<Plan> {
+    let refusal = input.recollection.refusal.as_ref().filter(|refusal| !refusal.due)?;
+    Some(Plan::wait(refused(refusal), Next::Poll))
+}
+
+fn delete(input: &Input<'_>) -> Option<Plan> {
+    let desired = input.desired.ok()?;
+    let action = Action::DeleteStore { region: desired.region.clone(), id: desired.id.clone()? };
+    let state = input.recollection.refusal.as_ref().map_or(State::Deleting, refused);
+    Some(Plan { action, ..Plan::wait(state, Next::Quick) })
+}
+
+/// What a refused delete is called: "read sets" only where some are there.
+pub(crate) fn refused(refusal: &Refusal) -> State {
+    let block = match &refusal.read_sets {
+        Ok(count) if count.total > 0 => DeletionBlock {
+            read_sets: Some(count.display()),
+            read_sets_by_status: count.by_status.clone(),
+            ..block(
+                DeletionBlockReason::ReadSets,
+                "the store still holds read sets, and AWS deletes only empty stores: this operator never deletes \
+                 read sets, so move or delete them, or set spec.deletionPolicy to Retain to keep the store"
+                    .into(),
+            )
+        },
+        Ok(_) => block(
+            DeletionBlockReason::Busy,
+            "AWS refuses to delete the store in its current state; no read sets were found in it".into(),
+        ),
+        Err(error) => block(
+            DeletionBlockReason::Busy,
+            format!(
+                "AWS refuses to delete the store in its current state, perhaps because it holds read sets; \
+                 they could not be counted: allow {} to see",
+                error.operation.action()
+            ),
+        ),
+    };
+    State::DeletionBlocked(vec![block])
+}
+
+fn present<'a>(input: &Input<'a>) -> Option<&'a Present> {
+    match input.observed {
+        Observed::Present(present) => Some(present),
+        _ => None,
+    }
+}

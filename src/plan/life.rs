@@ -1,0 +1,116 @@
+//! Rules for an object that lives. No I/O.
+
+use super::{
+    Input, Next, Plan, Rule, State, absence_is_confirmed, call_failed, invalid, paused, stranger,
+    wrong_account,
+};
+use crate::desired;
+use crate::drift;
+use crate::observed::{Observed, Present, Tags};
+
+pub(super) const RULES: &[Rule] = &[
+    paused,
+    invalid,
+    without_id,
+    call_failed,
+    wrong_account,
+    absent,
+    owned_by_another,
+    in_motion,
+    failed_in_aws,
+    status_not_known,
+    immutable_field_differs,
+    tags_unreadable,
+    drifted,
+    settled,
+];
+
+/// Nothing names a store and none is on record.
+fn without_id(input: &Input<'_>) -> Option<Plan> {
+    let desired = input.desired.ok()?;
+    let state =
+        if desired::manages(input.object) { State::CreationNotSupported } else { State::StoreNotNamed };
+    desired.id.is_none().then(|| Plan::wait(state, Next::Poll))
+}
+
+/// A 404 is believed the second time; then a store on record is missing, any other was never found.
+fn absent(input: &Input<'_>) -> Option<Plan> {
+    let Observed::Absent { account } = input.observed else { return None };
+    if !absence_is_confirmed(input) {
+        return Some(Plan::wait(State::ConfirmingAbsence, Next::Confirm));
+    }
+    let desired = input.desired.ok()?;
+    let (id, region) = (desired.id.clone().unwrap_or_default(), desired.region.clone());
+    let account = account.clone();
+    let state = if desired::is_recorded(input.object) {
+        State::StoreMissing { id, region }
+    } else {
+        State::StoreNotFound { id, region, account }
+    };
+    Some(Plan::wait(state, Next::Poll))
+}
+
+/// `Observe` may watch anybody's store.
+fn owned_by_another(input: &Input<'_>) -> Option<Plan> {
+    let present = present(input)?;
+    if !desired::manages(input.object) {
+        return None;
+    }
+    Some(Plan::wait(stranger(input, present)?, Next::Poll))
+}
+
+fn in_motion(input: &Input<'_>) -> Option<Plan> {
+    let status = present(input)?.store.status.as_deref()?;
+    let state = match status {
+        "CREATING" => State::Creating,
+        "UPDATING" => State::Updating,
+        "DELETING" => State::StoreDeleting,
+        _ => return None,
+    };
+    Some(Plan::wait(state, Next::Quick))
+}
+
+fn failed_in_aws(input: &Input<'_>) -> Option<Plan> {
+    let store = &present(input)?.store;
+    let message = store.status_message.clone();
+    (store.status.as_deref() == Some("FAILED")).then(|| Plan::wait(State::Failed { message }, Next::Poll))
+}
+
+fn status_not_known(input: &Input<'_>) -> Option<Plan> {
+    let status = present(input)?.store.status.clone();
+    (status.as_deref() != Some("ACTIVE")).then(|| Plan::wait(State::UnknownStatus { status }, Next::Poll))
+}
+
+fn immutable_field_differs(input: &Input<'_>) -> Option<Plan> {
+    let present = present(input)?;
+    let found = drift::compare(&input.object.spec, &present.store, None).immutable;
+    (!found.is_empty()).then(|| Plan::wait(State::ImmutableFieldDiffers(found), Next::Poll))
+}
+
+/// The store is as ready as it is; only whether it is in sync is not known.
+fn tags_unreadable(input: &Input<'_>) -> Option<Plan> {
+    let Tags::Unreadable(error) = &present(input)?.tags else { return None };
+    Some(Plan::wait(State::TagsUnreadable(error.clone()), Next::Backoff))
+}
+
+fn drifted(input: &Input<'_>) -> Option<Plan> {
+    let present = present(input)?;
+    let tags = match &present.tags {
+        Tags::Read(tags) => Some(tags),
+        Tags::Unreadable(_) => None,
+    };
+    let found = drift::compare(&input.object.spec, &present.store, tags).mutable;
+    let observe = !desired::manages(input.object);
+    (!found.is_empty()).then(|| Plan::wait(State::Drifted { fields: found, observe }, Next::Poll))
+}
+
+fn settled(_: &Input<'_>) -> Option<Plan> {
+    Some(Plan::wait(State::Available, Next::Poll))
+}
+
+fn present<'a>(input: &Input<'a>) -> Option<&'a Present> {
+    match input.observed {
+        Observed::Present(present) => Some(present),
+        _ => None,
+    }
+}

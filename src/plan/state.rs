@@ -1,0 +1,93 @@
+//! Where an object stands; `status` turns it into conditions. No I/O.
+
+use crate::crd::{DeletionBlock, Drift};
+use crate::omics::CallError;
+
+/// Where an object stands. Closed: every state has its conditions in the `status` module.
+#[derive(Clone, Debug, PartialEq)]
+pub enum State {
+    /// Work goes on and there is nothing more to say.
+    Reconciling,
+    /// ACTIVE and as the spec says.
+    Available,
+    /// ACTIVE and different from the spec.
+    Drifted {
+        /// What differs.
+        fields: Vec<Drift>,
+        /// The object only observes.
+        observe: bool,
+    },
+    /// ACTIVE, but its tags could not be read.
+    TagsUnreadable(CallError),
+    /// AWS is creating the store.
+    Creating,
+    /// AWS is updating the store.
+    Updating,
+    /// Somebody is deleting the store in AWS.
+    StoreDeleting,
+    /// AWS reports a status this version does not know, or none.
+    UnknownStatus {
+        /// The status, if there is one.
+        status: Option<String>,
+    },
+    /// The store failed in AWS.
+    Failed {
+        /// AWS's explanation.
+        message: Option<String>,
+    },
+    /// The spec cannot be carried out.
+    InvalidSpec {
+        /// What to write instead.
+        message: String,
+    },
+    /// A field differs that AWS cannot change.
+    ImmutableFieldDiffers(Vec<Drift>),
+    /// The store belongs to another object.
+    OwnershipConflict {
+        /// Who owns it.
+        owner: String,
+    },
+    /// The credentials are not those of the account on record.
+    WrongAccount {
+        /// Account on record.
+        recorded: String,
+        /// Account of the credentials.
+        credentials: String,
+    },
+    /// A first 404; a second one decides.
+    ConfirmingAbsence,
+    /// A store that was on record is gone.
+    StoreMissing {
+        /// Its id.
+        id: String,
+        /// Its region.
+        region: String,
+    },
+    /// A store that the spec names was never seen.
+    StoreNotFound {
+        /// Its id.
+        id: String,
+        /// Region that was looked in.
+        region: String,
+        /// Account that was looked in.
+        account: String,
+    },
+    /// `Observe` without an id.
+    StoreNotNamed,
+    /// `Manage` without an id, while this version cannot create stores.
+    CreationNotSupported,
+    /// An AWS call failed.
+    CallFailed(CallError),
+    /// The store is being deleted for us.
+    Deleting,
+    /// The deletion waits.
+    DeletionBlocked(Vec<DeletionBlock>),
+    /// Being deleted, and the id of the store to delete is not known any more.
+    IdLost,
+    /// The store is gone, as it should be.
+    Deleted,
+    /// The object goes and the store, if any, stays.
+    Released,
+    /// `healthomics.dev/paused` is `true`.
+    Paused,
+}

@@ -1,0 +1,217 @@
+//! One pass over one object, as named steps: observe, plan, act, status, patch if changed. I/O.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use futures::FutureExt;
+use jiff::Timestamp;
+use kube::ResourceExt;
+use kube::core::error_boundary::InvalidObject;
+use kube::runtime::controller::Action as Requeue;
+use kube::runtime::events::EventType;
+
+use crate::context::{Context, Guarded};
+use crate::crd::SequenceStore;
+use crate::desired::Desired;
+use crate::error::Error;
+use crate::events::{self, Note};
+use crate::observed::Observed;
+use crate::omics::{CALL_TIMEOUT, Class};
+use crate::plan::{self, Action, FinalizerStep, Next, Plan, State};
+use crate::{apply, backoff, observe, status};
+
+/// The longest a pass may take; shorter than the time a Pod is given to end.
+pub const PASS_DEADLINE: Duration = Duration::from_secs(45);
+/// Between two looks at a store or a deletion in motion.
+const QUICK: Duration = Duration::from_secs(2);
+
+/// Runs a pass so that neither a hang nor a panic in it harms another object.
+///
+/// # Errors
+/// See [`Error`]; AWS's errors are shown in status instead.
+pub async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Requeue, Error> {
+    let pass = async {
+        let _slot = context.slots.acquire().await;
+        match &object.0 {
+            Ok(object) => pass(&context, context.memory.freshest(Arc::new(object.clone()))).await,
+            Err(invalid) => undecodable(&context, invalid).await,
+        }
+    };
+    guarded(PASS_DEADLINE, pass).await
+}
+
+/// How long to wait after an error that ended a pass early.
+pub fn after_error(object: Arc<Guarded>, error: &Error, context: Arc<Context>) -> Requeue {
+    if error.is_not_found() {
+        return Requeue::await_change();
+    }
+    if error.is_conflict() {
+        return Requeue::requeue(Duration::from_secs(1));
+    }
+    let uid = object.uid().unwrap_or_default();
+    Requeue::requeue(context.memory.failed(&uid, Class::Transient, Instant::now()))
+}
+
+async fn pass(context: &Context, object: Arc<SequenceStore>) -> Result<Requeue, Error> {
+    let uid = object.uid().unwrap_or_default();
+    let desired = Desired::of(&object, &context.defaults);
+    let desired = desired.as_ref();
+    let poll = desired.map_or(context.defaults.poll_interval, |desired| desired.poll_interval);
+
+    let observed = match plan::target(&object, desired) {
+        Some(target) => observe::observe(&context.omics, &target).await,
+        None => Observed::NotAsked,
+    };
+    context.memory.observed(&uid, &observed, Instant::now());
+
+    let recollection = context.memory.recollection(&uid, poll, Instant::now());
+    let rival = desired.ok().and_then(|desired| context.rival(&object, desired));
+    let plan = plan::plan(&plan::Input {
+        object: &object,
+        desired,
+        observed: &observed,
+        recollection: &recollection,
+        rival: rival.as_deref(),
+    });
+
+    if plan.action != Action::None && !is_current(context, &object).await? {
+        return Ok(Requeue::requeue(Duration::from_secs(1)));
+    }
+    if plan.finalizer == FinalizerStep::Add {
+        apply::finalizer(context, &object, plan.finalizer).await?;
+    }
+    let state = apply::act(context, &uid, &plan.action).await.unwrap_or_else(|| plan.state.clone());
+    let wait = count_failures(context, &uid, &state);
+    report(context, &object, &observed, &state, desired.map(|d| d.region.as_str()).ok()).await?;
+    if plan.finalizer == FinalizerStep::Remove {
+        let object = context.memory.freshest(object);
+        apply::finalizer(context, &object, plan.finalizer).await?;
+        if plan::is_deleting(&object) {
+            context.memory.forget(&uid);
+        }
+    }
+    Ok(Requeue::requeue(requeue_after(&plan, &state, wait, poll)))
+}
+
+/// Nothing in AWS is changed for an object that has changed since the plan was made.
+async fn is_current(context: &Context, object: &SequenceStore) -> Result<bool, Error> {
+    let live = apply::read_live(context, object).await?;
+    let current = live.uid() == object.uid() && live.resource_version() == object.resource_version();
+    if live.uid() == object.uid() {
+        context.memory.written(live);
+    }
+    Ok(current)
+}
+
+/// Counts the pass as failed or not; for a failed one, how long to wait.
+fn count_failures(context: &Context, uid: &str, state: &State) -> Option<Duration> {
+    let (State::CallFailed(error) | State::TagsUnreadable(error)) = state else {
+        context.memory.succeeded(uid);
+        return None;
+    };
+    Some(context.memory.failed(uid, error.class, Instant::now()))
+}
+
+/// Makes the next status and writes it if it says anything new.
+async fn report(
+    context: &Context,
+    object: &Arc<SequenceStore>,
+    observed: &Observed,
+    state: &State,
+    region: Option<&str>,
+) -> Result<(), Error> {
+    let recollection =
+        context.memory.recollection(&object.uid().unwrap_or_default(), Duration::ZERO, Instant::now());
+    let new = status::next(&status::Input {
+        object,
+        observed,
+        state,
+        region,
+        failures: recollection.failures,
+        denied_for: recollection.denied_for,
+        denied_grace: context.denied_grace,
+        now: Timestamp::now(),
+    });
+    if object.status.as_ref() == Some(&new) {
+        // An Event of its own: the deletion's end changes no condition.
+        if *state == State::Deleted {
+            apply::publish(context, object, events::notes(Some(&new), &new, state)).await;
+        }
+        return Ok(());
+    }
+    apply::status(context, object, &new).await?;
+    apply::publish(context, object, events::notes(object.status.as_ref(), &new, state)).await;
+    Ok(())
+}
+
+fn requeue_after(plan: &Plan, state: &State, failed: Option<Duration>, poll: Duration) -> Duration {
+    let random = fastrand::f64();
+    if let Some(wait) = failed {
+        // A spec that AWS refuses is tried again at the slow poll.
+        let terminal = matches!(state, State::CallFailed(error) if error.class == Class::Terminal);
+        return if terminal { backoff::jittered(poll, random) } else { wait };
+    }
+    let next = match state {
+        State::DeletionBlocked(_) if plan.action != Action::None => Next::Poll,
+        _ => plan.next,
+    };
+    match next {
+        Next::Quick => backoff::jittered(QUICK, random),
+        Next::Confirm => plan::ABSENCE_CONFIRMED_AFTER + Duration::from_millis(200),
+        Next::Poll | Next::Backoff => backoff::jittered(poll, random),
+    }
+}
+
+/// An object that does not decode is left alone, and its owner is told.
+async fn undecodable(context: &Context, invalid: &InvalidObject) -> Result<Requeue, Error> {
+    let mut object = SequenceStore::new("", crate::crd::SequenceStoreSpec::default());
+    object.metadata = invalid.metadata.clone();
+    tracing::warn!(
+        namespace = invalid.metadata.namespace.as_deref(),
+        name = invalid.metadata.name.as_deref(),
+        "the object does not decode: {}",
+        invalid.error
+    );
+    let text =
+        "This object does not have the form that this version of the operator knows; it is left alone.";
+    let note =
+        Note { kind: EventType::Warning, reason: "NotUnderstood", action: "Decode", text: text.into() };
+    apply::publish(context, &object, vec![note]).await;
+    Ok(Requeue::await_change())
+}
+
+async fn guarded(
+    deadline: Duration,
+    pass: impl Future<Output = Result<Requeue, Error>>,
+) -> Result<Requeue, Error> {
+    match tokio::time::timeout(deadline, AssertUnwindSafe(pass).catch_unwind()).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(panic)) => {
+            let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+            let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+            Err(Error::Panic(text))
+        }
+        Err(_) => Err(Error::Deadline(deadline)),
+    }
+}
+
+// Get, tags, a live read, an action, a look at what blocks it: each has its own time-out within the pass.
+const _: () = assert!(PASS_DEADLINE.as_secs() >= 4 * CALL_TIMEOUT.as_secs());
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_ends_only_its_own_pass() {
+        let result = guarded(Duration::from_secs(1), async { panic!("defect {}", 7) }).await;
+        assert!(matches!(result, Err(Error::Panic(text)) if text == "defect 7"));
+    }
+
+    #[tokio::test]
+    async fn a_pass_that_hangs_is_cut_off() {
+        let result = guarded(Duration::from_millis(10), std::future::pending()).await;
+        assert!(matches!(result, Err(Error::Deadline(_))));
+    }
+}

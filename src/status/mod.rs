@@ -1,0 +1,196 @@
+//! The next status of an object: the one place where it is made. Pure; `now` is passed in. No I/O.
+
+mod conditions;
+mod reason;
+#[cfg(test)]
+mod tests;
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use kube::ResourceExt;
+
+use crate::crd::{
+    DeletionBlock, DeletionBlockReason, RECONCILE_ANNOTATION, SequenceStore, SequenceStoreStatus, Store,
+};
+use crate::observed::{Observed, Present, Tags};
+use crate::omics::Class;
+use crate::plan::{self, State};
+use conditions::{Cond, Conditions, Progress};
+pub use reason::Reason;
+
+/// From this failure in a row on, a transient failure is shown.
+const SHOWN_FROM_FAILURE: u32 = 3;
+
+/// Everything the next status depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// The object that was acted on.
+    pub object: &'a SequenceStore,
+    /// What AWS said.
+    pub observed: &'a Observed,
+    /// Where the object stands after the pass.
+    pub state: &'a State,
+    /// Region that was looked in.
+    pub region: Option<&'a str>,
+    /// Failed passes in a row, this one counted.
+    pub failures: u32,
+    /// How long AWS has been denying us.
+    pub denied_for: Option<Duration>,
+    /// How long a denial counts as IAM being slow.
+    pub denied_grace: Duration,
+    /// The time of the pass.
+    pub now: Timestamp,
+}
+
+/// The status after a pass. Equal to the old one where there is nothing new to say.
+#[must_use]
+pub fn next(input: &Input<'_>) -> SequenceStoreStatus {
+    let old = input.object.status.clone().unwrap_or_default();
+    match input.state {
+        State::Paused => paused(input, old),
+        state if is_hidden(input, state, &old) => handled(input, old),
+        state => handled(input, reported(input, state, old)),
+    }
+}
+
+fn reported(input: &Input<'_>, state: &State, old: SequenceStoreStatus) -> SequenceStoreStatus {
+    let generation = input.object.metadata.generation;
+    let mut new = SequenceStoreStatus { observed_generation: generation, ..old.clone() };
+    if let (Observed::Present(present), true) = (input.observed, may_record(state)) {
+        new.store = Some(mirror(present, old.store.as_ref()));
+        new.account_id = Some(present.account.clone());
+        new.region = input.region.map(ToOwned::to_owned);
+    }
+    new.drift = match state {
+        State::Drifted { fields, .. } | State::ImmutableFieldDiffers(fields) => fields.clone(),
+        // Nothing new is known of it.
+        State::CallFailed(_) | State::TagsUnreadable(_) => old.drift.clone(),
+        _ => Vec::new(),
+    };
+    new.deletion_blocked_by = match state {
+        State::DeletionBlocked(blocks) => blocks.clone(),
+        State::CallFailed(_) if plan::is_deleting(input.object) => old.deletion_blocked_by.clone(),
+        _ => Vec::new(),
+    };
+    new.conditions = conditions(input, state, &old);
+    new
+}
+
+/// A pause changes `Synced` and nothing else; not even the generation counts as acted on.
+fn paused(input: &Input<'_>, old: SequenceStoreStatus) -> SequenceStoreStatus {
+    let conditions::Conditions { ready, synced, .. } = conditions::of(input.state, None, input.denied_grace);
+    let acted_on = old.observed_generation.filter(|generation| *generation >= 0);
+    let mut new = old.clone();
+    new.conditions.clear();
+    let existing = |kind: &str| find(&old.conditions, kind).cloned();
+    let ready =
+        existing("Ready").unwrap_or_else(|| condition("Ready", &ready, acted_on, &old.conditions, input.now));
+    new.conditions.push(ready);
+    let synced = synced.map(|synced| condition("Synced", &synced, acted_on, &old.conditions, input.now));
+    new.conditions.extend(synced);
+    new.conditions.extend(existing("Reconciling"));
+    new.conditions.extend(existing("Stalled"));
+    if plan::is_deleting(input.object) {
+        let message = "the object is paused: remove the annotation healthomics.dev/paused";
+        new.deletion_blocked_by = vec![DeletionBlock {
+            reason: DeletionBlockReason::Paused,
+            message: message.into(),
+            read_sets: None,
+            read_sets_by_status: std::collections::BTreeMap::new(),
+        }];
+    }
+    new
+}
+
+/// The first failures of a passing kind change nothing on an object whose generation is reported.
+fn is_hidden(input: &Input<'_>, state: &State, old: &SequenceStoreStatus) -> bool {
+    let (State::CallFailed(error) | State::TagsUnreadable(error)) = state else { return false };
+    let passing = !matches!(error.class, Class::Denied | Class::Credentials | Class::Quota | Class::Terminal);
+    let resumed =
+        find(&old.conditions, "Synced").is_some_and(|synced| synced.reason == Reason::Paused.as_str());
+    passing
+        && input.failures < SHOWN_FROM_FAILURE
+        && !resumed
+        && old.observed_generation.is_some()
+        && old.observed_generation == input.object.metadata.generation
+}
+
+/// A store that this object may not have is not put on record: `sequenceStoreId` stays free to mend.
+fn may_record(state: &State) -> bool {
+    !matches!(state, State::WrongAccount { .. } | State::OwnershipConflict { .. })
+}
+
+fn mirror(present: &Present, old: Option<&Store>) -> Store {
+    let tags = match &present.tags {
+        Tags::Read(tags) => Some(tags.clone()),
+        // A denied permission shows as no tags; a passing failure does not.
+        Tags::Unreadable(error) if error.class == Class::Denied => None,
+        Tags::Unreadable(_) => old.filter(|old| old.id == present.store.id).and_then(|old| old.tags.clone()),
+    };
+    Store { tags, ..present.store.clone() }
+}
+
+fn handled(input: &Input<'_>, mut status: SequenceStoreStatus) -> SequenceStoreStatus {
+    status.last_handled_reconcile_at =
+        input.object.annotations().get(RECONCILE_ANNOTATION).cloned().or(status.last_handled_reconcile_at);
+    status
+}
+
+fn conditions(input: &Input<'_>, state: &State, old: &SequenceStoreStatus) -> Vec<Condition> {
+    let generation = input.object.metadata.generation;
+    let Conditions { ready, synced, mut progress } =
+        conditions::of(state, input.denied_for, input.denied_grace);
+    // A restart forgets how long a denial has lasted; what was stalled by it stays so.
+    let same_denial =
+        |c: &Condition| c.reason == ready.reason.as_str() && c.observed_generation == generation;
+    if matches!(state, State::CallFailed(_)) && find(&old.conditions, "Stalled").is_some_and(same_denial) {
+        progress = Progress::Stalled;
+    }
+    let make = |kind: &str, cond: &Cond| condition(kind, cond, generation, &old.conditions, input.now);
+    let mut new = vec![make("Ready", &ready)];
+    new.push(match (&synced, find(&old.conditions, "Synced")) {
+        (Some(synced), _) => make("Synced", synced),
+        (None, Some(unchanged)) => Condition { observed_generation: generation, ..unchanged.clone() },
+        (None, None) => make("Synced", &ready),
+    });
+    let worst = Cond { status: true, ..ready };
+    match progress {
+        Progress::Done => {}
+        Progress::Reconciling => new.push(make("Reconciling", &worst)),
+        Progress::Stalled => new.push(make("Stalled", &worst)),
+    }
+    new
+}
+
+fn condition(
+    kind: &str,
+    cond: &Cond,
+    generation: Option<i64>,
+    old: &[Condition],
+    now: Timestamp,
+) -> Condition {
+    let status = if cond.status { "True" } else { "False" };
+    let since =
+        find(old, kind).filter(|old| old.status == status).map(|old| old.last_transition_time.clone());
+    Condition {
+        type_: kind.into(),
+        status: status.into(),
+        reason: cond.reason.as_str().into(),
+        message: cond.message.clone(),
+        observed_generation: generation,
+        last_transition_time: since.unwrap_or_else(|| Time(whole_seconds(now))),
+    }
+}
+
+/// The API server keeps whole seconds: anything finer would read back different from what was written.
+fn whole_seconds(now: Timestamp) -> Timestamp {
+    Timestamp::from_second(now.as_second()).unwrap_or(now)
+}
+
+/// The condition of a type.
+#[must_use]
+pub fn find<'a>(conditions: &'a [Condition], kind: &str) -> Option<&'a Condition> {
+    conditions.iter().find(|condition| condition.type_ == kind)
+}
