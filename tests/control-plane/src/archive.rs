@@ -28,10 +28,7 @@ struct Archive {
 
 /// `v1.36` of `v1.36.3`.
 pub(crate) fn minor(version: &str) -> String {
-    version
-        .rsplit_once('.')
-        .map_or(version, |(minor, _)| minor)
-        .to_owned()
+    version.rsplit_once('.').map_or(version, |(minor, _)| minor).to_owned()
 }
 
 /// Downloads and unpacks the archive of `wanted`, or else of the newest patch of its minor version. Returns the version;
@@ -44,17 +41,12 @@ pub(crate) fn fetch(
 ) -> Result<String, String> {
     let text = curl(index, &["--max-time", "10"])?;
     let text = String::from_utf8(text).map_err(|_| format!("{index} is not text"))?;
-    let index: Index = serde_saphyr::from_str(&text)
-        .map_err(|error| format!("{index} is not an index: {error}"))?;
+    let index: Index =
+        serde_saphyr::from_str(&text).map_err(|error| format!("{index} is not an index: {error}"))?;
     let (version, archive) = choose(&index, wanted, &platform())?;
-    note(&format!(
-        "downloading the envtest archive of Kubernetes {version}"
-    ));
+    note(&format!("downloading the envtest archive of Kubernetes {version}"));
     let bytes = curl(&archive.link, &["--max-time", "600"])?;
-    let sum: String = Sha512::digest(&bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let sum: String = Sha512::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     if !sum.eq_ignore_ascii_case(&archive.hash) {
         return Err(format!(
             "{} has the wrong checksum: its SHA-512 is {sum}, the index says {}",
@@ -81,13 +73,7 @@ fn platform() -> String {
 
 fn choose(index: &Index, wanted: &str, platform: &str) -> Result<(String, Archive), String> {
     let minor = minor(wanted);
-    let patch = |version: &str| {
-        version
-            .strip_prefix(&minor)?
-            .strip_prefix('.')?
-            .parse::<u32>()
-            .ok()
-    };
+    let patch = |version: &str| version.strip_prefix(&minor)?.strip_prefix('.')?.parse::<u32>().ok();
     let file = |version: &str| format!("envtest-{version}-{platform}.tar.gz");
     index
         .releases
@@ -101,14 +87,7 @@ fn choose(index: &Index, wanted: &str, platform: &str) -> Result<(String, Archiv
 /// Short time-outs: on a machine without a way out this must not hold up the build.
 fn curl(address: &str, options: &[&str]) -> Result<Vec<u8>, String> {
     let output = Command::new("curl")
-        .args([
-            "--fail",
-            "--silent",
-            "--show-error",
-            "--location",
-            "--connect-timeout",
-            "5",
-        ])
+        .args(["--fail", "--silent", "--show-error", "--location", "--connect-timeout", "5"])
         .args(options)
         .arg("--")
         .arg(address)
@@ -117,10 +96,7 @@ fn curl(address: &str, options: &[&str]) -> Result<Vec<u8>, String> {
     if output.status.success() {
         return Ok(output.stdout);
     }
-    Err(format!(
-        "could not download {address}: {}",
-        String::from_utf8_lossy(&output.stderr).trim()
-    ))
+    Err(format!("could not download {address}: {}", String::from_utf8_lossy(&output.stderr).trim()))
 }
 
 /// Unpacks beside `directory` and moves the programs in one by one, so that no half program is ever found.
@@ -145,10 +121,7 @@ fn unpack(bytes: &[u8], directory: &Path) -> Result<(), String> {
         .output()
         .map_err(|error| format!("could not run tar: {error}"))?;
     if !output.status.success() {
-        return Err(format!(
-            "could not unpack it: {}",
-            String::from_utf8_lossy(&output.stderr).trim()
-        ));
+        return Err(format!("could not unpack it: {}", String::from_utf8_lossy(&output.stderr).trim()));
     }
     for program in PROGRAMS {
         fs::rename(staging.path().join(program), directory.join(program))
@@ -172,13 +145,10 @@ mod tests {
              v1.36.10:\n    envtest-v1.36.10-linux-amd64.tar.gz: {hash: a, selfLink: b}\n  \
              v1.37.0:\n    envtest-v1.37.0-linux-amd64.tar.gz: {hash: a, selfLink: b}\n",
         );
-        let version =
-            |wanted, platform| choose(&index, wanted, platform).map(|(version, _)| version);
+        let version = |wanted, platform| choose(&index, wanted, platform).map(|(version, _)| version);
         assert_eq!(version("v1.36.2", "linux-amd64").as_deref(), Ok("v1.36.2"));
         assert_eq!(version("v1.36.3", "linux-amd64").as_deref(), Ok("v1.36.10"));
-        assert!(
-            version("v1.36.3", "linux-arm64").is_err_and(|reason| reason.contains("linux-arm64"))
-        );
+        assert!(version("v1.36.3", "linux-arm64").is_err_and(|reason| reason.contains("linux-arm64")));
         assert!(version("v1.3.0", "linux-amd64").is_err());
     }
 }

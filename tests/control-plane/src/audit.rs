@@ -86,9 +86,7 @@ impl Audit {
     pub fn mark(&self) -> AuditMark {
         self.settle();
         let whole = self.read_from(0);
-        AuditMark {
-            offset: whole.len() as u64,
-        }
+        AuditMark { offset: whole.len() as u64 }
     }
 
     /// The requests answered since `mark`, oldest first. Blocks for some ten milliseconds.
@@ -98,10 +96,7 @@ impl Audit {
     #[must_use]
     pub fn requests_since(&self, mark: &AuditMark) -> Vec<AuditedRequest> {
         self.settle();
-        self.read_from(mark.offset)
-            .lines()
-            .filter_map(request)
-            .collect()
+        self.read_from(mark.offset).lines().filter_map(request).collect()
     }
 
     /// How many writes `user` asked for since `mark`, by verb and resource, in one namespace or in all. Refused ones
@@ -151,18 +146,12 @@ impl Audit {
             file.seek(SeekFrom::Start(offset))?;
             let mut bytes = Vec::new();
             file.read_to_end(&mut bytes)?;
-            let end = bytes
-                .iter()
-                .rposition(|&byte| byte == b'\n')
-                .map_or(0, |last| last + 1);
+            let end = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
             text = String::from_utf8_lossy(&bytes[..end]).into_owned();
             Ok(())
         });
         if let Err(error) = read {
-            panic!(
-                "the audit log {} cannot be read: {error}",
-                self.path.display()
-            );
+            panic!("the audit log {} cannot be read: {error}", self.path.display());
         }
         text
     }
@@ -214,12 +203,7 @@ fn request(line: &str) -> Option<AuditedRequest> {
     let code = event.response_status.code;
     // An accepted watch has two records: one when it starts, one when it ends, which may be much later.
     let end_of_watch = event.verb == "watch" && event.stage == "ResponseComplete" && code < 400;
-    if end_of_watch
-        || !matches!(
-            event.stage.as_str(),
-            "ResponseStarted" | "ResponseComplete" | "Panic"
-        )
-    {
+    if end_of_watch || !matches!(event.stage.as_str(), "ResponseStarted" | "ResponseComplete" | "Panic") {
         return None;
     }
     Some(AuditedRequest {
@@ -262,12 +246,7 @@ mod tests {
         writeln!(file, "{}", line("ResponseComplete", "create", "pods", 201)).expect("written");
         let audit = Audit::new(file.path().to_owned());
         let mark = audit.mark();
-        for (verb, code) in [
-            ("patch", 200),
-            ("patch", 409),
-            ("get", 200),
-            ("delete", 403),
-        ] {
+        for (verb, code) in [("patch", 200), ("patch", 409), ("get", 200), ("delete", 403)] {
             writeln!(file, "{}", line("ResponseComplete", verb, "pods", code)).expect("written");
         }
         write!(file, "{{\"kind\":").expect("written");

@@ -71,8 +71,7 @@ impl Search {
         Self {
             assets: set("KUBEBUILDER_ASSETS").map(PathBuf::from),
             cache: cache.join("sequencestore-operator/control-plane"),
-            envtest_index: env::var(ENVTEST_INDEX_VARIABLE)
-                .unwrap_or_else(|_| OFFICIAL_INDEX.to_owned()),
+            envtest_index: env::var(ENVTEST_INDEX_VARIABLE).unwrap_or_else(|_| OFFICIAL_INDEX.to_owned()),
             go: go_command(set("PATH")),
         }
     }
@@ -83,10 +82,7 @@ impl Search {
     /// When a program is nowhere and cannot be built.
     pub fn find(&self, note: &mut dyn FnMut(&str)) -> Result<Binaries, Error> {
         if let Some(missing) = self.assets.as_ref().filter(|assets| !assets.is_dir()) {
-            note(&format!(
-                "KUBEBUILDER_ASSETS names {}, which is not a directory",
-                missing.display()
-            ));
+            note(&format!("KUBEBUILDER_ASSETS names {}, which is not a directory", missing.display()));
         }
         if self.go.is_none() {
             // What no archive holds can only be built: say so before anything is waited for.
@@ -94,8 +90,7 @@ impl Search {
                 .into_iter()
                 .flat_map(|module| module.programs)
                 .filter(|program| {
-                    !archive::PROGRAMS.contains(&program.name)
-                        && self.present(program.name).is_none()
+                    !archive::PROGRAMS.contains(&program.name) && self.present(program.name).is_none()
                 })
                 .collect();
             if !only_built.is_empty() {
@@ -103,20 +98,11 @@ impl Search {
             }
         }
         let mut refusal = None;
-        let wants_archive = archive::PROGRAMS
-            .iter()
-            .any(|program| self.present(program).is_none());
+        let wants_archive = archive::PROGRAMS.iter().any(|program| self.present(program).is_none());
         if wants_archive {
             let wanted = KUBERNETES.version();
-            match archive::fetch(
-                &self.envtest_index,
-                &wanted,
-                &self.archive_directory(),
-                note,
-            ) {
-                Ok(version) => note(&format!(
-                    "using the envtest archive of Kubernetes {version}"
-                )),
+            match archive::fetch(&self.envtest_index, &wanted, &self.archive_directory(), note) {
+                Ok(version) => note(&format!("using the envtest archive of Kubernetes {version}")),
                 Err(reason) => {
                     let reason = format!("the envtest archive is not used: {reason}");
                     note(&reason);
@@ -125,21 +111,11 @@ impl Search {
             }
         }
         for module in [&KUBERNETES, &HELM] {
-            let missing: Vec<_> = module
-                .programs
-                .iter()
-                .filter(|program| self.present(program.name).is_none())
-                .collect();
+            let missing: Vec<_> =
+                module.programs.iter().filter(|program| self.present(program.name).is_none()).collect();
             if !missing.is_empty() {
                 let directory = self.build_directory(module);
-                go_build::build(
-                    module,
-                    &missing,
-                    &directory,
-                    self.go.as_deref(),
-                    refusal.as_deref(),
-                    note,
-                )?;
+                go_build::build(module, &missing, &directory, self.go.as_deref(), refusal.as_deref(), note)?;
             }
         }
         Ok(Binaries {
@@ -179,8 +155,7 @@ impl Search {
     }
 
     fn archive_directory(&self) -> PathBuf {
-        self.cache
-            .join(format!("envtest-{}", archive::minor(&KUBERNETES.version())))
+        self.cache.join(format!("envtest-{}", archive::minor(&KUBERNETES.version())))
     }
 }
 

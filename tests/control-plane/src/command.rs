@@ -38,11 +38,7 @@ impl CommandOutput {
             return Ok(self);
         }
         let output = format!("{}{}", self.stderr, self.stdout).trim().to_owned();
-        Err(Error::Command {
-            command: self.command,
-            status: self.status_code,
-            output,
-        })
+        Err(Error::Command { command: self.command, status: self.status_code, output })
     }
 }
 
@@ -53,10 +49,7 @@ pub(crate) async fn run(
     environment: &[(&str, OsString)],
     input: &str,
 ) -> Result<CommandOutput, Error> {
-    let name = program
-        .file_name()
-        .and_then(OsStr::to_str)
-        .unwrap_or_default();
+    let name = program.file_name().and_then(OsStr::to_str).unwrap_or_default();
     let command = format!("{name} {}", arguments.join(" "));
     let mut child = Command::new(program)
         .args(arguments)

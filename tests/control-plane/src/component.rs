@@ -41,12 +41,7 @@ impl Component {
         let log = directory.join(format!("{name}.log"));
         let mut guardian = Command::new("sh")
             .args(["-c", GUARDIAN, "guardian"])
-            .args([
-                directory.as_os_str(),
-                log.as_os_str(),
-                GRACE.as_ref(),
-                program.as_os_str(),
-            ])
+            .args([directory.as_os_str(), log.as_os_str(), GRACE.as_ref(), program.as_os_str()])
             .args(arguments)
             .current_dir("/")
             .stdin(Stdio::piped())
@@ -66,20 +61,10 @@ impl Component {
                 let _ = BufReader::new(pipe).read_line(&mut status);
             }
             let status = status.trim();
-            report.send_replace(Some(if status.is_empty() {
-                "unknown".into()
-            } else {
-                status.into()
-            }));
+            report.send_replace(Some(if status.is_empty() { "unknown".into() } else { status.into() }));
             let _ = guardian.wait();
         });
-        Ok(Self {
-            name,
-            log,
-            lifeline,
-            watcher: Some(watcher),
-            exit_status,
-        })
+        Ok(Self { name, log, lifeline, watcher: Some(watcher), exit_status })
     }
 
     /// Its name in messages.
@@ -102,11 +87,7 @@ impl Component {
     /// The error that says the component crashed, when it has.
     pub(crate) fn crash(&self) -> Option<Error> {
         let status = self.exit_status.borrow().clone()?;
-        Some(Error::Crashed {
-            component: self.name,
-            status,
-            log_tail: self.log_tail(),
-        })
+        Some(Error::Crashed { component: self.name, status, log_tail: self.log_tail() })
     }
 
     /// Waits for the component to crash.
@@ -114,15 +95,8 @@ impl Component {
         let mut exit_status = self.exit_status.clone();
         // The sender goes away only after it has sent the status.
         let _ = exit_status.wait_for(Option::is_some).await;
-        let status = exit_status
-            .borrow()
-            .clone()
-            .unwrap_or_else(|| "unknown".into());
-        Error::Crashed {
-            component: self.name,
-            status,
-            log_tail: self.log_tail(),
-        }
+        let status = exit_status.borrow().clone().unwrap_or_else(|| "unknown".into());
+        Error::Crashed { component: self.name, status, log_tail: self.log_tail() }
     }
 
     /// The last lines the component logged.
@@ -152,11 +126,7 @@ mod tests {
     use super::*;
 
     fn directory() -> PathBuf {
-        tempfile::Builder::new()
-            .prefix("component-")
-            .tempdir()
-            .expect("a directory")
-            .keep()
+        tempfile::Builder::new().prefix("component-").tempdir().expect("a directory").keep()
     }
 
     fn shell(script: &str) -> Vec<OsString> {
@@ -174,16 +144,10 @@ mod tests {
         )
         .expect("it starts");
         let message = component.crashed().await.to_string();
-        assert!(
-            message.contains("sleeper ended by itself with exit status 7"),
-            "{message}"
-        );
+        assert!(message.contains("sleeper ended by itself with exit status 7"), "{message}");
         assert!(message.contains("started\nwhy"), "{message}");
         assert!(component.crash().is_some());
-        assert!(
-            directory.exists(),
-            "the log stays while somebody may read it"
-        );
+        assert!(directory.exists(), "the log stays while somebody may read it");
         drop(component);
         assert!(!directory.exists());
     }
@@ -194,8 +158,8 @@ mod tests {
         let script = "trap '' TERM; echo $$ > \"$0/pid\"; while :; do sleep 0.1; done";
         let mut arguments = shell(script);
         arguments.push(directory.clone().into());
-        let component = Component::spawn("stubborn", Path::new("sh"), arguments, &directory)
-            .expect("it starts");
+        let component =
+            Component::spawn("stubborn", Path::new("sh"), arguments, &directory).expect("it starts");
         let pid = loop {
             match fs::read_to_string(directory.join("pid")) {
                 Ok(pid) if pid.ends_with('\n') => break pid.trim().to_owned(),
@@ -204,11 +168,8 @@ mod tests {
         };
         assert!(component.crash().is_none());
         drop(component);
-        let alive = Command::new("kill")
-            .args(["-0", &pid])
-            .stderr(Stdio::null())
-            .status()
-            .expect("kill runs");
+        let alive =
+            Command::new("kill").args(["-0", &pid]).stderr(Stdio::null()).status().expect("kill runs");
         assert!(!alive.success(), "process {pid} is still there");
         assert!(!directory.exists());
     }

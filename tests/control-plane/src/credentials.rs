@@ -17,22 +17,14 @@ pub(crate) fn write_service_account_keys(private: &Path, public: &Path) -> Resul
     let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(|_| Error::Key)?;
     let private_der = pair.to_pkcs8v1().map_err(|_| Error::Key)?;
     let public_der = pair.public_key().as_der().map_err(|_| Error::Key)?;
-    write(
-        private,
-        &pem::encode(&Pem::new("PRIVATE KEY", private_der.as_ref())),
-    )?;
-    write(
-        public,
-        &pem::encode(&Pem::new("PUBLIC KEY", public_der.as_ref())),
-    )
+    write(private, &pem::encode(&Pem::new("PRIVATE KEY", private_der.as_ref())))?;
+    write(public, &pem::encode(&Pem::new("PUBLIC KEY", public_der.as_ref())))
 }
 
 /// A token that cannot be guessed.
 pub(crate) fn random_token() -> Result<String, Error> {
     let mut bytes = [0; 24];
-    SystemRandom::new()
-        .fill(&mut bytes)
-        .map_err(|_| Error::Key)?;
+    SystemRandom::new().fill(&mut bytes).map_err(|_| Error::Key)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
@@ -58,15 +50,11 @@ pub(crate) fn write_kubeconfig(
 
 /// The client configuration of a kubeconfig, never through a proxy.
 pub(crate) async fn configuration(path: &Path) -> Result<kube::Config, Error> {
-    let failed = |source| Error::Kubeconfig {
-        path: path.to_owned(),
-        source: Box::new(source),
-    };
+    let failed = |source| Error::Kubeconfig { path: path.to_owned(), source: Box::new(source) };
     let kubeconfig = Kubeconfig::read_from(path).map_err(failed)?;
-    let mut config =
-        kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
-            .await
-            .map_err(failed)?;
+    let mut config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
+        .await
+        .map_err(failed)?;
     // A proxy named in the environment cannot reach this machine's loopback.
     config.proxy_url = None;
     Ok(config)

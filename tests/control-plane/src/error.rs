@@ -8,9 +8,7 @@ use std::time::Duration;
 #[non_exhaustive]
 pub enum Error {
     /// A component ended although nobody stopped it.
-    #[error(
-        "{component} ended by itself with exit status {status}; the end of its log:\n{log_tail}"
-    )]
+    #[error("{component} ended by itself with exit status {status}; the end of its log:\n{log_tail}")]
     Crashed {
         /// The component's name.
         component: &'static str,
@@ -102,9 +100,6 @@ impl Error {
     /// Wraps a Kubernetes client error with what was being done.
     pub(crate) fn kube(action: impl Into<String>) -> impl FnOnce(kube::Error) -> Self {
         let action = action.into();
-        move |source| Self::Kube {
-            action,
-            source: Box::new(source),
-        }
+        move |source| Self::Kube { action, source: Box::new(source) }
     }
 }

@@ -49,22 +49,10 @@ pub(crate) const KUBERNETES: Module = Module {
     ],
     minutes: 5,
     programs: &[
-        Program {
-            name: "etcd",
-            package: "go.etcd.io/etcd/server/v3",
-        },
-        Program {
-            name: "kube-apiserver",
-            package: "k8s.io/kubernetes/cmd/kube-apiserver",
-        },
-        Program {
-            name: "kube-controller-manager",
-            package: "k8s.io/kubernetes/cmd/kube-controller-manager",
-        },
-        Program {
-            name: "kubectl",
-            package: "k8s.io/kubernetes/cmd/kubectl",
-        },
+        Program { name: "etcd", package: "go.etcd.io/etcd/server/v3" },
+        Program { name: "kube-apiserver", package: "k8s.io/kubernetes/cmd/kube-apiserver" },
+        Program { name: "kube-controller-manager", package: "k8s.io/kubernetes/cmd/kube-controller-manager" },
+        Program { name: "kubectl", package: "k8s.io/kubernetes/cmd/kubectl" },
     ],
 };
 
@@ -76,10 +64,7 @@ pub(crate) const HELM: Module = Module {
     go_sum: include_str!("../helm/go.sum"),
     variables: &["helm.sh/helm/v4/internal/version.version={version}"],
     minutes: 2,
-    programs: &[Program {
-        name: "helm",
-        package: "helm.sh/helm/v4/cmd/helm",
-    }],
+    programs: &[Program { name: "helm", package: "helm.sh/helm/v4/cmd/helm" }],
 };
 
 impl Module {
@@ -88,10 +73,7 @@ impl Module {
         self.go_mod
             .lines()
             .filter_map(|line| {
-                let mut words = line
-                    .trim()
-                    .trim_start_matches("require ")
-                    .split_whitespace();
+                let mut words = line.trim().trim_start_matches("require ").split_whitespace();
                 (words.next()? == self.main).then(|| words.next()).flatten()
             })
             .find(|version| version.starts_with('v'))
@@ -101,15 +83,8 @@ impl Module {
 
     /// Names a build: version, and a hash of all that is pinned.
     pub(crate) fn key(&self) -> String {
-        let sum = Sha256::new()
-            .chain_update(self.go_mod)
-            .chain_update(self.go_sum)
-            .finalize();
-        let sum: String = sum
-            .iter()
-            .take(6)
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let sum = Sha256::new().chain_update(self.go_mod).chain_update(self.go_sum).finalize();
+        let sum: String = sum.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
         format!("{}-{}-{sum}", self.name, self.version())
     }
 
@@ -117,15 +92,11 @@ impl Module {
         let version = self.version();
         let mut numbers = version.trim_start_matches('v').split('.');
         let (major, minor) = (numbers.next().unwrap_or("0"), numbers.next().unwrap_or("0"));
-        self.variables
-            .iter()
-            .fold("-s -w".to_owned(), |flags, variable| {
-                let variable = variable
-                    .replace("{version}", &version)
-                    .replace("{major}", major)
-                    .replace("{minor}", minor);
-                format!("{flags} -X {variable}")
-            })
+        self.variables.iter().fold("-s -w".to_owned(), |flags, variable| {
+            let variable =
+                variable.replace("{version}", &version).replace("{major}", major).replace("{minor}", minor);
+            format!("{flags} -X {variable}")
+        })
     }
 }
 
@@ -140,14 +111,10 @@ pub(crate) fn build(
     note: &mut dyn FnMut(&str),
 ) -> Result<(), Error> {
     let go = go.ok_or_else(|| go_missing(programs, earlier))?;
-    fs::create_dir_all(directory)
-        .map_err(Error::io(format!("could not make {}", directory.display())))?;
+    fs::create_dir_all(directory).map_err(Error::io(format!("could not make {}", directory.display())))?;
     let _lock = lock(&directory.join(".lock"), note)?;
-    let programs: Vec<_> = programs
-        .iter()
-        .copied()
-        .filter(|program| !directory.join(program.name).is_file())
-        .collect();
+    let programs: Vec<_> =
+        programs.iter().copied().filter(|program| !directory.join(program.name).is_file()).collect();
     if programs.is_empty() {
         return Ok(());
     }
@@ -161,10 +128,7 @@ pub(crate) fn build(
     let staging = tempfile::Builder::new()
         .prefix(STAGING_PREFIX)
         .tempdir_in(directory)
-        .map_err(Error::io(format!(
-            "could not make a directory in {}",
-            directory.display()
-        )))?;
+        .map_err(Error::io(format!("could not make a directory in {}", directory.display())))?;
     let source = staging.path();
     for (name, text) in [("go.mod", module.go_mod), ("go.sum", module.go_sum)] {
         crate::credentials::write(&source.join(name), text)?;
@@ -185,27 +149,14 @@ pub(crate) fn build(
 /// The error that says which programs Go was wanted for.
 pub(crate) fn go_missing(programs: &[&Program], earlier: Option<&str>) -> Error {
     let earlier = earlier.map_or_else(String::new, |reason| format!(" (Also, {reason}.)"));
-    Error::GoMissing {
-        programs: names(programs),
-        earlier,
-    }
+    Error::GoMissing { programs: names(programs), earlier }
 }
 
 fn names(programs: &[&Program]) -> String {
-    programs
-        .iter()
-        .map(|program| program.name)
-        .collect::<Vec<_>>()
-        .join(", ")
+    programs.iter().map(|program| program.name).collect::<Vec<_>>().join(", ")
 }
 
-fn run_go(
-    go: &Path,
-    module: &Module,
-    program: &Program,
-    source: &Path,
-    output: &Path,
-) -> Result<(), Error> {
+fn run_go(go: &Path, module: &Module, program: &Program, source: &Path, output: &Path) -> Result<(), Error> {
     let built = Command::new(go)
         .args([
             "build",
@@ -231,10 +182,7 @@ fn run_go(
         return Ok(());
     }
     let output = tail(&String::from_utf8_lossy(&built.stderr), 30);
-    Err(Error::Build {
-        programs: program.name.to_owned(),
-        output,
-    })
+    Err(Error::Build { programs: program.name.to_owned(), output })
 }
 
 /// Held until the returned file is closed, also by the end of the process.
@@ -251,12 +199,7 @@ fn lock(path: &Path, note: &mut dyn FnMut(&str)) -> Result<File, Error> {
 /// A build that was killed leaves its directory behind. Only the holder of the lock builds, so none is in use.
 fn remove_abandoned(directory: &Path) {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
-    for entry in entries.filter(|entry| {
-        entry
-            .file_name()
-            .to_string_lossy()
-            .starts_with(STAGING_PREFIX)
-    }) {
+    for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(STAGING_PREFIX)) {
         // What cannot be removed only takes space.
         let _ = fs::remove_dir_all(entry.path());
     }
@@ -268,18 +211,11 @@ mod tests {
 
     #[test]
     fn versions_are_read_from_the_modules() {
-        assert!(
-            KUBERNETES.version().starts_with("v1."),
-            "{}",
-            KUBERNETES.version()
-        );
+        assert!(KUBERNETES.version().starts_with("v1."), "{}", KUBERNETES.version());
         assert!(HELM.version().starts_with("v4."), "{}", HELM.version());
         assert!(KUBERNETES.key().starts_with("kubernetes-v1."));
         let flags = KUBERNETES.linker_flags();
-        assert!(
-            flags.contains(&format!("gitVersion={}", KUBERNETES.version())),
-            "{flags}"
-        );
+        assert!(flags.contains(&format!("gitVersion={}", KUBERNETES.version())), "{flags}");
         assert!(flags.contains("gitMajor=1 "), "{flags}");
     }
 

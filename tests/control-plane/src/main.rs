@@ -11,7 +11,7 @@ use tokio::signal::unix::{SignalKind, signal};
 ///
 /// Objects, RBAC, admission, watches, garbage collection and namespace deletion work as in a cluster. No Pod runs.
 #[derive(Parser)]
-#[command(after_help = environment_help())]
+#[command(version, after_help = environment_help())]
 struct Arguments {
     #[command(subcommand)]
     command: Action,
@@ -51,32 +51,18 @@ async fn main() -> ExitCode {
 /// Prints what to put in front of PATH.
 fn print_binaries() -> Result<(), Error> {
     let found = binaries()?;
-    let programs = [
-        found.etcd,
-        found.kube_apiserver,
-        found.kube_controller_manager,
-        found.kubectl,
-        found.helm,
-    ];
-    let mut directories: Vec<_> = programs
-        .iter()
-        .filter_map(|program| program.parent())
-        .collect();
+    let programs =
+        [found.etcd, found.kube_apiserver, found.kube_controller_manager, found.kubectl, found.helm];
+    let mut directories: Vec<_> = programs.iter().filter_map(|program| program.parent()).collect();
     directories.dedup();
-    let directories: Vec<_> = directories
-        .iter()
-        .map(|directory| directory.display().to_string())
-        .collect();
+    let directories: Vec<_> = directories.iter().map(|directory| directory.display().to_string()).collect();
     println!("{}", directories.join(":"));
     Ok(())
 }
 
 async fn run() -> Result<(), Error> {
     // Registered first: a Ctrl-C while it starts must stop it as well.
-    let failed = |error| Error::Io {
-        action: "could not listen for signals".to_owned(),
-        source: error,
-    };
+    let failed = |error| Error::Io { action: "could not listen for signals".to_owned(), source: error };
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut stopped = std::pin::pin!(async {

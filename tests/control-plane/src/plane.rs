@@ -48,9 +48,7 @@ impl ControlPlane {
     pub async fn start() -> Result<Self, Error> {
         let binaries = tokio::task::spawn_blocking(crate::binaries)
             .await
-            .map_err(|error| {
-                Error::io("the search for the programs failed")(io::Error::other(error))
-            })??;
+            .map_err(|error| Error::io("the search for the programs failed")(io::Error::other(error)))??;
         Self::start_with(binaries).await
     }
 
@@ -92,8 +90,7 @@ impl ControlPlane {
     /// Outside a Tokio runtime.
     #[must_use]
     pub fn client(&self) -> kube::Client {
-        kube::Client::try_from(self.config.clone())
-            .expect("the same configuration has already made a client")
+        kube::Client::try_from(self.config.clone()).expect("the same configuration has already made a client")
     }
 
     /// A real token of a ServiceAccount, valid for a week, by TokenRequest. The ServiceAccount must exist.
@@ -103,19 +100,12 @@ impl ControlPlane {
     pub async fn token_for(&self, namespace: &str, service_account: &str) -> Result<String, Error> {
         let action = format!("no token for ServiceAccount {namespace}/{service_account}");
         let request = TokenRequest {
-            spec: Some(TokenRequestSpec {
-                expiration_seconds: Some(TOKEN_SECONDS),
-                ..Default::default()
-            }),
+            spec: Some(TokenRequestSpec { expiration_seconds: Some(TOKEN_SECONDS), ..Default::default() }),
             ..Default::default()
         };
         let accounts: Api<ServiceAccount> = Api::namespaced(self.client(), namespace);
-        let answer = accounts
-            .create_token_request(service_account, &PostParams::default(), &request)
-            .await;
-        let answer = answer
-            .map_err(Error::kube(&action))
-            .map_err(|error| self.crash().unwrap_or(error))?;
+        let answer = accounts.create_token_request(service_account, &PostParams::default(), &request).await;
+        let answer = answer.map_err(Error::kube(&action)).map_err(|error| self.crash().unwrap_or(error))?;
         answer
             .status
             .and_then(|status| status.token)
@@ -126,11 +116,7 @@ impl ControlPlane {
     ///
     /// # Errors
     /// As [`Self::token_for`].
-    pub async fn client_for(
-        &self,
-        namespace: &str,
-        service_account: &str,
-    ) -> Result<kube::Client, Error> {
+    pub async fn client_for(&self, namespace: &str, service_account: &str) -> Result<kube::Client, Error> {
         let kubeconfig = self.kubeconfig_for(namespace, service_account).await?;
         let config = credentials::configuration(&kubeconfig).await?;
         kube::Client::try_from(config).map_err(Error::kube("could not make a client"))
@@ -140,15 +126,9 @@ impl ControlPlane {
     ///
     /// # Errors
     /// As [`Self::token_for`].
-    pub async fn kubeconfig_for(
-        &self,
-        namespace: &str,
-        service_account: &str,
-    ) -> Result<PathBuf, Error> {
+    pub async fn kubeconfig_for(&self, namespace: &str, service_account: &str) -> Result<PathBuf, Error> {
         let token = self.token_for(namespace, service_account).await?;
-        let path = self
-            .directory
-            .join(format!("{namespace}.{service_account}.kubeconfig"));
+        let path = self.directory.join(format!("{namespace}.{service_account}.kubeconfig"));
         let user = service_account_user(namespace, service_account);
         credentials::write_kubeconfig(&path, &self.server, &self.authority, &user, &token)?;
         Ok(path)
@@ -178,12 +158,7 @@ impl ControlPlane {
         self.run(&self.binaries.helm, args, "").await
     }
 
-    async fn run(
-        &self,
-        program: &Path,
-        args: &[&str],
-        input: &str,
-    ) -> Result<CommandOutput, Error> {
+    async fn run(&self, program: &Path, args: &[&str], input: &str) -> Result<CommandOutput, Error> {
         let output = command::run(program, args, &self.environment(), input).await?;
         match self.crash() {
             Some(crash) if !output.success() => Err(crash),

@@ -57,22 +57,14 @@ async fn try_start(binaries: &Binaries) -> Result<ControlPlane, Error> {
         .tempdir()
         .map_err(Error::io("could not make a temporary directory"))?;
     // As processes see it: on some systems the temporary directory is a symbolic link.
-    let path = directory
-        .path()
-        .canonicalize()
-        .map_err(Error::io("no temporary directory"))?;
+    let path = directory.path().canonicalize().map_err(Error::io("no temporary directory"))?;
     let [etcd_client, etcd_peer, api] = free_ports()?;
     let etcd_address = format!("http://127.0.0.1:{etcd_client}");
     let server = format!("https://127.0.0.1:{api}");
 
     let mut running = Running(Vec::new());
     // From here on the guardians remove the directory.
-    running.start(
-        ETCD,
-        &binaries.etcd,
-        etcd_arguments(&path, &etcd_address, etcd_peer),
-        &path,
-    )?;
+    running.start(ETCD, &binaries.etcd, etcd_arguments(&path, &etcd_address, etcd_peer), &path)?;
     let _ = directory.keep();
     let admin_token = credentials::random_token()?;
     let manager_token = credentials::random_token()?;
@@ -85,11 +77,7 @@ async fn try_start(binaries: &Binaries) -> Result<ControlPlane, Error> {
     // The server writes the key after the certificate, so the certificate is whole when the key is there.
     let key = path.join("certificates/apiserver.key");
     running
-        .wait(started, || async {
-            key.exists()
-                .then_some(())
-                .ok_or("it has made no certificate yet")
-        })
+        .wait(started, || async { key.exists().then_some(()).ok_or("it has made no certificate yet") })
         .await?;
     let kubeconfig = path.join("admin.kubeconfig");
     credentials::write_kubeconfig(&kubeconfig, &server, &authority, ADMIN, &admin_token)?;
@@ -102,45 +90,25 @@ async fn try_start(binaries: &Binaries) -> Result<ControlPlane, Error> {
         &manager_token,
     )?;
     let config = credentials::configuration(&kubeconfig).await?;
-    let client =
-        kube::Client::try_from(config.clone()).map_err(Error::kube("could not make a client"))?;
+    let client = kube::Client::try_from(config.clone()).map_err(Error::kube("could not make a client"))?;
     running.wait(started, || ready(client.clone())).await?;
 
     let arguments = manager_arguments(&manager_kubeconfig);
-    running.start(
-        "kube-controller-manager",
-        &binaries.kube_controller_manager,
-        arguments,
-        &path,
-    )?;
+    running.start("kube-controller-manager", &binaries.kube_controller_manager, arguments, &path)?;
     // Made by the controller manager in a namespace made by the API server, so this shows that both do their work.
     let accounts: Api<ServiceAccount> = Api::namespaced(client, "default");
-    running
-        .wait(started, || async {
-            accounts.get("default").await.map(drop)
-        })
-        .await?;
+    running.wait(started, || async { accounts.get("default").await.map(drop) }).await?;
 
     let audit = Audit::new(path.join("audit.log"));
     let components = std::mem::take(&mut running.0);
     let binaries = binaries.clone();
-    Ok(ControlPlane {
-        binaries,
-        directory: path,
-        server,
-        authority,
-        kubeconfig,
-        config,
-        audit,
-        components,
-    })
+    Ok(ControlPlane { binaries, directory: path, server, authority, kubeconfig, config, audit, components })
 }
 
 /// Stops the components: those that use etcd first, because without it they take their time to give up.
 pub(crate) fn stop(components: &mut [Component]) {
-    let (store, clients): (Vec<_>, Vec<_>) = components
-        .iter_mut()
-        .partition(|component| component.name() == ETCD);
+    let (store, clients): (Vec<_>, Vec<_>) =
+        components.iter_mut().partition(|component| component.name() == ETCD);
     for mut group in [clients, store] {
         group.iter_mut().for_each(|component| component.release());
         group.iter_mut().for_each(|component| component.join());
@@ -149,17 +117,12 @@ pub(crate) fn stop(components: &mut [Component]) {
 
 /// Waits for the first component that crashes.
 pub(crate) async fn first_crash(components: &[Component]) -> Error {
-    let mut crashes: Vec<_> = components
-        .iter()
-        .map(|component| Box::pin(component.crashed()))
-        .collect();
+    let mut crashes: Vec<_> = components.iter().map(|component| Box::pin(component.crashed())).collect();
     std::future::poll_fn(|context| {
-        let first = crashes
-            .iter_mut()
-            .find_map(|crash| match crash.as_mut().poll(context) {
-                Poll::Ready(error) => Some(error),
-                Poll::Pending => None,
-            });
+        let first = crashes.iter_mut().find_map(|crash| match crash.as_mut().poll(context) {
+            Poll::Ready(error) => Some(error),
+            Poll::Pending => None,
+        });
         first.map_or(Poll::Pending, Poll::Ready)
     })
     .await
@@ -176,8 +139,7 @@ impl Running {
         arguments: Vec<OsString>,
         directory: &Path,
     ) -> Result<(), Error> {
-        self.0
-            .push(Component::spawn(name, program, arguments, directory)?);
+        self.0.push(Component::spawn(name, program, arguments, directory)?);
         Ok(())
     }
 
@@ -215,14 +177,8 @@ impl Drop for Running {
 }
 
 async fn ready(client: kube::Client) -> Result<(), String> {
-    let request = http::Request::get("/readyz")
-        .body(Vec::new())
-        .map_err(|error| error.to_string())?;
-    client
-        .request_text(request)
-        .await
-        .map(drop)
-        .map_err(|error| error.to_string())
+    let request = http::Request::get("/readyz").body(Vec::new()).map_err(|error| error.to_string())?;
+    client.request_text(request).await.map(drop).map_err(|error| error.to_string())
 }
 
 /// Writes the files the components read.
@@ -233,10 +189,7 @@ fn prepare(directory: &Path, admin_token: &str, manager_token: &str) -> Result<(
     );
     credentials::write(&directory.join("tokens.csv"), &tokens)?;
     credentials::write(&directory.join("audit-policy.yaml"), AUDIT_POLICY)?;
-    credentials::write_service_account_keys(
-        &directory.join("tokens.key"),
-        &directory.join("tokens.pub"),
-    )
+    credentials::write_service_account_keys(&directory.join("tokens.key"), &directory.join("tokens.pub"))
 }
 
 /// Ports nobody listens on. All are held until all are chosen, so they differ.

@@ -12,39 +12,22 @@ use tempfile::TempDir;
 
 /// Every process whose command line names `directory`, as `number command`.
 fn processes(directory: &Path) -> Vec<String> {
-    let output = Command::new("ps")
-        .args(["-A", "-ww", "-o", "pid=,args="])
-        .output()
-        .expect("ps runs");
+    let output = Command::new("ps").args(["-A", "-ww", "-o", "pid=,args="]).output().expect("ps runs");
     let directory = directory.to_string_lossy();
     let listing = String::from_utf8_lossy(&output.stdout).into_owned();
-    listing
-        .lines()
-        .filter(|line| line.contains(&*directory))
-        .map(|line| line.trim().to_owned())
-        .collect()
+    listing.lines().filter(|line| line.contains(&*directory)).map(|line| line.trim().to_owned()).collect()
 }
 
 fn number_of(directory: &Path, program: &str) -> String {
     let all = processes(directory);
-    let line = all.iter().find(|line| {
-        line.split(' ')
-            .nth(1)
-            .is_some_and(|path| path.ends_with(program))
-    });
+    let line = all.iter().find(|line| line.split(' ').nth(1).is_some_and(|path| path.ends_with(program)));
     line.and_then(|line| line.split(' ').next())
         .unwrap_or_else(|| panic!("no {program} in {all:#?}"))
         .to_owned()
 }
 
 fn signal(name: &str, process: &str) {
-    assert!(
-        Command::new("kill")
-            .args([name, process])
-            .status()
-            .expect("kill runs")
-            .success()
-    );
+    assert!(Command::new("kill").args([name, process]).status().expect("kill runs").success());
 }
 
 fn eventually(what: &str, within: Duration, check: impl Fn() -> bool) {
@@ -76,15 +59,8 @@ impl Session {
     /// Waits for the hints on standard output.
     fn ready(&mut self) {
         let stdout = self.child.stdout.take().expect("a pipe");
-        let first = BufReader::new(stdout)
-            .lines()
-            .next()
-            .expect("a line")
-            .expect("text");
-        let kubeconfig = first
-            .strip_prefix("export KUBECONFIG=")
-            .expect("the kubeconfig")
-            .to_owned();
+        let first = BufReader::new(stdout).lines().next().expect("a line").expect("text");
+        let kubeconfig = first.strip_prefix("export KUBECONFIG=").expect("the kubeconfig").to_owned();
         assert!(Path::new(&kubeconfig).is_file());
         for program in ["/etcd", "/kube-apiserver", "/kube-controller-manager"] {
             number_of(self.temporary.path(), program);
@@ -97,9 +73,7 @@ impl Session {
     }
 
     fn entries(&self) -> usize {
-        fs::read_dir(self.temporary.path())
-            .expect("a directory")
-            .count()
+        fs::read_dir(self.temporary.path()).expect("a directory").count()
     }
 
     fn nothing_is_left(&self) {
@@ -141,9 +115,7 @@ fn sigkill_of_the_parent_while_it_starts_ends_it() {
     let mut session = Session::start();
     let temporary = session.temporary.path().to_owned();
     eventually("etcd runs", Duration::from_secs(30), || {
-        processes(&temporary)
-            .iter()
-            .any(|line| line.contains("--data-dir"))
+        processes(&temporary).iter().any(|line| line.contains("--data-dir"))
     });
     session.signal("-KILL");
     session.nothing_is_left();
@@ -153,11 +125,7 @@ fn sigkill_of_the_parent_while_it_starts_ends_it() {
 async fn stop_and_drop_end_it() {
     let plane = ControlPlane::start().await.expect("it starts");
     let directory = plane.directory().to_owned();
-    let version = plane
-        .client()
-        .apiserver_version()
-        .await
-        .expect("it answers");
+    let version = plane.client().apiserver_version().await.expect("it answers");
     assert_eq!(version.major, "1");
     assert!(plane.crash().is_none());
     plane.stop().await;
@@ -174,29 +142,12 @@ async fn a_crashed_component_is_named_with_the_end_of_its_log() {
         .await
         .expect("it is noticed")
         .to_string();
-    assert!(
-        message.starts_with("kube-apiserver ended by itself with exit status 137"),
-        "{message}"
-    );
+    assert!(message.starts_with("kube-apiserver ended by itself with exit status 137"), "{message}");
     assert!(message.lines().count() > 3, "{message}");
-    let error = plane
-        .kubectl(&["get", "namespaces"])
-        .await
-        .expect_err("no server")
-        .to_string();
-    assert!(
-        error.starts_with("kube-apiserver ended by itself"),
-        "{error}"
-    );
-    let error = plane
-        .token_for("default", "default")
-        .await
-        .expect_err("no server")
-        .to_string();
-    assert!(
-        error.starts_with("kube-apiserver ended by itself"),
-        "{error}"
-    );
+    let error = plane.kubectl(&["get", "namespaces"]).await.expect_err("no server").to_string();
+    assert!(error.starts_with("kube-apiserver ended by itself"), "{error}");
+    let error = plane.token_for("default", "default").await.expect_err("no server").to_string();
+    assert!(error.starts_with("kube-apiserver ended by itself"), "{error}");
     drop(plane);
     assert_eq!(processes(&directory), Vec::<String>::new());
     assert!(!directory.exists());

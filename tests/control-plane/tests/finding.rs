@@ -11,13 +11,7 @@ use control_plane::{Binaries, Error, Search};
 use sha2::{Digest, Sha512};
 use tempfile::TempDir;
 
-const ALL: [&str; 5] = [
-    "etcd",
-    "kube-apiserver",
-    "kube-controller-manager",
-    "kubectl",
-    "helm",
-];
+const ALL: [&str; 5] = ["etcd", "kube-apiserver", "kube-controller-manager", "kubectl", "helm"];
 const ARCHIVED: [&str; 3] = ["etcd", "kube-apiserver", "kubectl"];
 
 /// Written by another process: a file this one has open for writing cannot be run, and a child that another test is just
@@ -29,12 +23,7 @@ fn script(path: &Path, text: &str) {
         .stdin(Stdio::piped())
         .spawn()
         .expect("sh runs");
-    shell
-        .stdin
-        .take()
-        .expect("a pipe")
-        .write_all(text.as_bytes())
-        .expect("written");
+    shell.stdin.take().expect("a pipe").write_all(text.as_bytes()).expect("written");
     assert!(shell.wait().expect("it ends").success());
 }
 
@@ -42,10 +31,7 @@ fn script(path: &Path, text: &str) {
 fn programs(names: &[&str], origin: &str) -> TempDir {
     let directory = tempfile::tempdir().expect("a directory");
     for name in names {
-        script(
-            &directory.path().join(name),
-            &format!("#!/bin/sh\necho {origin}\n"),
-        );
+        script(&directory.path().join(name), &format!("#!/bin/sh\necho {origin}\n"));
     }
     directory
 }
@@ -70,15 +56,8 @@ fn envtest_server(right_checksum: bool) -> String {
         .output()
         .expect("tar runs")
         .stdout;
-    let bytes = if right_checksum {
-        packed.clone()
-    } else {
-        b"something else".to_vec()
-    };
-    let sum: String = Sha512::digest(&bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let bytes = if right_checksum { packed.clone() } else { b"something else".to_vec() };
+    let sum: String = Sha512::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
 
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = format!("http://{}", listener.local_addr().expect("an address"));
@@ -91,26 +70,13 @@ fn envtest_server(right_checksum: bool) -> String {
     thread::spawn(move || {
         for stream in listener.incoming() {
             let mut stream = stream.expect("a connection");
-            let mut lines = BufReader::new(stream.try_clone().expect("cloned"))
-                .lines()
-                .map_while(Result::ok);
-            let wants_index = lines
-                .next()
-                .is_some_and(|line| line.contains("/index.yaml"));
+            let mut lines = BufReader::new(stream.try_clone().expect("cloned")).lines().map_while(Result::ok);
+            let wants_index = lines.next().is_some_and(|line| line.contains("/index.yaml"));
             lines.find(String::is_empty);
-            let body = if wants_index {
-                index.as_bytes()
-            } else {
-                &packed
-            };
-            let head = format!(
-                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
-                body.len()
-            );
-            stream
-                .write_all(head.as_bytes())
-                .and_then(|()| stream.write_all(body))
-                .expect("answered");
+            let body = if wants_index { index.as_bytes() } else { &packed };
+            let head =
+                format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+            stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body)).expect("answered");
         }
     });
     format!("{address}/index.yaml")
@@ -131,10 +97,7 @@ fn go(directory: &Path, log: &Path) -> PathBuf {
 /// An address where nobody answers.
 fn nowhere() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    format!(
-        "http://{}/index.yaml",
-        listener.local_addr().expect("an address")
-    )
+    format!("http://{}/index.yaml", listener.local_addr().expect("an address"))
 }
 
 fn find(search: &Search) -> (Result<Binaries, Error>, String) {
@@ -158,10 +121,7 @@ fn kubebuilder_assets_come_first_and_need_nothing_else() {
     };
     let (found, notes) = find(&search);
     let found = found.expect("all found");
-    assert_eq!(
-        [origin(&found.etcd), origin(&found.helm)],
-        ["assets", "assets"]
-    );
+    assert_eq!([origin(&found.etcd), origin(&found.helm)], ["assets", "assets"]);
     assert_eq!(notes, "");
 }
 
@@ -177,22 +137,9 @@ fn the_envtest_archive_is_used_and_kept() {
     };
     let (found, notes) = find(&search);
     let found = found.expect("all found");
-    assert!(
-        notes.contains("using the envtest archive of Kubernetes v1.36.0"),
-        "{notes}"
-    );
-    assert_eq!(
-        [
-            origin(&found.etcd),
-            origin(&found.kube_apiserver),
-            origin(&found.kubectl)
-        ],
-        ["archive"; 3]
-    );
-    assert_eq!(
-        [origin(&found.kube_controller_manager), origin(&found.helm)],
-        ["assets"; 2]
-    );
+    assert!(notes.contains("using the envtest archive of Kubernetes v1.36.0"), "{notes}");
+    assert_eq!([origin(&found.etcd), origin(&found.kube_apiserver), origin(&found.kubectl)], ["archive"; 3]);
+    assert_eq!([origin(&found.kube_controller_manager), origin(&found.helm)], ["assets"; 2]);
 
     search.envtest_index = nowhere();
     let (again, notes) = find(&search);
@@ -212,30 +159,19 @@ fn an_archive_with_a_wrong_checksum_is_refused() {
     };
     let (found, notes) = find(&search);
     assert!(
-        notes.contains("the envtest archive is not used")
-            && notes.contains("has the wrong checksum"),
+        notes.contains("the envtest archive is not used") && notes.contains("has the wrong checksum"),
         "{notes}"
     );
     let error = found.expect_err("nothing to build with").to_string();
-    assert!(
-        error.contains("etcd, kube-apiserver, kubectl not found"),
-        "{error}"
-    );
-    assert!(
-        error.contains("wrong checksum") && error.contains("https://go.dev/doc/install"),
-        "{error}"
-    );
+    assert!(error.contains("etcd, kube-apiserver, kubectl not found"), "{error}");
+    assert!(error.contains("wrong checksum") && error.contains("https://go.dev/doc/install"), "{error}");
     assert!(!cache.path().join("envtest-v1.36/etcd").exists());
 
     let tools = tempfile::tempdir().expect("a directory");
     search.go = Some(go(tools.path(), &tools.path().join("log")));
     let (found, notes) = find(&search);
     assert!(notes.contains("wrong checksum"), "{notes}");
-    assert_eq!(
-        origin(&found.expect("built").etcd),
-        "built",
-        "the search goes on with the next place"
-    );
+    assert_eq!(origin(&found.expect("built").etcd), "built", "the search goes on with the next place");
 }
 
 #[test]
@@ -249,10 +185,7 @@ fn without_go_what_only_go_can_give_is_named_at_once() {
     };
     let (found, notes) = find(&search);
     let error = found.expect_err("nothing there").to_string();
-    assert!(
-        error.starts_with("kube-controller-manager, helm not found, and Go is not installed"),
-        "{error}"
-    );
+    assert!(error.starts_with("kube-controller-manager, helm not found, and Go is not installed"), "{error}");
     assert_eq!(notes, "", "no download is tried in vain");
 }
 
@@ -273,25 +206,16 @@ fn two_that_build_at_once_build_once() {
             thread::spawn(move || find(&search))
         })
         .collect();
-    let outcomes: Vec<_> = threads
-        .into_iter()
-        .map(|thread| thread.join().expect("no panic"))
-        .collect();
+    let outcomes: Vec<_> = threads.into_iter().map(|thread| thread.join().expect("no panic")).collect();
     let notes: String = outcomes.iter().map(|(_, notes)| notes.as_str()).collect();
     for (found, _) in outcomes {
         let found = found.expect("built");
-        assert_eq!(
-            [origin(&found.etcd), origin(&found.helm)],
-            ["built", "built"]
-        );
+        assert_eq!([origin(&found.etcd), origin(&found.helm)], ["built", "built"]);
     }
     let builds = fs::read_to_string(log).expect("a log").lines().count();
     assert_eq!(builds, ALL.len(), "{notes}");
     assert!(notes.contains("which is not a directory"), "{notes}");
-    assert!(
-        notes.contains("building etcd, kube-apiserver, kube-controller-manager, kubectl v1."),
-        "{notes}"
-    );
+    assert!(notes.contains("building etcd, kube-apiserver, kube-controller-manager, kubectl v1."), "{notes}");
     assert!(notes.contains("waiting for another process"), "{notes}");
 }
 
@@ -301,25 +225,12 @@ fn a_failed_build_says_what_go_said_and_leaves_nothing() {
     let cache = tempfile::tempdir().expect("a directory");
     let go = tools.path().join("go");
     script(&go, "#!/bin/sh\necho 'go: no such toolchain' >&2\nexit 1\n");
-    let search = Search {
-        assets: None,
-        cache: cache.path().to_owned(),
-        envtest_index: nowhere(),
-        go: Some(go),
-    };
+    let search =
+        Search { assets: None, cache: cache.path().to_owned(), envtest_index: nowhere(), go: Some(go) };
     let error = find(&search).0.expect_err("it fails").to_string();
-    assert!(
-        error.contains("building etcd failed") && error.contains("no such toolchain"),
-        "{error}"
-    );
+    assert!(error.contains("building etcd failed") && error.contains("no such toolchain"), "{error}");
     for directory in fs::read_dir(cache.path()).expect("a directory").flatten() {
-        let left: Vec<_> = fs::read_dir(directory.path())
-            .expect("a directory")
-            .flatten()
-            .collect();
-        assert!(
-            left.iter().all(|entry| entry.file_name() == ".lock"),
-            "{left:?}"
-        );
+        let left: Vec<_> = fs::read_dir(directory.path()).expect("a directory").flatten().collect();
+        assert!(left.iter().all(|entry| entry.file_name() == ".lock"), "{left:?}");
     }
 }
