@@ -137,7 +137,7 @@ mod tests {
             |object: &SequenceStore| Desired::of(object, &defaults(Some("us-east-1"))).expect("valid").region;
         assert_eq!(region(&object), "eu-west-1");
         object.status = Some(SequenceStoreStatus {
-            store: Some(Store::default()),
+            store: Some(Store { id: "1111111111".into(), ..Default::default() }),
             region: Some("us-west-2".into()),
             ..Default::default()
         });

@@ -1,0 +1,360 @@
+//! What a test stands on: the shared cluster, and a world of its own in it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::process::Stdio;
+use std::sync::Arc;
+use std::time::Duration;
+
+use control_plane::{AuditMark, ControlPlane, service_account_user};
+use healthomics_simulator::{LedgerEntry, Options, SeedStore, Simulator, SimulatorClient, StoreRecord};
+use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
+use kube::{Client, ResourceExt};
+use sequencestore_operator::crd::{SequenceStore, SequenceStoreSpec, SequenceStoreStatus};
+use serde_json::{Value, json};
+use tokio::process::{Child, Command};
+
+/// Anything a test can fail with.
+pub type Error = Box<dyn std::error::Error + Send + Sync>;
+/// What a test returns.
+pub type Outcome = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
+
+/// Namespace and name of the chart's ServiceAccount.
+pub const SYSTEM_NAMESPACE: &str = "sequencestore-system";
+pub const SERVICE_ACCOUNT: &str = "sequencestore-operator";
+/// How long a test waits for what must come.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+pub const REGION: &str = "us-east-1";
+pub const ACCOUNT: &str = "123456789012";
+
+/// Makes a test of an async function.
+macro_rules! tests {
+    ($($name:ident),+ $(,)?) => {
+        pub const TESTS: &[crate::Test] = &[$((
+            concat!(module_path!(), "::", stringify!($name)),
+            |cluster| Box::pin($name(cluster)),
+        )),+];
+    };
+}
+pub(crate) use tests;
+
+/// Fails the test with what was expected.
+macro_rules! ensure {
+    ($condition:expr, $($text:tt)+) => {
+        if !$condition { return Err(format!($($text)+).into()); }
+    };
+}
+pub(crate) use ensure;
+
+/// The control plane with the chart installed.
+pub struct Cluster {
+    pub plane: ControlPlane,
+    pub kubeconfig: PathBuf,
+}
+
+impl Cluster {
+    pub async fn start() -> Arc<Self> {
+        let plane = ControlPlane::start().await.expect("the control plane starts");
+        let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/sequencestore-operator");
+        let install =
+            ["install", SERVICE_ACCOUNT, chart, "--namespace", SYSTEM_NAMESPACE, "--create-namespace"];
+        plane.helm(&install).await.and_then(|output| output.checked()).expect("the chart installs");
+        let kubeconfig = plane.kubeconfig_for(SYSTEM_NAMESPACE, SERVICE_ACCOUNT).await.expect("a token");
+        let crd = ["wait", "--for=condition=Established", "crd/sequencestores.healthomics.dev"];
+        plane.kubectl(&crd).await.and_then(|output| output.checked()).expect("the definition is established");
+        Arc::new(Self { plane, kubeconfig })
+    }
+
+    pub async fn stop(self) {
+        self.plane.stop().await;
+    }
+}
+
+/// How an operator process is started.
+#[derive(Clone, Debug)]
+pub struct Start {
+    pub region: Option<&'static str>,
+    pub access_key: &'static str,
+    /// Flags after the usual ones; the last one wins is not clap's way, so none may repeat.
+    pub flags: Vec<String>,
+    /// Environment variables that replace or (empty) remove the usual ones.
+    pub environment: BTreeMap<&'static str, String>,
+}
+
+impl Default for Start {
+    fn default() -> Self {
+        Self {
+            region: Some(REGION),
+            access_key: "AKIAOPERATOR00000000",
+            flags: vec!["--poll-interval=2s".into()],
+            environment: BTreeMap::new(),
+        }
+    }
+}
+
+/// An operator process; dropping it kills it.
+pub struct Operator {
+    pub child: Child,
+    pub log: PathBuf,
+}
+
+impl Operator {
+    /// SIGKILL, as the kernel or a node failure would.
+    pub async fn kill(mut self) {
+        self.child.kill().await.ok();
+    }
+
+    /// SIGTERM, as Kubernetes would; returns the exit code.
+    pub async fn terminate(mut self) -> Result<Option<i32>, Error> {
+        let pid = self.child.id().ok_or("the operator has ended")?.to_string();
+        Command::new("kill").args(["-TERM", &pid]).status().await?;
+        Ok(tokio::time::timeout(PATIENCE, self.child.wait()).await??.code())
+    }
+
+    pub fn log_text(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap_or_default()
+    }
+}
+
+/// A namespace and a simulator of one test's own.
+pub struct World {
+    pub cluster: Arc<Cluster>,
+    pub namespace: String,
+    pub simulator: Simulator,
+    pub aws: SimulatorClient,
+    pub client: Client,
+    pub api: Api<SequenceStore>,
+    directory: tempfile::TempDir,
+}
+
+impl World {
+    pub async fn new(cluster: Arc<Cluster>) -> Result<Self, Error> {
+        let client = cluster.plane.client();
+        let namespace =
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": "e2e-"}});
+        let namespace: Namespace = serde_json::from_value(namespace)?;
+        let namespace = Api::all(client.clone()).create(&PostParams::default(), &namespace).await?.name_any();
+        let simulator = Simulator::start(Options::default()).await?;
+        let aws = simulator.client();
+        let api = Api::namespaced(client.clone(), &namespace);
+        let directory = tempfile::tempdir()?;
+        Ok(Self { cluster, namespace, simulator, aws, client, api, directory })
+    }
+
+    /// A world with an operator in it.
+    pub async fn with_operator(cluster: Arc<Cluster>) -> Result<(Self, Operator), Error> {
+        let world = Self::new(cluster).await?;
+        let operator = world.operator(&Start::default())?;
+        Ok((world, operator))
+    }
+
+    /// Starts an operator that watches this world's namespace.
+    pub fn operator(&self, start: &Start) -> Result<Operator, Error> {
+        let log = self.directory.path().join(format!("operator-{:08x}.log", fastrand::u32(..)));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sequencestore-operator"));
+        command
+            .args([
+                "run",
+                "--health-probe-bind-address=127.0.0.1:0",
+                "--log-format=text",
+                "--cluster-name=e2e",
+            ])
+            .arg(format!("--watch-namespace={}", self.namespace))
+            .args(start.region.map(|region| format!("--region={region}")))
+            .args(&start.flags)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("KUBECONFIG", &self.cluster.kubeconfig)
+            .env("AWS_ACCESS_KEY_ID", start.access_key)
+            .env("AWS_SECRET_ACCESS_KEY", "canary-secret-access-key")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("AWS_ENDPOINT_URL_OMICS", self.simulator.url())
+            .env("AWS_ENDPOINT_URL_STS", self.simulator.url())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(std::fs::File::create(&log)?)
+            .kill_on_drop(true);
+        for (name, value) in &start.environment {
+            match value.is_empty() {
+                true => command.env_remove(name),
+                false => command.env(name, value),
+            };
+        }
+        Ok(Operator { child: command.spawn()?, log })
+    }
+
+    /// A store in AWS, known to nobody yet.
+    pub async fn seed(&self) -> Result<StoreRecord, Error> {
+        self.seed_with(SeedStore { name: Some("genomes".into()), ..SeedStore::default() }).await
+    }
+
+    pub async fn seed_with(&self, seed: SeedStore) -> Result<StoreRecord, Error> {
+        Ok(self.aws.seed_store(&seed).await?)
+    }
+
+    /// Creates an object.
+    pub async fn create(&self, name: &str, spec: SequenceStoreSpec) -> Result<SequenceStore, Error> {
+        Ok(self.api.create(&PostParams::default(), &SequenceStore::new(name, spec)).await?)
+    }
+
+    /// An object that names a store and leaves everything else open.
+    pub async fn adopt(&self, name: &str, store: &StoreRecord) -> Result<SequenceStore, Error> {
+        self.create(name, naming(store)).await
+    }
+
+    /// Merges into the object as a user would.
+    pub async fn patch(&self, name: &str, patch: Value) -> Result<SequenceStore, Error> {
+        Ok(self.api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await?)
+    }
+
+    /// Asks for a pass now, as a user would.
+    pub async fn reconcile_now(&self, name: &str) -> Result<String, Error> {
+        let value = format!("{:016x}", fastrand::u64(..));
+        self.patch(
+            name,
+            json!({"metadata": {"annotations": {"healthomics.dev/reconcile-requested-at": value}}}),
+        )
+        .await?;
+        Ok(value)
+    }
+
+    pub async fn delete(&self, name: &str) -> Result<(), Error> {
+        self.api.delete(name, &DeleteParams::default()).await?;
+        Ok(())
+    }
+
+    /// Waits until the object is as `wanted` says.
+    pub async fn until(
+        &self,
+        name: &str,
+        what: &str,
+        wanted: impl Fn(&SequenceStore) -> bool,
+    ) -> Result<SequenceStore, Error> {
+        let end = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let object = self.api.get_opt(name).await?;
+            if let Some(object) = object.as_ref().filter(|object| wanted(object)) {
+                return Ok(object.clone());
+            }
+            if tokio::time::Instant::now() >= end {
+                let shown = object.map(|o| {
+                    serde_json::to_string_pretty(&json!({"metadata": o.metadata, "status": o.status}))
+                });
+                return Err(format!("{name} never came to: {what}; it is {shown:?}\n{}", self.logs()).into());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Waits until the condition has the status and reason.
+    pub async fn until_condition(
+        &self,
+        name: &str,
+        kind: &str,
+        status: &str,
+        reason: &str,
+    ) -> Result<SequenceStore, Error> {
+        let what = format!("{kind}={status} {reason}");
+        self.until(name, &what, |object| {
+            condition(object, kind).is_some_and(|c| c.status == status && c.reason == reason)
+        })
+        .await
+    }
+
+    pub async fn until_ready(&self, name: &str) -> Result<SequenceStore, Error> {
+        self.until_condition(name, "Ready", "True", "Available").await
+    }
+
+    /// Waits until the object is gone.
+    pub async fn until_gone(&self, name: &str) -> Result<(), Error> {
+        let end = tokio::time::Instant::now() + PATIENCE;
+        while let Some(object) = self.api.get_opt(name).await? {
+            if tokio::time::Instant::now() >= end {
+                return Err(format!("{name} is still there: {:?}\n{}", object.status, self.logs()).into());
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        Ok(())
+    }
+
+    /// Ledger entries of one operation.
+    pub async fn calls(&self, operation: &str) -> Result<Vec<LedgerEntry>, Error> {
+        Ok(self.aws.ledger().await?.into_iter().filter(|entry| entry.operation == operation).collect())
+    }
+
+    /// Waits until an operation was called at least so often.
+    pub async fn until_calls(&self, operation: &str, at_least: usize) -> Result<Vec<LedgerEntry>, Error> {
+        let end = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let calls = self.calls(operation).await?;
+            if calls.len() >= at_least {
+                return Ok(calls);
+            }
+            ensure!(
+                tokio::time::Instant::now() < end,
+                "only {} of {at_least} calls of {operation}",
+                calls.len()
+            );
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    }
+
+    /// Calls that changed something in AWS, or tried to.
+    pub async fn mutating_calls(&self) -> Result<Vec<LedgerEntry>, Error> {
+        Ok(self.aws.ledger().await?.into_iter().filter(LedgerEntry::is_mutating).collect())
+    }
+
+    pub fn mark(&self) -> AuditMark {
+        self.cluster.plane.audit().mark()
+    }
+
+    /// Writes of the operator in this namespace, by verb and resource; Events apart.
+    pub fn operator_writes(&self, since: &AuditMark) -> BTreeMap<(String, String), usize> {
+        let user = service_account_user(SYSTEM_NAMESPACE, SERVICE_ACCOUNT);
+        let mut writes = self.cluster.plane.audit().writes_since(since, &user, Some(&self.namespace));
+        writes.retain(|(_, resource), _| resource != "events");
+        writes
+    }
+
+    /// `kubectl` as the administrator, in this namespace.
+    pub async fn kubectl(&self, args: &[&str]) -> Result<control_plane::CommandOutput, Error> {
+        let scoped = [&["--namespace", &self.namespace], args].concat();
+        Ok(self.cluster.plane.kubectl(&scoped).await?)
+    }
+
+    /// `kubectl apply -f -`.
+    pub async fn kubectl_apply(&self, manifest: &str) -> Result<control_plane::CommandOutput, Error> {
+        let args = ["--namespace", &self.namespace, "apply", "-f", "-"];
+        Ok(self.cluster.plane.kubectl_stdin(&args, manifest).await?)
+    }
+
+    /// What the operators of this world logged last.
+    pub fn logs(&self) -> String {
+        let mut text = String::new();
+        for file in std::fs::read_dir(self.directory.path()).into_iter().flatten().flatten() {
+            let log = std::fs::read_to_string(file.path()).unwrap_or_default();
+            let tail: Vec<&str> = log.lines().rev().take(25).collect();
+            text.extend(tail.into_iter().rev().map(|line| format!("  | {line}\n")));
+        }
+        text
+    }
+}
+
+pub fn naming(store: &StoreRecord) -> SequenceStoreSpec {
+    SequenceStoreSpec { sequence_store_id: Some(store.id.clone()), ..SequenceStoreSpec::default() }
+}
+
+pub fn condition<'a>(object: &'a SequenceStore, kind: &str) -> Option<&'a Condition> {
+    object.status.as_ref()?.conditions.iter().find(|condition| condition.type_ == kind)
+}
+
+pub fn message(object: &SequenceStore, kind: &str) -> String {
+    condition(object, kind).map(|c| c.message.clone()).unwrap_or_default()
+}
+
+pub fn status(object: &SequenceStore) -> SequenceStoreStatus {
+    object.status.clone().unwrap_or_default()
+}
