@@ -43,40 +43,21 @@ pub(crate) enum Delivery {
 
 impl Answer {
     pub(crate) fn json(status: u16, value: Value) -> Self {
-        Answer {
-            status,
-            headers: Vec::new(),
-            content: Content::Json(value),
-            error: None,
-        }
+        Answer { status, headers: Vec::new(), content: Content::Json(value), error: None }
     }
 
     pub(crate) fn empty(status: u16) -> Self {
-        Answer {
-            status,
-            headers: Vec::new(),
-            content: Content::Empty,
-            error: None,
-        }
+        Answer { status, headers: Vec::new(), content: Content::Empty, error: None }
     }
 
     pub(crate) fn text(status: u16, kind: &'static str, text: String) -> Self {
-        Answer {
-            status,
-            headers: Vec::new(),
-            content: Content::Text { kind, text },
-            error: None,
-        }
+        Answer { status, headers: Vec::new(), content: Content::Text { kind, text }, error: None }
     }
 
     /// The restJson1 error shape.
     pub(crate) fn rest_error(error: &ApiError) -> Self {
         let mut headers = vec![("x-amzn-errortype".to_owned(), error.code.clone())];
-        headers.extend(
-            error
-                .retry_after_ms
-                .map(|ms| ("x-amz-retry-after".to_owned(), ms.to_string())),
-        );
+        headers.extend(error.retry_after_ms.map(|ms| ("x-amz-retry-after".to_owned(), ms.to_string())));
         Answer {
             status: error.status,
             headers,
@@ -108,23 +89,12 @@ impl Answer {
             FaultAction::Reset => return (self, Delivery::Reset),
             FaultAction::Hang => return (self, Delivery::Never),
             FaultAction::CutBody => return (self, Delivery::Cut),
-            FaultAction::SlowBody {
-                chunk_bytes,
-                interval_ms,
-            } => {
+            FaultAction::SlowBody { chunk_bytes, interval_ms } => {
                 let interval = Duration::from_millis(*interval_ms);
-                return (
-                    self,
-                    Delivery::Slow {
-                        chunk: (*chunk_bytes).max(1),
-                        interval,
-                    },
-                );
+                return (self, Delivery::Slow { chunk: (*chunk_bytes).max(1), interval });
             }
             FaultAction::Html { status } => {
-                let reason = StatusCode::from_u16(*status)
-                    .ok()
-                    .and_then(|status| status.canonical_reason());
+                let reason = StatusCode::from_u16(*status).ok().and_then(|status| status.canonical_reason());
                 let title = format!("{status} {}", reason.unwrap_or_default());
                 let page = format!(
                     "<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>\n"
@@ -136,30 +106,17 @@ impl Answer {
             FaultAction::TruncatedJson => {
                 let bytes = self.bytes();
                 let text = String::from_utf8_lossy(&bytes[..bytes.len() / 2]).into_owned();
-                Answer {
-                    content: Content::Text {
-                        kind: "application/json",
-                        text,
-                    },
-                    ..self
-                }
+                Answer { content: Content::Text { kind: "application/json", text }, ..self }
             }
             FaultAction::Replace { member, value } => self.replacing(member, value),
             FaultAction::WrongId => self.replacing("id", &json!("9999999999")),
-            FaultAction::WrongArn => self.replacing(
-                "arn",
-                &json!("arn:aws:omics:eu-west-1:999999999999:sequenceStore/9999999999"),
-            ),
-            FaultAction::Raw {
-                status,
-                headers,
-                body,
-            } => {
+            FaultAction::WrongArn => {
+                self.replacing("arn", &json!("arn:aws:omics:eu-west-1:999999999999:sequenceStore/9999999999"))
+            }
+            FaultAction::Raw { status, headers, body } => {
                 let mut answer = Answer::text(*status, "application/json", body.clone());
-                answer.headers = headers
-                    .iter()
-                    .map(|(name, value)| (name.to_lowercase(), value.clone()))
-                    .collect();
+                answer.headers =
+                    headers.iter().map(|(name, value)| (name.to_lowercase(), value.clone())).collect();
                 answer
             }
             FaultAction::Error { .. }
@@ -177,13 +134,8 @@ impl Answer {
         };
         if let Content::Json(Value::Object(object)) = &mut self.content {
             match object.get_mut("sequenceStores") {
-                Some(Value::Array(items))
-                    if member != "sequenceStores" && member != "nextToken" =>
-                {
-                    items
-                        .iter_mut()
-                        .filter_map(Value::as_object_mut)
-                        .for_each(set);
+                Some(Value::Array(items)) if member != "sequenceStores" && member != "nextToken" => {
+                    items.iter_mut().filter_map(Value::as_object_mut).for_each(set);
                 }
                 _ => set(object),
             }
@@ -208,17 +160,12 @@ impl Answer {
             headers.insert("x-amzn-requestid", request_id);
         }
         for (name, value) in &self.headers {
-            if let (Ok(name), Ok(value)) =
-                (HeaderName::try_from(name), HeaderValue::from_str(value))
-            {
+            if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::from_str(value)) {
                 headers.insert(name, value);
             }
         }
         if delivery == Delivery::Cut {
-            headers.insert(
-                "content-length",
-                HeaderValue::from(self.bytes().len().max(2)),
-            );
+            headers.insert("content-length", HeaderValue::from(self.bytes().len().max(2)));
         }
         response
     }
@@ -245,11 +192,7 @@ fn body(bytes: Bytes, delivery: Delivery) -> Body {
             let start = futures::stream::iter([Ok(Frame::data(half))]);
             BodyExt::boxed(StreamBody::new(start.chain(end)))
         }
-        _ if bytes.is_empty() => Empty::new()
-            .map_err(|never: Infallible| match never {})
-            .boxed(),
-        _ => Full::new(bytes)
-            .map_err(|never: Infallible| match never {})
-            .boxed(),
+        _ if bytes.is_empty() => Empty::new().map_err(|never: Infallible| match never {}).boxed(),
+        _ => Full::new(bytes).map_err(|never: Infallible| match never {}).boxed(),
     }
 }

@@ -68,9 +68,7 @@ impl SimulatorClient {
         let rest = url.as_ref().trim_start_matches("http://");
         let authority = rest.split('/').next().unwrap_or(rest);
         let authority = authority.rsplit('@').next().unwrap_or(authority);
-        SimulatorClient {
-            authority: authority.to_owned(),
-        }
+        SimulatorClient { authority: authority.to_owned() }
     }
 
     /// The address without userinfo, for use as an endpoint.
@@ -85,12 +83,8 @@ impl SimulatorClient {
         body: Option<&impl Serialize>,
     ) -> Result<T, ClientError> {
         let stream = TcpStream::connect(&self.authority).await?;
-        let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-        let body = body
-            .map(serde_json::to_vec)
-            .transpose()?
-            .unwrap_or_default();
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
+        let body = body.map(serde_json::to_vec).transpose()?.unwrap_or_default();
         let request = Request::builder()
             .method(method)
             .uri(format!("/_simulator/{path}"))
@@ -107,10 +101,7 @@ impl SimulatorClient {
         if !status.is_success() {
             let body: Value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
             let message = body["message"].as_str().unwrap_or_default().to_owned();
-            return Err(ClientError::Refused {
-                status: status.as_u16(),
-                message,
-            });
+            return Err(ClientError::Refused { status: status.as_u16(), message });
         }
         Ok(serde_json::from_slice(&bytes)?)
     }
@@ -119,12 +110,7 @@ impl SimulatorClient {
         self.call("GET", path, None::<&Value>).await
     }
 
-    async fn order(
-        &self,
-        method: &str,
-        path: &str,
-        body: &impl Serialize,
-    ) -> Result<(), ClientError> {
+    async fn order(&self, method: &str, path: &str, body: &impl Serialize) -> Result<(), ClientError> {
         self.call::<Value>(method, path, Some(body)).await.map(drop)
     }
 
@@ -164,14 +150,12 @@ impl SimulatorClient {
     /// Changes members behind the API's back: camelCase names; `null` clears; `tags` replaces the whole map;
     /// `accessLogLocation` may stand at the top. Moves `updateTime` as the API would, unless it is given.
     pub async fn change_store(&self, id: &str, members: Value) -> Result<StoreRecord, ClientError> {
-        self.call("PATCH", &format!("stores/{}", segment(id)), Some(&members))
-            .await
+        self.call("PATCH", &format!("stores/{}", segment(id)), Some(&members)).await
     }
 
     /// Deletes a store behind the API's back, at once, read sets or not.
     pub async fn remove_store(&self, id: &str) -> Result<(), ClientError> {
-        self.order("DELETE", &format!("stores/{}", segment(id)), &json!({}))
-            .await
+        self.order("DELETE", &format!("stores/{}", segment(id)), &json!({})).await
     }
 
     /// Adds read sets with a status.
@@ -182,42 +166,22 @@ impl SimulatorClient {
         status: &str,
     ) -> Result<StoreRecord, ClientError> {
         let body = json!({"count": count, "status": status});
-        self.call(
-            "POST",
-            &format!("stores/{}/read-sets", segment(id)),
-            Some(&body),
-        )
-        .await
+        self.call("POST", &format!("stores/{}/read-sets", segment(id)), Some(&body)).await
     }
 
     /// Gives all read sets of a store a status.
-    pub async fn set_read_sets_status(
-        &self,
-        id: &str,
-        status: &str,
-    ) -> Result<StoreRecord, ClientError> {
-        self.call(
-            "PUT",
-            &format!("stores/{}/read-sets", segment(id)),
-            Some(&json!({"status": status})),
-        )
-        .await
+    pub async fn set_read_sets_status(&self, id: &str, status: &str) -> Result<StoreRecord, ClientError> {
+        self.call("PUT", &format!("stores/{}/read-sets", segment(id)), Some(&json!({"status": status}))).await
     }
 
     /// Removes all read sets of a store without a trace.
     pub async fn remove_read_sets(&self, id: &str) -> Result<StoreRecord, ClientError> {
-        self.call(
-            "DELETE",
-            &format!("stores/{}/read-sets", segment(id)),
-            None::<&Value>,
-        )
-        .await
+        self.call("DELETE", &format!("stores/{}/read-sets", segment(id)), None::<&Value>).await
     }
 
     /// The read sets of a store.
     pub async fn read_sets(&self, id: &str) -> Result<Vec<ReadSetRecord>, ClientError> {
-        self.read(&format!("stores/{}/read-sets", segment(id)))
-            .await
+        self.read(&format!("stores/{}/read-sets", segment(id))).await
     }
 
     /// The switches as they stand.
@@ -232,9 +196,7 @@ impl SimulatorClient {
 
     /// Scripts a fault; returns its number, which the ledger names.
     pub async fn script_fault(&self, fault: &Fault) -> Result<u64, ClientError> {
-        self.call::<Number>("POST", "faults", Some(fault))
-            .await
-            .map(|answer| answer.number)
+        self.call::<Number>("POST", "faults", Some(fault)).await.map(|answer| answer.number)
     }
 
     /// The faults that can still strike, by number.
@@ -245,27 +207,17 @@ impl SimulatorClient {
             fault: Fault,
         }
         let faults: Vec<Numbered> = self.read("faults").await?;
-        Ok(faults
-            .into_iter()
-            .map(|numbered| (numbered.number, numbered.fault))
-            .collect())
+        Ok(faults.into_iter().map(|numbered| (numbered.number, numbered.fault)).collect())
     }
 
     /// Takes all faults back. Requests that are held stay so until they are released.
     pub async fn clear_faults(&self) -> Result<(), ClientError> {
-        self.call::<Nothing>("DELETE", "faults", None::<&Value>)
-            .await
-            .map(drop)
+        self.call::<Nothing>("DELETE", "faults", None::<&Value>).await.map(drop)
     }
 
     /// Makes an access key belong to an account; an expired key is good again.
     pub async fn set_account(&self, access_key_id: &str, account: &str) -> Result<(), ClientError> {
-        self.order(
-            "PUT",
-            &format!("keys/{}", segment(access_key_id)),
-            &json!({"account": account}),
-        )
-        .await
+        self.order("PUT", &format!("keys/{}", segment(access_key_id)), &json!({"account": account})).await
     }
 
     /// What an account (by id) or a role (by ARN) may do, for example `omics:GetSequenceStore` or `omics:Get*`;
@@ -275,22 +227,12 @@ impl SimulatorClient {
         principal: &str,
         actions: Option<Vec<String>>,
     ) -> Result<(), ClientError> {
-        self.order(
-            "PUT",
-            &format!("permissions/{}", segment(principal)),
-            &actions,
-        )
-        .await
+        self.order("PUT", &format!("permissions/{}", segment(principal)), &actions).await
     }
 
     /// Makes a key, temporary or not, answer `ExpiredTokenException` from now on.
     pub async fn expire_key(&self, access_key_id: &str) -> Result<(), ClientError> {
-        self.order(
-            "POST",
-            &format!("keys/{}/expire", segment(access_key_id)),
-            &json!({}),
-        )
-        .await
+        self.order("POST", &format!("keys/{}/expire", segment(access_key_id)), &json!({})).await
     }
 
     /// Makes all temporary keys given out so far expire.
@@ -315,17 +257,13 @@ impl SimulatorClient {
 
     /// Lets every held request go on; returns how many there were.
     pub async fn release_held(&self) -> Result<u64, ClientError> {
-        self.call::<Released>("POST", "held/release", Some(&json!({})))
-            .await
-            .map(|answer| answer.released)
+        self.call::<Released>("POST", "held/release", Some(&json!({}))).await.map(|answer| answer.released)
     }
 
     /// Lets one held request go on, by its ledger number; returns whether it was there.
     pub async fn release(&self, seq: u64) -> Result<bool, ClientError> {
         let path = format!("held/release?seq={seq}");
-        self.call::<Released>("POST", &path, Some(&json!({})))
-            .await
-            .map(|answer| answer.released > 0)
+        self.call::<Released>("POST", &path, Some(&json!({}))).await.map(|answer| answer.released > 0)
     }
 }
 

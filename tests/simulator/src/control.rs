@@ -29,12 +29,7 @@ pub(crate) fn handle(shared: &Shared, parts: &Parts, body: &Bytes) -> Answer {
     let segments: Vec<String> = path.split('/').map(decode).collect();
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     let query = form_pairs(parts.uri.query().unwrap_or_default());
-    let parameter = |name: &str| {
-        query
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
-    };
+    let parameter = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let mut world = shared.world();
     let reply = match (parts.method.as_str(), segments.as_slice()) {
         ("GET", ["health"]) => Ok(json!({"ok": true})),
@@ -44,13 +39,7 @@ pub(crate) fn handle(shared: &Shared, parts: &Parts, body: &Bytes) -> Answer {
         }
         (method, ["stores", rest @ ..]) => {
             world.stores.settle();
-            stores(
-                &mut world,
-                method,
-                rest,
-                parameter("deleted") == Some("true"),
-                body,
-            )
+            stores(&mut world, method, rest, parameter("deleted") == Some("true"), body)
         }
         ("GET", ["knobs"]) => encode(&world.knobs),
         ("PUT", ["knobs"]) => parse(body).map(|knobs| {
@@ -59,13 +48,9 @@ pub(crate) fn handle(shared: &Shared, parts: &Parts, body: &Bytes) -> Answer {
         }),
         ("GET", ["faults"]) => {
             let faults = world.faults.live().into_iter();
-            Ok(faults
-                .map(|(number, fault)| json!({"number": number, "fault": fault}))
-                .collect())
+            Ok(faults.map(|(number, fault)| json!({"number": number, "fault": fault})).collect())
         }
-        ("POST", ["faults"]) => {
-            parse(body).map(|fault| json!({"number": world.faults.script(fault)}))
-        }
+        ("POST", ["faults"]) => parse(body).map(|fault| json!({"number": world.faults.script(fault)})),
         ("DELETE", ["faults"]) => {
             world.faults.clear();
             Ok(json!({}))
@@ -87,26 +72,18 @@ pub(crate) fn handle(shared: &Shared, parts: &Parts, body: &Bytes) -> Answer {
             json!({})
         }),
         ("GET", ["ledger"]) => {
-            let since = parameter("since")
-                .and_then(|since| since.parse().ok())
-                .unwrap_or(0);
+            let since = parameter("since").and_then(|since| since.parse().ok()).unwrap_or(0);
             encode(&world.ledger.since(since))
         }
         ("GET", ["held"]) => {
             let held = shared.held();
-            Ok(held
-                .into_iter()
-                .filter_map(|seq| world.ledger.entry(seq).map(|entry| json!(entry)))
-                .collect())
+            Ok(held.into_iter().filter_map(|seq| world.ledger.entry(seq).map(|entry| json!(entry))).collect())
         }
         ("POST", ["held", "release"]) => {
             let seq = parameter("seq").and_then(|seq| seq.parse().ok());
             Ok(json!({"released": shared.release(seq)}))
         }
-        (method, _) => Err(Refusal(
-            404,
-            format!("no control call {method} {}", parts.uri.path()),
-        )),
+        (method, _) => Err(Refusal(404, format!("no control call {method} {}", parts.uri.path()))),
     };
     match reply {
         Ok(value) => Answer::json(200, value),
@@ -125,26 +102,14 @@ fn encode(value: &impl serde::Serialize) -> Reply {
 fn text(body: &[u8], member: &str) -> Result<String, Refusal> {
     let body: Value = parse(body)?;
     let value = body.get(member).and_then(Value::as_str);
-    value
-        .map(str::to_owned)
-        .ok_or_else(|| Refusal(400, format!("{member} is missing")))
+    value.map(str::to_owned).ok_or_else(|| Refusal(400, format!("{member} is missing")))
 }
 
-fn stores(
-    world: &mut World,
-    method: &str,
-    rest: &[&str],
-    with_deleted: bool,
-    body: &[u8],
-) -> Reply {
+fn stores(world: &mut World, method: &str, rest: &[&str], with_deleted: bool, body: &[u8]) -> Reply {
     let (id, rest) = match (method, rest) {
         ("GET", []) => {
             let records = world.stores.all().map(|store| &store.record);
-            return encode(
-                &records
-                    .filter(|record| with_deleted || !record.deleted)
-                    .collect::<Vec<_>>(),
-            );
+            return encode(&records.filter(|record| with_deleted || !record.deleted).collect::<Vec<_>>());
         }
         ("POST", []) => return seed(world, parse(body)?),
         (_, [id, rest @ ..]) => (*id, rest),
@@ -159,30 +124,19 @@ fn stores(
             Ok(json!({}))
         }
         ("GET", ["read-sets"]) => {
-            let store = world
-                .stores
-                .get(&key)
-                .ok_or_else(|| Refusal::no_store(id))?;
+            let store = world.stores.get(&key).ok_or_else(|| Refusal::no_store(id))?;
             encode(&store.read_sets.values().collect::<Vec<_>>())
         }
         ("POST", ["read-sets"]) => {
             let body: Value = parse(body)?;
-            let count = body["count"]
-                .as_u64()
-                .and_then(|count| u32::try_from(count).ok())
-                .unwrap_or(1);
-            world
-                .stores
-                .add_read_sets(&key, count, body["status"].as_str().unwrap_or("ACTIVE"));
+            let count = body["count"].as_u64().and_then(|count| u32::try_from(count).ok()).unwrap_or(1);
+            world.stores.add_read_sets(&key, count, body["status"].as_str().unwrap_or("ACTIVE"));
             record(world, &key)
         }
         ("PUT", ["read-sets"]) => {
             let status = text(body, "status")?;
             world.stores.change(&key, |store| {
-                store
-                    .read_sets
-                    .values_mut()
-                    .for_each(|read_set| read_set.status.clone_from(&status));
+                store.read_sets.values_mut().for_each(|read_set| read_set.status.clone_from(&status));
             });
             record(world, &key)
         }
@@ -195,20 +149,13 @@ fn stores(
 }
 
 fn record(world: &World, key: &Key) -> Reply {
-    let store = world
-        .stores
-        .get(key)
-        .ok_or_else(|| Refusal(404, "no such store".to_owned()))?;
+    let store = world.stores.get(key).ok_or_else(|| Refusal(404, "no such store".to_owned()))?;
     encode(&store.record)
 }
 
 fn seed(world: &mut World, seed: SeedStore) -> Reply {
     let place = (seed.account.clone(), seed.region.clone());
-    if let Some(id) = seed
-        .id
-        .as_deref()
-        .filter(|id| world.stores.live(&place, id).is_some())
-    {
+    if let Some(id) = seed.id.as_deref().filter(|id| world.stores.live(&place, id).is_some()) {
         return Err(Refusal(409, format!("there is a store {id} already")));
     }
     let key = world.stores.insert(seed);
@@ -220,10 +167,7 @@ fn change(world: &mut World, key: &Key, patch: Value) -> Reply {
     let Value::Object(mut patch) = patch else {
         return Err(Refusal(400, "not an object".to_owned()));
     };
-    let store = world
-        .stores
-        .get(key)
-        .ok_or_else(|| Refusal(404, "no such store".to_owned()))?;
+    let store = world.stores.get(key).ok_or_else(|| Refusal(404, "no such store".to_owned()))?;
     let mut merged = encode(&store.record)?;
     if let Some(location) = patch.remove("accessLogLocation") {
         merged["s3Access"]["accessLogLocation"] = location;
@@ -238,9 +182,7 @@ fn change(world: &mut World, key: &Key, patch: Value) -> Reply {
         match (merged.get(&member), value) {
             (None, _) => return Err(Refusal(400, format!("a store has no member {member}"))),
             (Some(Value::Object(_)), Value::Object(inner)) if member == "s3Access" => {
-                inner
-                    .into_iter()
-                    .for_each(|(name, value)| merged["s3Access"][name] = value);
+                inner.into_iter().for_each(|(name, value)| merged["s3Access"][name] = value);
             }
             (Some(Value::Array(_)), Value::Null) => merged[member] = json!([]),
             (Some(Value::Object(_)), Value::Null) if member == "tags" => merged[member] = json!({}),

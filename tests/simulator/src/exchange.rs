@@ -72,9 +72,7 @@ pub(crate) async fn exchange(shared: Shared, arrived: Arrived) -> Exchanged {
         let entry = entry(&world, &arrived, &destination, &query, &request_id);
         open(&mut world, entry)
     };
-    let wait_before = fault
-        .as_ref()
-        .filter(|fault| fault.side == Side::BeforeCommit);
+    let wait_before = fault.as_ref().filter(|fault| fault.side == Side::BeforeCommit);
     wait(&shared, seq, wait_before).await;
 
     let (answer, delivery) = {
@@ -82,22 +80,13 @@ pub(crate) async fn exchange(shared: Shared, arrived: Arrived) -> Exchanged {
         let refused = wait_before.and_then(|fault| prevents(&fault.action));
         let (answer, outcome) = match refused {
             Some(action) => (fault_answer(&destination, action, &request_id), None),
-            None => carry_out(
-                &mut world,
-                &arrived,
-                &destination,
-                &query,
-                seq,
-                fault.as_ref(),
-                &request_id,
-            ),
+            None => carry_out(&mut world, &arrived, &destination, &query, seq, fault.as_ref(), &request_id),
         };
         let (answer, delivery) = match &fault {
             Some(fault) => match &fault.action {
-                action @ FaultAction::Error { .. } => (
-                    fault_answer(&destination, action, &request_id),
-                    Delivery::Whole,
-                ),
+                action @ FaultAction::Error { .. } => {
+                    (fault_answer(&destination, action, &request_id), Delivery::Whole)
+                }
                 action => answer.suffer(action),
             },
             None => (answer, Delivery::Whole),
@@ -105,19 +94,8 @@ pub(crate) async fn exchange(shared: Shared, arrived: Arrived) -> Exchanged {
         close(&mut world, seq, &answer, outcome, delivery);
         (answer, delivery)
     };
-    wait(
-        &shared,
-        seq,
-        fault
-            .as_ref()
-            .filter(|fault| fault.side == Side::AfterCommit),
-    )
-    .await;
-    Exchanged {
-        answer,
-        delivery,
-        request_id,
-    }
+    wait(&shared, seq, fault.as_ref().filter(|fault| fault.side == Side::AfterCommit)).await;
+    Exchanged { answer, delivery, request_id }
 }
 
 /// Delay and Hold, on the side that the fault names.
@@ -144,21 +122,13 @@ fn prevents(action: &FaultAction) -> Option<&FaultAction> {
 }
 
 fn fault_answer(destination: &Destination, action: &FaultAction, request_id: &str) -> Answer {
-    let FaultAction::Error {
-        code,
-        status,
-        message,
-        retry_after_ms,
-    } = action
-    else {
+    let FaultAction::Error { code, status, message, retry_after_ms } = action else {
         return Answer::empty(200);
     };
     let error = ApiError {
         code: code.clone(),
         status: status.unwrap_or_else(|| status_of(code)),
-        message: message
-            .clone()
-            .unwrap_or_else(|| "The simulator was told to answer so.".to_owned()),
+        message: message.clone().unwrap_or_else(|| "The simulator was told to answer so.".to_owned()),
         retry_after_ms: *retry_after_ms,
     };
     error_answer(destination, &error, request_id)
@@ -182,10 +152,7 @@ fn carry_out(
 ) -> (Answer, Option<Outcome>) {
     let scope = Scope::of(&arrived.headers, &arrived.query);
     let token = header(&arrived.headers, "x-amz-security-token").or_else(|| {
-        query
-            .iter()
-            .find(|(name, _)| name == "X-Amz-Security-Token")
-            .map(|(_, token)| token.clone())
+        query.iter().find(|(name, _)| name == "X-Amz-Security-Token").map(|(_, token)| token.clone())
     });
     let result = match destination {
         Destination::Sts(request) => {
@@ -195,27 +162,22 @@ fn carry_out(
                 Err(error) => (error_answer(destination, &error, request_id), None),
             };
         }
-        Destination::Nowhere => Err(ApiError::new(
-            "UnknownOperationException",
-            "No operation has this route",
-        )),
+        Destination::Nowhere => {
+            Err(ApiError::new("UnknownOperationException", "No operation has this route"))
+        }
         Destination::Omics(operation, label) => {
-            let World {
-                principals, knobs, ..
-            } = &*world;
-            principals
-                .authenticate(scope, token.as_deref(), "omics", knobs)
-                .and_then(|caller| {
-                    world.execute(&Call {
-                        operation: *operation,
-                        label,
-                        query,
-                        body: &arrived.body,
-                        caller: &caller,
-                        stale: fault.is_some_and(|fault| fault.action == FaultAction::StaleRead),
-                        salt: seq,
-                    })
+            let World { principals, knobs, .. } = &*world;
+            principals.authenticate(scope, token.as_deref(), "omics", knobs).and_then(|caller| {
+                world.execute(&Call {
+                    operation: *operation,
+                    label,
+                    query,
+                    body: &arrived.body,
+                    caller: &caller,
+                    stale: fault.is_some_and(|fault| fault.action == FaultAction::StaleRead),
+                    salt: seq,
                 })
+            })
         }
     };
     match result {
@@ -238,21 +200,13 @@ fn open(world: &mut World, mut entry: LedgerEntry) -> (u64, Option<Fault>) {
         account: entry.account.as_deref(),
         region: entry.region.as_deref(),
     });
-    entry.fault = struck
-        .as_ref()
-        .map(|(_, fault)| fault.action.name().to_owned());
+    entry.fault = struck.as_ref().map(|(_, fault)| fault.action.name().to_owned());
     entry.fault_number = struck.as_ref().map(|(number, _)| *number);
     let seq = world.ledger.open(entry, world.knobs.ledger_limit);
     (seq, struck.map(|(_, fault)| fault))
 }
 
-fn close(
-    world: &mut World,
-    seq: u64,
-    answer: &Answer,
-    outcome: Option<Outcome>,
-    delivery: Delivery,
-) {
+fn close(world: &mut World, seq: u64, answer: &Answer, outcome: Option<Outcome>, delivery: Delivery) {
     let Some(entry) = world.ledger.entry(seq) else {
         return;
     };
@@ -280,28 +234,19 @@ fn entry(
     request_id: &str,
 ) -> LedgerEntry {
     let scope = Scope::of(&arrived.headers, &arrived.query).and_then(Result::ok);
-    let account = scope.as_ref().map(|scope| {
-        world
-            .principals
-            .account_of(&scope.access_key_id, &world.knobs)
-    });
+    let account = scope.as_ref().map(|scope| world.principals.account_of(&scope.access_key_id, &world.knobs));
     let store_id = match destination {
         Destination::Omics(operation, label) => store_id_of(*operation, label),
         _ => None,
     };
-    let place = account
-        .clone()
-        .zip(scope.as_ref().map(|scope| scope.region.clone()));
+    let place = account.clone().zip(scope.as_ref().map(|scope| scope.region.clone()));
     LedgerEntry {
         time: timestamp_now(),
         operation: destination.name(),
         method: arrived.method.clone(),
         path: arrived.path.clone(),
         host: arrived.host.clone(),
-        arn: store_id
-            .as_ref()
-            .zip(place)
-            .map(|(id, place)| store_arn(&place, id)),
+        arn: store_id.as_ref().zip(place).map(|(id, place)| store_arn(&place, id)),
         account,
         region: scope.as_ref().map(|scope| scope.region.clone()),
         access_key_id: scope.map(|scope| scope.access_key_id),
@@ -326,11 +271,7 @@ fn parameters(arrived: &Arrived, destination: &Destination, query: &[(String, St
         Value::Object(members) => members,
         _ => Map::new(),
     };
-    parameters.extend(
-        operation
-            .label()
-            .map(|name| (name.to_owned(), json!(label))),
-    );
+    parameters.extend(operation.label().map(|name| (name.to_owned(), json!(label))));
     for (name, value) in query.iter().filter(|(name, _)| !name.starts_with("X-Amz-")) {
         match parameters.get_mut(name) {
             _ if name != "tagKeys" => drop(parameters.insert(name.clone(), json!(value))),

@@ -18,11 +18,7 @@ pub enum Side {
 
 /// What happens to the request or its answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(
-    rename_all = "camelCase",
-    rename_all_fields = "camelCase",
-    tag = "type"
-)]
+#[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "type")]
 pub enum FaultAction {
     /// A service error in the usual shape.
     Error {
@@ -100,12 +96,7 @@ pub enum FaultAction {
 impl FaultAction {
     /// A service error with the status that belongs to its code.
     pub fn error(code: &str) -> Self {
-        FaultAction::Error {
-            code: code.to_owned(),
-            status: None,
-            message: None,
-            retry_after_ms: None,
-        }
+        FaultAction::Error { code: code.to_owned(), status: None, message: None, retry_after_ms: None }
     }
 
     /// The name under which the ledger records it.
@@ -168,18 +159,12 @@ pub struct Fault {
 impl Fault {
     /// Strikes one request of the operation before it takes effect.
     pub fn once(operation: &str, action: FaultAction) -> Self {
-        Fault {
-            times: Some(1),
-            ..Fault::always(operation, action)
-        }
+        Fault { times: Some(1), ..Fault::always(operation, action) }
     }
 
     /// Strikes one request of the operation after it took effect.
     pub fn once_after_commit(operation: &str, action: FaultAction) -> Self {
-        Fault {
-            side: Side::AfterCommit,
-            ..Fault::once(operation, action)
-        }
+        Fault { side: Side::AfterCommit, ..Fault::once(operation, action) }
     }
 
     /// Strikes every request of the operation before it takes effect, until cleared.
@@ -224,12 +209,7 @@ struct Scripted {
 impl Faults {
     pub(crate) fn script(&mut self, fault: Fault) -> u64 {
         self.last_number += 1;
-        self.scripted.push(Scripted {
-            number: self.last_number,
-            fault,
-            seen: 0,
-            struck: 0,
-        });
+        self.scripted.push(Scripted { number: self.last_number, fault, seen: 0, struck: 0 });
         self.last_number
     }
 
@@ -239,10 +219,7 @@ impl Faults {
 
     /// The faults that can still strike.
     pub(crate) fn live(&self) -> Vec<(u64, Fault)> {
-        let live = self
-            .scripted
-            .iter()
-            .filter(|s| s.fault.times.is_none_or(|times| s.struck < times));
+        let live = self.scripted.iter().filter(|s| s.fault.times.is_none_or(|times| s.struck < times));
         live.map(|s| (s.number, s.fault.clone())).collect()
     }
 
@@ -273,9 +250,8 @@ fn fits(fault: &Fault, target: &Target<'_>) -> bool {
         Some("sts:*") => is_sts,
         Some(name) => name == target.operation,
     };
-    let same = |wanted: &Option<String>, actual: Option<&str>| {
-        wanted.as_deref().is_none_or(|w| Some(w) == actual)
-    };
+    let same =
+        |wanted: &Option<String>, actual: Option<&str>| wanted.as_deref().is_none_or(|w| Some(w) == actual);
     operation
         && same(&fault.store_id, target.store_id)
         && same(&fault.account, target.account)

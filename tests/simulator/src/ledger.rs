@@ -60,8 +60,7 @@ pub struct LedgerEntry {
 impl LedgerEntry {
     /// The operation is one that can change something in AWS.
     pub fn is_mutating(&self) -> bool {
-        crate::operation::Operation::by_name(&self.operation)
-            .is_some_and(|operation| operation.is_mutating())
+        crate::operation::Operation::by_name(&self.operation).is_some_and(|operation| operation.is_mutating())
     }
 }
 
@@ -85,15 +84,10 @@ impl Ledger {
 
     pub(crate) fn entry(&mut self, seq: u64) -> Option<&mut LedgerEntry> {
         let first = self.entries.front()?.seq;
-        self.entries
-            .get_mut(usize::try_from(seq.checked_sub(first)?).ok()?)
+        self.entries.get_mut(usize::try_from(seq.checked_sub(first)?).ok()?)
     }
 
     pub(crate) fn since(&self, seq: u64) -> Vec<LedgerEntry> {
-        self.entries
-            .iter()
-            .filter(|entry| entry.seq > seq)
-            .cloned()
-            .collect()
+        self.entries.iter().filter(|entry| entry.seq > seq).cloned().collect()
     }
 }

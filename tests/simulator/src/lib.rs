@@ -67,10 +67,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Options {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-            knobs: Knobs::default(),
-        }
+        Options { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), knobs: Knobs::default() }
     }
 }
 
@@ -89,11 +86,7 @@ impl Simulator {
         let shared = Shared::default();
         shared.world().knobs = options.knobs;
         let server = tokio::spawn(server::serve(listener, shared.clone()));
-        Ok(Simulator {
-            address,
-            shared,
-            server,
-        })
+        Ok(Simulator { address, shared, server })
     }
 
     /// `http://127.0.0.1:PORT`

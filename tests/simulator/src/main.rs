@@ -94,11 +94,7 @@ impl Cli {
         set(&mut knobs.non_empty_delete, self.non_empty_delete.as_ref());
         set(&mut knobs.token_mismatch, self.token_mismatch.as_ref());
         set(&mut knobs.name_filter, self.name_filter.as_ref());
-        for lag in [
-            &mut knobs.get_lag_ms,
-            &mut knobs.list_lag_ms,
-            &mut knobs.tags_lag_ms,
-        ] {
+        for lag in [&mut knobs.get_lag_ms, &mut knobs.list_lag_ms, &mut knobs.tags_lag_ms] {
             set(lag, self.lag_ms.as_ref());
         }
         if self.token_window_ms.is_some() {
@@ -113,17 +109,13 @@ impl Cli {
 }
 
 async fn run(cli: &Cli) -> Result<(), String> {
-    let options = Options {
-        listen: cli.listen,
-        knobs: cli.knobs()?,
-    };
+    let options = Options { listen: cli.listen, knobs: cli.knobs()? };
     let listen = cli.listen;
     // Before the address is printed: whoever reads it may send a signal at once.
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
-    let simulator = Simulator::start(options)
-        .await
-        .map_err(|error| format!("cannot listen on {listen}: {error}"))?;
+    let simulator =
+        Simulator::start(options).await.map_err(|error| format!("cannot listen on {listen}: {error}"))?;
     let mut stdout = std::io::stdout();
     writeln!(stdout, "{}", simulator.url())
         .and_then(|()| stdout.flush())

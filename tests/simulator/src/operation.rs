@@ -21,9 +21,9 @@ pub(crate) enum Operation {
 }
 
 use Operation::{
-    BatchDeleteReadSet, CreateSequenceStore, DeleteS3AccessPolicy, DeleteSequenceStore,
-    GetS3AccessPolicy, GetSequenceStore, ListReadSets, ListSequenceStores, ListTagsForResource,
-    PutS3AccessPolicy, TagResource, UntagResource, UpdateSequenceStore,
+    BatchDeleteReadSet, CreateSequenceStore, DeleteS3AccessPolicy, DeleteSequenceStore, GetS3AccessPolicy,
+    GetSequenceStore, ListReadSets, ListSequenceStores, ListTagsForResource, PutS3AccessPolicy, TagResource,
+    UntagResource, UpdateSequenceStore,
 };
 
 impl Operation {
@@ -62,19 +62,13 @@ impl Operation {
     }
 
     pub(crate) fn by_name(name: &str) -> Option<Operation> {
-        Operation::ALL
-            .into_iter()
-            .find(|operation| operation.name() == name)
+        Operation::ALL.into_iter().find(|operation| operation.name() == name)
     }
 
     pub(crate) fn is_mutating(self) -> bool {
         !matches!(
             self,
-            GetSequenceStore
-                | ListSequenceStores
-                | ListTagsForResource
-                | GetS3AccessPolicy
-                | ListReadSets
+            GetSequenceStore | ListSequenceStores | ListTagsForResource | GetS3AccessPolicy | ListReadSets
         )
     }
 
@@ -84,28 +78,21 @@ impl Operation {
             CreateSequenceStore | ListSequenceStores => None,
             GetSequenceStore | UpdateSequenceStore | DeleteSequenceStore => Some("id"),
             TagResource | UntagResource | ListTagsForResource => Some("resourceArn"),
-            PutS3AccessPolicy | GetS3AccessPolicy | DeleteS3AccessPolicy => {
-                Some("s3AccessPointArn")
-            }
+            PutS3AccessPolicy | GetS3AccessPolicy | DeleteS3AccessPolicy => Some("s3AccessPointArn"),
             ListReadSets | BatchDeleteReadSet => Some("sequenceStoreId"),
         }
     }
 
     /// Whether IAM authorises it without a resource.
     pub(crate) fn is_resourceless(self) -> bool {
-        matches!(
-            self,
-            CreateSequenceStore | ListSequenceStores | ListTagsForResource
-        )
+        matches!(self, CreateSequenceStore | ListSequenceStores | ListTagsForResource)
     }
 
     /// The default quota, in requests per second for each account and region.
     pub(crate) fn quota(self) -> f64 {
         match self {
-            CreateSequenceStore | UpdateSequenceStore | DeleteSequenceStore
-            | BatchDeleteReadSet | PutS3AccessPolicy | GetS3AccessPolicy | DeleteS3AccessPolicy => {
-                1.0
-            }
+            CreateSequenceStore | UpdateSequenceStore | DeleteSequenceStore | BatchDeleteReadSet
+            | PutS3AccessPolicy | GetS3AccessPolicy | DeleteS3AccessPolicy => 1.0,
             _ => 5.0,
         }
     }
@@ -133,19 +120,12 @@ pub(crate) fn route(method: &str, path: &str) -> Option<(Operation, String)> {
     if operation.label().is_some() && label.is_empty() {
         return None;
     }
-    Some((
-        operation,
-        percent_decode_str(label).decode_utf8_lossy().into_owned(),
-    ))
+    Some((operation, percent_decode_str(label).decode_utf8_lossy().into_owned()))
 }
 
 /// Query string or form body as pairs, in order.
 pub(crate) fn form_pairs(text: &str) -> Vec<(String, String)> {
-    let decode = |part: &str| {
-        percent_decode_str(&part.replace('+', " "))
-            .decode_utf8_lossy()
-            .into_owned()
-    };
+    let decode = |part: &str| percent_decode_str(&part.replace('+', " ")).decode_utf8_lossy().into_owned();
     let pairs = text.split('&').filter(|pair| !pair.is_empty());
     pairs
         .map(|pair| pair.split_once('=').unwrap_or((pair, "")))

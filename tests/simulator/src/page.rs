@@ -36,25 +36,13 @@ impl Listing<'_> {
         &self,
         items: impl FnOnce(Option<u64>) -> I,
     ) -> Result<Page<T>, ApiError> {
-        let cursor = self
-            .token
-            .as_deref()
-            .map(|token| self.decode(token))
-            .transpose()?;
+        let cursor = self.token.as_deref().map(|token| self.decode(token)).transpose()?;
         if self.knobs.empty_pages && !cursor.is_some_and(|cursor| cursor.empty_page_seen) {
             let after = cursor.map_or(u64::MAX, |cursor| cursor.after);
-            let next = self.encode(Cursor {
-                after,
-                empty_page_seen: true,
-            });
-            return Ok(Page {
-                items: Vec::new(),
-                next_token: Some(next),
-            });
+            let next = self.encode(Cursor { after, empty_page_seen: true });
+            return Ok(Page { items: Vec::new(), next_token: Some(next) });
         }
-        let from = cursor
-            .map(|cursor| cursor.after)
-            .filter(|after| *after != u64::MAX);
+        let from = cursor.map(|cursor| cursor.after).filter(|after| *after != u64::MAX);
         let mut rest = items(from);
         let mut page = Vec::new();
         let mut last = None;
@@ -64,32 +52,15 @@ impl Listing<'_> {
         }
         let more = rest.next().is_some();
         let more = more || self.knobs.repeat_next_token;
-        let next = last.filter(|_| more).map(|after| {
-            self.encode(Cursor {
-                after,
-                empty_page_seen: false,
-            })
-        });
-        let next = if self.knobs.repeat_next_token {
-            self.token.clone().or(next)
-        } else {
-            next
-        };
-        Ok(Page {
-            items: page,
-            next_token: next,
-        })
+        let next = last.filter(|_| more).map(|after| self.encode(Cursor { after, empty_page_seen: false }));
+        let next = if self.knobs.repeat_next_token { self.token.clone().or(next) } else { next };
+        Ok(Page { items: page, next_token: next })
     }
 
     fn encode(&self, cursor: Cursor) -> String {
         let turn = u64::from(cursor.empty_page_seen);
         let issued = Timestamp::now().as_millisecond().unsigned_abs();
-        let parts = [
-            cursor.after,
-            turn,
-            issued,
-            self.checksum(cursor.after, turn, issued),
-        ];
+        let parts = [cursor.after, turn, issued, self.checksum(cursor.after, turn, issued)];
         parts.iter().map(|part| format!("{part:016x}")).collect()
     }
 
@@ -105,21 +76,11 @@ impl Listing<'_> {
         if self.checksum(after, turn, issued) != sum {
             return Err(invalid());
         }
-        let age = Timestamp::now()
-            .as_millisecond()
-            .unsigned_abs()
-            .saturating_sub(issued);
-        if self
-            .knobs
-            .next_token_lifetime_ms
-            .is_some_and(|lifetime| age >= lifetime)
-        {
+        let age = Timestamp::now().as_millisecond().unsigned_abs().saturating_sub(issued);
+        if self.knobs.next_token_lifetime_ms.is_some_and(|lifetime| age >= lifetime) {
             return Err(ApiError::validation("The nextToken has expired"));
         }
-        Ok(Cursor {
-            after,
-            empty_page_seen: turn == 1,
-        })
+        Ok(Cursor { after, empty_page_seen: turn == 1 })
     }
 
     fn checksum(&self, after: u64, turn: u64, issued: u64) -> u64 {

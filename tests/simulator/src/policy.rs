@@ -25,9 +25,8 @@ pub(crate) fn put(world: &mut World, call: &Call<'_>) -> Result<Outcome, ApiErro
 
 pub(crate) fn get(world: &mut World, call: &Call<'_>) -> Result<Outcome, ApiError> {
     let id = store_id(world, call)?;
-    let record = world
-        .visible(call, &id, world.knobs.policy_lag_ms)
-        .map_err(|_| no_such_access_point(call.label))?;
+    let record =
+        world.visible(call, &id, world.knobs.policy_lag_ms).map_err(|_| no_such_access_point(call.label))?;
     if record.s3_access.s3_access_point_arn != call.label {
         return Err(no_such_access_point(call.label));
     }
@@ -65,12 +64,7 @@ pub(crate) fn delete(world: &mut World, call: &Call<'_>) -> Result<Outcome, ApiE
 
 fn store_id(world: &World, call: &Call<'_>) -> Result<String, ApiError> {
     rules::ACCESS_POINT_ARN.check("s3AccessPointArn", call.label)?;
-    if world
-        .knobs
-        .reference_store_access_points
-        .iter()
-        .any(|arn| arn == call.label)
-    {
+    if world.knobs.reference_store_access_points.iter().any(|arn| arn == call.label) {
         return Err(ApiError::new(
             "NotSupportedOperationException",
             "The operation is not supported for the store of this access point.",
@@ -82,9 +76,7 @@ fn store_id(world: &World, call: &Call<'_>) -> Result<String, ApiError> {
 fn live(world: &World, call: &Call<'_>, id: &str) -> Result<Key, ApiError> {
     let found = world.stores.live(&call.place(), id);
     let found = found.filter(|(_, store)| store.record.s3_access.s3_access_point_arn == call.label);
-    found
-        .map(|(key, _)| key)
-        .ok_or_else(|| no_such_access_point(call.label))
+    found.map(|(key, _)| key).ok_or_else(|| no_such_access_point(call.label))
 }
 
 fn write(world: &mut World, key: &Key, policy: Option<String>) {
@@ -94,9 +86,7 @@ fn write(world: &mut World, key: &Key, policy: Option<String>) {
         record.s3_access_policy = policy;
         record.s3_access_policy_update_time = Some(timestamp_now());
         if moves_update_time {
-            record
-                .update_time
-                .clone_from(&record.s3_access_policy_update_time);
+            record.update_time.clone_from(&record.s3_access_policy_update_time);
         }
     });
 }
@@ -105,14 +95,7 @@ fn no_such_access_point(arn: &str) -> ApiError {
     ApiError::not_found(format!("The specified access point {arn} does not exist."))
 }
 
-const STATEMENT_ELEMENTS: &[&str] = &[
-    "Sid",
-    "Effect",
-    "Principal",
-    "Action",
-    "Resource",
-    "Condition",
-];
+const STATEMENT_ELEMENTS: &[&str] = &["Sid", "Effect", "Principal", "Action", "Resource", "Condition"];
 const CONDITION_KEYS: &[&str] = &["s3:prefix", "s3:signatureversion", "s3:tlsversion"];
 
 /// The documented limits of a policy: size, elements, condition keys.
@@ -121,11 +104,9 @@ fn check(policy: &str, max_bytes: usize) -> Result<(), ApiError> {
     if policy.len() > max_bytes {
         return Err(invalid(format!("it is larger than {max_bytes} bytes")));
     }
-    let document: Map<String, Value> = serde_json::from_str(policy)
-        .map_err(|error| invalid(format!("not a JSON object: {error}")))?;
-    if let Some(element) = document
-        .keys()
-        .find(|key| !["Version", "Id", "Statement"].contains(&key.as_str()))
+    let document: Map<String, Value> =
+        serde_json::from_str(policy).map_err(|error| invalid(format!("not a JSON object: {error}")))?;
+    if let Some(element) = document.keys().find(|key| !["Version", "Id", "Statement"].contains(&key.as_str()))
     {
         return Err(invalid(format!("element {element} is not allowed")));
     }
@@ -133,9 +114,7 @@ fn check(policy: &str, max_bytes: usize) -> Result<(), ApiError> {
         Some(Value::Array(statements)) => statements.iter().collect(),
         Some(statement @ Value::Object(_)) => vec![statement],
         Some(_) => {
-            return Err(invalid(
-                "Statement is neither an object nor a list".to_owned(),
-            ));
+            return Err(invalid("Statement is neither an object nor a list".to_owned()));
         }
         None => return Err(invalid("Statement is missing".to_owned())),
     };
@@ -149,21 +128,14 @@ fn check(policy: &str, max_bytes: usize) -> Result<(), ApiError> {
 }
 
 fn check_statement(statement: &Map<String, Value>) -> Result<(), String> {
-    if let Some(element) = statement
-        .keys()
-        .find(|key| !STATEMENT_ELEMENTS.contains(&key.as_str()))
-    {
+    if let Some(element) = statement.keys().find(|key| !STATEMENT_ELEMENTS.contains(&key.as_str())) {
         return Err(format!("element {element} is not allowed"));
     }
-    if !matches!(
-        statement.get("Effect").and_then(Value::as_str),
-        Some("Allow" | "Deny")
-    ) {
+    if !matches!(statement.get("Effect").and_then(Value::as_str), Some("Allow" | "Deny")) {
         return Err("Effect is neither Allow nor Deny".to_owned());
     }
-    if let Some(element) = ["Principal", "Action", "Resource"]
-        .iter()
-        .find(|name| !statement.contains_key(**name))
+    if let Some(element) =
+        ["Principal", "Action", "Resource"].iter().find(|name| !statement.contains_key(**name))
     {
         return Err(format!("{element} is missing"));
     }
@@ -172,20 +144,13 @@ fn check_statement(statement: &Map<String, Value>) -> Result<(), String> {
     };
     let operators = condition.as_object().ok_or("Condition is not an object")?;
     for (operator, keys) in operators {
-        for key in keys
-            .as_object()
-            .ok_or("a condition is not an object")?
-            .keys()
-        {
+        for key in keys.as_object().ok_or("a condition is not an object")?.keys() {
             let lower = key.to_ascii_lowercase();
             let allowed = CONDITION_KEYS.contains(&lower.as_str())
                 || lower.starts_with("s3:existingobjecttag/")
-                || (lower == "aws:principalarn"
-                    && ["ArnEquals", "ArnLike"].contains(&operator.as_str()));
+                || (lower == "aws:principalarn" && ["ArnEquals", "ArnLike"].contains(&operator.as_str()));
             if !allowed {
-                return Err(format!(
-                    "condition key {key} is not allowed under {operator}"
-                ));
+                return Err(format!("condition key {key} is not allowed under {operator}"));
             }
         }
     }
@@ -199,18 +164,13 @@ fn canonical(policy: &str) -> String {
             Value::Array(mut items) if items.len() == 1 => unwrap_single(items.remove(0)),
             Value::Array(items) => Value::Array(items.into_iter().map(unwrap_single).collect()),
             Value::Object(members) => {
-                let mut members: Vec<_> = members
-                    .into_iter()
-                    .map(|(key, value)| (key, unwrap_single(value)))
-                    .collect();
+                let mut members: Vec<_> =
+                    members.into_iter().map(|(key, value)| (key, unwrap_single(value))).collect();
                 members.sort_by(|one, other| one.0.cmp(&other.0));
                 Value::Object(members.into_iter().collect())
             }
             other => other,
         }
     }
-    serde_json::from_str(policy).map_or_else(
-        |_| policy.to_owned(),
-        |value| unwrap_single(value).to_string(),
-    )
+    serde_json::from_str(policy).map_or_else(|_| policy.to_owned(), |value| unwrap_single(value).to_string())
 }

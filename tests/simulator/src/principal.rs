@@ -20,22 +20,13 @@ pub(crate) struct Scope {
 impl Scope {
     /// From the `Authorization` header, else from a presigned query. `None` when there is neither.
     pub(crate) fn of(headers: &HeaderMap, query: &str) -> Option<Result<Scope, ApiError>> {
-        let header = headers
-            .get("authorization")
-            .map(|value| value.to_str().unwrap_or_default().to_owned());
+        let header = headers.get("authorization").map(|value| value.to_str().unwrap_or_default().to_owned());
         let credential = match header {
             Some(header) => {
-                let found = header
-                    .split([' ', ','])
-                    .find_map(|part| part.strip_prefix("Credential="));
+                let found = header.split([' ', ',']).find_map(|part| part.strip_prefix("Credential="));
                 found.unwrap_or_default().to_owned()
             }
-            None => {
-                form_pairs(query)
-                    .into_iter()
-                    .find(|(name, _)| name == "X-Amz-Credential")?
-                    .1
-            }
+            None => form_pairs(query).into_iter().find(|(name, _)| name == "X-Amz-Credential")?.1,
         };
         Some(Scope::parse(&credential))
     }
@@ -88,8 +79,7 @@ pub(crate) struct Principals {
 impl Principals {
     pub(crate) fn set_account(&mut self, access_key_id: &str, account: &str) {
         self.expired.remove(access_key_id);
-        self.accounts
-            .insert(access_key_id.to_owned(), account.to_owned());
+        self.accounts.insert(access_key_id.to_owned(), account.to_owned());
     }
 
     pub(crate) fn open_session(&mut self, access_key_id: &str, session: Session) {
@@ -112,14 +102,8 @@ impl Principals {
     }
 
     pub(crate) fn account_of(&self, access_key_id: &str, knobs: &Knobs) -> String {
-        let session = self
-            .sessions
-            .get(access_key_id)
-            .map(|session| &session.account);
-        session
-            .or_else(|| self.accounts.get(access_key_id))
-            .unwrap_or(&knobs.default_account)
-            .clone()
+        let session = self.sessions.get(access_key_id).map(|session| &session.account);
+        session.or_else(|| self.accounts.get(access_key_id)).unwrap_or(&knobs.default_account).clone()
     }
 
     /// The caller behind a signature, or the front door's refusal. STS has error names of its own.
@@ -130,13 +114,9 @@ impl Principals {
         service: &str,
         knobs: &Knobs,
     ) -> Result<Caller, ApiError> {
-        let name =
-            |omics: &'static str, sts: &'static str| if service == "sts" { sts } else { omics };
+        let name = |omics: &'static str, sts: &'static str| if service == "sts" { sts } else { omics };
         let Some(scope) = scope else {
-            let code = name(
-                "MissingAuthenticationTokenException",
-                "MissingAuthenticationToken",
-            );
+            let code = name("MissingAuthenticationTokenException", "MissingAuthenticationToken");
             return Err(ApiError::new(code, "Missing Authentication Token"));
         };
         let scope = scope?;
@@ -150,34 +130,22 @@ impl Principals {
         let key = scope.access_key_id.as_str();
         let unknown = || {
             let code = name("UnrecognizedClientException", "InvalidClientTokenId");
-            ApiError::new(
-                code,
-                "The security token included in the request is invalid.",
-            )
+            ApiError::new(code, "The security token included in the request is invalid.")
         };
         let session = self.sessions.get(key);
         if session.is_some_and(|session| token != Some(session.token.as_str())) {
             return Err(unknown());
         }
-        if self.expired.contains(key)
-            || session.is_some_and(|session| session.expires <= Instant::now())
-        {
+        if self.expired.contains(key) || session.is_some_and(|session| session.expires <= Instant::now()) {
             let code = name("ExpiredTokenException", "ExpiredToken");
-            return Err(ApiError::new(
-                code,
-                "The security token included in the request is expired",
-            ));
+            return Err(ApiError::new(code, "The security token included in the request is expired"));
         }
         if session.is_none() && knobs.require_known_keys && !self.accounts.contains_key(key) {
             return Err(unknown());
         }
         let account = self.account_of(key, knobs);
         let (role, session_name, role_id) = match session {
-            Some(session) => (
-                role_name(&session.role_arn),
-                session.name.as_str(),
-                session.role_id.as_str(),
-            ),
+            Some(session) => (role_name(&session.role_arn), session.name.as_str(), session.role_id.as_str()),
             None => ("simulator", key, "AROASIMULATOR0000000"),
         };
         Ok(Caller {
@@ -190,16 +158,8 @@ impl Principals {
     }
 
     /// IAM's answer. A role's own list goes before its account's; no list allows everything.
-    pub(crate) fn authorize(
-        &self,
-        caller: &Caller,
-        action: &str,
-        resource: &str,
-    ) -> Result<(), ApiError> {
-        let of_role = caller
-            .role_arn
-            .as_ref()
-            .and_then(|role| self.allowed.get(role));
+    pub(crate) fn authorize(&self, caller: &Caller, action: &str, resource: &str) -> Result<(), ApiError> {
+        let of_role = caller.role_arn.as_ref().and_then(|role| self.allowed.get(role));
         let Some(actions) = of_role.or_else(|| self.allowed.get(&caller.account)) else {
             return Ok(());
         };

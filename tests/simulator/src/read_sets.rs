@@ -15,10 +15,7 @@ pub(crate) fn list(world: &mut World, call: &Call<'_>) -> Result<Outcome, ApiErr
     let (size, token) = rules::paging(call.query)?;
     let input = Structure::parse(call.body)?;
     let filter = Filter::of(&input)?;
-    let (_, store) = world
-        .stores
-        .live(&call.place(), call.label)
-        .ok_or_else(|| no_such_store(call.label))?;
+    let (_, store) = world.stores.live(&call.place(), call.label).ok_or_else(|| no_such_store(call.label))?;
     let knobs = &world.knobs;
     let listing = Listing {
         knobs,
@@ -28,19 +25,13 @@ pub(crate) fn list(world: &mut World, call: &Call<'_>) -> Result<Outcome, ApiErr
     };
     let page = listing.page(|after| {
         let from = after.map_or(0, |after| after + 1);
-        let listed = store
-            .read_sets
-            .range(from..)
-            .map(|(ordinal, read_set)| (*ordinal, read_set));
-        let listed = listed
-            .filter(|(_, read_set)| knobs.list_deleted_read_sets || read_set.status != "DELETED");
+        let listed = store.read_sets.range(from..).map(|(ordinal, read_set)| (*ordinal, read_set));
+        let listed =
+            listed.filter(|(_, read_set)| knobs.list_deleted_read_sets || read_set.status != "DELETED");
         listed.filter(|(_, read_set)| filter.admits(read_set))
     })?;
-    let items: Vec<Value> = page
-        .items
-        .into_iter()
-        .map(|item| render::read_set(item, call.label, knobs, call.salt))
-        .collect();
+    let items: Vec<Value> =
+        page.items.into_iter().map(|item| render::read_set(item, call.label, knobs, call.salt)).collect();
     let mut members = Members::new(knobs, call.salt);
     members.required("readSets", items);
     members.optional("nextToken", page.next_token);
@@ -73,17 +64,13 @@ impl Filter {
             subject_id: filter.text("subjectId", rules::NAME)?,
             creation_type: filter.choice("creationType", &["IMPORT", "UPLOAD"])?,
             impossible: reference.is_some_and(|arn| !arn.is_empty()) || source.is_some(),
-            created: (
-                filter.timestamp("createdAfter")?,
-                filter.timestamp("createdBefore")?,
-            ),
+            created: (filter.timestamp("createdAfter")?, filter.timestamp("createdBefore")?),
         })
     }
 
     fn admits(&self, read_set: &ReadSetRecord) -> bool {
-        let same = |wanted: &Option<String>, held: &str| {
-            wanted.as_deref().is_none_or(|wanted| wanted == held)
-        };
+        let same =
+            |wanted: &Option<String>, held: &str| wanted.as_deref().is_none_or(|wanted| wanted == held);
         !self.impossible
             && same(&self.name, read_set.name.as_deref().unwrap_or_default())
             && same(&self.status, &read_set.status)
@@ -96,20 +83,13 @@ impl Filter {
 
 pub(crate) fn batch_delete(world: &mut World, call: &Call<'_>) -> Result<Outcome, ApiError> {
     rules::ID.check("sequenceStoreId", call.label)?;
-    let ids = Structure::parse(call.body)?
-        .list("ids", 1..=100, rules::ID)?
-        .ok_or_else(|| rules::missing("ids"))?;
-    let (key, _) = world
-        .stores
-        .live(&call.place(), call.label)
-        .ok_or_else(|| no_such_store(call.label))?;
+    let ids =
+        Structure::parse(call.body)?.list("ids", 1..=100, rules::ID)?.ok_or_else(|| rules::missing("ids"))?;
+    let (key, _) = world.stores.live(&call.place(), call.label).ok_or_else(|| no_such_store(call.label))?;
     let mut errors = Vec::new();
     world.stores.change(&key, |store| {
         for id in &ids {
-            let held = store
-                .read_sets
-                .values_mut()
-                .find(|held| held.id == *id && held.status != "DELETED");
+            let held = store.read_sets.values_mut().find(|held| held.id == *id && held.status != "DELETED");
             match held {
                 Some(read_set) => read_set.status = "DELETED".to_owned(),
                 // The empty code is what AWS's own sample of this answer shows.
@@ -122,8 +102,5 @@ pub(crate) fn batch_delete(world: &mut World, call: &Call<'_>) -> Result<Outcome
     let committed = errors.len() < ids.len();
     let mut members = Members::new(&world.knobs, call.salt);
     members.optional("errors", (!errors.is_empty()).then_some(errors));
-    Ok(Outcome {
-        committed,
-        ..Outcome::committed(200, Some(members.finish()))
-    })
+    Ok(Outcome { committed, ..Outcome::committed(200, Some(members.finish())) })
 }

@@ -23,11 +23,7 @@ pub(crate) struct Members {
 
 impl Members {
     pub(crate) fn new(knobs: &Knobs, salt: u64) -> Self {
-        Members {
-            mode: knobs.null_mode,
-            salt,
-            out: Map::new(),
-        }
+        Members { mode: knobs.null_mode, salt, out: Map::new() }
     }
 
     pub(crate) fn required(&mut self, member: &str, value: impl Into<Value>) {
@@ -61,34 +57,17 @@ pub(crate) fn store(record: &StoreRecord, view: View, knobs: &Knobs, salt: u64) 
     members.optional("description", record.description.as_deref());
     members.optional("sseConfig", sse_config(record, knobs, salt));
     let fallback = record.fallback_location.as_deref().map(Value::from);
-    clearable(
-        &mut members,
-        record,
-        knobs,
-        "fallbackLocation",
-        fallback,
-        json!(""),
-    );
-    members.optional(
-        "eTagAlgorithmFamily",
-        record.e_tag_algorithm_family.as_deref(),
-    );
+    clearable(&mut members, record, knobs, "fallbackLocation", fallback, json!(""));
+    members.optional("eTagAlgorithmFamily", record.e_tag_algorithm_family.as_deref());
     members.optional("status", Some(record.status.as_str()));
     members.optional("statusMessage", record.status_message.as_deref());
     if view != View::Create {
         members.optional("updateTime", record.update_time.as_deref());
     }
     if view != View::ListItem {
-        let keys = (!record.propagated_set_level_tags.is_empty())
-            .then(|| json!(record.propagated_set_level_tags));
-        clearable(
-            &mut members,
-            record,
-            knobs,
-            "propagatedSetLevelTags",
-            keys,
-            json!([]),
-        );
+        let keys =
+            (!record.propagated_set_level_tags.is_empty()).then(|| json!(record.propagated_set_level_tags));
+        clearable(&mut members, record, knobs, "propagatedSetLevelTags", keys, json!([]));
         let shown = knobs.s3_access_while_creating || record.status != "CREATING";
         members.optional("s3Access", shown.then(|| s3_access(record, knobs, salt)));
     }
@@ -120,13 +99,7 @@ fn sse_config(record: &StoreRecord, knobs: &Knobs, salt: u64) -> Option<Value> {
     let key = config.key_arn.as_deref();
     members.optional(
         "keyArn",
-        key.map(|arn| {
-            if knobs.resolve_key_aliases {
-                resolve_alias(arn)
-            } else {
-                arn.to_owned()
-            }
-        }),
+        key.map(|arn| if knobs.resolve_key_aliases { resolve_alias(arn) } else { arn.to_owned() }),
     );
     Some(members.finish())
 }
@@ -140,48 +113,26 @@ fn resolve_alias(arn: &str) -> String {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
     });
     let hex = format!("{digest:016x}{digest:016x}");
-    format!(
-        "{prefix}:key/{}-{}-{}-{}-{}",
-        &hex[..8],
-        &hex[8..12],
-        &hex[12..16],
-        &hex[16..20],
-        &hex[20..32]
-    )
+    format!("{prefix}:key/{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..32])
 }
 
 fn s3_access(record: &StoreRecord, knobs: &Knobs, salt: u64) -> Value {
     let access = &record.s3_access;
     let mut members = Members::new(knobs, salt);
     members.optional("s3Uri", Some(access.s3_uri.as_str()));
-    members.optional(
-        "s3AccessPointArn",
-        Some(access.s3_access_point_arn.as_str()),
-    );
+    members.optional("s3AccessPointArn", Some(access.s3_access_point_arn.as_str()));
     let location = access.access_log_location.as_ref().map(|location| {
         if !knobs.access_log_appends_store_id {
             return location.clone();
         }
         format!("{}/{}/", location.trim_end_matches('/'), record.id)
     });
-    clearable(
-        &mut members,
-        record,
-        knobs,
-        "accessLogLocation",
-        location.map(Value::from),
-        json!(""),
-    );
+    clearable(&mut members, record, knobs, "accessLogLocation", location.map(Value::from), json!(""));
     members.finish()
 }
 
 /// An item of `ListReadSets`.
-pub(crate) fn read_set(
-    read_set: &ReadSetRecord,
-    store_id: &str,
-    knobs: &Knobs,
-    salt: u64,
-) -> Value {
+pub(crate) fn read_set(read_set: &ReadSetRecord, store_id: &str, knobs: &Knobs, salt: u64) -> Value {
     let mut members = Members::new(knobs, salt);
     members.required("id", read_set.id.as_str());
     members.required("arn", read_set.arn.as_str());

@@ -29,10 +29,7 @@ fn settings(input: &Structure, knobs: &Knobs) -> Result<Settings, ApiError> {
     let fallback_location = input.text("fallbackLocation", rules::FALLBACK_LOCATION)?;
     let propagated_set_level_tags = input.list("propagatedSetLevelTags", 0..=50, rules::TAG_KEY)?;
     let most = knobs.max_propagated_keys as usize;
-    if propagated_set_level_tags
-        .as_ref()
-        .is_some_and(|keys| keys.len() > most)
-    {
+    if propagated_set_level_tags.as_ref().is_some_and(|keys| keys.len() > most) {
         return Err(ApiError::validation(format!(
             "A sequence store has at most {most} propagated set level tags"
         )));
@@ -63,16 +60,8 @@ pub(crate) fn create(world: &mut World, call: &Call<'_>) -> Result<Outcome, ApiE
     }
 
     let place = call.place();
-    let stores = world
-        .stores
-        .of_place(&place, None)
-        .filter(|(_, store)| !store.record.deleted)
-        .count();
-    if world
-        .knobs
-        .max_stores
-        .is_some_and(|most| stores >= most as usize)
-    {
+    let stores = world.stores.of_place(&place, None).filter(|(_, store)| !store.record.deleted).count();
+    if world.knobs.max_stores.is_some_and(|most| stores >= most as usize) {
         return Err(ApiError::new(
             "ServiceQuotaExceededException",
             "The maximum number of sequence stores in this account and Region was reached.",
@@ -84,27 +73,16 @@ pub(crate) fn create(world: &mut World, call: &Call<'_>) -> Result<Outcome, ApiE
         name: Some(name),
         description: settings.description,
         sse_config,
-        fallback_location: settings
-            .fallback_location
-            .filter(|location| !location.is_empty()),
-        access_log_location: settings
-            .access_log_location
-            .filter(|location| !location.is_empty()),
+        fallback_location: settings.fallback_location.filter(|location| !location.is_empty()),
+        access_log_location: settings.access_log_location.filter(|location| !location.is_empty()),
         e_tag_algorithm_family: Some(family.unwrap_or_else(|| "MD5up".to_owned())),
         status: "CREATING".to_owned(),
         propagated_set_level_tags: settings.propagated_set_level_tags.unwrap_or_default(),
         tags,
         ..SeedStore::default()
     });
-    let end = world
-        .knobs
-        .create_fails
-        .clone()
-        .map_or(End::Active, End::Failed);
-    let wait = Wait {
-        gets: world.knobs.creating_gets,
-        ms: world.knobs.creating_ms,
-    };
+    let end = world.knobs.create_fails.clone().map_or(End::Active, End::Failed);
+    let wait = Wait { gets: world.knobs.creating_gets, ms: world.knobs.creating_ms };
     world.stores.begin(&key, "CREATING", wait, end, |_| ());
     let Some(store) = world.stores.get(&key) else {
         return Err(no_such_store(""));
@@ -112,23 +90,15 @@ pub(crate) fn create(world: &mut World, call: &Call<'_>) -> Result<Outcome, ApiE
     let id = store.record.id.clone();
     let body = render::store(&store.record, View::Create, &world.knobs, call.salt);
     remember(world, call, settings.client_token, parameters, &body, &id);
-    Ok(Outcome {
-        store_id: Some(id),
-        ..Outcome::committed(200, Some(body))
-    })
+    Ok(Outcome { store_id: Some(id), ..Outcome::committed(200, Some(body)) })
 }
 
 fn sse_config(input: &Structure) -> Result<Option<SseConfig>, ApiError> {
     let Some(config) = input.structure("sseConfig")? else {
         return Ok(None);
     };
-    let kind = config
-        .choice("type", &["KMS"])?
-        .ok_or_else(|| rules::missing(&config.path_of("type")))?;
-    Ok(Some(SseConfig {
-        kind,
-        key_arn: config.text("keyArn", rules::KMS_KEY_ARN)?,
-    }))
+    let kind = config.choice("type", &["KMS"])?.ok_or_else(|| rules::missing(&config.path_of("type")))?;
+    Ok(Some(SseConfig { kind, key_arn: config.text("keyArn", rules::KMS_KEY_ARN)? }))
 }
 
 pub(crate) fn get(world: &mut World, call: &Call<'_>) -> Result<Outcome, ApiError> {
@@ -152,40 +122,24 @@ pub(crate) fn update(world: &mut World, call: &Call<'_>) -> Result<Outcome, ApiE
         return Ok(outcome);
     }
 
-    let (key, store) = world
-        .stores
-        .live(&call.place(), call.label)
-        .ok_or_else(|| no_such_store(call.label))?;
+    let (key, store) =
+        world.stores.live(&call.place(), call.label).ok_or_else(|| no_such_store(call.label))?;
     refuse_while_busy(&store.record, &world.knobs)?;
-    let keys_change = settings
-        .propagated_set_level_tags
-        .as_ref()
-        .is_some_and(|new| {
-            let sorted = |keys: &[String]| std::collections::BTreeSet::from_iter(keys.to_vec());
-            sorted(new) != sorted(&store.record.propagated_set_level_tags)
-        });
+    let keys_change = settings.propagated_set_level_tags.as_ref().is_some_and(|new| {
+        let sorted = |keys: &[String]| std::collections::BTreeSet::from_iter(keys.to_vec());
+        sorted(new) != sorted(&store.record.propagated_set_level_tags)
+    });
     let passes_updating = match world.knobs.updating_when {
         UpdatingWhen::Always => true,
         UpdatingWhen::TagKeysWithReadSets => keys_change && store.record.read_set_count > 0,
     };
     let client_token = settings.client_token.clone();
     if passes_updating {
-        let end = world
-            .knobs
-            .update_fails
-            .clone()
-            .map_or(End::Active, End::Failed);
-        let wait = Wait {
-            gets: world.knobs.updating_gets,
-            ms: world.knobs.updating_ms,
-        };
-        world.stores.begin(&key, "UPDATING", wait, end, |record| {
-            apply(record, name, settings)
-        });
+        let end = world.knobs.update_fails.clone().map_or(End::Active, End::Failed);
+        let wait = Wait { gets: world.knobs.updating_gets, ms: world.knobs.updating_ms };
+        world.stores.begin(&key, "UPDATING", wait, end, |record| apply(record, name, settings));
     } else {
-        world
-            .stores
-            .change(&key, |store| apply(&mut store.record, name, settings));
+        world.stores.change(&key, |store| apply(&mut store.record, name, settings));
     }
     let Some(store) = world.stores.get(&key) else {
         return Err(no_such_store(call.label));
@@ -209,16 +163,8 @@ fn apply(record: &mut StoreRecord, name: Option<String>, settings: Settings) {
         }
         *held = Some(new).filter(|new| !new.is_empty());
     };
-    set(
-        "fallbackLocation",
-        &mut record.fallback_location,
-        settings.fallback_location,
-    );
-    set(
-        "accessLogLocation",
-        &mut record.s3_access.access_log_location,
-        settings.access_log_location,
-    );
+    set("fallbackLocation", &mut record.fallback_location, settings.fallback_location);
+    set("accessLogLocation", &mut record.s3_access.access_log_location, settings.access_log_location);
     if let Some(keys) = settings.propagated_set_level_tags {
         if keys.is_empty() && !record.propagated_set_level_tags.is_empty() {
             record.cleared.insert("propagatedSetLevelTags".to_owned());
@@ -241,30 +187,19 @@ fn refuse_while_busy(record: &StoreRecord, knobs: &Knobs) -> Result<(), ApiError
 
 pub(crate) fn delete(world: &mut World, call: &Call<'_>) -> Result<Outcome, ApiError> {
     rules::ID.check("id", call.label)?;
-    let (key, store) = world
-        .stores
-        .live(&call.place(), call.label)
-        .ok_or_else(|| no_such_store(call.label))?;
+    let (key, store) =
+        world.stores.live(&call.place(), call.label).ok_or_else(|| no_such_store(call.label))?;
     refuse_while_busy(&store.record, &world.knobs)?;
     if store.record.read_set_count > 0 {
-        let message = format!(
-            "The sequence store {} is not empty: delete its read sets first.",
-            store.record.id
-        );
+        let message =
+            format!("The sequence store {} is not empty: delete its read sets first.", store.record.id);
         return Err(match world.knobs.non_empty_delete {
             NonEmptyDelete::Conflict => ApiError::conflict(message),
             NonEmptyDelete::Validation => ApiError::validation(message),
         });
     }
-    let end = world
-        .knobs
-        .delete_fails
-        .clone()
-        .map_or(End::Gone, End::Failed);
-    let wait = Wait {
-        gets: world.knobs.deleting_gets,
-        ms: world.knobs.deleting_ms,
-    };
+    let end = world.knobs.delete_fails.clone().map_or(End::Gone, End::Failed);
+    let wait = Wait { gets: world.knobs.deleting_gets, ms: world.knobs.deleting_ms };
     world.stores.begin(&key, "DELETING", wait, end, |_| ());
     Ok(Outcome::committed(200, None))
 }
@@ -285,9 +220,7 @@ pub(crate) fn list(world: &mut World, call: &Call<'_>) -> Result<Outcome, ApiErr
         let seen = world
             .stores
             .of_place(&place, after)
-            .filter_map(move |(ordinal, store)| {
-                store.seen(sight, now).map(|record| (ordinal, record))
-            });
+            .filter_map(move |(ordinal, store)| store.seen(sight, now).map(|record| (ordinal, record)));
         seen.filter(|(_, record)| filter.admits(record, knobs.name_filter))
     })?;
     let items: Vec<Value> = page
@@ -317,29 +250,17 @@ impl Filter {
         Ok(Filter {
             name: filter.text("name", rules::NAME)?,
             status: filter.choice("status", rules::STORE_STATUSES)?,
-            created: (
-                filter.timestamp("createdAfter")?,
-                filter.timestamp("createdBefore")?,
-            ),
-            updated: (
-                filter.timestamp("updatedAfter")?,
-                filter.timestamp("updatedBefore")?,
-            ),
+            created: (filter.timestamp("createdAfter")?, filter.timestamp("createdBefore")?),
+            updated: (filter.timestamp("updatedAfter")?, filter.timestamp("updatedBefore")?),
         })
     }
 
     fn admits(&self, record: &StoreRecord, comparison: NameFilter) -> bool {
-        let name =
-            self.name
-                .as_deref()
-                .is_none_or(|wanted| match (comparison, record.name.as_deref()) {
-                    (NameFilter::Exact, name) => name == Some(wanted),
-                    (NameFilter::Substring, name) => name.is_some_and(|name| name.contains(wanted)),
-                });
-        let status = self
-            .status
-            .as_deref()
-            .is_none_or(|wanted| record.status == wanted);
+        let name = self.name.as_deref().is_none_or(|wanted| match (comparison, record.name.as_deref()) {
+            (NameFilter::Exact, name) => name == Some(wanted),
+            (NameFilter::Substring, name) => name.is_some_and(|name| name.contains(wanted)),
+        });
+        let status = self.status.as_deref().is_none_or(|wanted| record.status == wanted);
         name && status
             && within(self.created, Some(&record.creation_time))
             && within(self.updated, record.update_time.as_ref())
@@ -347,10 +268,7 @@ impl Filter {
 }
 
 /// Strictly between the bounds that are there.
-pub(crate) fn within(
-    bounds: (Option<Timestamp>, Option<Timestamp>),
-    time: Option<&String>,
-) -> bool {
+pub(crate) fn within(bounds: (Option<Timestamp>, Option<Timestamp>), time: Option<&String>) -> bool {
     if bounds == (None, None) {
         return true;
     }
@@ -384,9 +302,7 @@ fn replay(
             TokenMismatch::Replay => {}
             TokenMismatch::NewResource => return Ok(None),
             TokenMismatch::Validation => {
-                return Err(ApiError::validation(
-                    "The client token was used before with other parameters.",
-                ));
+                return Err(ApiError::validation("The client token was used before with other parameters."));
             }
         }
     }
@@ -405,13 +321,6 @@ fn remember(
     id: &str,
 ) {
     let Some(token) = token else { return };
-    let remembered = Remembered {
-        at: Instant::now(),
-        parameters,
-        body: body.clone(),
-        id: id.to_owned(),
-    };
-    world
-        .tokens
-        .insert((call.place(), call.operation, token), remembered);
+    let remembered = Remembered { at: Instant::now(), parameters, body: body.clone(), id: id.to_owned() };
+    world.tokens.insert((call.place(), call.operation, token), remembered);
 }

@@ -95,11 +95,7 @@ impl AsyncRead for Connection {
 }
 
 impl AsyncWrite for Connection {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }
 
@@ -134,10 +130,7 @@ async fn connection(stream: TcpStream, shared: Shared) {
     // Small answers must not wait for the peer's acknowledgement.
     let _ = stream.set_nodelay(true);
     let reset = Arc::new(AtomicBool::new(false));
-    let connection = Connection {
-        stream,
-        reset: reset.clone(),
-    };
+    let connection = Connection { stream, reset: reset.clone() };
     let stopped = shared.stopped.clone();
     let service = service_fn(move |request| handle(request, shared.clone(), reset.clone()));
     let serving = hyper::server::conn::http1::Builder::new()
@@ -158,40 +151,28 @@ async fn handle(
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
     if parts.uri.path().starts_with("/_simulator/") {
-        return Ok(
-            control::handle(&shared, &parts, &body).into_response("control", Delivery::Whole)
-        );
+        return Ok(control::handle(&shared, &parts, &body).into_response("control", Delivery::Whole));
     }
     let arrived = Arrived {
         method: parts.method.as_str().to_owned(),
         path: parts.uri.path().to_owned(),
         query: parts.uri.query().unwrap_or_default().to_owned(),
-        host: parts
-            .uri
-            .authority()
-            .map(|host| host.to_string())
-            .or_else(|| header(&parts.headers, "host")),
+        host: parts.uri.authority().map(|host| host.to_string()).or_else(|| header(&parts.headers, "host")),
         headers: parts.headers,
         body,
     };
     // A task of its own: what a caller sent takes effect even when the caller does not wait for it.
-    let exchanged = tokio::spawn(exchange::exchange(shared, arrived))
-        .await
-        .map_err(io::Error::other)?;
+    let exchanged = tokio::spawn(exchange::exchange(shared, arrived)).await.map_err(io::Error::other)?;
     match exchanged.delivery {
         Delivery::Reset => {
             reset.store(true, Ordering::SeqCst);
             Err(io::Error::from(io::ErrorKind::ConnectionReset))
         }
         Delivery::Never => std::future::pending().await,
-        delivery => Ok(exchanged
-            .answer
-            .into_response(&exchanged.request_id, delivery)),
+        delivery => Ok(exchanged.answer.into_response(&exchanged.request_id, delivery)),
     }
 }
 
 pub(crate) fn header(headers: &HeaderMap, name: &str) -> Option<String> {
-    headers
-        .get(name)
-        .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+    headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
 }

@@ -61,19 +61,11 @@ impl Store {
     /// The version in sight; `None` when that reader does not know the store.
     pub(crate) fn seen(&self, sight: Sight, now: Instant) -> Option<&StoreRecord> {
         let version = if sight.stale {
-            self.versions
-                .len()
-                .checked_sub(2)
-                .and_then(|index| self.versions.get(index))
+            self.versions.len().checked_sub(2).and_then(|index| self.versions.get(index))
         } else {
-            self.versions
-                .iter()
-                .rev()
-                .find(|(written, _)| now.duration_since(*written) >= sight.lag)
+            self.versions.iter().rev().find(|(written, _)| now.duration_since(*written) >= sight.lag)
         };
-        version
-            .map(|(_, record)| record.as_ref())
-            .filter(|record| !record.deleted)
+        version.map(|(_, record)| record.as_ref()).filter(|record| !record.deleted)
     }
 
     fn end(&mut self, end: &End) {
@@ -95,8 +87,7 @@ impl Store {
 
     fn record_version(&mut self) {
         self.record.read_set_count = count(&self.read_sets);
-        self.versions
-            .push_back((Instant::now(), Arc::new(self.record.clone())));
+        self.versions.push_back((Instant::now(), Arc::new(self.record.clone())));
         while self.versions.len() > MAX_VERSIONS {
             self.versions.pop_front();
         }
@@ -104,10 +95,7 @@ impl Store {
 }
 
 fn count(read_sets: &BTreeMap<u64, ReadSetRecord>) -> u32 {
-    let live = read_sets
-        .values()
-        .filter(|read_set| read_set.status != "DELETED")
-        .count();
+    let live = read_sets.values().filter(|read_set| read_set.status != "DELETED").count();
     u32::try_from(live).unwrap_or(u32::MAX)
 }
 
@@ -126,13 +114,7 @@ impl Default for Stores {
         // A new simulator must not hand out the ids of the one before it.
         let id_offset = fastrand::u64(..9_000_000_000);
         let (all, by_id, transitional) = Default::default();
-        Stores {
-            all,
-            by_id,
-            transitional,
-            last: 0,
-            id_offset,
-        }
+        Stores { all, by_id, transitional, last: 0, id_offset }
     }
 }
 
@@ -200,12 +182,7 @@ impl Stores {
             id: id.clone(),
             ..StoreRecord::default()
         };
-        let store = Store {
-            record,
-            read_sets: BTreeMap::new(),
-            transition: None,
-            versions: VecDeque::new(),
-        };
+        let store = Store { record, read_sets: BTreeMap::new(), transition: None, versions: VecDeque::new() };
         self.by_id.insert((place.clone(), id), ordinal);
         self.all.insert((place.clone(), ordinal), store);
         (place, ordinal)
@@ -221,9 +198,7 @@ impl Stores {
     pub(crate) fn find(&self, id_or_arn: &str) -> Option<Key> {
         let fits = |record: &StoreRecord| record.id == id_or_arn || record.arn == id_or_arn;
         let fitting = self.all.iter().filter(|(_, store)| fits(&store.record));
-        fitting
-            .min_by_key(|(_, store)| store.record.deleted)
-            .map(|(key, _)| key.clone())
+        fitting.min_by_key(|(_, store)| store.record.deleted).map(|(key, _)| key.clone())
     }
 
     pub(crate) fn get(&self, key: &Key) -> Option<&Store> {
@@ -242,24 +217,14 @@ impl Stores {
     }
 
     /// Stores of a place in order of creation, after the given number.
-    pub(crate) fn of_place(
-        &self,
-        place: &Place,
-        after: Option<u64>,
-    ) -> impl Iterator<Item = (u64, &Store)> {
+    pub(crate) fn of_place(&self, place: &Place, after: Option<u64>) -> impl Iterator<Item = (u64, &Store)> {
         let from = (place.clone(), after.map_or(0, |after| after + 1));
         let to = (place.clone(), u64::MAX);
-        self.all
-            .range(from..=to)
-            .map(|((_, ordinal), store)| (*ordinal, store))
+        self.all.range(from..=to).map(|((_, ordinal), store)| (*ordinal, store))
     }
 
     /// Changes a store and records the version.
-    pub(crate) fn change<R>(
-        &mut self,
-        key: &Key,
-        change: impl FnOnce(&mut Store) -> R,
-    ) -> Option<R> {
+    pub(crate) fn change<R>(&mut self, key: &Key, change: impl FnOnce(&mut Store) -> R) -> Option<R> {
         let store = self.all.get_mut(key)?;
         let result = change(store);
         store.record_version();
@@ -309,11 +274,7 @@ impl Stores {
             store.record.status = status.to_owned();
             store.record.status_message = None;
             let until = Instant::now() + Duration::from_millis(wait.ms);
-            store.transition = Some(Transition {
-                gets_left: wait.gets,
-                until,
-                end,
-            });
+            store.transition = Some(Transition { gets_left: wait.gets, until, end });
         });
         if waits {
             self.transitional.insert(key.clone());
@@ -342,10 +303,7 @@ impl Stores {
 
     /// A Get was answered: the transition is one Get nearer to its end.
     pub(crate) fn count_get(&mut self, key: &Key) {
-        let transition = self
-            .all
-            .get_mut(key)
-            .and_then(|store| store.transition.as_mut());
+        let transition = self.all.get_mut(key).and_then(|store| store.transition.as_mut());
         if let Some(transition) = transition.filter(|transition| transition.gets_left != u32::MAX) {
             transition.gets_left = transition.gets_left.saturating_sub(1);
         }
@@ -372,14 +330,10 @@ fn s3_access(place: &Place, id: &str, access_log_location: Option<String>) -> S3
     // An alias is the first 20 characters of the name, 34 random ones and a fixed end: 63 in all.
     let stem: String = access_point.chars().take(20).collect();
     let length = 63 - "-s3alias".len() - 1 - stem.len();
-    let random: String = std::iter::repeat_with(|| fastrand::char('a'..='z'))
-        .take(length)
-        .collect();
+    let random: String = std::iter::repeat_with(|| fastrand::char('a'..='z')).take(length).collect();
     S3Access {
         s3_uri: format!("s3://{stem}-{random}-s3alias/{account}/sequenceStore/{id}/"),
-        s3_access_point_arn: format!(
-            "arn:aws:s3:{region}:{SERVICE_ACCOUNT}:accesspoint/{access_point}"
-        ),
+        s3_access_point_arn: format!("arn:aws:s3:{region}:{SERVICE_ACCOUNT}:accesspoint/{access_point}"),
         access_log_location,
     }
 }

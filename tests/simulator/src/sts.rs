@@ -26,17 +26,11 @@ impl Request {
     pub(crate) fn of(query: &str, body: &[u8]) -> Option<Request> {
         let mut form: BTreeMap<String, String> = form_pairs(query).into_iter().collect();
         form.extend(form_pairs(&String::from_utf8_lossy(body)));
-        Some(Request {
-            action: form.get("Action")?.clone(),
-            form,
-        })
+        Some(Request { action: form.get("Action")?.clone(), form })
     }
 
     fn get(&self, name: &str) -> Option<&str> {
-        self.form
-            .get(name)
-            .map(String::as_str)
-            .filter(|value| !value.is_empty())
+        self.form.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
     fn required(&self, name: &str) -> Result<&str, ApiError> {
@@ -64,13 +58,10 @@ impl Request {
     /// What the ledger records: the form, tags as an object, and no web identity token, which is a secret.
     pub(crate) fn parameters(&self) -> Value {
         let plain = self.form.iter().filter(|(name, _)| {
-            !name.starts_with("Tags.member.")
-                && !name.starts_with("X-Amz-")
-                && *name != "WebIdentityToken"
+            !name.starts_with("Tags.member.") && !name.starts_with("X-Amz-") && *name != "WebIdentityToken"
         });
-        let mut parameters: Map<String, Value> = plain
-            .map(|(name, value)| (name.clone(), json!(value)))
-            .collect();
+        let mut parameters: Map<String, Value> =
+            plain.map(|(name, value)| (name.clone(), json!(value))).collect();
         let tags = self.tags();
         if !tags.is_empty() {
             parameters.insert("Tags".to_owned(), Value::Object(tags));
@@ -86,19 +77,11 @@ pub(crate) fn call(
     token: Option<&str>,
     request_id: &str,
 ) -> Result<Answer, ApiError> {
-    let authenticate = |world: &World| {
-        world
-            .principals
-            .authenticate(scope.clone(), token, "sts", &world.knobs)
-    };
+    let authenticate =
+        |world: &World| world.principals.authenticate(scope.clone(), token, "sts", &world.knobs);
     let result = match request.action.as_str() {
         "GetCallerIdentity" => {
-            let Caller {
-                account,
-                arn,
-                user_id,
-                ..
-            } = authenticate(world)?;
+            let Caller { account, arn, user_id, .. } = authenticate(world)?;
             format!(
                 "<Arn>{}</Arn><UserId>{}</UserId><Account>{account}</Account>",
                 escape(&arn),
@@ -131,43 +114,25 @@ pub(crate) fn call(
     ))
 }
 
-fn assume(
-    world: &mut World,
-    request: &Request,
-    caller: &str,
-    action: &str,
-) -> Result<String, ApiError> {
+fn assume(world: &mut World, request: &Request, caller: &str, action: &str) -> Result<String, ApiError> {
     let role_arn = request.required("RoleArn")?;
     let session_name = request.required("RoleSessionName")?;
     let parts: Vec<&str> = role_arn.splitn(6, ':').collect();
     let account = match parts.as_slice() {
-        ["arn", _, "iam", "", account, role]
-            if role.starts_with("role/") && account.len() == 12 =>
-        {
-            *account
-        }
+        ["arn", _, "iam", "", account, role] if role.starts_with("role/") && account.len() == 12 => *account,
         _ => {
-            return Err(ApiError::new(
-                "ValidationError",
-                format!("{role_arn} is invalid"),
-            ));
+            return Err(ApiError::new("ValidationError", format!("{role_arn} is invalid")));
         }
     };
     let session_name_is_valid = (2..=64).contains(&session_name.len())
-        && session_name
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte));
+        && session_name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte));
     if !session_name_is_valid {
         return Err(ApiError::new(
             "ValidationError",
             "Value at 'roleSessionName' failed to satisfy constraint",
         ));
     }
-    let duration: u64 = match request
-        .get("DurationSeconds")
-        .map(str::parse)
-        .unwrap_or(Ok(3600))
-    {
+    let duration: u64 = match request.get("DurationSeconds").map(str::parse).unwrap_or(Ok(3600)) {
         Ok(seconds @ 900..=43_200) => seconds,
         _ => {
             return Err(ApiError::new(
@@ -177,17 +142,13 @@ fn assume(
         }
     };
     let knobs = &world.knobs;
-    let external_id = knobs
-        .required_external_ids
-        .get(role_arn)
-        .map(String::as_str);
+    let external_id = knobs.required_external_ids.get(role_arn).map(String::as_str);
     let denied = knobs.sts_denied
         || knobs.denied_roles.iter().any(|role| role == role_arn)
         || (external_id.is_some() && request.get("ExternalId") != external_id);
     if denied {
-        let message = format!(
-            "User: {caller} is not authorized to perform: {action} on resource: {role_arn}"
-        );
+        let message =
+            format!("User: {caller} is not authorized to perform: {action} on resource: {role_arn}");
         return Err(ApiError::new("AccessDenied", message));
     }
     let lifetime = knobs.session_lifetime_ms.unwrap_or(duration * 1000);
@@ -201,11 +162,8 @@ fn assume(
         token: random(120, alphanumerics),
         expires: Instant::now() + Duration::from_millis(lifetime),
     };
-    let expiration = Timestamp::now()
-        .as_millisecond()
-        .saturating_add_unsigned(lifetime);
-    let expiration =
-        format_timestamp(Timestamp::from_millisecond(expiration).unwrap_or(Timestamp::MAX));
+    let expiration = Timestamp::now().as_millisecond().saturating_add_unsigned(lifetime);
+    let expiration = format_timestamp(Timestamp::from_millisecond(expiration).unwrap_or(Timestamp::MAX));
     let answer = format!(
         "<AssumedRoleUser><AssumedRoleId>{}:{session_name}</AssumedRoleId>\
          <Arn>arn:aws:sts::{account}:assumed-role/{}/{session_name}</Arn></AssumedRoleUser>\
@@ -221,18 +179,13 @@ fn assume(
 }
 
 fn random(length: usize, alphabet: &[u8]) -> String {
-    let characters =
-        std::iter::repeat_with(|| fastrand::choice(alphabet).copied().map_or('A', char::from));
+    let characters = std::iter::repeat_with(|| fastrand::choice(alphabet).copied().map_or('A', char::from));
     characters.take(length).collect()
 }
 
 /// The query protocol's error shape.
 pub(crate) fn error_answer(error: &ApiError, request_id: &str) -> Answer {
-    let kind = if error.status < 500 {
-        "Sender"
-    } else {
-        "Receiver"
-    };
+    let kind = if error.status < 500 { "Sender" } else { "Receiver" };
     let mut answer = xml(
         error.status,
         format!(
@@ -251,8 +204,5 @@ fn xml(status: u16, text: String) -> Answer {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

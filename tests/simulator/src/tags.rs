@@ -10,15 +10,9 @@ use crate::world::{Call, Outcome, World, no_such_store};
 
 pub(crate) fn tag(world: &mut World, call: &Call<'_>) -> Result<Outcome, ApiError> {
     let id = store_id(world, call)?;
-    let tags = Structure::parse(call.body)?
-        .tags()?
-        .ok_or_else(|| rules::missing("tags"))?;
+    let tags = Structure::parse(call.body)?.tags()?.ok_or_else(|| rules::missing("tags"))?;
     let key = live(world, call, &id)?;
-    let held = world
-        .stores
-        .get(&key)
-        .map(|store| store.record.tags.clone())
-        .unwrap_or_default();
+    let held = world.stores.get(&key).map(|store| store.record.tags.clone()).unwrap_or_default();
     let mut merged = held;
     merged.extend(tags);
     if merged.len() > MAX_TAGS {
@@ -27,32 +21,22 @@ pub(crate) fn tag(world: &mut World, call: &Call<'_>) -> Result<Outcome, ApiErro
         } else {
             "ValidationException"
         };
-        return Err(ApiError::new(
-            code,
-            format!("A resource has at most {MAX_TAGS} tags"),
-        ));
+        return Err(ApiError::new(code, format!("A resource has at most {MAX_TAGS} tags")));
     }
     write(world, &key, |tags| *tags = merged)
 }
 
 pub(crate) fn untag(world: &mut World, call: &Call<'_>) -> Result<Outcome, ApiError> {
     let id = store_id(world, call)?;
-    let keys: Vec<&str> = call
-        .query
-        .iter()
-        .filter(|(name, _)| name == "tagKeys")
-        .map(|(_, key)| key.as_str())
-        .collect();
+    let keys: Vec<&str> =
+        call.query.iter().filter(|(name, _)| name == "tagKeys").map(|(_, key)| key.as_str()).collect();
     if keys.is_empty() {
         return Err(rules::missing("tagKeys"));
     }
     rules::check_size("tagKeys", keys.len(), &(0..=50))?;
-    keys.iter()
-        .try_for_each(|key| rules::TAG_KEY.check("tagKeys.member", key))?;
+    keys.iter().try_for_each(|key| rules::TAG_KEY.check("tagKeys.member", key))?;
     let key = live(world, call, &id)?;
-    write(world, &key, |tags| {
-        tags.retain(|tag, _| !keys.contains(&tag.as_str()))
-    })
+    write(world, &key, |tags| tags.retain(|tag, _| !keys.contains(&tag.as_str())))
 }
 
 pub(crate) fn list(world: &mut World, call: &Call<'_>) -> Result<Outcome, ApiError> {
@@ -67,11 +51,7 @@ pub(crate) fn list(world: &mut World, call: &Call<'_>) -> Result<Outcome, ApiErr
 }
 
 fn live(world: &World, call: &Call<'_>, id: &str) -> Result<Key, ApiError> {
-    world
-        .stores
-        .live(&call.place(), id)
-        .map(|(key, _)| key)
-        .ok_or_else(|| no_such_store(id))
+    world.stores.live(&call.place(), id).map(|(key, _)| key).ok_or_else(|| no_such_store(id))
 }
 
 fn write(
@@ -95,15 +75,11 @@ fn store_id(world: &World, call: &Call<'_>) -> Result<String, ApiError> {
     rules::TAG_ARN.check("resourceArn", arn)?;
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     let ["arn", "aws", "omics", region, account, resource] = parts.as_slice() else {
-        return Err(ApiError::validation(format!(
-            "{arn} is not the ARN of a HealthOmics resource"
-        )));
+        return Err(ApiError::validation(format!("{arn} is not the ARN of a HealthOmics resource")));
     };
     if *region != call.caller.region || *account != call.caller.account {
-        let message = format!(
-            "{arn} is not in account {} and Region {}",
-            call.caller.account, call.caller.region
-        );
+        let message =
+            format!("{arn} is not in account {} and Region {}", call.caller.account, call.caller.region);
         return Err(match world.knobs.foreign_arn {
             ForeignArn::Validation => ApiError::validation(message),
             ForeignArn::AccessDenied => ApiError::new("AccessDeniedException", message),

@@ -35,10 +35,7 @@ impl Throttle {
         let now = Instant::now();
         let size = rate.max(1.0);
         let key = (account.to_owned(), region.to_owned(), operation);
-        let bucket = self.buckets.entry(key).or_insert(Bucket {
-            tokens: size,
-            filled: now,
-        });
+        let bucket = self.buckets.entry(key).or_insert(Bucket { tokens: size, filled: now });
         let gained = now.duration_since(bucket.filled).as_secs_f64() * rate;
         bucket.tokens = (bucket.tokens + gained).min(size);
         bucket.filled = now;

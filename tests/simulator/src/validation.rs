@@ -40,11 +40,7 @@ patterns! {
 }
 
 const fn text(min: usize, max: usize, pattern: Pattern) -> Text {
-    Text {
-        min,
-        max,
-        pattern: Some(pattern),
-    }
+    Text { min, max, pattern: Some(pattern) }
 }
 
 pub(crate) const NAME: Text = text(1, 127, &PRINTABLE);
@@ -58,36 +54,16 @@ pub(crate) const KMS_KEY_ARN: Text = text(20, 2048, &KEY_ARN);
 pub(crate) const TAG_ARN: Text = text(1, 150, &ANY_ARN);
 pub(crate) const REFERENCE_ARN: Text = text(0, 127, &OPTIONAL_ARN);
 pub(crate) const ACCESS_POINT_ARN: Text = text(1, 1024, &ACCESS_POINT);
-pub(crate) const POLICY: Text = Text {
-    min: 1,
-    max: 100_000,
-    pattern: None,
-};
-pub(crate) const TAG_KEY: Text = Text {
-    min: 1,
-    max: 128,
-    pattern: None,
-};
-const TAG_VALUE: Text = Text {
-    min: 0,
-    max: 256,
-    pattern: None,
-};
+pub(crate) const POLICY: Text = Text { min: 1, max: 100_000, pattern: None };
+pub(crate) const TAG_KEY: Text = Text { min: 1, max: 128, pattern: None };
+const TAG_VALUE: Text = Text { min: 0, max: 256, pattern: None };
 
 /// The most tags one store carries.
 pub(crate) const MAX_TAGS: usize = 50;
 
-pub(crate) const STORE_STATUSES: &[&str] =
-    &["CREATING", "ACTIVE", "UPDATING", "DELETING", "FAILED"];
-pub(crate) const READ_SET_STATUSES: &[&str] = &[
-    "ARCHIVED",
-    "ACTIVATING",
-    "ACTIVE",
-    "DELETING",
-    "DELETED",
-    "PROCESSING_UPLOAD",
-    "UPLOAD_FAILED",
-];
+pub(crate) const STORE_STATUSES: &[&str] = &["CREATING", "ACTIVE", "UPDATING", "DELETING", "FAILED"];
+pub(crate) const READ_SET_STATUSES: &[&str] =
+    &["ARCHIVED", "ACTIVATING", "ACTIVE", "DELETING", "DELETED", "PROCESSING_UPLOAD", "UPLOAD_FAILED"];
 
 fn violation(at: &str, rule: &str) -> ApiError {
     ApiError::validation(format!(
@@ -99,22 +75,15 @@ impl Text {
     pub(crate) fn check(&self, at: &str, value: &str) -> Result<(), ApiError> {
         let length = value.chars().count();
         if length < self.min {
-            return Err(violation(
-                at,
-                &format!("have length greater than or equal to {}", self.min),
-            ));
+            return Err(violation(at, &format!("have length greater than or equal to {}", self.min)));
         }
         if length > self.max {
-            return Err(violation(
-                at,
-                &format!("have length less than or equal to {}", self.max),
-            ));
+            return Err(violation(at, &format!("have length less than or equal to {}", self.max)));
         }
         match self.pattern {
-            Some(pattern) if !pattern.is_match(value) => Err(violation(
-                at,
-                &format!("satisfy regular expression pattern: {}", pattern.as_str()),
-            )),
+            Some(pattern) if !pattern.is_match(value) => {
+                Err(violation(at, &format!("satisfy regular expression pattern: {}", pattern.as_str())))
+            }
             _ => Ok(()),
         }
     }
@@ -125,19 +94,14 @@ pub(crate) fn missing(at: &str) -> ApiError {
 }
 
 fn wrong_type(at: &str, wanted: &str) -> ApiError {
-    ApiError::validation(format!(
-        "Value at '{at}' is of the wrong type: expected {wanted}"
-    ))
+    ApiError::validation(format!("Value at '{at}' is of the wrong type: expected {wanted}"))
 }
 
 pub(crate) fn one_of(at: &str, value: &str, allowed: &[&str]) -> Result<(), ApiError> {
     if allowed.contains(&value) {
         return Ok(());
     }
-    Err(violation(
-        at,
-        &format!("satisfy enum value set: [{}]", allowed.join(", ")),
-    ))
+    Err(violation(at, &format!("satisfy enum value set: [{}]", allowed.join(", "))))
 }
 
 /// A JSON structure of a request. `null` counts as absent; members that the model lacks are ignored.
@@ -150,22 +114,12 @@ pub(crate) struct Structure {
 impl Structure {
     pub(crate) fn parse(body: &[u8]) -> Result<Self, ApiError> {
         if body.iter().all(u8::is_ascii_whitespace) {
-            return Ok(Structure {
-                at: String::new(),
-                members: Map::new(),
-            });
+            return Ok(Structure { at: String::new(), members: Map::new() });
         }
         match serde_json::from_slice(body) {
-            Ok(Value::Object(members)) => Ok(Structure {
-                at: String::new(),
-                members,
-            }),
-            Ok(_) => Err(ApiError::validation(
-                "The request body is not a JSON object",
-            )),
-            Err(error) => Err(ApiError::validation(format!(
-                "The request body is not JSON: {error}"
-            ))),
+            Ok(Value::Object(members)) => Ok(Structure { at: String::new(), members }),
+            Ok(_) => Err(ApiError::validation("The request body is not a JSON object")),
+            Err(error) => Err(ApiError::validation(format!("The request body is not JSON: {error}"))),
         }
     }
 
@@ -177,11 +131,7 @@ impl Structure {
     }
 
     pub(crate) fn path_of(&self, member: &str) -> String {
-        if self.at.is_empty() {
-            member.to_owned()
-        } else {
-            format!("{}.{member}", self.at)
-        }
+        if self.at.is_empty() { member.to_owned() } else { format!("{}.{member}", self.at) }
     }
 
     fn get(&self, member: &str) -> Option<&Value> {
@@ -205,15 +155,10 @@ impl Structure {
     }
 
     pub(crate) fn required_text(&self, member: &str, rule: Text) -> Result<String, ApiError> {
-        self.text(member, rule)?
-            .ok_or_else(|| missing(&self.path_of(member)))
+        self.text(member, rule)?.ok_or_else(|| missing(&self.path_of(member)))
     }
 
-    pub(crate) fn choice(
-        &self,
-        member: &str,
-        allowed: &[&str],
-    ) -> Result<Option<String>, ApiError> {
+    pub(crate) fn choice(&self, member: &str, allowed: &[&str]) -> Result<Option<String>, ApiError> {
         let value = self.string(member)?;
         if let Some(value) = &value {
             one_of(&self.path_of(member), value, allowed)?;
@@ -225,19 +170,15 @@ impl Structure {
         let Some(value) = self.string(member)? else {
             return Ok(None);
         };
-        value
-            .parse()
-            .map(Some)
-            .map_err(|_| wrong_type(&self.path_of(member), "an ISO 8601 timestamp"))
+        value.parse().map(Some).map_err(|_| wrong_type(&self.path_of(member), "an ISO 8601 timestamp"))
     }
 
     pub(crate) fn structure(&self, member: &str) -> Result<Option<Structure>, ApiError> {
         match self.get(member) {
             None => Ok(None),
-            Some(Value::Object(members)) => Ok(Some(Structure {
-                at: self.path_of(member),
-                members: members.clone(),
-            })),
+            Some(Value::Object(members)) => {
+                Ok(Some(Structure { at: self.path_of(member), members: members.clone() }))
+            }
             Some(_) => Err(wrong_type(&self.path_of(member), "a structure")),
         }
     }
@@ -256,9 +197,7 @@ impl Structure {
         };
         check_size(&at, items.len(), &sizes)?;
         let strings = items.iter().map(|item| match item {
-            Value::String(item) => rule
-                .check(&format!("{at}.member"), item)
-                .map(|()| item.clone()),
+            Value::String(item) => rule.check(&format!("{at}.member"), item).map(|()| item.clone()),
             _ => Err(wrong_type(&format!("{at}.member"), "a string")),
         });
         strings.collect::<Result<_, _>>().map(Some)
@@ -289,29 +228,18 @@ pub(crate) fn check_size(
     sizes: &std::ops::RangeInclusive<usize>,
 ) -> Result<(), ApiError> {
     if size < *sizes.start() {
-        return Err(violation(
-            at,
-            &format!("have length greater than or equal to {}", sizes.start()),
-        ));
+        return Err(violation(at, &format!("have length greater than or equal to {}", sizes.start())));
     }
     if size > *sizes.end() {
-        return Err(violation(
-            at,
-            &format!("have length less than or equal to {}", sizes.end()),
-        ));
+        return Err(violation(at, &format!("have length less than or equal to {}", sizes.end())));
     }
     Ok(())
 }
 
 pub(crate) fn check_tag_key(key: &str) -> Result<(), ApiError> {
     TAG_KEY.check("tags.key", key)?;
-    if key
-        .get(..4)
-        .is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:"))
-    {
-        return Err(ApiError::validation(
-            "Tag keys that start with aws: are reserved",
-        ));
+    if key.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:")) {
+        return Err(ApiError::validation("Tag keys that start with aws: are reserved"));
     }
     check_tag_characters(key)
 }
@@ -320,40 +248,23 @@ fn check_tag_characters(text: &str) -> Result<(), ApiError> {
     if TAG_TEXT.is_match(text) {
         return Ok(());
     }
-    Err(ApiError::validation(
-        "Tags hold letters, digits, spaces and _ . : / = + - @ only",
-    ))
+    Err(ApiError::validation("Tags hold letters, digits, spaces and _ . : / = + - @ only"))
 }
 
 /// `maxResults` and `nextToken`, which travel in the query string.
-pub(crate) fn paging(
-    query: &[(String, String)],
-) -> Result<(Option<usize>, Option<String>), ApiError> {
-    let find = |name: &str| {
-        query
-            .iter()
-            .find(|(key, _)| key == name)
-            .map(|(_, value)| value.as_str())
-    };
+pub(crate) fn paging(query: &[(String, String)]) -> Result<(Option<usize>, Option<String>), ApiError> {
+    let find = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let size = match find("maxResults") {
         None => None,
         Some(value) => {
-            let number: i64 = value
-                .parse()
-                .map_err(|_| wrong_type("maxResults", "an integer"))?;
+            let number: i64 = value.parse().map_err(|_| wrong_type("maxResults", "an integer"))?;
             match usize::try_from(number) {
                 Ok(size @ 1..=100) => Some(size),
                 Ok(size) if size > 100 => {
-                    return Err(violation(
-                        "maxResults",
-                        "have value less than or equal to 100",
-                    ));
+                    return Err(violation("maxResults", "have value less than or equal to 100"));
                 }
                 _ => {
-                    return Err(violation(
-                        "maxResults",
-                        "have value greater than or equal to 1",
-                    ));
+                    return Err(violation("maxResults", "have value greater than or equal to 1"));
                 }
             }
         }

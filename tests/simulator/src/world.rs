@@ -56,10 +56,7 @@ impl Call<'_> {
     }
 
     pub(crate) fn sight(&self, lag_ms: u64) -> Sight {
-        Sight {
-            lag: Duration::from_millis(lag_ms),
-            stale: self.stale,
-        }
+        Sight { lag: Duration::from_millis(lag_ms), stale: self.stale }
     }
 }
 
@@ -76,23 +73,11 @@ pub(crate) struct Outcome {
 
 impl Outcome {
     pub(crate) fn read(body: Value) -> Self {
-        Outcome {
-            status: 200,
-            body: Some(body),
-            committed: false,
-            replayed: false,
-            store_id: None,
-        }
+        Outcome { status: 200, body: Some(body), committed: false, replayed: false, store_id: None }
     }
 
     pub(crate) fn committed(status: u16, body: Option<Value>) -> Self {
-        Outcome {
-            status,
-            body,
-            committed: true,
-            replayed: false,
-            store_id: None,
-        }
+        Outcome { status, body, committed: true, replayed: false, store_id: None }
     }
 }
 
@@ -100,8 +85,7 @@ impl World {
     /// Quota, authorisation, then the operation itself.
     pub(crate) fn execute(&mut self, call: &Call<'_>) -> Result<Outcome, ApiError> {
         let (account, region) = call.place();
-        self.throttle
-            .admit(&self.knobs, &account, &region, call.operation)?;
+        self.throttle.admit(&self.knobs, &account, &region, call.operation)?;
         self.authorize(call)?;
         self.stores.settle();
         match call.operation {
@@ -132,8 +116,7 @@ impl World {
         self.principals.authorize(call.caller, &action, &resource)?;
         if call.operation == Operation::CreateSequenceStore && carries_tags(call.body) {
             let new_store = store_arn(&place, "*");
-            self.principals
-                .authorize(call.caller, "omics:TagResource", &new_store)?;
+            self.principals.authorize(call.caller, "omics:TagResource", &new_store)?;
         }
         Ok(())
     }
@@ -145,10 +128,7 @@ impl World {
         id: &str,
         lag_ms: u64,
     ) -> Result<&crate::record::StoreRecord, ApiError> {
-        let store = self
-            .stores
-            .key(&call.place(), id)
-            .and_then(|key| self.stores.get(&key));
+        let store = self.stores.key(&call.place(), id).and_then(|key| self.stores.get(&key));
         let seen = store.and_then(|store: &Store| store.seen(call.sight(lag_ms), Instant::now()));
         seen.ok_or_else(|| no_such_store(id))
     }
@@ -156,10 +136,7 @@ impl World {
 
 fn carries_tags(body: &[u8]) -> bool {
     let body: Option<Value> = serde_json::from_slice(body).ok();
-    let tags = body
-        .as_ref()
-        .and_then(|body| body.get("tags"))
-        .and_then(Value::as_object);
+    let tags = body.as_ref().and_then(|body| body.get("tags")).and_then(Value::as_object);
     tags.is_some_and(|tags| !tags.is_empty())
 }
 

@@ -6,9 +6,7 @@ use aws_sdk_omics::Client;
 use aws_sdk_omics::config::interceptors::BeforeSerializationInterceptorContextMut;
 use aws_sdk_omics::config::retry::RetryConfig;
 use aws_sdk_omics::config::timeout::TimeoutConfig;
-use aws_sdk_omics::config::{
-    BehaviorVersion, ConfigBag, Credentials, Intercept, Region, RuntimeComponents,
-};
+use aws_sdk_omics::config::{BehaviorVersion, ConfigBag, Credentials, Intercept, Region, RuntimeComponents};
 use aws_sdk_omics::error::{BoxError, ProvideErrorMetadata};
 use aws_smithy_runtime_api::client::endpoint::EndpointPrefix;
 use healthomics_simulator::{Knobs, Options, Simulator};
@@ -44,18 +42,10 @@ pub(crate) async fn with_knobs(change: impl FnOnce(&mut Knobs)) -> Simulator {
 }
 
 pub(crate) fn omics(simulator: &Simulator) -> Client {
-    omics_as(
-        simulator,
-        Credentials::new("AKIATEST", "secret", None, None, "test"),
-        "us-east-1",
-    )
+    omics_as(simulator, Credentials::new("AKIATEST", "secret", None, None, "test"), "us-east-1")
 }
 
-pub(crate) fn omics_as(
-    simulator: &Simulator,
-    credentials: Credentials,
-    region: &'static str,
-) -> Client {
+pub(crate) fn omics_as(simulator: &Simulator, credentials: Credentials, region: &'static str) -> Client {
     Client::from_conf(config(simulator, credentials, region).build())
 }
 
@@ -65,9 +55,7 @@ pub(crate) fn config(
     credentials: Credentials,
     region: &'static str,
 ) -> aws_sdk_omics::config::Builder {
-    let timeouts = TimeoutConfig::builder()
-        .operation_attempt_timeout(Duration::from_secs(5))
-        .build();
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(Duration::from_secs(5)).build();
     aws_sdk_omics::Config::builder()
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new(region))

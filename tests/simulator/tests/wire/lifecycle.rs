@@ -19,24 +19,11 @@ async fn status(omics: &Client, id: &str) -> String {
 async fn creating_for_two_gets() {
     let simulator = with_knobs(|knobs| knobs.creating_gets = 2).await;
     let omics = omics(&simulator);
-    let created = omics
-        .create_sequence_store()
-        .name("a")
-        .send()
-        .await
-        .unwrap();
+    let created = omics.create_sequence_store().name("a").send().await.unwrap();
     assert_eq!(created.status().unwrap().as_str(), "CREATING");
-    let busy = omics
-        .update_sequence_store()
-        .id(created.id())
-        .name("b")
-        .send()
-        .await;
+    let busy = omics.update_sequence_store().id(created.id()).name("b").send().await;
     assert_eq!(code(busy), "ConflictException");
-    assert_eq!(
-        code(omics.delete_sequence_store().id(created.id()).send().await),
-        "ConflictException"
-    );
+    assert_eq!(code(omics.delete_sequence_store().id(created.id()).send().await), "ConflictException");
     for expected in ["CREATING", "CREATING", "ACTIVE", "ACTIVE"] {
         assert_eq!(status(&omics, created.id()).await, expected);
     }
@@ -46,19 +33,11 @@ async fn creating_for_two_gets() {
 async fn creating_by_the_clock_ends_without_gets() {
     let simulator = with_knobs(|knobs| knobs.creating_ms = 60).await;
     let omics = omics(&simulator);
-    let created = omics
-        .create_sequence_store()
-        .name("a")
-        .send()
-        .await
-        .unwrap();
+    let created = omics.create_sequence_store().name("a").send().await.unwrap();
     assert_eq!(status(&omics, created.id()).await, "CREATING");
     tokio::time::sleep(Duration::from_millis(80)).await;
     let listed = omics.list_sequence_stores().send().await.unwrap();
-    assert_eq!(
-        listed.sequence_stores()[0].status().unwrap().as_str(),
-        "ACTIVE"
-    );
+    assert_eq!(listed.sequence_stores()[0].status().unwrap().as_str(), "ACTIVE");
 }
 
 #[tokio::test]
@@ -71,34 +50,14 @@ async fn failures_carry_a_message() {
     })
     .await;
     let omics = omics(&simulator);
-    let created = omics
-        .create_sequence_store()
-        .name("a")
-        .send()
-        .await
-        .unwrap();
+    let created = omics.create_sequence_store().name("a").send().await.unwrap();
     assert_eq!(status(&omics, created.id()).await, "CREATING");
-    let failed = omics
-        .get_sequence_store()
-        .id(created.id())
-        .send()
-        .await
-        .unwrap();
+    let failed = omics.get_sequence_store().id(created.id()).send().await.unwrap();
     assert_eq!(failed.status().unwrap().as_str(), "FAILED");
     assert_eq!(failed.status_message(), Some("the key is disabled"));
-    omics
-        .delete_sequence_store()
-        .id(created.id())
-        .send()
-        .await
-        .unwrap();
+    omics.delete_sequence_store().id(created.id()).send().await.unwrap();
     assert_eq!(status(&omics, created.id()).await, "DELETING");
-    let failed = omics
-        .get_sequence_store()
-        .id(created.id())
-        .send()
-        .await
-        .unwrap();
+    let failed = omics.get_sequence_store().id(created.id()).send().await.unwrap();
     assert_eq!(failed.status_message(), Some("the bucket is locked"));
 }
 
@@ -109,35 +68,12 @@ async fn updating_needs_changed_keys_and_read_sets() {
     let store = control.seed_store(&SeedStore::default()).await.unwrap();
     let update = |keys: &[&str]| {
         let keys = keys.iter().map(|key| (*key).to_owned()).collect();
-        omics
-            .update_sequence_store()
-            .id(&store.id)
-            .set_propagated_set_level_tags(Some(keys))
-            .send()
+        omics.update_sequence_store().id(&store.id).set_propagated_set_level_tags(Some(keys)).send()
     };
-    assert_eq!(
-        update(&["a", "b"])
-            .await
-            .unwrap()
-            .status()
-            .unwrap()
-            .as_str(),
-        "ACTIVE"
-    );
+    assert_eq!(update(&["a", "b"]).await.unwrap().status().unwrap().as_str(), "ACTIVE");
     control.add_read_sets(&store.id, 1, "ACTIVE").await.unwrap();
-    assert_eq!(
-        update(&["b", "a"])
-            .await
-            .unwrap()
-            .status()
-            .unwrap()
-            .as_str(),
-        "ACTIVE"
-    );
-    assert_eq!(
-        update(&["c"]).await.unwrap().status().unwrap().as_str(),
-        "UPDATING"
-    );
+    assert_eq!(update(&["b", "a"]).await.unwrap().status().unwrap().as_str(), "ACTIVE");
+    assert_eq!(update(&["c"]).await.unwrap().status().unwrap().as_str(), "UPDATING");
     assert_eq!(code(update(&["d"]).await), "ConflictException");
     assert_eq!(status(&omics, &store.id).await, "UPDATING");
     assert_eq!(status(&omics, &store.id).await, "ACTIVE");
@@ -151,10 +87,7 @@ async fn updating_needs_changed_keys_and_read_sets() {
     let (omics, control) = (crate::client::omics(&always), always.client());
     let store = control.seed_store(&SeedStore::default()).await.unwrap();
     let update = || omics.update_sequence_store().id(&store.id).name("n").send();
-    assert_eq!(
-        update().await.unwrap().status().unwrap().as_str(),
-        "UPDATING"
-    );
+    assert_eq!(update().await.unwrap().status().unwrap().as_str(), "UPDATING");
     update().await.unwrap();
 }
 
@@ -162,19 +95,9 @@ async fn updating_needs_changed_keys_and_read_sets() {
 async fn deleting_for_two_gets() {
     let simulator = with_knobs(|knobs| knobs.deleting_gets = 2).await;
     let omics = omics(&simulator);
-    let id = omics
-        .create_sequence_store()
-        .name("a")
-        .send()
-        .await
-        .unwrap()
-        .id()
-        .to_owned();
+    let id = omics.create_sequence_store().name("a").send().await.unwrap().id().to_owned();
     omics.delete_sequence_store().id(&id).send().await.unwrap();
-    assert_eq!(
-        code(omics.delete_sequence_store().id(&id).send().await),
-        "ConflictException"
-    );
+    assert_eq!(code(omics.delete_sequence_store().id(&id).send().await), "ConflictException");
     for expected in ["DELETING", "DELETING", "ResourceNotFoundException"] {
         assert_eq!(status(&omics, &id).await, expected);
     }
@@ -184,99 +107,28 @@ async fn deleting_for_two_gets() {
 async fn reads_lag_apart_from_each_other() {
     let simulator = with_knobs(|knobs| knobs.get_lag_ms = 300).await;
     let (omics, control) = (omics(&simulator), simulator.client());
-    let created = omics
-        .create_sequence_store()
-        .name("a")
-        .tags("k", "v")
-        .send()
-        .await
-        .unwrap();
+    let created = omics.create_sequence_store().name("a").tags("k", "v").send().await.unwrap();
     let (id, arn) = (created.id(), created.arn());
     assert_eq!(status(&omics, id).await, "ResourceNotFoundException");
-    assert_eq!(
-        omics
-            .list_sequence_stores()
-            .send()
-            .await
-            .unwrap()
-            .sequence_stores()
-            .len(),
-        1
-    );
-    assert_eq!(
-        omics
-            .list_tags_for_resource()
-            .resource_arn(arn)
-            .send()
-            .await
-            .unwrap()
-            .tags()["k"],
-        "v"
-    );
+    assert_eq!(omics.list_sequence_stores().send().await.unwrap().sequence_stores().len(), 1);
+    assert_eq!(omics.list_tags_for_resource().resource_arn(arn).send().await.unwrap().tags()["k"], "v");
     tokio::time::sleep(Duration::from_millis(350)).await;
     assert_eq!(status(&omics, id).await, "ACTIVE");
 
-    omics
-        .update_sequence_store()
-        .id(id)
-        .name("b")
-        .send()
-        .await
-        .unwrap();
-    omics
-        .tag_resource()
-        .resource_arn(arn)
-        .tags("k", "w")
-        .send()
-        .await
-        .unwrap();
-    assert_eq!(
-        omics
-            .get_sequence_store()
-            .id(id)
-            .send()
-            .await
-            .unwrap()
-            .name(),
-        Some("a")
-    );
+    omics.update_sequence_store().id(id).name("b").send().await.unwrap();
+    omics.tag_resource().resource_arn(arn).tags("k", "w").send().await.unwrap();
+    assert_eq!(omics.get_sequence_store().id(id).send().await.unwrap().name(), Some("a"));
 
     let mut knobs = control.knobs().await.unwrap();
     (knobs.get_lag_ms, knobs.list_lag_ms, knobs.tags_lag_ms) = (0, 60_000, 60_000);
     control.set_knobs(&knobs).await.unwrap();
-    assert_eq!(
-        omics
-            .get_sequence_store()
-            .id(id)
-            .send()
-            .await
-            .unwrap()
-            .name(),
-        Some("b")
-    );
-    assert!(
-        omics
-            .list_sequence_stores()
-            .send()
-            .await
-            .unwrap()
-            .sequence_stores()
-            .is_empty()
-    );
-    let tags = omics
-        .list_tags_for_resource()
-        .resource_arn(arn)
-        .send()
-        .await;
+    assert_eq!(omics.get_sequence_store().id(id).send().await.unwrap().name(), Some("b"));
+    assert!(omics.list_sequence_stores().send().await.unwrap().sequence_stores().is_empty());
+    let tags = omics.list_tags_for_resource().resource_arn(arn).send().await;
     assert_eq!(code(tags), "ResourceNotFoundException");
     knobs.tags_lag_empty = true;
     control.set_knobs(&knobs).await.unwrap();
-    let tags = omics
-        .list_tags_for_resource()
-        .resource_arn(arn)
-        .send()
-        .await
-        .unwrap();
+    let tags = omics.list_tags_for_resource().resource_arn(arn).send().await.unwrap();
     assert!(tags.tags().is_empty());
 
     (knobs.get_lag_ms, knobs.list_lag_ms) = (200, 0);
@@ -284,15 +136,7 @@ async fn reads_lag_apart_from_each_other() {
     tokio::time::sleep(Duration::from_millis(250)).await;
     omics.delete_sequence_store().id(id).send().await.unwrap();
     assert_eq!(status(&omics, id).await, "ACTIVE", "a zombie");
-    assert!(
-        omics
-            .list_sequence_stores()
-            .send()
-            .await
-            .unwrap()
-            .sequence_stores()
-            .is_empty()
-    );
+    assert!(omics.list_sequence_stores().send().await.unwrap().sequence_stores().is_empty());
     tokio::time::sleep(Duration::from_millis(250)).await;
     assert_eq!(status(&omics, id).await, "ResourceNotFoundException");
 }
@@ -308,40 +152,18 @@ async fn changes_behind_the_apis_back() {
         ..SeedStore::default()
     };
     let store = control.seed_store(&seed).await.unwrap();
-    let patch = json!({"name": "n", "description": null, "accessLogLocation": "s3://logs/x/", "tags": {"b": "2"}});
+    let patch =
+        json!({"name": "n", "description": null, "accessLogLocation": "s3://logs/x/", "tags": {"b": "2"}});
     let changed = control.change_store(&store.id, patch).await.unwrap();
     assert_eq!(changed.description, None);
-    assert_eq!(
-        changed.s3_access.access_log_location.as_deref(),
-        Some("s3://logs/x/")
-    );
+    assert_eq!(changed.s3_access.access_log_location.as_deref(), Some("s3://logs/x/"));
     assert_eq!(changed.s3_access.s3_uri, store.s3_access.s3_uri);
-    assert_eq!(
-        changed.tags.into_iter().collect::<Vec<_>>(),
-        [("b".to_owned(), "2".to_owned())]
-    );
+    assert_eq!(changed.tags.into_iter().collect::<Vec<_>>(), [("b".to_owned(), "2".to_owned())]);
     assert_ne!(changed.update_time, seed.update_time);
-    assert_eq!(
-        omics
-            .get_sequence_store()
-            .id(&store.id)
-            .send()
-            .await
-            .unwrap()
-            .name(),
-        Some("n")
-    );
-    control
-        .change_store(&store.id, json!({"status": "DELETING"}))
-        .await
-        .unwrap();
+    assert_eq!(omics.get_sequence_store().id(&store.id).send().await.unwrap().name(), Some("n"));
+    control.change_store(&store.id, json!({"status": "DELETING"})).await.unwrap();
     assert_eq!(status(&omics, &store.id).await, "DELETING");
-    assert!(
-        control
-            .change_store(&store.id, json!({"nme": "typo"}))
-            .await
-            .is_err()
-    );
+    assert!(control.change_store(&store.id, json!({"nme": "typo"})).await.is_err());
     control.remove_store(&store.id).await.unwrap();
     assert_eq!(status(&omics, &store.id).await, "ResourceNotFoundException");
     assert!(control.stores().await.unwrap().is_empty());

@@ -4,6 +4,9 @@
 
 mod accounts;
 mod client;
+mod faults;
 mod lifecycle;
 mod operations;
+mod raw;
+mod switches;
 mod tokens;

@@ -8,12 +8,7 @@ use healthomics_simulator::TokenMismatch;
 use crate::client::{code, omics, simulator, with_knobs};
 
 async fn create(omics: &Client, name: &str, token: &str) -> Result<String, String> {
-    let result = omics
-        .create_sequence_store()
-        .name(name)
-        .client_token(token)
-        .send()
-        .await;
+    let result = omics.create_sequence_store().name(name).client_token(token).send().await;
     match result {
         Ok(created) => Ok(created.id().to_owned()),
         failed => Err(code(failed)),
@@ -26,22 +21,12 @@ async fn a_token_brings_its_first_result_back() {
     let omics = omics(&simulator);
     let first = create(&omics, "a", "t").await.unwrap();
     assert_eq!(create(&omics, "a", "t").await.unwrap(), first);
-    assert_ne!(
-        create(&omics, "a", "u").await.unwrap(),
-        first,
-        "names are not unique"
-    );
+    assert_ne!(create(&omics, "a", "u").await.unwrap(), first, "names are not unique");
     let ledger = simulator.client().ledger().await.unwrap();
-    let effects: Vec<_> = ledger
-        .iter()
-        .map(|entry| (entry.committed, entry.replayed))
-        .collect();
+    let effects: Vec<_> = ledger.iter().map(|entry| (entry.committed, entry.replayed)).collect();
     assert_eq!(effects, [(true, false), (false, true), (true, false)]);
     assert_eq!(ledger[1].store_id.as_deref(), Some(first.as_str()));
-    assert_eq!(
-        create(&omics, "b", "t").await.unwrap_err(),
-        "ValidationException"
-    );
+    assert_eq!(create(&omics, "b", "t").await.unwrap_err(), "ValidationException");
 }
 
 #[tokio::test]
@@ -49,11 +34,8 @@ async fn windows() {
     let forever = with_knobs(|knobs| knobs.token_window_ms = None).await;
     let none = with_knobs(|knobs| knobs.token_window_ms = Some(0)).await;
     let short = with_knobs(|knobs| knobs.token_window_ms = Some(80)).await;
-    for (simulator, at_once, later) in [
-        (&forever, true, true),
-        (&none, false, false),
-        (&short, true, false),
-    ] {
+    for (simulator, at_once, later) in [(&forever, true, true), (&none, false, false), (&short, true, false)]
+    {
         let omics = omics(simulator);
         let first = create(&omics, "a", "t").await.unwrap();
         assert_eq!(create(&omics, "a", "t").await.unwrap() == first, at_once);
@@ -80,12 +62,7 @@ async fn a_token_may_outlive_its_store() {
         let simulator = with_knobs(|knobs| knobs.token_survives_delete = survives).await;
         let omics = omics(&simulator);
         let first = create(&omics, "a", "t").await.unwrap();
-        omics
-            .delete_sequence_store()
-            .id(&first)
-            .send()
-            .await
-            .unwrap();
+        omics.delete_sequence_store().id(&first).send().await.unwrap();
         assert_eq!(create(&omics, "a", "t").await.unwrap() == first, survives);
     }
 }
@@ -95,27 +72,12 @@ async fn update_tokens_are_apart_from_create_tokens() {
     let simulator = simulator().await;
     let omics = omics(&simulator);
     let id = create(&omics, "a", "t").await.unwrap();
-    let update = |name: &str| {
-        omics
-            .update_sequence_store()
-            .id(&id)
-            .name(name)
-            .client_token("t")
-            .send()
-    };
+    let update = |name: &str| omics.update_sequence_store().id(&id).name(name).client_token("t").send();
     update("b").await.unwrap();
-    simulator
-        .client()
-        .change_store(&id, serde_json::json!({"name": "c"}))
-        .await
-        .unwrap();
+    simulator.client().change_store(&id, serde_json::json!({"name": "c"})).await.unwrap();
     assert_eq!(update("b").await.unwrap().name(), Some("b"));
     let record = simulator.client().store(&id).await.unwrap().unwrap();
-    assert_eq!(
-        record.name.as_deref(),
-        Some("c"),
-        "a replayed update changes nothing"
-    );
+    assert_eq!(record.name.as_deref(), Some("c"), "a replayed update changes nothing");
     assert_eq!(code(update("d").await), "ValidationException");
 }
 
@@ -123,9 +85,6 @@ async fn update_tokens_are_apart_from_create_tokens() {
 async fn a_failed_call_leaves_no_token_behind() {
     let simulator = simulator().await;
     let omics = omics(&simulator);
-    assert_eq!(
-        create(&omics, "\t", "t").await.unwrap_err(),
-        "ValidationException"
-    );
+    assert_eq!(create(&omics, "\t", "t").await.unwrap_err(), "ValidationException");
     create(&omics, "a", "t").await.unwrap();
 }
