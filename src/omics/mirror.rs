@@ -1,7 +1,8 @@
 //! From the SDK's answer to `status.store`, member for member. No I/O.
 
 use aws_sdk_omics::operation::get_sequence_store::GetSequenceStoreOutput;
-use aws_sdk_omics::primitives::{DateTime, DateTimeFormat};
+use aws_sdk_omics::primitives::DateTime;
+use jiff::Timestamp;
 
 use crate::crd::{Store, StoreS3Access, StoreSseConfig};
 
@@ -33,6 +34,8 @@ pub(super) fn store(output: &GetSequenceStoreOutput) -> Store {
     }
 }
 
+/// As AWS writes it: milliseconds, always three digits, and `Z`.
 fn time(time: &DateTime) -> Option<String> {
-    time.fmt(DateTimeFormat::DateTimeWithOffset).ok()
+    let nanoseconds = i32::try_from(time.subsec_nanos()).ok()?;
+    Timestamp::new(time.secs(), nanoseconds).ok().map(|time| format!("{time:.3}"))
 }
