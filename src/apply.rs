@@ -1,43 +1,242 @@
-//! Carries a plan out: one AWS action, patches of finalizer and status, Events. I/O.
+//! Carries out the one AWS action of a plan and says what came of it. I/O.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
-use kube::api::{Api, Patch, PatchParams};
-use kube::runtime::events::Event;
-use kube::{Resource, ResourceExt};
-use serde_json::json;
+use kube::ResourceExt;
 
 use crate::context::Context;
-use crate::crd::{FINALIZER, SequenceStore, SequenceStoreStatus};
+use crate::crd::{SequenceStore, SequenceStoreStatus};
 use crate::error::Error;
 use crate::events::Note;
+use crate::intent::{Intent, LEAVES_WITHIN};
+use crate::kubernetes;
 use crate::observe;
-use crate::omics::Class;
+use crate::observed::{Observed, Present, Tags};
+use crate::omics::{CallError, Class};
 use crate::plan::{Action, FinalizerStep, Refusal, State, refused};
+use crate::request::{CreateRequest, UpdateRequest};
 
-/// Name under which the operator owns fields.
-pub const FIELD_MANAGER: &str = "sequencestore-operator";
+/// What came of an action.
+#[derive(Debug, Default)]
+pub struct Acted {
+    /// Where the object stands, if that is not as planned.
+    pub state: Option<State>,
+    /// What the answer showed of the store.
+    pub observed: Option<Observed>,
+    /// Region of that store.
+    pub region: Option<String>,
+    /// The plan is to be made again on what is known now, for its state.
+    pub replan: bool,
+    /// Events.
+    pub notes: Vec<Note>,
+}
 
-/// Sends the plan's AWS action. Returns where the object stands if that is not as planned.
-pub async fn act(context: &Context, uid: &str, action: &Action) -> Option<State> {
-    match action {
-        Action::None => None,
-        Action::DeleteStore { region, id } => delete_store(context, uid, region, id).await,
+impl Acted {
+    fn state(state: State) -> Self {
+        Self { state: Some(state), ..Self::default() }
+    }
+
+    fn failed(error: CallError) -> Self {
+        observe::log(&error);
+        Self::state(State::CallFailed(error))
     }
 }
 
-async fn delete_store(context: &Context, uid: &str, region: &str, id: &str) -> Option<State> {
+/// Sends the plan's AWS action.
+///
+/// # Errors
+/// Kubernetes's, where something must be written before the action; then nothing was sent.
+pub async fn act(
+    context: &Context,
+    object: &SequenceStore,
+    observed: &Observed,
+    action: &Action,
+) -> Result<Acted, Error> {
+    let uid = object.uid().unwrap_or_default();
+    Ok(match action {
+        Action::None => Acted::default(),
+        Action::Create { account, intent, request } => {
+            create(context, object, account, intent, request).await?
+        }
+        Action::Claim { region, arn, tags, former } => {
+            claim(context, &uid, observed, (region, arn), tags, former).await
+        }
+        Action::Update { region, id, request } => {
+            update(context, object, observed, (region, id), request).await
+        }
+        Action::Tag { region, arn, tags, managed } => {
+            save_managed_keys(context, object, managed).await?;
+            let fields: Vec<String> = tags.keys().map(|key| format!("tags[{key}]")).collect();
+            let sent = context.omics.tag(region, arn, tags).await;
+            tagged(context, object, sent, fields)
+        }
+        Action::Untag { region, arn, keys } => {
+            let fields: Vec<String> = keys.iter().map(|key| format!("tags[{key}]")).collect();
+            let sent = context.omics.untag(region, arn, keys).await;
+            tagged(context, object, sent, fields)
+        }
+        Action::DeleteStore { region, id } => delete_store(context, &uid, region, id).await,
+    })
+}
+
+/// Records the attempt, and sends it at once or not at all.
+async fn create(
+    context: &Context,
+    object: &SequenceStore,
+    account: &str,
+    intent: &Intent,
+    request: &CreateRequest,
+) -> Result<Acted, Error> {
+    let recording = Instant::now();
+    kubernetes::metadata(context, object, FinalizerStep::Add, Some(intent)).await?;
+    if recording.elapsed() > LEAVES_WITHIN {
+        tracing::warn!("recording the attempt took too long; it is not sent");
+        return Ok(Acted::state(State::OutcomeUnknown));
+    }
+    match context.omics.create(&intent.region, account, &intent.client_token(), request).await {
+        Ok(answer) => {
+            tracing::info!(store_id = answer.store.id, region = intent.region, "created");
+            context.memory.wrote_tags(&intent.uid, &answer.store.id, request.tags.clone());
+            let present = Present {
+                store: answer.store,
+                account: answer.account,
+                tags: Tags::Read(request.tags.clone()),
+                duplicates: Vec::new(),
+            };
+            Ok(Acted {
+                state: Some(State::Creating),
+                observed: Some(Observed::Present(Box::new(present))),
+                region: Some(intent.region.clone()),
+                notes: vec![Note::normal("Created", "Create", "A sequence store is created in AWS.")],
+                ..Acted::default()
+            })
+        }
+        Err(error) if error.is_definite_no() => {
+            context.memory.not_created(&intent.uid, intent.epoch, intent.attempt);
+            Ok(Acted::failed(error))
+        }
+        Err(error) => {
+            observe::log(&error);
+            Ok(Acted::state(State::OutcomeUnknown))
+        }
+    }
+}
+
+async fn claim(
+    context: &Context,
+    uid: &str,
+    observed: &Observed,
+    (region, arn): (&str, &str),
+    tags: &BTreeMap<String, String>,
+    former: &str,
+) -> Acted {
+    match context.omics.tag(region, arn, tags).await {
+        Ok(()) => {
+            tracing::info!(arn, former, "owner tags written");
+            context.memory.tagging_allowed(uid);
+            let text = match former {
+                "" => "The sequence store carries the owner tags of this object now.".to_owned(),
+                former if former == uid => "The owner tags of the sequence store are renewed.".to_owned(),
+                former => format!("The sequence store is adopted; its former owner had the uid {former}."),
+            };
+            Acted { notes: vec![Note::normal("Adopted", "Adopt", text)], ..Acted::default() }
+        }
+        // A store that is known is mirrored and deleted with or without owner tags.
+        Err(error) if error.class == Class::Denied && matches!(observed, Observed::Present(_)) => {
+            observe::log(&error);
+            context.memory.tagging_denied(uid, error, Instant::now());
+            Acted { replan: true, ..Acted::default() }
+        }
+        Err(error) => Acted::failed(error),
+    }
+}
+
+async fn update(
+    context: &Context,
+    object: &SequenceStore,
+    observed: &Observed,
+    (region, id): (&str, &str),
+    request: &UpdateRequest,
+) -> Acted {
+    let answer = match context.omics.update(region, id, request).await {
+        Ok(answer) => answer,
+        Err(error) => return Acted::failed(error),
+    };
+    let uid = object.uid().unwrap_or_default();
+    let fields: Vec<String> = request.fields().into_iter().map(ToOwned::to_owned).collect();
+    tracing::info!(store_id = id, region, ?fields, "UpdateSequenceStore accepted");
+    context.memory.corrected(&uid, &fields, object.metadata.generation, Instant::now());
+    let more = fields.len().saturating_sub(1);
+    let text = match (fields.first(), more) {
+        (Some(first), 0) => format!("The field {first} of the sequence store is updated."),
+        (Some(first), more) => {
+            format!("The field {first} of the sequence store and {more} more are updated.")
+        }
+        (None, _) => String::new(),
+    };
+    let notes = vec![Note::normal("Updated", "Update", text)];
+    // The answer says all that a Get would.
+    let observed = match observed {
+        Observed::Present(present) if answer.id == id && answer.arn == present.store.arn => {
+            Some(Observed::Present(Box::new(Present { store: answer, ..present.as_ref().clone() })))
+        }
+        _ => None,
+    };
+    Acted { replan: observed.is_some(), observed, notes, ..Acted::default() }
+}
+
+/// Keys are ours from before the call that writes them: a crash in between must not make them foreign.
+async fn save_managed_keys(
+    context: &Context,
+    object: &SequenceStore,
+    managed: &[String],
+) -> Result<(), Error> {
+    let status = object.status.clone().unwrap_or_default();
+    if status.managed_tag_keys == managed {
+        return Ok(());
+    }
+    let status = SequenceStoreStatus { managed_tag_keys: managed.to_vec(), ..status };
+    kubernetes::status(context, object, &status).await
+}
+
+fn tagged(
+    context: &Context,
+    object: &SequenceStore,
+    sent: Result<(), CallError>,
+    fields: Vec<String>,
+) -> Acted {
+    match sent {
+        Ok(()) => {
+            tracing::info!(?fields, "tags written");
+            let uid = object.uid().unwrap_or_default();
+            context.memory.corrected(&uid, &fields, object.metadata.generation, Instant::now());
+            let text = "Tags of the sequence store are updated.";
+            Acted { notes: vec![Note::normal("Updated", "Tag", text)], ..Acted::default() }
+        }
+        // A tag that may not be written leaves the store as ready as it is.
+        Err(error) if error.class == Class::Denied => {
+            observe::log(&error);
+            Acted::state(State::TagsUnreadable(error))
+        }
+        Err(error) => Acted::failed(error),
+    }
+}
+
+async fn delete_store(context: &Context, uid: &str, region: &str, id: &str) -> Acted {
     let Err(error) = context.omics.delete(region, id).await else {
         tracing::info!(store_id = id, region, "DeleteSequenceStore accepted");
         context.memory.delete_accepted(uid, Instant::now());
-        return Some(State::Deleting);
+        return Acted::state(State::Deleting);
     };
-    observe::log(&error);
     match error.class {
         // Gone since it was looked at; the next look decides.
-        Class::NotFound => Some(State::Deleting),
-        Class::Conflict | Class::Terminal => Some(count_what_blocks(context, uid, region, id).await),
-        _ => Some(State::CallFailed(error)),
+        Class::NotFound => Acted::state(State::Deleting),
+        Class::Conflict | Class::Terminal => {
+            observe::log(&error);
+            Acted::state(count_what_blocks(context, uid, region, id).await)
+        }
+        _ => Acted::failed(error),
     }
 }
 
@@ -50,86 +249,4 @@ async fn count_what_blocks(context: &Context, uid: &str, region: &str, id: &str)
     };
     context.memory.delete_refused(uid, read_sets.clone(), counted_now, Instant::now());
     refused(&Refusal { read_sets, due: false })
-}
-
-/// Adds or removes our finalizer, on condition that the object is still the one that was planned for.
-///
-/// # Errors
-/// A conflict where it is not.
-pub async fn finalizer(context: &Context, object: &SequenceStore, step: FinalizerStep) -> Result<(), Error> {
-    let mut finalizers: Vec<String> =
-        object.finalizers().iter().filter(|f| *f != FINALIZER).cloned().collect();
-    let (doing, removing) = match step {
-        FinalizerStep::Keep => return Ok(()),
-        FinalizerStep::Add => ("add the finalizer", false),
-        FinalizerStep::Remove => ("remove the finalizer", true),
-    };
-    if !removing {
-        finalizers.push(FINALIZER.into());
-    }
-    let patch = json!({"metadata": {
-        "uid": object.uid(),
-        "resourceVersion": object.resource_version(),
-        "finalizers": finalizers,
-    }});
-    let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
-    let answer = api(context, object).patch(&object.name_any(), &parameters, &Patch::Merge(patch)).await;
-    match answer.map_err(Error::kubernetes(doing)) {
-        Ok(written) => context.memory.written(written),
-        Err(error) if removing && error.is_not_found() => {}
-        Err(error) => return Err(error),
-    }
-    Ok(())
-}
-
-/// Writes the status by server-side apply, guarded by uid.
-///
-/// # Errors
-/// A conflict where the object was recreated.
-pub async fn status(
-    context: &Context,
-    object: &SequenceStore,
-    status: &SequenceStoreStatus,
-) -> Result<(), Error> {
-    let patch = json!({
-        "apiVersion": SequenceStore::api_version(&()),
-        "kind": SequenceStore::kind(&()),
-        "metadata": {"name": object.name_any(), "uid": object.uid()},
-        "status": status,
-    });
-    let parameters = PatchParams::apply(FIELD_MANAGER).force();
-    let written = api(context, object)
-        .patch_status(&object.name_any(), &parameters, &Patch::Apply(patch))
-        .await
-        .map_err(Error::kubernetes("write the status"))?;
-    context.memory.written(written);
-    Ok(())
-}
-
-/// Reads the object from the API server itself.
-///
-/// # Errors
-/// Not found where it is gone.
-pub async fn read_live(context: &Context, object: &SequenceStore) -> Result<SequenceStore, Error> {
-    api(context, object).get(&object.name_any()).await.map_err(Error::kubernetes("read the object"))
-}
-
-/// Publishes Events; a lost Event is logged and nothing more.
-pub async fn publish(context: &Context, object: &SequenceStore, notes: Vec<Note>) {
-    for note in notes {
-        let event = Event {
-            type_: note.kind,
-            reason: note.reason.into(),
-            note: Some(note.text),
-            action: note.action.into(),
-            secondary: None,
-        };
-        if let Err(error) = context.recorder.publish(&event, &object.object_ref(&())).await {
-            tracing::warn!(reason = note.reason, "failed to publish an Event: {error}");
-        }
-    }
-}
-
-fn api(context: &Context, object: &SequenceStore) -> Api<SequenceStore> {
-    Api::namespaced(context.client.clone(), &object.namespace().unwrap_or_default())
 }

@@ -58,6 +58,11 @@ pub struct Run {
     #[arg(long, env = "SEQSTORE_POLL_INTERVAL", default_value = "5m", value_parser = duration)]
     pub poll_interval: Duration,
 
+    /// How long AWS's List, tags and Get may lag behind a write; a create whose outcome is unknown is
+    /// repeated only after it
+    #[arg(long, env = "SEQSTORE_CREATE_GRACE", default_value = "60s", value_parser = duration)]
+    pub create_grace: Duration,
+
     /// How many objects are worked on at once
     #[arg(long, env = "SEQSTORE_CONCURRENCY", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub concurrency: u16,

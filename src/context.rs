@@ -9,11 +9,12 @@ use kube::runtime::reflector;
 use kube::{Client, ResourceExt};
 use tokio::sync::Semaphore;
 
-use crate::apply::FIELD_MANAGER;
 use crate::crd::SequenceStore;
 use crate::desired::{self, Defaults, Desired};
+use crate::kubernetes::FIELD_MANAGER;
 use crate::memory::Memory;
 use crate::omics::Omics;
+use crate::plan::Settings;
 
 /// Objects as they are watched: one that does not decode must not stop the others.
 pub type Guarded = DeserializeGuard<SequenceStore>;
@@ -30,6 +31,8 @@ pub struct Context {
     pub recorder: Recorder,
     /// What objects leave to the operator.
     pub defaults: Defaults,
+    /// Settings that plans depend on.
+    pub settings: Settings,
     /// How long a denial counts as IAM being slow.
     pub denied_grace: Duration,
     /// Bounds how many passes run at once, over all watches.
@@ -44,6 +47,7 @@ impl Context {
         client: Client,
         omics: Omics,
         defaults: Defaults,
+        settings: Settings,
         denied_grace: Duration,
         concurrency: u16,
     ) -> Arc<Self> {
@@ -55,6 +59,7 @@ impl Context {
             memory: Memory::default(),
             recorder,
             defaults,
+            settings,
             denied_grace,
             slots: Semaphore::new(usize::from(concurrency.max(1))),
             caches: Mutex::default(),
@@ -70,6 +75,16 @@ impl Context {
     #[must_use]
     pub fn caches(&self) -> Vec<reflector::Store<Guarded>> {
         self.caches.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether an object with this uid is in a cache and manages its store.
+    #[must_use]
+    pub fn is_live(&self, uid: &str) -> bool {
+        let objects: Vec<_> = self.caches().iter().flat_map(reflector::Store::state).collect();
+        objects
+            .iter()
+            .filter_map(|object| object.0.as_ref().ok())
+            .any(|object| object.uid().as_deref() == Some(uid) && desired::manages(object))
     }
 
     /// An older object that manages the same store, as `namespace/name`.

@@ -5,7 +5,9 @@ use std::time::Duration;
 use kube::ResourceExt;
 
 use crate::arn::{StoreArn, is_store_id};
-use crate::crd::{DeletionPolicy, ManagementPolicy, PAUSED_ANNOTATION, SequenceStore};
+use crate::crd::{DeletionPolicy, ManagementPolicy, PAUSED_ANNOTATION, SequenceStore, Store};
+use crate::intent::Intent;
+use crate::request::store_name;
 
 /// The shortest interval between two looks at a settled store that an object may ask for.
 pub const SHORTEST_POLL_INTERVAL: Duration = Duration::from_secs(10);
@@ -26,6 +28,10 @@ pub struct Desired {
     pub region: String,
     /// Id of the store, if one is named or on record.
     pub id: Option<String>,
+    /// Names to look a store up by while no id is known.
+    pub names: Vec<String>,
+    /// The recorded attempt to create the store.
+    pub intent: Option<Intent>,
     /// Interval between two looks at a settled store.
     pub poll_interval: Duration,
 }
@@ -42,7 +48,10 @@ impl Desired {
     /// [`InvalidSpec`] where the API server's rules were not in force or cannot see the fault.
     pub fn of(object: &SequenceStore, defaults: &Defaults) -> Result<Self, InvalidSpec> {
         let spec = &object.spec;
+        let intent = Intent::of(object).map_err(|e| InvalidSpec(e.to_string()))?;
         let region = recorded_region(object)
+            // What was asked for in one region is looked for there, whatever the default is now.
+            .or_else(|| intent.as_ref().map(|intent| intent.region.clone()))
             .or_else(|| spec.region.clone())
             .or_else(|| defaults.region.clone())
             .ok_or_else(|| {
@@ -51,7 +60,7 @@ impl Desired {
                         .into(),
                 )
             })?;
-        let id = store_id(object).map(ToOwned::to_owned);
+        let id = store_id(object);
         if let Some(id) = id.as_deref().filter(|id| !is_store_id(id)) {
             return Err(InvalidSpec(format!("`{id}` is not the id of a sequence store: 10 to 36 digits")));
         }
@@ -63,26 +72,37 @@ impl Desired {
                 })?,
             None => defaults.poll_interval,
         };
-        Ok(Self { region, id, poll_interval })
+        let mut names: Vec<String> = intent.iter().map(|intent| intent.name.clone()).collect();
+        names.push(store_name(object));
+        names.dedup();
+        Ok(Self { region, id, names, intent, poll_interval })
     }
 }
 
-/// The id that the spec names, else the one on record. An edited status never overrules the spec.
+/// The id that the spec names, else the one on record, else the one the intent was resolved with. An
+/// edited status never overrules the spec.
 #[must_use]
-pub fn store_id(object: &SequenceStore) -> Option<&str> {
-    let recorded = || object.status.as_ref()?.store.as_ref().map(|store| store.id.as_str());
-    object.spec.sequence_store_id.as_deref().or_else(recorded)
+pub fn store_id(object: &SequenceStore) -> Option<String> {
+    let intended = || Intent::of(object).ok().flatten()?.id;
+    object.spec.sequence_store_id.clone().or_else(|| Some(record(object)?.id.clone())).or_else(intended)
 }
 
 /// Whether a store is on record, so that identity, account and region are pinned.
 #[must_use]
 pub fn is_recorded(object: &SequenceStore) -> bool {
-    object.status.as_ref().is_some_and(|status| status.store.is_some())
+    record(object).is_some()
+}
+
+/// The store on record. A missing store that a newer epoch replaces is history.
+fn record(object: &SequenceStore) -> Option<&Store> {
+    let store = object.status.as_ref()?.store.as_ref()?;
+    let replaced = Intent::of(object).ok().flatten().and_then(|intent| intent.replaces);
+    (replaced.as_ref() != Some(&store.id)).then_some(store)
 }
 
 fn recorded_region(object: &SequenceStore) -> Option<String> {
     let status = object.status.as_ref()?;
-    let store = status.store.as_ref()?;
+    let store = record(object)?;
     status.region.clone().or_else(|| StoreArn::parse(&store.arn).map(|arn| arn.region.to_owned()))
 }
 
@@ -121,7 +141,7 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crd::{SequenceStoreSpec, SequenceStoreStatus, Store};
+    use crate::crd::{SequenceStoreSpec, SequenceStoreStatus};
 
     fn defaults(region: Option<&str>) -> Defaults {
         Defaults { region: region.map(Into::into), poll_interval: Duration::from_secs(300) }
@@ -159,7 +179,7 @@ mod tests {
             store: Some(Store { id: "2222222222".into(), ..Default::default() }),
             ..Default::default()
         });
-        assert_eq!(store_id(&object), Some("1111111111"));
+        assert_eq!(store_id(&object).as_deref(), Some("1111111111"));
     }
 
     #[test]

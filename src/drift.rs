@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::crd::{Drift, SequenceStoreSpec, Store};
+use crate::crd::{Drift, SequenceStore, SequenceStoreSpec, Store};
+use crate::request::TagChanges;
 
 /// Differences between spec and store. Absent fields of the spec are not managed: never a difference.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,6 +63,18 @@ pub fn compare(
     }
     immutable(spec, store, &mut found.immutable);
     found
+}
+
+/// Names of the fields of the spec, tags that are ours and dropped included, that a store does not show.
+#[must_use]
+pub fn differing_fields(
+    object: &SequenceStore,
+    store: &Store,
+    tags: &BTreeMap<String, String>,
+) -> Vec<String> {
+    let fields = compare(&object.spec, store, Some(tags)).mutable.into_iter().map(|drift| drift.field);
+    let dropped = TagChanges::of(object, tags).remove;
+    fields.chain(dropped.iter().map(|key| format!("tags[{key}]"))).collect()
 }
 
 fn immutable(spec: &SequenceStoreSpec, store: &Store, found: &mut Vec<Drift>) {

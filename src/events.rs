@@ -19,12 +19,20 @@ pub struct Note {
     pub text: String,
 }
 
+impl Note {
+    /// A Normal Event.
+    #[must_use]
+    pub fn normal(reason: &'static str, action: &'static str, text: impl Into<String>) -> Self {
+        Self { kind: EventType::Normal, reason, action, text: text.into() }
+    }
+}
+
 /// The Events of one pass: the ends of a deletion, and reasons that are new.
 #[must_use]
 pub fn notes(old: Option<&SequenceStoreStatus>, new: &SequenceStoreStatus, state: &State) -> Vec<Note> {
     let mut notes = Vec::new();
     if let State::Deleted = state {
-        notes.push(normal("Deleted", "Delete", "The sequence store is deleted in AWS."));
+        notes.push(Note::normal("Deleted", "Delete", "The sequence store is deleted in AWS."));
     }
     for kind in ["Ready", "Synced"] {
         let reason = |status: &SequenceStoreStatus| find(&status.conditions, kind).map(|c| c.reason.clone());
@@ -41,9 +49,12 @@ fn transition(reason: &str, state: &State) -> Option<Note> {
     let reason = Reason::ALL.into_iter().find(|known| known.as_str() == reason)?;
     let deletion_begun = matches!(state, State::Deleting);
     let note = match reason {
-        Reason::Available => normal("Available", "Observe", "The sequence store is ACTIVE."),
+        Reason::Available => Note::normal("Available", "Observe", "The sequence store is ACTIVE."),
         Reason::Deleting if deletion_begun => {
-            normal("Deleting", "Delete", "The sequence store is being deleted in AWS.")
+            Note::normal("Deleting", "Delete", "The sequence store is being deleted in AWS.")
+        }
+        Reason::NotConverging => {
+            warning(reason, "Update", "AWS accepts changes and never shows them; see status.drift.")
         }
         Reason::Drifted => {
             warning(reason, "Observe", "The sequence store differs from the spec; see status.drift.")
@@ -78,10 +89,6 @@ fn transition(reason: &str, state: &State) -> Option<Note> {
         _ => return None,
     };
     Some(note)
-}
-
-fn normal(reason: &'static str, action: &'static str, text: &str) -> Note {
-    Note { kind: EventType::Normal, reason, action, text: text.into() }
 }
 
 fn warning(reason: Reason, action: &'static str, text: &str) -> Note {

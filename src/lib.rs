@@ -6,8 +6,9 @@
 //! watch ─► reconcile: observe ─► plan (pure) ─► apply one action ─► status (pure) ─► patch if changed
 //! ```
 //!
-//! `crd`, `desired`, `observed`, `drift`, `plan`, `status`, `events`, `memory` and `backoff` decide and do
-//! no I/O; `omics`, `observe`, `apply`, `reconcile`, `controller` and `server` are the edges.
+//! `crd`, `desired`, `intent`, `request`, `lookup`, `observed`, `drift`, `plan`, `status`, `events`, `memory` and
+//! `backoff` decide and do no I/O; `omics`, `kubernetes`, `observe`, `apply`, `reconcile`, `controller` and
+//! `server` are the edges.
 
 pub mod apply;
 pub mod arn;
@@ -20,11 +21,15 @@ pub mod desired;
 pub mod drift;
 pub mod error;
 pub mod events;
+pub mod intent;
+pub mod kubernetes;
+pub mod lookup;
 pub mod memory;
 pub mod observe;
 pub mod observed;
 pub mod omics;
 pub mod plan;
 pub mod reconcile;
+pub mod request;
 pub mod server;
 pub mod status;

@@ -5,10 +5,13 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use clap::Parser;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::ResourceExt;
 use sequencestore_operator::cli::{Cli, Command, LogFormat, Run};
 use sequencestore_operator::context::Context;
 use sequencestore_operator::desired::Defaults;
 use sequencestore_operator::omics::Omics;
+use sequencestore_operator::plan::Settings;
 use sequencestore_operator::{controller, crd, server};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -64,7 +67,12 @@ async fn run(flags: Run) -> Result<(), String> {
         namespaces = ?flags.watch_namespaces,
         "starting"
     );
-    let context = Context::new(client, omics, defaults, flags.denied_grace, flags.concurrency);
+    let settings = Settings {
+        cluster: cluster_name(&client, &flags).await?,
+        replica: replica_name(),
+        create_grace: flags.create_grace,
+    };
+    let context = Context::new(client, omics, defaults, settings, flags.denied_grace, flags.concurrency);
     let watched = context.clone();
     let watches = flags.watch_namespaces.len().max(1);
     tokio::spawn(async move {
@@ -76,6 +84,28 @@ async fn run(flags: Run) -> Result<(), String> {
     shutdown.cancel();
     tracing::info!("stopped");
     server.await.map_err(|e| e.to_string())?.map_err(|e| format!("the health server failed: {e}"))
+}
+
+/// The given name, else the uid of namespace kube-system, which no two clusters share.
+async fn cluster_name(client: &kube::Client, flags: &Run) -> Result<String, String> {
+    if let Some(name) = &flags.cluster_name {
+        return Ok(name.clone());
+    }
+    let namespaces: kube::Api<Namespace> = kube::Api::all(client.clone());
+    let uid = namespaces.get("kube-system").await.map(|namespace| namespace.uid());
+    match uid {
+        Ok(Some(uid)) => Ok(uid),
+        Ok(None) => Err("namespace kube-system has no uid: set --cluster-name".into()),
+        Err(error) => Err(format!(
+            "cannot read namespace kube-system to name the cluster ({error}): set --cluster-name"
+        )),
+    }
+}
+
+/// Tells processes apart, also two that follow each other in one Pod.
+fn replica_name() -> String {
+    let pod = std::env::var("POD_NAME").unwrap_or_else(|_| "operator".into());
+    format!("{pod}-{:08x}", fastrand::u32(..))
 }
 
 async fn connect() -> Result<kube::Client, String> {

@@ -1,6 +1,6 @@
 //! What the process remembers of each object between passes, with the time passed in. No I/O.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use crate::backoff;
 use crate::crd::SequenceStore;
 use crate::observed::{Observed, ReadSetCount};
 use crate::omics::{CallError, Class};
-use crate::plan::{Recollection, Refusal};
+use crate::plan::{Correction, Recollection, Refusal};
 
 /// Read sets of a store are counted at most this often.
 const COUNT_EVERY: Duration = Duration::from_secs(600);
@@ -30,6 +30,12 @@ struct Record {
     absent_since: Option<Instant>,
     delete_accepted: Option<Instant>,
     refused: Option<Refused>,
+    /// Epoch and attempt up to which every answer of this epoch was a definite no.
+    not_created: Option<(u32, u32)>,
+    tagging_denied: Option<(Instant, u32, CallError)>,
+    known_tags: Option<(String, BTreeMap<String, String>)>,
+    corrections: BTreeMap<String, (u32, Instant)>,
+    corrections_of: Option<i64>,
 }
 
 #[derive(Debug)]
@@ -67,7 +73,7 @@ impl Memory {
         match observed {
             Observed::Absent { .. } => record.absent_since = record.absent_since.or(Some(now)),
             Observed::Present(_) => record.absent_since = None,
-            Observed::NotAsked | Observed::Failed(_) => {}
+            Observed::LookedUp { .. } | Observed::NotAsked | Observed::Failed(_) => {}
         }
     }
 
@@ -104,6 +110,64 @@ impl Memory {
         record.refused = Some(Refused { at: now, counted_at, read_sets });
     }
 
+    /// AWS surely did not create the store in this attempt.
+    pub fn not_created(&self, uid: &str, epoch: u32, attempt: u32) {
+        let mut records = self.records();
+        let record = records.entry(uid.to_owned()).or_default();
+        if attempt == 1 || record.not_created == Some((epoch, attempt - 1)) {
+            record.not_created = Some((epoch, attempt));
+        }
+    }
+
+    /// AWS denied the writing of owner tags.
+    pub fn tagging_denied(&self, uid: &str, error: CallError, now: Instant) {
+        let mut records = self.records();
+        let record = records.entry(uid.to_owned()).or_default();
+        let times = record.tagging_denied.as_ref().map_or(1, |(_, times, _)| times + 1);
+        let until = now + backoff::wait(error.class, times, fastrand::f64());
+        record.tagging_denied = Some((until, times, error));
+    }
+
+    /// Owner tags were written.
+    pub fn tagging_allowed(&self, uid: &str) {
+        if let Some(record) = self.records().get_mut(uid) {
+            record.tagging_denied = None;
+        }
+    }
+
+    /// Tags that a create has just written: the next look at the store need not read them again.
+    pub fn wrote_tags(&self, uid: &str, id: &str, tags: BTreeMap<String, String>) {
+        self.records().entry(uid.to_owned()).or_default().known_tags = Some((id.to_owned(), tags));
+    }
+
+    /// Takes the tags that are known of a store, once.
+    #[must_use]
+    pub fn take_tags(&self, uid: &str, id: &str) -> Option<BTreeMap<String, String>> {
+        let (known, tags) = self.records().get_mut(uid)?.known_tags.take()?;
+        (known == id).then_some(tags)
+    }
+
+    /// AWS accepted an update of these fields.
+    pub fn corrected(&self, uid: &str, fields: &[String], generation: Option<i64>, now: Instant) {
+        let mut records = self.records();
+        let record = records.entry(uid.to_owned()).or_default();
+        if record.corrections_of != generation {
+            record.corrections.clear();
+            record.corrections_of = generation;
+        }
+        for field in fields {
+            let (count, _) = record.corrections.get(field).copied().unwrap_or((0, now));
+            record.corrections.insert(field.clone(), (count + 1, now));
+        }
+    }
+
+    /// A look at the store showed only these fields to differ: all others have converged.
+    pub fn differing(&self, uid: &str, fields: &[String]) {
+        if let Some(record) = self.records().get_mut(uid) {
+            record.corrections.retain(|field, _| fields.contains(field));
+        }
+    }
+
     /// What a plan may know of earlier passes.
     #[must_use]
     pub fn recollection(&self, uid: &str, retry_refused_after: Duration, now: Instant) -> Recollection {
@@ -120,6 +184,19 @@ impl Memory {
             }),
             failures: record.failures,
             denied_for: since(record.denied_since),
+            not_created: record.not_created,
+            tagging_denied: record
+                .tagging_denied
+                .as_ref()
+                .map(|(until, _, error)| (error.clone(), now < *until)),
+            corrections_of: record.corrections_of,
+            corrections: record
+                .corrections
+                .iter()
+                .map(|(field, (count, at))| {
+                    (field.clone(), Correction { accepted: *count, last: now.duration_since(*at) })
+                })
+                .collect(),
         }
     }
 
@@ -190,7 +267,8 @@ mod tests {
         let present = Observed::Present(Box::new(crate::observed::Present {
             store: crate::crd::Store::default(),
             account: String::new(),
-            tags: crate::observed::Tags::Read(std::collections::BTreeMap::new()),
+            tags: crate::observed::Tags::Read(BTreeMap::new()),
+            duplicates: Vec::new(),
         }));
         memory.observed("u", &present, later);
         assert_eq!(memory.recollection("u", Duration::ZERO, later).absent_for, None);

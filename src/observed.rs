@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::crd::{OWNER_UID_TAG, Store};
+use crate::lookup::Found;
 use crate::omics::CallError;
 
 /// The outcome of looking at AWS.
@@ -12,6 +13,14 @@ pub enum Observed {
     NotAsked,
     /// The store as it is.
     Present(Box<Present>),
+    /// No store is known, and a complete look-up by name and owner tags found no store of this object
+    /// to look at.
+    LookedUp {
+        /// What was found instead.
+        found: Found,
+        /// Account of the credentials that looked.
+        account: String,
+    },
     /// A 404, answered to credentials of this account.
     Absent {
         /// Account of the credentials that were told so.
@@ -28,8 +37,10 @@ pub struct Present {
     pub store: Store,
     /// Account in the store's ARN.
     pub account: String,
-    /// The store's tags, read in the same pass.
+    /// The store's tags.
     pub tags: Tags,
+    /// Newer stores that carry the same owner's tags: somebody else's doing.
+    pub duplicates: Vec<String>,
 }
 
 /// Tags of a store, or why they are not known.

@@ -12,14 +12,15 @@ use kube::runtime::controller::Action as Requeue;
 use kube::runtime::events::EventType;
 
 use crate::context::{Context, Guarded};
-use crate::crd::SequenceStore;
-use crate::desired::Desired;
+use crate::crd::{OwnerTags, SequenceStore, TAKE_OVER_ANNOTATION};
+use crate::desired::{self, Desired};
+use crate::drift;
 use crate::error::Error;
 use crate::events::{self, Note};
-use crate::observed::Observed;
+use crate::observed::{Observed, Tags};
 use crate::omics::{CALL_TIMEOUT, Class};
 use crate::plan::{self, Action, FinalizerStep, Next, Plan, State};
-use crate::{apply, backoff, observe, status};
+use crate::{apply, backoff, kubernetes, observe, status};
 
 /// The longest a pass may take; shorter than the time a Pod is given to end.
 pub const PASS_DEADLINE: Duration = Duration::from_secs(45);
@@ -58,45 +59,106 @@ async fn pass(context: &Context, object: Arc<SequenceStore>) -> Result<Requeue, 
     let desired = Desired::of(&object, &context.defaults);
     let desired = desired.as_ref();
     let poll = desired.map_or(context.defaults.poll_interval, |desired| desired.poll_interval);
+    let owner = OwnerTags::of(&object, &context.settings.cluster);
 
     let observed = match plan::target(&object, desired) {
-        Some(target) => observe::observe(&context.omics, &target).await,
+        Some(target) => observe::observe(context, &owner, &target, desired::manages(&object)).await,
         None => Observed::NotAsked,
     };
-    context.memory.observed(&uid, &observed, Instant::now());
+    remember(context, &object, &observed);
 
-    let recollection = context.memory.recollection(&uid, poll, Instant::now());
     let rival = desired.ok().and_then(|desired| context.rival(&object, desired));
-    let plan = plan::plan(&plan::Input {
-        object: &object,
-        desired,
-        observed: &observed,
-        recollection: &recollection,
-        rival: rival.as_deref(),
-    });
+    let owner_is_gone = owner_is_gone(context, &object, &observed).await;
+    let plan_on = |observed: &Observed| {
+        let recollection = context.memory.recollection(&uid, poll, Instant::now());
+        plan::plan(&plan::Input {
+            object: &object,
+            desired,
+            observed,
+            recollection: &recollection,
+            owner: &owner,
+            settings: &context.settings,
+            now: Timestamp::now(),
+            owner_is_gone,
+            rival: rival.as_deref(),
+        })
+    };
+    let plan = plan_on(&observed);
 
     if plan.action != Action::None && !is_current(context, &object).await? {
         return Ok(Requeue::requeue(Duration::from_secs(1)));
     }
-    if plan.finalizer == FinalizerStep::Add {
-        apply::finalizer(context, &object, plan.finalizer).await?;
+    // A create writes finalizer and intent itself; a removal comes last of all.
+    let early = matches!(plan.finalizer, FinalizerStep::Add | FinalizerStep::Keep);
+    if early && !matches!(plan.action, Action::Create { .. }) {
+        kubernetes::metadata(context, &object, plan.finalizer, plan.intent.as_deref()).await?;
     }
-    let state = apply::act(context, &uid, &plan.action).await.unwrap_or_else(|| plan.state.clone());
+    let object = context.memory.freshest(object.clone());
+    let acted = apply::act(context, &object, &observed, &plan.action).await?;
+    let object = context.memory.freshest(object);
+    let observed = acted.observed.unwrap_or(observed);
+    let (state, next) = match acted.replan.then(|| plan_on(&observed)) {
+        Some(again) if again.action == Action::None => (again.state, again.next),
+        _ => (acted.state.unwrap_or_else(|| plan.state.clone()), plan.next),
+    };
+
     let wait = count_failures(context, &uid, &state);
-    report(context, &object, &observed, &state, desired.map(|d| d.region.as_str()).ok()).await?;
+    let region = acted.region.as_deref().or(desired.ok().map(|desired| desired.region.as_str()));
+    let saving = matches!(plan.action, Action::Create { .. });
+    report(context, &object, &observed, &state, region, saving).await?;
+    kubernetes::publish(context, &object, acted.notes).await;
     if plan.finalizer == FinalizerStep::Remove {
         let object = context.memory.freshest(object);
-        apply::finalizer(context, &object, plan.finalizer).await?;
+        kubernetes::metadata(context, &object, plan.finalizer, plan.intent.as_deref()).await?;
         if plan::is_deleting(&object) {
             context.memory.forget(&uid);
         }
     }
-    Ok(Requeue::requeue(requeue_after(&plan, &state, wait, poll)))
+    Ok(Requeue::requeue(requeue_after(&plan, &state, next, wait, poll)))
+}
+
+/// Notes what AWS showed, for later passes.
+fn remember(context: &Context, object: &SequenceStore, observed: &Observed) {
+    let uid = object.uid().unwrap_or_default();
+    context.memory.observed(&uid, observed, Instant::now());
+    if let Observed::Present(present) = observed {
+        if let Tags::Read(tags) = &present.tags {
+            context.memory.differing(&uid, &drift::differing_fields(object, &present.store, tags));
+        }
+        if !present.duplicates.is_empty() {
+            tracing::warn!(kept = present.store.id, duplicates = ?present.duplicates, "more than one store carries the owner tags");
+        }
+    }
+}
+
+/// Whether the owner that the annotation `take-over` names is no managing object of this cluster. What
+/// cannot be told counts as "it is there".
+async fn owner_is_gone(context: &Context, object: &SequenceStore, observed: &Observed) -> bool {
+    let Observed::Present(present) = observed else { return false };
+    let Tags::Read(tags) = &present.tags else { return false };
+    let named = object.annotations().get(TAKE_OVER_ANNOTATION).map(String::as_str);
+    let Some(owner) = present.tags.owner().filter(|owner| named == Some(*owner)) else { return false };
+    if context.is_live(owner) {
+        return false;
+    }
+    match OwnerTags::read(tags) {
+        Some(tags) if tags.cluster == context.settings.cluster => {
+            match kubernetes::read_named(context, &tags.namespace, &tags.name).await {
+                Ok(Some(former)) => former.uid().as_deref() != Some(owner) || !desired::manages(&former),
+                Ok(None) => true,
+                Err(error) => {
+                    tracing::warn!("cannot tell whether the owner {owner} is gone: {error}");
+                    false
+                }
+            }
+        }
+        _ => true,
+    }
 }
 
 /// Nothing in AWS is changed for an object that has changed since the plan was made.
 async fn is_current(context: &Context, object: &SequenceStore) -> Result<bool, Error> {
-    let live = apply::read_live(context, object).await?;
+    let live = kubernetes::read_live(context, object).await?;
     let current = live.uid() == object.uid() && live.resource_version() == object.resource_version();
     if live.uid() == object.uid() {
         context.memory.written(live);
@@ -113,13 +175,15 @@ fn count_failures(context: &Context, uid: &str, state: &State) -> Option<Duratio
     Some(context.memory.failed(uid, error.class, Instant::now()))
 }
 
-/// Makes the next status and writes it if it says anything new.
+/// Makes the next status and writes it if it says anything new. `saving`: it holds the id of a store
+/// just made, and is written again and again until it is saved or the object is gone.
 async fn report(
     context: &Context,
     object: &Arc<SequenceStore>,
     observed: &Observed,
     state: &State,
     region: Option<&str>,
+    saving: bool,
 ) -> Result<(), Error> {
     let recollection =
         context.memory.recollection(&object.uid().unwrap_or_default(), Duration::ZERO, Instant::now());
@@ -136,16 +200,33 @@ async fn report(
     if object.status.as_ref() == Some(&new) {
         // An Event of its own: the deletion's end changes no condition.
         if *state == State::Deleted {
-            apply::publish(context, object, events::notes(Some(&new), &new, state)).await;
+            kubernetes::publish(context, object, events::notes(Some(&new), &new, state)).await;
         }
         return Ok(());
     }
-    apply::status(context, object, &new).await?;
-    apply::publish(context, object, events::notes(object.status.as_ref(), &new, state)).await;
+    let mut wait = Duration::from_millis(100);
+    while let Err(error) = kubernetes::status(context, object, &new).await {
+        // A conflict may be one of uid: then the object is another one.
+        let gone = error.is_conflict()
+            && kubernetes::read_live(context, object).await.is_ok_and(|o| o.uid() != object.uid());
+        if !saving || gone || error.is_not_found() {
+            return Err(error);
+        }
+        tracing::warn!("the id of the new store is not saved yet: {error}");
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(Duration::from_secs(5));
+    }
+    kubernetes::publish(context, object, events::notes(object.status.as_ref(), &new, state)).await;
     Ok(())
 }
 
-fn requeue_after(plan: &Plan, state: &State, failed: Option<Duration>, poll: Duration) -> Duration {
+fn requeue_after(
+    plan: &Plan,
+    state: &State,
+    next: Next,
+    failed: Option<Duration>,
+    poll: Duration,
+) -> Duration {
     let random = fastrand::f64();
     if let Some(wait) = failed {
         // A spec that AWS refuses is tried again at the slow poll.
@@ -154,11 +235,12 @@ fn requeue_after(plan: &Plan, state: &State, failed: Option<Duration>, poll: Dur
     }
     let next = match state {
         State::DeletionBlocked(_) if plan.action != Action::None => Next::Poll,
-        _ => plan.next,
+        _ => next,
     };
     match next {
         Next::Quick => backoff::jittered(QUICK, random),
         Next::Confirm => plan::ABSENCE_CONFIRMED_AFTER + Duration::from_millis(200),
+        Next::Within(rest) => rest.min(backoff::jittered(QUICK, random)) + Duration::from_millis(50),
         Next::Poll | Next::Backoff => backoff::jittered(poll, random),
     }
 }
@@ -177,7 +259,7 @@ async fn undecodable(context: &Context, invalid: &InvalidObject) -> Result<Reque
         "This object does not have the form that this version of the operator knows; it is left alone.";
     let note =
         Note { kind: EventType::Warning, reason: "NotUnderstood", action: "Decode", text: text.into() };
-    apply::publish(context, &object, vec![note]).await;
+    kubernetes::publish(context, &object, vec![note]).await;
     Ok(Requeue::await_change())
 }
 

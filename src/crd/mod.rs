@@ -1,5 +1,6 @@
 //! The API that users write: kind `SequenceStore`, its spec and its names. No I/O.
 
+mod owner;
 mod rules;
 mod schema;
 mod status;
@@ -12,6 +13,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use owner::OwnerTags;
 pub use schema::{crd, crd_yaml};
 pub use status::{
     DeletionBlock, DeletionBlockReason, Drift, SequenceStoreStatus, Store, StoreS3Access, StoreSseConfig,
@@ -23,6 +25,12 @@ pub const FINALIZER: &str = "healthomics.dev/sequencestore";
 pub const PAUSED_ANNOTATION: &str = "healthomics.dev/paused";
 /// Annotation whose every new value asks for a reconciliation now.
 pub const RECONCILE_ANNOTATION: &str = "healthomics.dev/reconcile-requested-at";
+/// Annotation that lets this object take a store from the owner whose uid is its value.
+pub const TAKE_OVER_ANNOTATION: &str = "healthomics.dev/take-over";
+/// Annotation that lets one new store replace the missing one whose id is its value.
+pub const RECREATE_ANNOTATION: &str = "healthomics.dev/recreate";
+/// Annotation in which the operator records what it is about to create.
+pub const INTENT_ANNOTATION: &str = "healthomics.dev/create-intent";
 /// Prefix of everything this operator owns on an object or on a store.
 pub const PREFIX: &str = "healthomics.dev/";
 /// Store tag that names the owner: the `metadata.uid` of one object.

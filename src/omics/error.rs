@@ -16,6 +16,16 @@ pub enum Operation {
     DeleteSequenceStore,
     /// `omics:ListReadSets`
     ListReadSets,
+    /// `omics:ListSequenceStores`
+    ListSequenceStores,
+    /// `omics:CreateSequenceStore`
+    CreateSequenceStore,
+    /// `omics:UpdateSequenceStore`
+    UpdateSequenceStore,
+    /// `omics:TagResource`
+    TagResource,
+    /// `omics:UntagResource`
+    UntagResource,
     /// `sts:GetCallerIdentity`
     GetCallerIdentity,
 }
@@ -29,6 +39,11 @@ impl Operation {
             Self::ListTagsForResource => "omics:ListTagsForResource",
             Self::DeleteSequenceStore => "omics:DeleteSequenceStore",
             Self::ListReadSets => "omics:ListReadSets",
+            Self::ListSequenceStores => "omics:ListSequenceStores",
+            Self::CreateSequenceStore => "omics:CreateSequenceStore",
+            Self::UpdateSequenceStore => "omics:UpdateSequenceStore",
+            Self::TagResource => "omics:TagResource",
+            Self::UntagResource => "omics:UntagResource",
             Self::GetCallerIdentity => "sts:GetCallerIdentity",
         }
     }
@@ -78,6 +93,15 @@ impl CallError {
     #[must_use]
     pub fn unreadable(operation: Operation, detail: impl Into<String>) -> Self {
         Self { operation, class: Class::Unreadable, code: None, detail: detail.into(), request_id: None }
+    }
+
+    /// Whether the request surely had no effect. Everything else may have had one.
+    #[must_use]
+    pub fn is_definite_no(&self) -> bool {
+        matches!(
+            self.class,
+            Class::Terminal | Class::Quota | Class::Denied | Class::Credentials | Class::Throttled
+        )
     }
 
     /// Classifies an error of the SDK.

@@ -2,6 +2,7 @@
 
 use kube::ResourceExt;
 
+use super::creation::nothing_to_delete;
 use super::{
     Action, DELETE_GRACE, Input, Next, Plan, Rule, State, absence_is_confirmed, call_failed,
     has_our_finalizer, invalid, paused, stranger, wrong_account,
@@ -17,8 +18,8 @@ pub(super) const RULES: &[Rule] = &[
     store_stays,
     blocked_in_kubernetes,
     invalid,
-    without_id,
     call_failed,
+    nothing_to_delete,
     wrong_account,
     gone,
     tags_unreadable,
@@ -66,13 +67,6 @@ fn blocks_in_kubernetes(object: &SequenceStore) -> Vec<DeletionBlock> {
 
 pub(super) fn block(reason: DeletionBlockReason, message: String) -> DeletionBlock {
     DeletionBlock { reason, message, read_sets: None, read_sets_by_status: std::collections::BTreeMap::new() }
-}
-
-/// The finalizer is written only where a store is known, so its id was lost: an empty status never
-/// means "nothing to delete".
-fn without_id(input: &Input<'_>) -> Option<Plan> {
-    let desired = input.desired.ok()?;
-    desired.id.is_none().then(|| Plan::wait(State::IdLost, Next::Poll))
 }
 
 fn gone(input: &Input<'_>) -> Option<Plan> {

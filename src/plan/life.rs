@@ -1,8 +1,10 @@
 //! Rules for an object that lives. No I/O.
 
+use super::creation::{claim_former, create};
+use super::update::{correct, owner_tags, owner_tags_denied};
 use super::{
-    Input, Next, Plan, Rule, State, absence_is_confirmed, call_failed, invalid, paused, stranger,
-    wrong_account,
+    Input, Next, Plan, Rule, State, absence_is_confirmed, call_failed, invalid, may_take_over, paused,
+    recreation, stranger, wrong_account,
 };
 use crate::desired;
 use crate::drift;
@@ -11,27 +13,23 @@ use crate::observed::{Observed, Present, Tags};
 pub(super) const RULES: &[Rule] = &[
     paused,
     invalid,
-    without_id,
     call_failed,
+    claim_former,
+    create,
     wrong_account,
     absent,
     owned_by_another,
     in_motion,
     failed_in_aws,
     status_not_known,
-    immutable_field_differs,
     tags_unreadable,
+    owner_tags,
+    immutable_field_differs,
     drifted,
+    correct,
+    owner_tags_denied,
     settled,
 ];
-
-/// Nothing names a store and none is on record.
-fn without_id(input: &Input<'_>) -> Option<Plan> {
-    let desired = input.desired.ok()?;
-    let state =
-        if desired::manages(input.object) { State::CreationNotSupported } else { State::StoreNotNamed };
-    desired.id.is_none().then(|| Plan::wait(state, Next::Poll))
-}
 
 /// A 404 is believed the second time; then a store on record is missing, any other was never found.
 fn absent(input: &Input<'_>) -> Option<Plan> {
@@ -42,8 +40,12 @@ fn absent(input: &Input<'_>) -> Option<Plan> {
     let desired = input.desired.ok()?;
     let (id, region) = (desired.id.clone().unwrap_or_default(), desired.region.clone());
     let account = account.clone();
-    let state = if desired::is_recorded(input.object) {
-        State::StoreMissing { id, region }
+    let known = desired::is_recorded(input.object) || input.object.spec.sequence_store_id.is_none();
+    let state = if known {
+        if let Some(plan) = recreation(input, &id) {
+            return Some(plan);
+        }
+        State::StoreMissing { id, region, named: input.object.spec.sequence_store_id.is_some() }
     } else {
         State::StoreNotFound { id, region, account }
     };
@@ -53,7 +55,7 @@ fn absent(input: &Input<'_>) -> Option<Plan> {
 /// `Observe` may watch anybody's store.
 fn owned_by_another(input: &Input<'_>) -> Option<Plan> {
     let present = present(input)?;
-    if !desired::manages(input.object) {
+    if !desired::manages(input.object) || may_take_over(input, present) {
         return None;
     }
     Some(Plan::wait(stranger(input, present)?, Next::Poll))
@@ -93,15 +95,15 @@ fn tags_unreadable(input: &Input<'_>) -> Option<Plan> {
     Some(Plan::wait(State::TagsUnreadable(error.clone()), Next::Backoff))
 }
 
+/// Under `Observe` differences are only shown.
 fn drifted(input: &Input<'_>) -> Option<Plan> {
     let present = present(input)?;
-    let tags = match &present.tags {
-        Tags::Read(tags) => Some(tags),
-        Tags::Unreadable(_) => None,
-    };
-    let found = drift::compare(&input.object.spec, &present.store, tags).mutable;
-    let observe = !desired::manages(input.object);
-    (!found.is_empty()).then(|| Plan::wait(State::Drifted { fields: found, observe }, Next::Poll))
+    let Tags::Read(tags) = &present.tags else { return None };
+    if desired::manages(input.object) {
+        return None;
+    }
+    let found = drift::compare(&input.object.spec, &present.store, Some(tags)).mutable;
+    (!found.is_empty()).then(|| Plan::wait(State::Drifted(found), Next::Poll))
 }
 
 fn settled(_: &Input<'_>) -> Option<Plan> {

@@ -1,19 +1,25 @@
 //! Decides what to do next: a total, pure function over tables of rules, first match wins. No I/O.
 
+mod creation;
 mod deletion;
 mod life;
 mod state;
 #[cfg(test)]
 mod tests;
+mod update;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use kube::ResourceExt;
 
-use crate::crd::{FINALIZER, SequenceStore};
+use crate::crd::{FINALIZER, OwnerTags, RECREATE_ANNOTATION, SequenceStore, TAKE_OVER_ANNOTATION};
 use crate::desired::{self, Desired, InvalidSpec};
+use crate::intent::Intent;
 use crate::observed::{Observed, Present, ReadSetCount, Tags};
 use crate::omics::CallError;
+use crate::request::{CreateRequest, UpdateRequest};
 pub(crate) use deletion::refused;
 pub use state::State;
 
@@ -33,8 +39,36 @@ pub struct Input<'a> {
     pub observed: &'a Observed,
     /// What earlier passes of this process leave behind.
     pub recollection: &'a Recollection,
+    /// The owner tags of the object.
+    pub owner: &'a OwnerTags,
+    /// Settings of the operator.
+    pub settings: &'a Settings,
+    /// The time of the pass.
+    pub now: Timestamp,
+    /// The owner whom the annotation `take-over` names is no live, managing object of this cluster.
+    pub owner_is_gone: bool,
     /// An older object that names the same store, as `namespace/name`.
     pub rival: Option<&'a str>,
+}
+
+/// Settings of the operator that plans depend on.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Name of this cluster in owner tags.
+    pub cluster: String,
+    /// Name of this process in intents.
+    pub replica: String,
+    /// How long List, tags and Get may lag behind a write.
+    pub create_grace: Duration,
+}
+
+/// Updates of one field that AWS accepted without having shown the wanted value since.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Correction {
+    /// How many.
+    pub accepted: u32,
+    /// How long ago the last one was.
+    pub last: Duration,
 }
 
 /// What earlier passes leave behind. Losing it in a restart costs calls, never safety.
@@ -50,6 +84,14 @@ pub struct Recollection {
     pub failures: u32,
     /// How long AWS has been denying us.
     pub denied_for: Option<Duration>,
+    /// Epoch and attempt up to which every answer of the epoch was a definite no.
+    pub not_created: Option<(u32, u32)>,
+    /// Writing owner tags was denied; whether it is too early to try again.
+    pub tagging_denied: Option<(CallError, bool)>,
+    /// Generation that the corrections are of.
+    pub corrections_of: Option<i64>,
+    /// Corrections by field.
+    pub corrections: BTreeMap<String, Correction>,
 }
 
 /// AWS's refusal to delete a store.
@@ -66,6 +108,8 @@ pub struct Refusal {
 pub struct Plan {
     /// What becomes of our finalizer.
     pub finalizer: FinalizerStep,
+    /// The intent to write to the object along with the finalizer.
+    pub intent: Option<Box<Intent>>,
     /// The one mutating AWS action of this pass.
     pub action: Action,
     /// What the object is told.
@@ -90,6 +134,55 @@ pub enum FinalizerStep {
 pub enum Action {
     /// None.
     None,
+    /// CreateSequenceStore, after the intent is recorded.
+    Create {
+        /// Account of the credentials.
+        account: String,
+        /// The attempt to record.
+        intent: Box<Intent>,
+        /// The request.
+        request: Box<CreateRequest>,
+    },
+    /// TagResource with owner tags.
+    Claim {
+        /// Region of the store.
+        region: String,
+        /// ARN of the store.
+        arn: String,
+        /// Owner tags.
+        tags: BTreeMap<String, String>,
+        /// uid of the former owner, or empty.
+        former: String,
+    },
+    /// UpdateSequenceStore.
+    Update {
+        /// Region of the store.
+        region: String,
+        /// Id of the store.
+        id: String,
+        /// The members that differ.
+        request: Box<UpdateRequest>,
+    },
+    /// TagResource with tags of the spec.
+    Tag {
+        /// Region of the store.
+        region: String,
+        /// ARN of the store.
+        arn: String,
+        /// Tags to set.
+        tags: BTreeMap<String, String>,
+        /// Keys that are ours from now on; saved before the call.
+        managed: Vec<String>,
+    },
+    /// UntagResource.
+    Untag {
+        /// Region of the store.
+        region: String,
+        /// ARN of the store.
+        arn: String,
+        /// Keys to remove.
+        keys: BTreeSet<String>,
+    },
     /// DeleteSequenceStore.
     DeleteStore {
         /// Region of the store.
@@ -106,28 +199,51 @@ pub enum Next {
     Quick,
     /// When a second 404 would be believed.
     Confirm,
+    /// When an attempt to create the store is over, and now and then before.
+    Within(Duration),
     /// At the poll interval.
     Poll,
     /// By the backoff of the failed call's class.
     Backoff,
 }
 
-/// The store to look at before planning; none where the plan does not depend on AWS.
+/// What to look at before planning.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
-    /// Region of the store.
-    pub region: String,
-    /// Id of the store.
-    pub id: String,
+pub enum Target {
+    /// A store that is known.
+    Store {
+        /// Region of the store.
+        region: String,
+        /// Id of the store.
+        id: String,
+    },
+    /// All stores of these names.
+    LookUp {
+        /// Region to look in.
+        region: String,
+        /// Exact names.
+        names: Vec<String>,
+        /// A missing store that is not to be found again.
+        replaced: Option<String>,
+    },
 }
 
-/// Which store the plan for this object depends on.
+/// What the plan for this object depends on; none where it does not depend on AWS.
 #[must_use]
 pub fn target(object: &SequenceStore, desired: Result<&Desired, &InvalidSpec>) -> Option<Target> {
     let desired = desired.ok()?;
-    let id = desired.id.clone()?;
-    let waits = desired::is_paused(object) || (is_deleting(object) && deletion::decided_without_aws(object));
-    (!waits).then(|| Target { region: desired.region.clone(), id })
+    if desired::is_paused(object) || (is_deleting(object) && deletion::decided_without_aws(object)) {
+        return None;
+    }
+    let region = desired.region.clone();
+    Some(match desired.id.clone() {
+        Some(id) => Target::Store { region, id },
+        None => Target::LookUp {
+            region,
+            names: desired.names.clone(),
+            replaced: desired.intent.as_ref().and_then(|intent| intent.replaces.clone()),
+        },
+    })
 }
 
 /// Plans one pass.
@@ -138,7 +254,8 @@ pub fn plan(input: &Input<'_>) -> Plan {
     // The last rule of each table matches everything; the fallback keeps the function total.
     let mut plan = verdict.unwrap_or_else(|| Plan::wait(State::Reconciling, Next::Poll));
     if !is_deleting(input.object) && !desired::is_paused(input.object) {
-        plan.finalizer = finalizer_of_the_living(input.object);
+        plan.finalizer = finalizer_of_the_living(input);
+        plan.intent = plan.intent.or_else(|| resolved_intent(input).map(Box::new));
     }
     plan
 }
@@ -146,19 +263,54 @@ pub fn plan(input: &Input<'_>) -> Plan {
 type Rule = fn(&Input<'_>) -> Option<Plan>;
 
 /// Held while deleting the object must delete a store that is known; an operator that was
-/// uninstalled then strands nothing under `Retain` and `Observe`.
-fn finalizer_of_the_living(object: &SequenceStore) -> FinalizerStep {
-    let wanted = desired::deletes(object) && desired::store_id(object).is_some();
-    match (wanted, has_our_finalizer(object)) {
+/// uninstalled then strands nothing under `Retain` and `Observe`. Held under every policy while an
+/// attempt to create the store is unresolved.
+fn finalizer_of_the_living(input: &Input<'_>) -> FinalizerStep {
+    let known = desired::store_id(input.object).is_some() || matches!(input.observed, Observed::Present(_));
+    let unresolved = !known && input.desired.is_ok_and(|desired| desired.intent.is_some());
+    let wanted = (desired::deletes(input.object) && known) || unresolved;
+    match (wanted, has_our_finalizer(input.object)) {
         (true, false) => FinalizerStep::Add,
         (false, true) => FinalizerStep::Remove,
         _ => FinalizerStep::Keep,
     }
 }
 
+/// The id is noted in the intent as well, so that a status that was wiped does not make the store unknown.
+fn resolved_intent(input: &Input<'_>) -> Option<Intent> {
+    let Observed::Present(present) = input.observed else { return None };
+    let intent = input.desired.ok()?.intent.as_ref().filter(|intent| intent.id.is_none())?;
+    let ours = present.tags.owner() == Some(intent.uid.as_str());
+    ours.then(|| Intent { id: Some(present.store.id.clone()), ..intent.clone() })
+}
+
+/// The user allows one new store for the loss of this one.
+fn recreation(input: &Input<'_>, missing: &str) -> Option<Plan> {
+    let allowed = input.object.annotations().get(RECREATE_ANNOTATION).is_some_and(|id| id == missing);
+    if !allowed || input.object.spec.sequence_store_id.is_some() || !desired::manages(input.object) {
+        return None;
+    }
+    let desired = input.desired.ok()?;
+    let request = CreateRequest::of(input.object, input.owner);
+    let intent = Intent {
+        uid: input.owner.uid.clone(),
+        epoch: desired.intent.as_ref().map_or(0, |intent| intent.epoch + 1),
+        attempt: 0,
+        replica: input.settings.replica.clone(),
+        started_at: input.now,
+        region: desired.region.clone(),
+        name: request.name.clone(),
+        request_hash: request.hash(),
+        tag_keys: Vec::new(),
+        id: None,
+        replaces: Some(missing.to_owned()),
+    };
+    Some(Plan { intent: Some(Box::new(intent)), ..Plan::wait(State::Creating, Next::Quick) })
+}
+
 impl Plan {
     fn wait(state: State, next: Next) -> Self {
-        Self { finalizer: FinalizerStep::Keep, action: Action::None, state, next }
+        Self { finalizer: FinalizerStep::Keep, intent: None, action: Action::None, state, next }
     }
 
     fn release(state: State) -> Self {
@@ -208,7 +360,7 @@ fn wrong_account(input: &Input<'_>) -> Option<Plan> {
             (&present.account, !other_arn && recorded.is_none_or(|recorded| recorded == present.account))
         }
         Observed::Absent { account } => (account, recorded.is_none_or(|recorded| recorded == account)),
-        Observed::NotAsked | Observed::Failed(_) => return None,
+        Observed::LookedUp { .. } | Observed::NotAsked | Observed::Failed(_) => return None,
     };
     let state =
         State::WrongAccount { recorded: recorded.unwrap_or_default().into(), credentials: account.clone() };
@@ -221,16 +373,28 @@ fn stranger(input: &Input<'_>, present: &Present) -> Option<State> {
     let named = input.object.spec.sequence_store_id.is_some();
     match present.tags.owner() {
         Some(owner) if owner == uid => None,
-        Some(owner) => Some(State::OwnershipConflict { owner: format!("the object with uid {owner}") }),
+        Some(owner) => Some(State::OwnershipConflict {
+            owner: format!("the object with uid {owner}"),
+            way_on: Some(format!("{TAKE_OVER_ANNOTATION}: \"{owner}\"")),
+        }),
         None => match input.rival {
-            Some(rival) => Some(State::OwnershipConflict { owner: format!("the older object {rival}") }),
-            // A store that nobody named and that does not carry our tag came from an edited status.
-            None if !named && matches!(present.tags, Tags::Read(_)) => {
-                Some(State::OwnershipConflict { owner: "no object that its tags name".into() })
+            Some(rival) => {
+                Some(State::OwnershipConflict { owner: format!("the older object {rival}"), way_on: None })
             }
+            // A store that nobody named and that does not carry our tag came from an edited status.
+            None if !named && matches!(present.tags, Tags::Read(_)) => Some(State::OwnershipConflict {
+                owner: "nobody that its tags name: the tag healthomics.dev/uid is not on it".into(),
+                way_on: None,
+            }),
             None => None,
         },
     }
+}
+
+/// The annotation names the very owner to displace, and that owner is gone or merely observes.
+fn may_take_over(input: &Input<'_>, present: &Present) -> bool {
+    let named = input.object.annotations().get(TAKE_OVER_ANNOTATION).map(String::as_str);
+    input.owner_is_gone && named.is_some() && named == present.tags.owner()
 }
 
 fn absence_is_confirmed(input: &Input<'_>) -> bool {

@@ -10,17 +10,22 @@ pub enum State {
     Reconciling,
     /// ACTIVE and as the spec says.
     Available,
-    /// ACTIVE and different from the spec.
-    Drifted {
-        /// What differs.
-        fields: Vec<Drift>,
-        /// The object only observes.
-        observe: bool,
-    },
+    /// ACTIVE and different from the spec, which is only observed.
+    Drifted(Vec<Drift>),
+    /// ACTIVE and different from the spec, and being corrected.
+    Correcting(Vec<Drift>),
+    /// AWS accepts updates of these fields and never shows them.
+    NotConverging(Vec<Drift>),
+    /// The owner tags are being written.
+    Adopting,
+    /// ACTIVE and as the spec says, but the owner tags may not be written.
+    OwnerTagsDenied(CallError),
     /// ACTIVE, but its tags could not be read.
     TagsUnreadable(CallError),
-    /// AWS is creating the store.
+    /// The store is being created.
     Creating,
+    /// A create was sent, or may have been, and its outcome is not known yet.
+    OutcomeUnknown,
     /// AWS is updating the store.
     Updating,
     /// Somebody is deleting the store in AWS.
@@ -46,6 +51,8 @@ pub enum State {
     OwnershipConflict {
         /// Who owns it.
         owner: String,
+        /// The annotation that would take it over.
+        way_on: Option<String>,
     },
     /// The credentials are not those of the account on record.
     WrongAccount {
@@ -62,6 +69,8 @@ pub enum State {
         id: String,
         /// Its region.
         region: String,
+        /// The spec names it.
+        named: bool,
     },
     /// A store that the spec names was never seen.
     StoreNotFound {
@@ -74,16 +83,12 @@ pub enum State {
     },
     /// `Observe` without an id.
     StoreNotNamed,
-    /// `Manage` without an id, while this version cannot create stores.
-    CreationNotSupported,
     /// An AWS call failed.
     CallFailed(CallError),
     /// The store is being deleted for us.
     Deleting,
     /// The deletion waits.
     DeletionBlocked(Vec<DeletionBlock>),
-    /// Being deleted, and the id of the store to delete is not known any more.
-    IdLost,
     /// The store is gone, as it should be.
     Deleted,
     /// The object goes and the store, if any, stays.

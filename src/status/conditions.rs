@@ -67,18 +67,39 @@ pub(super) fn of(state: &State, denied_for: Option<Duration>, denied_grace: Dura
         State::Available => {
             Conditions::active(synced(true, Reason::InSync, "The store is as the spec says.".into()))
         }
-        State::Drifted { fields, observe } => {
-            let cause =
-                if *observe { "managementPolicy is Observe" } else { "this version does not update stores" };
-            let message =
-                format!("The store differs from the spec in {}; nothing is changed: {cause}.", names(fields));
+        State::Drifted(fields) => {
+            let text = "nothing is changed, as managementPolicy is Observe";
+            let message = format!("The store differs from the spec in {}; {text}.", names(fields));
             Conditions::active(synced(false, Reason::Drifted, message))
+        }
+        State::Correcting(fields) => Conditions::reconciling(
+            Reason::Drifted,
+            format!("The store differs from the spec in {}; it is being corrected.", names(fields)),
+        ),
+        State::NotConverging(fields) => Conditions::stalled(
+            Reason::NotConverging,
+            format!(
+                "AWS accepts changes of {} and never shows them: write the value in status.drift as AWS shows it, \
+                 or leave the field out. It is tried again now and then.",
+                names(fields)
+            ),
+        ),
+        State::Adopting => {
+            Conditions::reconciling(Reason::Progressing, "The store is being tagged as this object's own.")
+        }
+        State::OwnerTagsDenied(error) => {
+            let (reason, message) = failure(error);
+            Conditions::active(synced(false, reason, message))
         }
         State::TagsUnreadable(error) => {
             let (reason, message) = failure(error);
             Conditions::active(synced(false, reason, message))
         }
-        State::Creating => Conditions::reconciling(Reason::Creating, "The store is CREATING in AWS."),
+        State::Creating => Conditions::reconciling(Reason::Creating, "The store is being created."),
+        State::OutcomeUnknown => Conditions::reconciling(
+            Reason::Creating,
+            "Whether AWS has created the store is not known; it is looked for before anything is sent again.",
+        ),
         State::Updating => Conditions::reconciling(Reason::Updating, "The store is UPDATING in AWS."),
         State::StoreDeleting => Conditions::reconciling(
             Reason::StoreDeleting,
@@ -103,10 +124,16 @@ pub(super) fn of(state: &State, denied_for: Option<Duration>, denied_grace: Dura
                 names(fields)
             ),
         ),
-        State::OwnershipConflict { owner } => Conditions::stalled(
-            Reason::OwnershipConflict,
-            format!("The store belongs to {owner}; this object neither changes nor deletes it."),
-        ),
+        State::OwnershipConflict { owner, way_on } => {
+            let text = format!("The store belongs to {owner}; this object neither changes nor deletes it.");
+            let text = match way_on {
+                Some(line) => {
+                    format!("{text} If that object is gone for good, annotate this one with {line}")
+                }
+                None => text,
+            };
+            Conditions::stalled(Reason::OwnershipConflict, text)
+        }
         State::WrongAccount { recorded, credentials } => Conditions::stalled(
             Reason::WrongAccount,
             format!(
@@ -114,12 +141,16 @@ pub(super) fn of(state: &State, denied_for: Option<Duration>, denied_grace: Dura
                  {credentials}: nothing is changed until they are of account {recorded} again."
             ),
         ),
-        State::StoreMissing { id, region } => Conditions::stalled(
-            Reason::StoreMissing,
-            format!(
-                "Store {id}, which is on record, is not in {region} any more; it is not replaced by an empty one."
-            ),
-        ),
+        State::StoreMissing { id, region, named } => {
+            let way_on = match named {
+                true => "create it anew outside and name it in a new object".to_owned(),
+                false => format!(
+                    "to allow one new, empty store annotate the object with healthomics.dev/recreate: \"{id}\""
+                ),
+            };
+            let text = format!("Store {id}, which is on record, is not in {region} any more; {way_on}.");
+            Conditions::stalled(Reason::StoreMissing, text)
+        }
         State::StoreNotFound { id, region, account } => Conditions::stalled(
             Reason::StoreNotFound,
             format!(
@@ -128,22 +159,13 @@ pub(super) fn of(state: &State, denied_for: Option<Duration>, denied_grace: Dura
         ),
         State::StoreNotNamed => Conditions::stalled(
             Reason::StoreNotFound,
-            "managementPolicy is Observe and no store is named: set spec.sequenceStoreId.",
-        ),
-        State::CreationNotSupported => Conditions::stalled(
-            Reason::CreationNotSupported,
-            "This version does not create stores: set spec.sequenceStoreId to the id of an existing one.",
+            "managementPolicy is Observe and no store carries the owner tags of this object: set spec.sequenceStoreId.",
         ),
         State::CallFailed(error) => call_failed(error, denied_for, denied_grace),
         State::Deleting | State::Deleted | State::Released => {
             Conditions::reconciling(Reason::Deleting, "The object is being deleted.")
         }
         State::DeletionBlocked(blocks) => Conditions::reconciling(Reason::DeletionBlocked, blocked(blocks)),
-        State::IdLost => Conditions::reconciling(
-            Reason::DeletionBlocked,
-            "The id of the store is neither in the spec nor on record, so it is not known which store to delete: \
-             set spec.deletionPolicy to Retain to let the object go.",
-        ),
         State::Paused => Conditions {
             // Only `Synced` is taken from this row.
             synced: synced(
@@ -174,7 +196,11 @@ fn call_failed(error: &CallError, denied_for: Option<Duration>, denied_grace: Du
 fn failure(error: &CallError) -> (Reason, String) {
     let action = error.operation.action();
     match error.class {
-        Class::Transient | Class::Conflict | Class::NotFound => {
+        Class::Conflict => (
+            Reason::Updating,
+            format!("The store is busy and does not take {action} now; it is tried again."),
+        ),
+        Class::Transient | Class::NotFound => {
             (Reason::AwsUnavailable, format!("{action} fails or cannot be reached; it is tried again."))
         }
         Class::Unreadable => (

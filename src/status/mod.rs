@@ -14,6 +14,7 @@ use kube::ResourceExt;
 use crate::crd::{
     DeletionBlock, DeletionBlockReason, RECONCILE_ANNOTATION, SequenceStore, SequenceStoreStatus, Store,
 };
+use crate::intent::Intent;
 use crate::observed::{Observed, Present, Tags};
 use crate::omics::Class;
 use crate::plan::{self, State};
@@ -62,9 +63,13 @@ fn reported(input: &Input<'_>, state: &State, old: SequenceStoreStatus) -> Seque
         new.store = Some(mirror(present, old.store.as_ref()));
         new.account_id = Some(present.account.clone());
         new.region = input.region.map(ToOwned::to_owned);
+        new.managed_tag_keys = managed_tag_keys(input, present, &old);
     }
     new.drift = match state {
-        State::Drifted { fields, .. } | State::ImmutableFieldDiffers(fields) => fields.clone(),
+        State::Drifted(fields)
+        | State::Correcting(fields)
+        | State::NotConverging(fields)
+        | State::ImmutableFieldDiffers(fields) => fields.clone(),
         // Nothing new is known of it.
         State::CallFailed(_) | State::TagsUnreadable(_) => old.drift.clone(),
         _ => Vec::new(),
@@ -130,6 +135,20 @@ fn mirror(present: &Present, old: Option<&Store>) -> Store {
         Tags::Unreadable(_) => old.filter(|old| old.id == present.store.id).and_then(|old| old.tags.clone()),
     };
     Store { tags, ..present.store.clone() }
+}
+
+/// Keys that are ours: of a store just found, those of the intent; later, those that were saved before
+/// they were written, while they are still wanted or still there.
+fn managed_tag_keys(input: &Input<'_>, present: &Present, old: &SequenceStoreStatus) -> Vec<String> {
+    let known = old.store.as_ref().is_some_and(|store| store.id == present.store.id);
+    if !known {
+        return Intent::of(input.object).ok().flatten().map(|intent| intent.tag_keys).unwrap_or_default();
+    }
+    let (Some(wanted), Tags::Read(shown)) = (&input.object.spec.tags, &present.tags) else {
+        return old.managed_tag_keys.clone();
+    };
+    let ours = |key: &&String| wanted.contains_key(*key) || shown.contains_key(*key);
+    old.managed_tag_keys.iter().filter(ours).cloned().collect()
 }
 
 fn handled(input: &Input<'_>, mut status: SequenceStoreStatus) -> SequenceStoreStatus {

@@ -33,8 +33,8 @@ pub enum Reason {
     StoreMissing,
     /// No store was found.
     StoreNotFound,
-    /// This version cannot create stores.
-    CreationNotSupported,
+    /// AWS accepts changes and never shows them.
+    NotConverging,
     /// AWS or the way to it is down.
     AwsUnavailable,
     /// AWS asks for fewer requests.
@@ -69,7 +69,7 @@ impl Reason {
         Self::WrongAccount,
         Self::StoreMissing,
         Self::StoreNotFound,
-        Self::CreationNotSupported,
+        Self::NotConverging,
         Self::AwsUnavailable,
         Self::Throttled,
         Self::AccessDenied,
@@ -98,7 +98,7 @@ impl Reason {
             Self::WrongAccount => "WrongAccount",
             Self::StoreMissing => "StoreMissing",
             Self::StoreNotFound => "StoreNotFound",
-            Self::CreationNotSupported => "CreationNotSupported",
+            Self::NotConverging => "NotConverging",
             Self::AwsUnavailable => "AwsUnavailable",
             Self::Throttled => "Throttled",
             Self::AccessDenied => "AccessDenied",

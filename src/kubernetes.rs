@@ -1,0 +1,125 @@
+//! The edge to Kubernetes: conditional patches of finalizer, intent and status, Events. I/O.
+
+use kube::api::{Api, Patch, PatchParams};
+use kube::runtime::events::Event;
+use kube::{Resource, ResourceExt};
+use serde_json::json;
+
+use crate::context::Context;
+use crate::crd::{FINALIZER, INTENT_ANNOTATION, SequenceStore, SequenceStoreStatus};
+use crate::error::Error;
+use crate::events::Note;
+use crate::intent::Intent;
+use crate::plan::FinalizerStep;
+
+/// Name under which the operator owns fields.
+pub const FIELD_MANAGER: &str = "sequencestore-operator";
+
+/// Adds or removes our finalizer and writes the intent in one patch, on condition that the object is
+/// still the one that was planned for.
+///
+/// # Errors
+/// A conflict where it is not.
+pub async fn metadata(
+    context: &Context,
+    object: &SequenceStore,
+    step: FinalizerStep,
+    intent: Option<&Intent>,
+) -> Result<(), Error> {
+    if step == FinalizerStep::Keep && intent.is_none() {
+        return Ok(());
+    }
+    let mut finalizers: Vec<String> =
+        object.finalizers().iter().filter(|f| *f != FINALIZER).cloned().collect();
+    let held = match step {
+        FinalizerStep::Keep => object.finalizers().iter().any(|f| f == FINALIZER),
+        FinalizerStep::Add => true,
+        FinalizerStep::Remove => false,
+    };
+    if held {
+        finalizers.push(FINALIZER.into());
+    }
+    let mut patch = json!({"metadata": {
+        "uid": object.uid(),
+        "resourceVersion": object.resource_version(),
+    }});
+    if step != FinalizerStep::Keep {
+        patch["metadata"]["finalizers"] = json!(finalizers);
+    }
+    if let Some(intent) = intent {
+        patch["metadata"]["annotations"] = json!({INTENT_ANNOTATION: intent.render()});
+    }
+    let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
+    let answer = api(context, object).patch(&object.name_any(), &parameters, &Patch::Merge(patch)).await;
+    match answer.map_err(Error::kubernetes("write finalizer and intent")) {
+        Ok(written) => context.memory.written(written),
+        Err(error) if step == FinalizerStep::Remove && error.is_not_found() => {}
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+/// Writes the status by server-side apply, guarded by uid.
+///
+/// # Errors
+/// A conflict where the object was recreated.
+pub async fn status(
+    context: &Context,
+    object: &SequenceStore,
+    status: &SequenceStoreStatus,
+) -> Result<(), Error> {
+    let patch = json!({
+        "apiVersion": SequenceStore::api_version(&()),
+        "kind": SequenceStore::kind(&()),
+        "metadata": {"name": object.name_any(), "uid": object.uid()},
+        "status": status,
+    });
+    let parameters = PatchParams::apply(FIELD_MANAGER).force();
+    let written = api(context, object)
+        .patch_status(&object.name_any(), &parameters, &Patch::Apply(patch))
+        .await
+        .map_err(Error::kubernetes("write the status"))?;
+    context.memory.written(written);
+    Ok(())
+}
+
+/// Reads the object from the API server itself.
+///
+/// # Errors
+/// Not found where it is gone.
+pub async fn read_live(context: &Context, object: &SequenceStore) -> Result<SequenceStore, Error> {
+    api(context, object).get(&object.name_any()).await.map_err(Error::kubernetes("read the object"))
+}
+
+/// Reads an object by name; none where there is none.
+///
+/// # Errors
+/// Everything but "not found".
+pub async fn read_named(
+    context: &Context,
+    namespace: &str,
+    name: &str,
+) -> Result<Option<SequenceStore>, Error> {
+    let api: Api<SequenceStore> = Api::namespaced(context.client.clone(), namespace);
+    api.get_opt(name).await.map_err(Error::kubernetes("read the former owner"))
+}
+
+/// Publishes Events; a lost Event is logged and nothing more.
+pub async fn publish(context: &Context, object: &SequenceStore, notes: Vec<Note>) {
+    for note in notes {
+        let event = Event {
+            type_: note.kind,
+            reason: note.reason.into(),
+            note: Some(note.text),
+            action: note.action.into(),
+            secondary: None,
+        };
+        if let Err(error) = context.recorder.publish(&event, &object.object_ref(&())).await {
+            tracing::warn!(reason = note.reason, "failed to publish an Event: {error}");
+        }
+    }
+}
+
+fn api(context: &Context, object: &SequenceStore) -> Api<SequenceStore> {
+    Api::namespaced(context.client.clone(), &object.namespace().unwrap_or_default())
+}

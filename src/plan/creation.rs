@@ -1,0 +1,97 @@
+//! Rules for an object of which no store is known: find it, adopt it, or create it exactly once. No I/O.
+
+use super::{Action, Input, Next, Plan, State};
+use crate::desired;
+use crate::intent::Intent;
+use crate::lookup::Found;
+use crate::observed::Observed;
+use crate::request::CreateRequest;
+
+/// A store of a former object of this cluster, namespace and name is claimed; no id typed by anyone.
+pub(super) fn claim_former(input: &Input<'_>) -> Option<Plan> {
+    let (Observed::LookedUp { found: Found::Former { arn, uid, .. }, .. }, Ok(desired)) =
+        (input.observed, input.desired)
+    else {
+        return None;
+    };
+    let action = Action::Claim {
+        region: desired.region.clone(),
+        arn: arn.clone(),
+        tags: input.owner.tags(),
+        former: uid.clone(),
+    };
+    desired::manages(input.object).then(|| Plan { action, ..Plan::wait(State::Adopting, Next::Quick) })
+}
+
+/// Nothing was found: wait for the attempt that may still be under way, or make the next one.
+pub(super) fn create(input: &Input<'_>) -> Option<Plan> {
+    let (Observed::LookedUp { account, .. }, Ok(desired)) = (input.observed, input.desired) else {
+        return None;
+    };
+    if !desired::manages(input.object) {
+        return Some(Plan::wait(State::StoreNotNamed, Next::Poll));
+    }
+    let request = CreateRequest::of(input.object, input.owner);
+    let next = match &desired.intent {
+        None => first_attempt(input, &desired.region, &request),
+        Some(intent) => {
+            if let Some(rest) = open_attempt(input, intent) {
+                return Some(Plan::wait(State::OutcomeUnknown, Next::Within(rest)));
+            }
+            later_attempt(input, intent, &request)
+        }
+    };
+    let action =
+        Action::Create { account: account.clone(), intent: Box::new(next), request: Box::new(request) };
+    Some(Plan { action, ..Plan::wait(State::Creating, Next::Quick) })
+}
+
+/// While deleting nothing is created, and "there is none" is said only when no attempt can land any more.
+pub(super) fn nothing_to_delete(input: &Input<'_>) -> Option<Plan> {
+    let (Observed::LookedUp { .. }, Ok(desired)) = (input.observed, input.desired) else { return None };
+    Some(match desired.intent.as_ref().and_then(|intent| open_attempt(input, intent)) {
+        Some(rest) => Plan::wait(State::Deleting, Next::Within(rest)),
+        None => Plan::release(State::Released),
+    })
+}
+
+/// How long the recorded attempt may still land or not show yet.
+fn open_attempt(input: &Input<'_>, intent: &Intent) -> Option<std::time::Duration> {
+    let refused = input.recollection.not_created == Some((intent.epoch, intent.attempt));
+    let recorded_only = intent.attempt == 0;
+    if refused || recorded_only {
+        return None;
+    }
+    intent.open_for(input.settings.create_grace, input.now)
+}
+
+fn first_attempt(input: &Input<'_>, region: &str, request: &CreateRequest) -> Intent {
+    Intent {
+        uid: input.owner.uid.clone(),
+        epoch: 0,
+        attempt: 1,
+        replica: input.settings.replica.clone(),
+        started_at: input.now,
+        region: region.to_owned(),
+        name: request.name.clone(),
+        request_hash: request.hash(),
+        tag_keys: input.object.spec.tags.iter().flatten().map(|(key, _)| key.clone()).collect(),
+        id: None,
+        replaces: None,
+    }
+}
+
+/// The same request under the same token, or, for an edited spec, a new epoch: the old one is over, as
+/// its grace has passed with nothing found.
+fn later_attempt(input: &Input<'_>, intent: &Intent, request: &CreateRequest) -> Intent {
+    let same = intent.request_hash == request.hash() || intent.attempt == 0;
+    let spec_region = input.object.spec.region.clone();
+    let region =
+        if same { intent.region.clone() } else { spec_region.unwrap_or_else(|| intent.region.clone()) };
+    Intent {
+        epoch: if same { intent.epoch } else { intent.epoch + 1 },
+        attempt: if same { intent.attempt + 1 } else { 1 },
+        replaces: intent.replaces.clone(),
+        ..first_attempt(input, &region, request)
+    }
+}

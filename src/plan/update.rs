@@ -1,0 +1,109 @@
+//! Rules that keep an ACTIVE store as the spec says: owner tags, fields, tags. No I/O.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{Action, Input, Next, Plan, State};
+use crate::crd::Drift;
+use crate::desired;
+use crate::drift;
+use crate::observed::{Observed, Present, Tags};
+use crate::request::{TagChanges, UpdateRequest};
+
+/// After this many accepted updates that AWS never showed, the writing of a field stops.
+const ENOUGH: u32 = 3;
+/// After that it is tried again this often.
+const SLOWLY: Duration = Duration::from_secs(3600);
+
+/// The store is given this object's owner tags, or, after a restore into another cluster, the new ones.
+pub(super) fn owner_tags(input: &Input<'_>) -> Option<Plan> {
+    let (present, tags) = managed(input)?;
+    let missing = input.owner.missing_from(tags);
+    let waits = input.recollection.tagging_denied.as_ref().is_some_and(|(_, waits)| *waits);
+    if missing.is_empty() || waits {
+        return None;
+    }
+    let former = tags.get(crate::crd::OWNER_UID_TAG).cloned().unwrap_or_default();
+    let region = input.desired.ok()?.region.clone();
+    let action = Action::Claim { region, arn: present.store.arn.clone(), tags: missing, former };
+    Some(Plan { action, ..Plan::wait(State::Adopting, Next::Quick) })
+}
+
+/// One call for the fields of the store, then one for tags to set, then one for tags to remove.
+pub(super) fn correct(input: &Input<'_>) -> Option<Plan> {
+    let (present, tags) = managed(input)?;
+    let differences = drift::compare(&input.object.spec, &present.store, Some(tags)).mutable;
+    let changes = TagChanges::of(input.object, tags);
+    let removed = changes.remove.iter().map(|key| Drift {
+        field: format!("tags[{key}]"),
+        desired: None,
+        observed: tags.get(key).cloned(),
+    });
+    let differences: Vec<Drift> = differences.into_iter().chain(removed).collect();
+    if differences.is_empty() {
+        return None;
+    }
+    let verdict = |drift: &Drift| verdict(input, &drift.field);
+    let stuck: Vec<Drift> = differences.iter().filter(|d| verdict(d) == Verdict::Stuck).cloned().collect();
+    let due: Vec<Drift> = differences.iter().filter(|d| verdict(d) == Verdict::Due).cloned().collect();
+    let state = match stuck.is_empty() {
+        true => State::Correcting(differences),
+        false => State::NotConverging(stuck),
+    };
+    let region = input.desired.ok()?.region.clone();
+    let tag_due = |key: &String| due.iter().any(|drift| drift.field == format!("tags[{key}]"));
+    let set: BTreeMap<_, _> = changes.set.into_iter().filter(|(key, _)| tag_due(key)).collect();
+    let remove: std::collections::BTreeSet<_> =
+        changes.remove.into_iter().filter(|key| tag_due(key)).collect();
+    let arn = present.store.arn.clone();
+    let action = if let Some(request) = UpdateRequest::of(input.object, &due) {
+        Action::Update { region, id: present.store.id.clone(), request: Box::new(request) }
+    } else if !set.is_empty() {
+        Action::Tag { region, arn, tags: set, managed: changes.managed }
+    } else if !remove.is_empty() {
+        Action::Untag { region, arn, keys: remove }
+    } else {
+        Action::None
+    };
+    let next = if action == Action::None && matches!(state, State::NotConverging(_)) {
+        Next::Poll
+    } else {
+        Next::Quick
+    };
+    Some(Plan { action, ..Plan::wait(state, next) })
+}
+
+/// The owner tags could not be written; everything else goes on.
+pub(super) fn owner_tags_denied(input: &Input<'_>) -> Option<Plan> {
+    let (_, tags) = managed(input)?;
+    let (error, _) = input.recollection.tagging_denied.as_ref()?;
+    let missing = !input.owner.missing_from(tags).is_empty();
+    missing.then(|| Plan::wait(State::OwnerTagsDenied(error.clone()), Next::Poll))
+}
+
+#[derive(PartialEq)]
+enum Verdict {
+    Due,
+    Lagging,
+    Stuck,
+}
+
+fn verdict(input: &Input<'_>, field: &str) -> Verdict {
+    let same_generation = input.recollection.corrections_of == input.object.metadata.generation;
+    let correction = input.recollection.corrections.get(field).filter(|_| same_generation);
+    match correction {
+        Some(correction) if correction.last < input.settings.create_grace => Verdict::Lagging,
+        Some(correction) if correction.accepted >= ENOUGH && correction.last < SLOWLY => Verdict::Stuck,
+        _ => Verdict::Due,
+    }
+}
+
+fn managed<'a>(input: &Input<'a>) -> Option<(&'a Present, &'a BTreeMap<String, String>)> {
+    match input.observed {
+        Observed::Present(present) if desired::manages(input.object) => match &present.tags {
+            Tags::Read(tags) => Some((present, tags)),
+            Tags::Unreadable(_) => None,
+        },
+        _ => None,
+    }
+}

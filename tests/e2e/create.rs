@@ -1,0 +1,223 @@
+//! A store is created exactly once, whatever happens on the way.
+
+use std::sync::Arc;
+
+use healthomics_simulator::{Fault, FaultAction, Knobs, Side};
+use kube::ResourceExt;
+use sequencestore_operator::crd::{DeletionPolicy, SequenceStoreSpec};
+use serde_json::json;
+
+use crate::world::{Cluster, Error, Operator, Start, World, ensure, status, tests};
+
+tests![
+    a_store_is_created_updated_and_deleted_at_a_low_cost,
+    an_ambiguous_answer_makes_no_second_store,
+    a_kill_between_commit_and_reply_makes_no_second_store,
+    a_kill_right_after_recording_makes_one_store,
+    a_retained_store_is_found_again,
+    a_wiped_status_is_filled_again,
+    a_missing_store_is_replaced_only_when_allowed,
+    a_denied_create_leaves_nothing_and_recovers,
+    two_replicas_create_one_store,
+];
+
+fn start() -> Start {
+    let mut start = Start::default();
+    start.flags.push("--create-grace=2s".into());
+    start
+}
+
+async fn with_operator(cluster: Arc<Cluster>) -> Result<(World, Operator), Error> {
+    let world = World::new(cluster).await?;
+    let operator = world.operator(&start())?;
+    Ok((world, operator))
+}
+
+fn described(text: &str) -> SequenceStoreSpec {
+    SequenceStoreSpec { description: Some(text.into()), ..SequenceStoreSpec::default() }
+}
+
+/// All stores that ever lived, and how many of the calls that make one took effect.
+async fn ever_lived(world: &World) -> Result<usize, Error> {
+    Ok(world.aws.all_stores().await?.len())
+}
+
+async fn a_store_is_created_updated_and_deleted_at_a_low_cost(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = with_operator(cluster).await?;
+    let mark = world.mark();
+    world.create("life", described("first")).await?;
+    let object = world.until_ready("life").await?;
+    let id = status(&object).store.map(|store| store.id).unwrap_or_default();
+    let store = world.aws.store(&id).await?.ok_or("the store on record is not in AWS")?;
+    ensure!(store.name.as_deref() == Some("life"), "named {:?}", store.name);
+    ensure!(store.tags.get("healthomics.dev/uid") == object.metadata.uid.as_ref(), "tags {:?}", store.tags);
+    ensure!(status(&object).store.and_then(|s| s.tags) == Some(store.tags), "the tags are mirrored");
+    world.patch("life", json!({"spec": {"description": "second"}})).await?;
+    world
+        .until("life", "ready with the second description", |object| {
+            let status = status(object);
+            status.observed_generation == object.metadata.generation
+                && status.store.is_some_and(|store| store.description.as_deref() == Some("second"))
+        })
+        .await?;
+    world.until_ready("life").await?;
+    world.delete("life").await?;
+    world.until_gone("life").await?;
+    let ledger = world.aws.ledger().await?;
+    let mutating = ledger.iter().filter(|entry| entry.is_mutating()).count();
+    let writes: usize = world.operator_writes(&mark).values().sum();
+    let calls: Vec<&str> = ledger.iter().map(|entry| entry.operation.as_str()).collect();
+    println!(
+        "a full life: {mutating} mutating AWS calls, {} others, {writes} Kubernetes writes",
+        ledger.len() - mutating
+    );
+    ensure!(mutating == 3, "mutating calls: {calls:?}");
+    ensure!(ledger.len() - mutating <= 8, "calls: {calls:?}");
+    ensure!(writes <= 8, "writes: {:?}", world.operator_writes(&mark));
+    Ok(())
+}
+
+async fn an_ambiguous_answer_makes_no_second_store(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = with_operator(cluster).await?;
+    let after = |action| Fault { side: Side::AfterCommit, ..Fault::once("CreateSequenceStore", action) };
+    let faults = [
+        ("error", after(FaultAction::error("InternalServerException"))),
+        ("reset", after(FaultAction::Reset)),
+        ("hang", after(FaultAction::Hang)),
+        ("empty", after(FaultAction::EmptyObject)),
+        ("html", after(FaultAction::Html { status: 200 })),
+        ("cut", after(FaultAction::TruncatedJson)),
+        ("wrong-id", after(FaultAction::WrongId)),
+        ("wrong-arn", after(FaultAction::WrongArn)),
+        ("before", Fault::once("CreateSequenceStore", FaultAction::error("InternalServerException"))),
+    ];
+    for (window, name_of) in [(Some(0), "never"), (None, "always")] {
+        world.aws.set_knobs(&Knobs { token_window_ms: window, ..Knobs::default() }).await?;
+        for (name, fault) in &faults {
+            let (name, before) = (format!("{name}-{name_of}"), ever_lived(&world).await?);
+            world.aws.script_fault(fault).await?;
+            world.create(&name, SequenceStoreSpec::default()).await?;
+            world.until_ready(&name).await.map_err(|e| format!("{name}: {e}"))?;
+            ensure!(
+                ever_lived(&world).await? == before + 1,
+                "{name}: {} stores",
+                ever_lived(&world).await? - before
+            );
+        }
+    }
+    Ok(())
+}
+
+async fn a_kill_between_commit_and_reply_makes_no_second_store(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, operator) = with_operator(cluster).await?;
+    world.aws.set_knobs(&Knobs { token_window_ms: Some(0), ..Knobs::default() }).await?;
+    let hold = Fault { side: Side::AfterCommit, ..Fault::once("CreateSequenceStore", FaultAction::Hold) };
+    world.aws.script_fault(&hold).await?;
+    world.create("killed", SequenceStoreSpec::default()).await?;
+    world.until_calls("CreateSequenceStore", 1).await?;
+    operator.kill().await;
+    ensure!(status(&world.api.get("killed").await?).store.is_none(), "the id is not saved yet");
+    world.aws.release_held().await?;
+    let _operator = world.operator(&start())?;
+    world.until_ready("killed").await?;
+    ensure!(ever_lived(&world).await? == 1, "{} stores", ever_lived(&world).await?);
+    Ok(())
+}
+
+async fn a_kill_right_after_recording_makes_one_store(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, operator) = with_operator(cluster).await?;
+    let hold = Fault::once("CreateSequenceStore", FaultAction::Hang);
+    world.aws.script_fault(&hold).await?;
+    world.create("unsent", SequenceStoreSpec::default()).await?;
+    world.until_calls("CreateSequenceStore", 1).await?;
+    operator.kill().await;
+    let _operator = world.operator(&start())?;
+    world.until_ready("unsent").await?;
+    ensure!(ever_lived(&world).await? == 1, "{} stores", ever_lived(&world).await?);
+    Ok(())
+}
+
+async fn a_retained_store_is_found_again(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = with_operator(cluster).await?;
+    let spec = SequenceStoreSpec { deletion_policy: Some(DeletionPolicy::Retain), ..described("kept") };
+    world.create("kept", spec.clone()).await?;
+    let first = world.until_ready("kept").await?;
+    world.until("kept", "no finalizer", |object| object.finalizers().is_empty()).await?;
+    world.delete("kept").await?;
+    world.until_gone("kept").await?;
+    world.create("kept", spec).await?;
+    let second = world.until_ready("kept").await?;
+    ensure!(first.metadata.uid != second.metadata.uid, "another object");
+    ensure!(status(&first).store.map(|s| s.id) == status(&second).store.map(|s| s.id), "the same store");
+    ensure!(ever_lived(&world).await? == 1, "{} stores", ever_lived(&world).await?);
+    let store = world.aws.stores().await?.remove(0);
+    ensure!(store.tags.get("healthomics.dev/uid") == second.metadata.uid.as_ref(), "tags {:?}", store.tags);
+    Ok(())
+}
+
+async fn a_wiped_status_is_filled_again(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, operator) = with_operator(cluster).await?;
+    world.create("wiped", SequenceStoreSpec::default()).await?;
+    let before = world.until_ready("wiped").await?;
+    operator.kill().await;
+    let wipe = kube::api::Patch::Merge(json!({"status": null}));
+    world.api.patch_status("wiped", &kube::api::PatchParams::default(), &wipe).await?;
+    world
+        .patch("wiped", json!({"metadata": {"annotations": {"healthomics.dev/create-intent": null}}}))
+        .await?;
+    let _operator = world.operator(&start())?;
+    let after = world.until_ready("wiped").await?;
+    ensure!(status(&before).store.map(|s| s.id) == status(&after).store.map(|s| s.id), "the same store");
+    ensure!(world.calls("CreateSequenceStore").await?.len() == 1, "one create");
+    Ok(())
+}
+
+async fn a_missing_store_is_replaced_only_when_allowed(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = with_operator(cluster).await?;
+    world.create("lost", SequenceStoreSpec::default()).await?;
+    let before = world.until_ready("lost").await?;
+    let id = status(&before).store.map(|store| store.id).unwrap_or_default();
+    world.aws.remove_store(&id).await?;
+    world.until_condition("lost", "Stalled", "True", "StoreMissing").await?;
+    ensure!(world.calls("CreateSequenceStore").await?.len() == 1, "nothing replaces it by itself");
+    let allow = json!({"metadata": {"annotations": {"healthomics.dev/recreate": id}}});
+    world.patch("lost", allow).await?;
+    let after = world.until_ready("lost").await?;
+    let new = status(&after).store.map(|store| store.id).unwrap_or_default();
+    ensure!(new != id, "another store");
+    world.aws.remove_store(&new).await?;
+    world.until_condition("lost", "Stalled", "True", "StoreMissing").await?;
+    ensure!(world.calls("CreateSequenceStore").await?.len() == 2, "allowed once");
+    Ok(())
+}
+
+async fn a_denied_create_leaves_nothing_and_recovers(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = with_operator(cluster).await?;
+    world
+        .aws
+        .allow_actions(crate::world::ACCOUNT, Some(vec!["omics:Get*".into(), "omics:List*".into()]))
+        .await?;
+    world.create("denied", SequenceStoreSpec::default()).await?;
+    let object = world.until_condition("denied", "Ready", "False", "AccessDenied").await?;
+    let message = crate::world::message(&object, "Ready");
+    ensure!(message.contains("omics:CreateSequenceStore"), "{message}");
+    world.aws.allow_actions(crate::world::ACCOUNT, None).await?;
+    world.reconcile_now("denied").await?;
+    world.until_ready("denied").await?;
+    ensure!(ever_lived(&world).await? == 1, "{} stores", ever_lived(&world).await?);
+    Ok(())
+}
+
+async fn two_replicas_create_one_store(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _one) = with_operator(cluster).await?;
+    let _other = world.operator(&start())?;
+    world.aws.set_knobs(&Knobs { token_window_ms: Some(0), list_lag_ms: 1000, ..Knobs::default() }).await?;
+    for n in 0..5 {
+        world.create(&format!("twin-{n}"), SequenceStoreSpec::default()).await?;
+    }
+    for n in 0..5 {
+        world.until_ready(&format!("twin-{n}")).await?;
+    }
+    ensure!(ever_lived(&world).await? == 5, "{} stores", ever_lived(&world).await?);
+    Ok(())
+}

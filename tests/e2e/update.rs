@@ -1,0 +1,160 @@
+//! A store is kept as the spec says, and nothing else of it is touched.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use healthomics_simulator::{Fault, FaultAction, SeedStore};
+use sequencestore_operator::crd::{ManagementPolicy, S3AccessConfig, SequenceStoreSpec};
+use serde_json::json;
+
+use crate::world::{Cluster, Error, Start, World, condition, ensure, naming, status, tests};
+
+tests![
+    every_mutable_field_is_updated_and_cleared,
+    drift_is_corrected_under_manage_and_only_shown_under_observe,
+    tags_are_managed_key_by_key,
+    a_field_that_never_shows_stops_being_written,
+];
+
+fn tags(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
+}
+
+async fn every_mutable_field_is_updated_and_cleared(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = World::with_operator(cluster).await?;
+    let seeded = world.seed().await?;
+    world.adopt("all", &seeded).await?;
+    world.until_ready("all").await?;
+    let spec = SequenceStoreSpec {
+        name: Some("renamed".into()),
+        description: Some("described".into()),
+        fallback_location: Some("s3://fallback-bucket/p/".into()),
+        s3_access_config: Some(S3AccessConfig { access_log_location: Some("s3://log-bucket/p/".into()) }),
+        propagated_set_level_tags: Some(vec!["b".into(), "a".into()]),
+        ..naming(&seeded)
+    };
+    world.patch("all", json!({"spec": spec})).await?;
+    world
+        .until("all", "renamed", |o| status(o).store.is_some_and(|s| s.name.as_deref() == Some("renamed")))
+        .await?;
+    world.until_ready("all").await?;
+    let updates = world.calls("UpdateSequenceStore").await?;
+    ensure!(updates.len() == 1, "{} updates", updates.len());
+    let clear = json!({"spec": {
+        "fallbackLocation": "", "s3AccessConfig": {"accessLogLocation": ""}, "propagatedSetLevelTags": [],
+    }});
+    world.patch("all", clear).await?;
+    world.until("all", "cleared", |o| status(o).observed_generation == o.metadata.generation).await?;
+    world.until_ready("all").await?;
+    let store = world.aws.store(&seeded.id).await?.ok_or("store")?;
+    ensure!(store.fallback_location.is_none() && store.propagated_set_level_tags.is_empty(), "{store:?}");
+    ensure!(store.s3_access.access_log_location.is_none(), "{store:?}");
+    ensure!(
+        store.name.as_deref() == Some("renamed") && store.description.as_deref() == Some("described"),
+        "{store:?}"
+    );
+    let second = world.calls("UpdateSequenceStore").await?.pop().ok_or("no second update")?.parameters;
+    ensure!(
+        second.get("name").is_none() && second.get("description").is_none(),
+        "only what differs: {second}"
+    );
+    Ok(())
+}
+
+async fn drift_is_corrected_under_manage_and_only_shown_under_observe(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
+    let (world, _operator) = World::with_operator(cluster).await?;
+    let (mine, watched) = (world.seed().await?, world.seed().await?);
+    let wanted = |store| SequenceStoreSpec { description: Some("wanted".into()), ..naming(store) };
+    world.create("mine", wanted(&mine)).await?;
+    let observe =
+        SequenceStoreSpec { management_policy: Some(ManagementPolicy::Observe), ..wanted(&watched) };
+    world.create("watched", observe).await?;
+    world.until_ready("mine").await?;
+    world
+        .until("mine", "in sync", |o| {
+            status(o).store.is_some_and(|s| s.description.as_deref() == Some("wanted"))
+        })
+        .await?;
+    let object = world.until_condition("watched", "Synced", "False", "Drifted").await?;
+    ensure!(
+        condition(&object, "Ready").is_some_and(|ready| ready.status == "True"),
+        "observed stores are ready"
+    );
+    let drift = status(&object).drift;
+    ensure!(
+        drift.len() == 1 && drift[0].field == "description" && drift[0].desired.as_deref() == Some("wanted"),
+        "{drift:?}"
+    );
+    world.aws.change_store(&mine.id, json!({"description": "changed behind its back"})).await?;
+    let updates = world.calls("UpdateSequenceStore").await?.len();
+    world.until_calls("UpdateSequenceStore", updates + 1).await?;
+    world.until("mine", "corrected", |o| status(o).drift.is_empty()).await?;
+    world.until_ready("mine").await?;
+    let store = world.aws.store(&mine.id).await?.ok_or("store")?;
+    ensure!(store.description.as_deref() == Some("wanted"), "{:?}", store.description);
+    let touched =
+        world.mutating_calls().await?.iter().any(|call| call.store_id.as_ref() == Some(&watched.id));
+    ensure!(!touched, "an observed store is never changed");
+    Ok(())
+}
+
+async fn tags_are_managed_key_by_key(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = World::with_operator(cluster).await?;
+    let seeded = world
+        .seed_with(SeedStore { tags: tags(&[("foreign", "f"), ("same", "s")]), ..SeedStore::default() })
+        .await?;
+    let spec =
+        SequenceStoreSpec { tags: Some(tags(&[("a", "1"), ("b", "2"), ("same", "s")])), ..naming(&seeded) };
+    world.create("tagged", spec).await?;
+    let has = |wanted: &'static [(&'static str, &'static str)]| {
+        move |object: &sequencestore_operator::crd::SequenceStore| {
+            let shown = status(object).store.and_then(|store| store.tags).unwrap_or_default();
+            let shown: BTreeMap<_, _> =
+                shown.into_iter().filter(|(k, _)| !k.starts_with("healthomics.dev/")).collect();
+            shown == tags(wanted)
+        }
+    };
+    world
+        .until("tagged", "all tags", has(&[("a", "1"), ("b", "2"), ("foreign", "f"), ("same", "s")]))
+        .await?;
+    let object = world.until_ready("tagged").await?;
+    ensure!(status(&object).managed_tag_keys == ["a", "b"], "{:?}", status(&object).managed_tag_keys);
+    world.patch("tagged", json!({"spec": {"tags": {"a": "9", "b": null, "same": null}}})).await?;
+    world.until("tagged", "fewer tags", has(&[("a", "9"), ("foreign", "f"), ("same", "s")])).await?;
+    world.until_condition("tagged", "Synced", "True", "InSync").await?;
+    Ok(())
+}
+
+async fn a_field_that_never_shows_stops_being_written(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let world = World::new(cluster).await?;
+    let mut start = Start::default();
+    start.flags.push("--create-grace=1s".into());
+    let _operator = world.operator(&start)?;
+    let seeded = world.seed().await?;
+    let member = |operation: &str| Fault {
+        times: None,
+        ..Fault::once(
+            operation,
+            FaultAction::Replace { member: "description".into(), value: json!("AWS knows better") },
+        )
+    };
+    world.aws.script_fault(&member("GetSequenceStore")).await?;
+    let spec = SequenceStoreSpec { description: Some("wanted".into()), ..naming(&seeded) };
+    world.create("stubborn", spec).await?;
+    let object = world.until_condition("stubborn", "Stalled", "True", "NotConverging").await?;
+    ensure!(
+        status(&object).drift.iter().any(|drift| drift.field == "description"),
+        "{:?}",
+        status(&object).drift
+    );
+    let updates = world.calls("UpdateSequenceStore").await?.len();
+    ensure!(updates == 3, "{updates} updates");
+    let gets = world.calls("GetSequenceStore").await?.len();
+    world.until_calls("GetSequenceStore", gets + 3).await?;
+    ensure!(world.calls("UpdateSequenceStore").await?.len() == updates, "the writing has stopped");
+    world.aws.clear_faults().await?;
+    world.until_ready("stubborn").await?;
+    Ok(())
+}
