@@ -43,7 +43,9 @@ async fn ever_lived(world: &World) -> Result<usize, Error> {
 }
 
 async fn a_store_is_created_updated_and_deleted_at_a_low_cost(cluster: Arc<Cluster>) -> Result<(), Error> {
-    let (world, _operator) = with_operator(cluster).await?;
+    let world = World::new(cluster).await?;
+    let flags = vec!["--poll-interval=5m".into()];
+    let _operator = world.operator(&Start { flags, ..Start::default() })?;
     let mark = world.mark();
     world.create("life", described("first")).await?;
     let object = world.until_ready("life").await?;

@@ -64,7 +64,10 @@ async fn every_mutable_field_is_updated_and_cleared(cluster: Arc<Cluster>) -> Re
 async fn drift_is_corrected_under_manage_and_only_shown_under_observe(
     cluster: Arc<Cluster>,
 ) -> Result<(), Error> {
-    let (world, _operator) = World::with_operator(cluster).await?;
+    let world = World::new(cluster).await?;
+    let mut start = Start::default();
+    start.flags.push("--create-grace=1s".into());
+    let _operator = world.operator(&start)?;
     let (mine, watched) = (world.seed().await?, world.seed().await?);
     let wanted = |store| SequenceStoreSpec { description: Some("wanted".into()), ..naming(store) };
     world.create("mine", wanted(&mine)).await?;
