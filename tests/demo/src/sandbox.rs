@@ -30,17 +30,17 @@ kubectl wait seqstore/genomes --for=condition=Ready
 kubectl get seqstore genomes -o wide
 
 # 2. Change the store behind Kubernetes' back, and see the status follow
-curl -sS -X PATCH {stores}/{GENOMES} -d '{{"description": "changed in AWS"}}'
+curl -sSw '\n' -X PATCH {stores}/{GENOMES} -d '{{"description": "changed in AWS"}}'
 kubectl wait seqstore/genomes --for=jsonpath='{{.status.store.description}}'='changed in AWS'
 
 # 3. Delete the object: read sets hold the deletion up, and when they are gone the store goes
-curl -sS -X POST {stores}/{GENOMES}/read-sets -d '{{"count": 3}}'
+curl -sSw '\n' -X POST {stores}/{GENOMES}/read-sets -d '{{"count": 3}}'
 kubectl delete seqstore genomes --wait=false
 kubectl wait seqstore/genomes --for=jsonpath='{{.status.deletionBlockedBy[0].reason}}'=ReadSets
 kubectl describe seqstore genomes
-curl -sS -X DELETE {stores}/{GENOMES}/read-sets
+curl -sSw '\n' -X DELETE {stores}/{GENOMES}/read-sets
 kubectl wait seqstore/genomes --for=delete --timeout=60s
-curl -sS {stores}
+curl -sSw '\n' {stores}
 
 # AWS, with the AWS CLI; any credentials will do
 export AWS_ENDPOINT_URL_OMICS={simulator} AWS_DISABLE_HOST_PREFIX_INJECTION=true
@@ -48,7 +48,7 @@ export AWS_ACCESS_KEY_ID=sandbox AWS_SECRET_ACCESS_KEY=sandbox AWS_REGION={REGIO
 aws omics list-sequence-stores
 
 # A new store to adopt
-curl -sS -X POST {stores} -d '{{"name": "another"}}'
+curl -sSw '\n' -X POST {stores} -d '{{"name": "another"}}'
 
 # Every request that reached AWS:  curl -sS {simulator}/_simulator/ledger
 # The operator's log:              {log}
