@@ -25,7 +25,7 @@ pub enum NullMode {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "camelCase")]
 pub enum ClearedValues {
-    /// Like a member that was never set (see [`NullMode`]).
+    /// Like a member that was never set (see `NullMode`).
     #[default]
     Unset,
     /// As JSON `null`.
@@ -38,7 +38,7 @@ pub enum ClearedValues {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "camelCase")]
 pub enum AwsOwnedKey {
-    /// No value (see [`NullMode`]).
+    /// No value (see `NullMode`).
     #[default]
     Absent,
     /// `{"type": "KMS"}` without a key.
