@@ -1,7 +1,7 @@
 //! Looks at the store of an object in AWS: Get, tags, and whose answer a 404 is. I/O, read-only.
 
 use crate::observed::{Observed, Present, Tags};
-use crate::omics::{Class, Omics};
+use crate::omics::{CallError, Class, Omics};
 use crate::plan::Target;
 
 /// Observes one store. Tags are read every time: ownership is decided on them.
@@ -12,7 +12,10 @@ pub async fn observe(omics: &Omics, target: &Target) -> Observed {
                 Ok(tags) => Tags::Read(tags),
                 Err(error) => {
                     log(&error);
-                    Tags::Unreadable(error)
+                    // The store went between the two calls, or is too new for its tags: the next Get tells.
+                    let passing = error.class == Class::NotFound;
+                    let class = if passing { Class::Transient } else { error.class };
+                    Tags::Unreadable(CallError { class, ..error })
                 }
             };
             Observed::Present(Box::new(Present { store: answer.store, account: answer.account, tags }))
@@ -25,13 +28,13 @@ pub async fn observe(omics: &Omics, target: &Target) -> Observed {
     }
 }
 
-fn failed(error: crate::omics::CallError) -> Observed {
+fn failed(error: CallError) -> Observed {
     log(&error);
     Observed::Failed(error)
 }
 
 /// The log carries what status and Events must not: AWS's own words and its request id.
-pub(crate) fn log(error: &crate::omics::CallError) {
+pub(crate) fn log(error: &CallError) {
     tracing::warn!(
         operation = error.operation.action(),
         class = ?error.class,
