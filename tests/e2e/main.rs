@@ -4,8 +4,13 @@
 //! All tests share one control plane and run side by side. Each has its own namespace, simulator and
 //! operator process, so none sees another's objects, stores or requests.
 
+mod account;
+mod checks;
 mod deletion;
 mod mirror;
+mod ownership;
+mod read_sets;
+mod restarts;
 mod world;
 
 use std::process::ExitCode;
@@ -25,7 +30,9 @@ fn main() -> ExitCode {
     let runtime = tokio::runtime::Runtime::new().expect("a tokio runtime");
     let cluster: Arc<OnceLock<Arc<Cluster>>> = Arc::default();
 
-    let tests = [mirror::TESTS, deletion::TESTS].concat();
+    let tests =
+        [mirror::TESTS, deletion::TESTS, read_sets::TESTS, restarts::TESTS, ownership::TESTS, account::TESTS]
+            .concat();
     let trials: Vec<Trial> = tests
         .into_iter()
         .map(|(name, test): Test| {
