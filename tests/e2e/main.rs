@@ -7,6 +7,8 @@
 mod account;
 mod checks;
 mod deletion;
+mod denied;
+mod errors;
 mod mirror;
 mod ownership;
 mod read_sets;
@@ -22,6 +24,17 @@ use world::Cluster;
 /// Tests wait far more than they work.
 const SIDE_BY_SIDE: usize = 16;
 
+const TESTS: &[&[Test]] = &[
+    account::TESTS,
+    deletion::TESTS,
+    denied::TESTS,
+    errors::TESTS,
+    mirror::TESTS,
+    ownership::TESTS,
+    read_sets::TESTS,
+    restarts::TESTS,
+];
+
 type Test = (&'static str, fn(Arc<Cluster>) -> world::Outcome);
 
 fn main() -> ExitCode {
@@ -30,9 +43,7 @@ fn main() -> ExitCode {
     let runtime = tokio::runtime::Runtime::new().expect("a tokio runtime");
     let cluster: Arc<OnceLock<Arc<Cluster>>> = Arc::default();
 
-    let tests =
-        [mirror::TESTS, deletion::TESTS, read_sets::TESTS, restarts::TESTS, ownership::TESTS, account::TESTS]
-            .concat();
+    let tests = TESTS.concat();
     let trials: Vec<Trial> = tests
         .into_iter()
         .map(|(name, test): Test| {
