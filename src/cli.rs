@@ -110,6 +110,19 @@ impl Run {
     }
 }
 
+/// What is wrong with a command line, in one line; none where help or the version was asked for.
+#[must_use]
+pub fn mistake(error: &clap::Error) -> Option<String> {
+    use clap::error::ErrorKind as E;
+    if let E::DisplayHelp | E::DisplayVersion | E::DisplayHelpOnMissingArgumentOrSubcommand = error.kind() {
+        return None;
+    }
+    let text = error.to_string();
+    let said = text.lines().take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
+    let said: Vec<&str> = said.flat_map(str::split_whitespace).collect();
+    Some(said.join(" ").trim_start_matches("error: ").to_owned())
+}
+
 fn duration(text: &str) -> Result<Duration, String> {
     parse_duration(text)
         .filter(|duration| !duration.is_zero())
@@ -170,6 +183,16 @@ mod tests {
             let twin =
                 format!("SEQSTORE_{}", argument.get_long().expect("long").to_uppercase().replace('-', "_"));
             assert_eq!(argument.get_env().and_then(|e| e.to_str()), Some(twin.as_str()));
+        }
+    }
+
+    #[test]
+    fn a_mistake_is_one_line_and_help_is_none() {
+        let error = |args: &[&str]| Cli::try_parse_from(args).expect_err("refused");
+        let line = mistake(&error(&["sequencestore-operator", "run", "--regio", "x"])).expect("a mistake");
+        assert_eq!(line, "unexpected argument '--regio' found tip: a similar argument exists: '--region'");
+        for asked in [&["sequencestore-operator", "--help"][..], &["sequencestore-operator", "-V"]] {
+            assert_eq!(mistake(&error(asked)), None);
         }
     }
 

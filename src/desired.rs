@@ -56,7 +56,7 @@ impl Desired {
             .or_else(|| defaults.region.clone())
             .ok_or_else(|| {
                 InvalidSpec(
-                    "no region: set spec.region, or start the operator with --region (chart value `region`)"
+                    "no region: set spec.region, or start the operator with --region (chart value `aws.region`)"
                         .into(),
                 )
             })?;

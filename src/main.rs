@@ -12,7 +12,7 @@ use sequencestore_operator::context::Context;
 use sequencestore_operator::desired::Defaults;
 use sequencestore_operator::omics::Omics;
 use sequencestore_operator::plan::Settings;
-use sequencestore_operator::{controller, crd, server};
+use sequencestore_operator::{cli, controller, crd, server};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -22,9 +22,10 @@ const EXIT_USAGE: u8 = 2;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let result = match Cli::parse().command {
-        Command::Crd => print_crd(),
-        Command::Run(flags) => run(flags).await,
+    let result = match Cli::try_parse() {
+        Ok(Cli { command: Command::Crd }) => print_crd(),
+        Ok(Cli { command: Command::Run(flags) }) => run(flags).await,
+        Err(error) => Err(cli::mistake(&error).unwrap_or_else(|| error.exit())),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -110,6 +111,9 @@ fn replica_name() -> String {
 
 async fn connect() -> Result<kube::Client, String> {
     let config = kube::Config::infer().await.map_err(|e| {
+        // The lines after the first quote the file, in which there may be a token.
+        let e = e.to_string();
+        let e = e.lines().next().unwrap_or_default();
         format!("no way to Kubernetes: {e}. Set KUBECONFIG to a readable file, or run inside a cluster")
     })?;
     tracing::info!(cluster = %config.cluster_url, "connecting to Kubernetes");

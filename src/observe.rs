@@ -37,7 +37,10 @@ async fn store(
                     Ok(tags) => Tags::Read(tags),
                     Err(error) => {
                         log(&error);
-                        Tags::Unreadable(error)
+                        // The store went between the two calls, or is too new for its tags: the next Get tells.
+                        let passing = error.class == Class::NotFound;
+                        let class = if passing { Class::Transient } else { error.class };
+                        Tags::Unreadable(CallError { class, ..error })
                     }
                 },
             };

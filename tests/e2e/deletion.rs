@@ -1,14 +1,32 @@
-//! A store goes with its object, and only then.
+//! A store goes with its object, and only then: policies, protection, pause, foreign finalizers.
 
 use std::sync::Arc;
 
 use healthomics_simulator::Knobs;
 use kube::ResourceExt;
+use kube::api::{DeleteParams, PostParams};
+use sequencestore_operator::crd::{
+    DeletionBlockReason, DeletionPolicy, FINALIZER, ManagementPolicy, PAUSED_ANNOTATION, SequenceStore,
+    SequenceStoreSpec,
+};
+use serde_json::json;
 
-use crate::world::{Cluster, Error, World, ensure, tests};
-use sequencestore_operator::crd::FINALIZER;
+use crate::checks::has_finalizer;
+use crate::world::{ACCOUNT, Cluster, Error, World, condition, ensure, naming, tests};
 
-tests![a_store_goes_with_its_object];
+tests![
+    a_store_goes_with_its_object,
+    a_store_stays_under_retain,
+    observe_changes_nothing_to_the_end,
+    the_finalizer_follows_the_policies,
+    protection_holds_a_deletion_until_it_is_lifted,
+    foreign_finalizers_go_first,
+    a_paused_object_is_left_alone,
+    a_store_that_is_already_gone_lets_the_object_go,
+    a_store_that_never_existed_lets_the_object_go,
+    three_permissions_are_enough,
+    an_object_made_anew_keeps_its_finalizer,
+];
 
 async fn a_store_goes_with_its_object(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
@@ -16,15 +34,208 @@ async fn a_store_goes_with_its_object(cluster: Arc<Cluster>) -> Result<(), Error
     let (mine, other) = (world.seed().await?, world.seed().await?);
     world.adopt("mine", &mine).await?;
     let object = world.until_ready("mine").await?;
-    ensure!(object.finalizers().contains(&FINALIZER.to_owned()), "the finalizer is held");
+    ensure!(has_finalizer(&object), "the finalizer is held");
     world.delete("mine").await?;
     world.until_gone("mine").await?;
-    let deletes = world.calls("DeleteSequenceStore").await?;
-    ensure!(deletes.len() == 1, "{} deletes", deletes.len());
-    ensure!(world.aws.store(&mine.id).await?.is_none_or(|store| store.deleted), "the store is gone");
-    ensure!(
-        world.aws.store(&other.id).await?.is_some_and(|store| !store.deleted),
-        "the other store is untouched"
-    );
+    ensure!(world.deletes().await? == 1, "{} deletes", world.deletes().await?);
+    // The object had to stay for these looks: nobody looks for an object that is gone.
+    let gets = world.gets_of(&mine).await?;
+    let deleting = gets.iter().filter(|get| get.response["status"] == "DELETING").count();
+    ensure!(deleting == 3, "{deleting} looks at a store that is DELETING");
+    ensure!(gets.last().is_some_and(|get| get.status == 404), "the last look was answered 404");
+    world.ensure_gone_in_aws(&mine).await?;
+    world.ensure_there_in_aws(&other).await
+}
+
+async fn a_store_stays_under_retain(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = World::with_operator(cluster).await?;
+    let store = world.seed().await?;
+    let spec = SequenceStoreSpec { deletion_policy: Some(DeletionPolicy::Retain), ..naming(&store) };
+    world.create("kept", spec).await?;
+    let object = world.until_ready("kept").await?;
+    ensure!(!has_finalizer(&object), "a finalizer under Retain would strand the object without an operator");
+    world.delete("kept").await?;
+    world.until_gone("kept").await?;
+    world.ensure_there_in_aws(&store).await?;
+    world.ensure_harmless().await
+}
+
+async fn observe_changes_nothing_to_the_end(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = World::with_operator(cluster).await?;
+    let store = world.seed().await?;
+    let spec = SequenceStoreSpec {
+        management_policy: Some(ManagementPolicy::Observe),
+        deletion_policy: Some(DeletionPolicy::Delete),
+        description: Some("not what AWS says".into()),
+        ..naming(&store)
+    };
+    world.create("watched", spec).await?;
+    let object = world.until_condition("watched", "Synced", "False", "Drifted").await?;
+    ensure!(condition(&object, "Ready").is_some_and(|c| c.status == "True"), "as ready as the store is");
+    ensure!(!has_finalizer(&object), "a finalizer under Observe");
+    world.until_more_gets(&store, 2).await?;
+    world.delete("watched").await?;
+    world.until_gone("watched").await?;
+    let calls = world.mutating_calls().await?;
+    ensure!(calls.is_empty(), "Observe made {calls:?}");
+    world.ensure_there_in_aws(&store).await
+}
+
+async fn the_finalizer_follows_the_policies(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = World::with_operator(cluster).await?;
+    let store = world.seed().await?;
+    world.adopt("a", &store).await?;
+    ensure!(has_finalizer(&world.until_ready("a").await?), "held under Delete");
+    let steps = [
+        (json!({"deletionPolicy": "Retain"}), false),
+        (json!({"deletionPolicy": "Delete"}), true),
+        (json!({"managementPolicy": "Observe"}), false),
+        (json!({"managementPolicy": null, "deletionPolicy": null}), true),
+    ];
+    for (spec, wanted) in steps {
+        world.patch("a", json!({"spec": spec})).await?;
+        let what = format!("finalizer {wanted} under {spec}");
+        world.until("a", &what, |object| has_finalizer(object) == wanted).await?;
+    }
+    world.delete("a").await?;
+    world.until_gone("a").await?;
+    world.ensure_gone_in_aws(&store).await
+}
+
+async fn protection_holds_a_deletion_until_it_is_lifted(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = World::with_operator(cluster).await?;
+    let store = world.seed().await?;
+    let spec = SequenceStoreSpec { deletion_protection: Some(true), ..naming(&store) };
+    world.create("guarded", spec).await?;
+    world.until_ready("guarded").await?;
+    world.delete("guarded").await?;
+    let block = world.until_blocked("guarded", DeletionBlockReason::DeletionProtection).await?;
+    ensure!(block.message.contains("deletionProtection"), "{}", block.message);
+    world.one_more_pass("guarded").await?;
+    world.ensure_harmless().await?;
+    world.patch("guarded", json!({"spec": {"deletionProtection": false}})).await?;
+    world.until_gone("guarded").await?;
+    ensure!(world.deletes().await? == 1, "one delete");
+    world.ensure_gone_in_aws(&store).await
+}
+
+async fn foreign_finalizers_go_first(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = World::with_operator(cluster).await?;
+    let store = world.seed().await?;
+    let mut object = SequenceStore::new("shared", naming(&store));
+    object.metadata.finalizers = Some(vec!["example.com/backup".into()]);
+    world.api.create(&PostParams::default(), &object).await?;
+    let object = world.until_ready("shared").await?;
+    ensure!(object.finalizers().len() == 2, "both finalizers: {:?}", object.finalizers());
+    world.delete("shared").await?;
+    let block = world.until_blocked("shared", DeletionBlockReason::Finalizers).await?;
+    ensure!(block.message.contains("example.com/backup"), "names it: {}", block.message);
+    world.one_more_pass("shared").await?;
+    world.ensure_harmless().await?;
+    world.patch("shared", json!({"metadata": {"finalizers": [FINALIZER]}})).await?;
+    world.until_gone("shared").await?;
+    ensure!(world.deletes().await? == 1, "one delete");
+    Ok(())
+}
+
+async fn a_paused_object_is_left_alone(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = World::with_operator(cluster).await?;
+    let (store, clock) = (world.seed().await?, world.seed().await?);
+    world.adopt("clock", &clock).await?;
+    world.adopt("paused", &store).await?;
+    world.until_ready("clock").await?;
+    let before = world.until_ready("paused").await?;
+    world.annotate("paused", PAUSED_ANNOTATION, Some("true")).await?;
+    let object = world.until_condition("paused", "Synced", "False", "Paused").await?;
+    ensure!(condition(&object, "Ready") == condition(&before, "Ready"), "Ready is as it was");
+    let asked = world.gets_of(&store).await?.len();
+    world.patch("paused", json!({"spec": {"description": "while paused"}})).await?;
+    world.until_more_gets(&clock, 3).await?;
+    let object = world.api.get("paused").await?;
+    let generation = object.status.as_ref().and_then(|status| status.observed_generation);
+    ensure!(generation < object.metadata.generation, "nothing was acted on, yet {generation:?} is said");
+
+    world.delete("paused").await?;
+    world
+        .until("paused", "a deletion blocked by the pause", |object| {
+            crate::checks::block(object, DeletionBlockReason::Paused).is_some() && has_finalizer(object)
+        })
+        .await?;
+    world.until_more_gets(&clock, 2).await?;
+    ensure!(world.gets_of(&store).await?.len() == asked, "AWS was asked about a paused object");
+    world.ensure_there_in_aws(&store).await?;
+    world.annotate("paused", PAUSED_ANNOTATION, None).await?;
+    world.until_gone("paused").await?;
+    world.ensure_gone_in_aws(&store).await?;
+    world.ensure_there_in_aws(&clock).await
+}
+
+async fn a_store_that_is_already_gone_lets_the_object_go(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = World::with_operator(cluster).await?;
+    let store = world.seed().await?;
+    world.adopt("late", &store).await?;
+    world.until_ready("late").await?;
+    world.aws.remove_store(&store.arn).await?;
+    world.delete("late").await?;
+    world.until_gone("late").await?;
+    let answers = world.gets_of(&store).await?.into_iter().filter(|get| get.status == 404).count();
+    ensure!(answers >= 2, "one 404 is not believed: {answers}");
+    world.ensure_harmless().await
+}
+
+async fn a_store_that_never_existed_lets_the_object_go(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = World::with_operator(cluster).await?;
+    let spec = SequenceStoreSpec { sequence_store_id: Some("9876543210".into()), ..Default::default() };
+    world.create("never", spec).await?;
+    world.until_condition("never", "Ready", "False", "StoreNotFound").await?;
+    world.delete("never").await?;
+    world.until_gone("never").await?;
+    world.ensure_harmless().await
+}
+
+async fn three_permissions_are_enough(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let world = World::new(cluster).await?;
+    let actions = ["GetSequenceStore", "ListTagsForResource", "DeleteSequenceStore"];
+    let actions = actions.map(|action| format!("omics:{action}")).to_vec();
+    world.aws.allow_actions(ACCOUNT, Some(actions)).await?;
+    world.aws.set_knobs(&Knobs { deleting_gets: 1, ..Knobs::default() }).await?;
+    let _operator = world.operator(&Default::default())?;
+    let store = world.seed().await?;
+    world.adopt("least", &store).await?;
+    world.until_condition("least", "Ready", "True", "Available").await?;
+    world.delete("least").await?;
+    world.until_gone("least").await?;
+    ensure!(world.deletes().await? == 1, "one delete");
+    world.ensure_gone_in_aws(&store).await
+}
+
+async fn an_object_made_anew_keeps_its_finalizer(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = World::with_operator(cluster).await?;
+    let mut former = None;
+    for _ in 0..4 {
+        let store = world.seed().await?;
+        let object = loop {
+            // As soon as the name is free; the operator may still be busy with the former object.
+            match world.adopt("again", &store).await {
+                Ok(object) => break object,
+                Err(error) if error.to_string().contains("already exists") => {}
+                Err(error) => return Err(error),
+            }
+        };
+        ensure!(object.uid() != former, "a new object");
+        let object = world
+            .until("again", "a finalizer on the new object", |found| {
+                found.uid() == object.uid() && has_finalizer(found)
+            })
+            .await?;
+        if let Some(uid) = former.replace(object.uid().unwrap_or_default()) {
+            ensure!(Some(&uid) != object.uid().as_ref(), "the same object");
+        }
+        world.until_ready("again").await?;
+        world.ensure_there_in_aws(&store).await?;
+        world.api.delete("again", &DeleteParams::background()).await?;
+    }
+    world.until_gone("again").await?;
+    ensure!(world.deletes().await? == 4, "{} deletes", world.deletes().await?);
     Ok(())
 }

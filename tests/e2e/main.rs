@@ -4,9 +4,16 @@
 //! All tests share one control plane and run side by side. Each has its own namespace, simulator and
 //! operator process, so none sees another's objects, stores or requests.
 
+mod account;
+mod checks;
 mod create;
 mod deletion;
+mod denied;
+mod errors;
 mod mirror;
+mod ownership;
+mod read_sets;
+mod restarts;
 mod update;
 mod world;
 
@@ -19,6 +26,19 @@ use world::Cluster;
 /// Tests wait far more than they work.
 const SIDE_BY_SIDE: usize = 16;
 
+const TESTS: &[&[Test]] = &[
+    account::TESTS,
+    create::TESTS,
+    deletion::TESTS,
+    denied::TESTS,
+    errors::TESTS,
+    mirror::TESTS,
+    ownership::TESTS,
+    read_sets::TESTS,
+    restarts::TESTS,
+    update::TESTS,
+];
+
 type Test = (&'static str, fn(Arc<Cluster>) -> world::Outcome);
 
 fn main() -> ExitCode {
@@ -27,7 +47,7 @@ fn main() -> ExitCode {
     let runtime = tokio::runtime::Runtime::new().expect("a tokio runtime");
     let cluster: Arc<OnceLock<Arc<Cluster>>> = Arc::default();
 
-    let tests = [mirror::TESTS, deletion::TESTS, create::TESTS, update::TESTS].concat();
+    let tests = TESTS.concat();
     let trials: Vec<Trial> = tests
         .into_iter()
         .map(|(name, test): Test| {

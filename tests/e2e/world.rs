@@ -53,6 +53,8 @@ pub(crate) use ensure;
 pub struct Cluster {
     pub plane: ControlPlane,
     pub kubeconfig: PathBuf,
+    /// A copy of the operator: a build that runs meanwhile must not change what is tested.
+    pub binary: PathBuf,
 }
 
 impl Cluster {
@@ -65,7 +67,9 @@ impl Cluster {
         let kubeconfig = plane.kubeconfig_for(SYSTEM_NAMESPACE, SERVICE_ACCOUNT).await.expect("a token");
         let crd = ["wait", "--for=condition=Established", "crd/sequencestores.healthomics.dev"];
         plane.kubectl(&crd).await.and_then(|output| output.checked()).expect("the definition is established");
-        Arc::new(Self { plane, kubeconfig })
+        let binary = plane.directory().join("sequencestore-operator");
+        std::fs::copy(env!("CARGO_BIN_EXE_sequencestore-operator"), &binary).expect("a copy of the operator");
+        Arc::new(Self { plane, kubeconfig, binary })
     }
 
     pub async fn stop(self) {
@@ -154,7 +158,7 @@ impl World {
     /// Starts an operator that watches this world's namespace.
     pub fn operator(&self, start: &Start) -> Result<Operator, Error> {
         let log = self.directory.path().join(format!("operator-{:08x}.log", fastrand::u32(..)));
-        let mut command = Command::new(env!("CARGO_BIN_EXE_sequencestore-operator"));
+        let mut command = Command::new(&self.cluster.binary);
         command
             .args([
                 "run",

@@ -1,0 +1,194 @@
+//! Account and region are pinned; a 404 is believed only from the right place, and only twice.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use sequencestore_operator::crd::SequenceStoreSpec;
+
+use crate::checks::{ensure_reconciling, ensure_stalled, has_finalizer};
+use crate::world::{
+    ACCOUNT, Cluster, Error, REGION, Start, World, condition, ensure, message, naming, status, tests,
+};
+
+tests![
+    another_account_changes_and_deletes_nothing,
+    another_account_may_have_a_store_of_the_same_id,
+    a_404_from_another_account_is_not_believed,
+    another_default_region_changes_nothing,
+    a_region_in_the_spec_goes_before_the_default,
+    a_store_that_vanishes_is_missing_after_two_404s,
+    a_store_that_comes_back_between_two_404s_is_not_missing,
+    a_store_that_never_existed_is_not_found,
+];
+
+const OTHER_ACCOUNT: &str = "210987654321";
+
+fn with_other_account() -> Start {
+    Start { access_key: "AKIAOTHERACCOUNT0000", ..Start::default() }
+}
+
+async fn another_account_changes_and_deletes_nothing(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, operator) = World::with_operator(cluster).await?;
+    world.aws.set_account("AKIAOTHERACCOUNT0000", OTHER_ACCOUNT).await?;
+    let store = world.seed().await?;
+    world.adopt("a", &store).await?;
+    let before = world.until_ready("a").await?;
+    operator.kill().await;
+
+    let operator = world.operator(&with_other_account())?;
+    let object = world.until_condition("a", "Ready", "False", "WrongAccount").await?;
+    ensure_stalled(&object)?;
+    let text = message(&object, "Ready");
+    ensure!(text.contains(ACCOUNT) && text.contains(OTHER_ACCOUNT), "names both accounts: {text}");
+    ensure!(status(&object).store == status(&before).store, "the record stays");
+    world.delete("a").await?;
+    let object = world.one_more_pass("a").await?;
+    ensure!(has_finalizer(&object), "the finalizer stays");
+    ensure!(condition(&object, "Ready").is_some_and(|c| c.reason == "WrongAccount"), "still said");
+    world.ensure_harmless().await?;
+    operator.kill().await;
+
+    let _operator = world.operator(&Start::default())?;
+    world.until_gone("a").await?;
+    ensure!(world.deletes().await? == 1, "one delete");
+    world.ensure_gone_in_aws(&store).await
+}
+
+async fn another_account_may_have_a_store_of_the_same_id(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, operator) = World::with_operator(cluster).await?;
+    world.aws.set_account("AKIAOTHERACCOUNT0000", OTHER_ACCOUNT).await?;
+    let store = world.seed().await?;
+    let twin = healthomics_simulator::SeedStore {
+        account: OTHER_ACCOUNT.into(),
+        id: Some(store.id.clone()),
+        name: Some("twin".into()),
+        ..Default::default()
+    };
+    let twin = world.seed_with(twin).await?;
+    world.adopt("a", &store).await?;
+    world.until_ready("a").await?;
+    operator.kill().await;
+    let _operator = world.operator(&with_other_account())?;
+    let object = world.until_condition("a", "Ready", "False", "WrongAccount").await?;
+    ensure!(status(&object).store.is_some_and(|s| s.arn == store.arn), "the twin is not mirrored");
+    world.delete("a").await?;
+    let object = world.one_more_pass("a").await?;
+    ensure!(has_finalizer(&object), "the finalizer stays");
+    world.ensure_there_in_aws(&twin).await?;
+    world.ensure_there_in_aws(&store).await?;
+    world.ensure_harmless().await
+}
+
+async fn a_404_from_another_account_is_not_believed(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, operator) = World::with_operator(cluster).await?;
+    world.aws.set_account("AKIAOTHERACCOUNT0000", OTHER_ACCOUNT).await?;
+    let store = world.seed().await?;
+    world.adopt("a", &store).await?;
+    world.until_ready("a").await?;
+    operator.kill().await;
+    world.delete("a").await?;
+    let _operator = world.operator(&with_other_account())?;
+    world.until_condition("a", "Ready", "False", "WrongAccount").await?;
+    // More and later 404s prove no more than the first one.
+    world.until_more_gets(&store, 4).await?;
+    ensure!(has_finalizer(&world.api.get("a").await?), "the finalizer stays");
+    world.ensure_there_in_aws(&store).await
+}
+
+async fn another_default_region_changes_nothing(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, operator) = World::with_operator(cluster).await?;
+    let store = world.seed().await?;
+    world.adopt("a", &store).await?;
+    world.until_ready("a").await?;
+    operator.kill().await;
+    let before = world.gets_of(&store).await?.len();
+    let _operator = world.operator(&Start { region: Some("eu-west-1"), ..Start::default() })?;
+    world.one_more_pass("a").await?;
+    let object = world.until_ready("a").await?;
+    ensure!(
+        status(&object).region.as_deref() == Some(REGION),
+        "the region stays {:?}",
+        status(&object).region
+    );
+    world.delete("a").await?;
+    world.until_gone("a").await?;
+    world.ensure_gone_in_aws(&store).await?;
+    let regions: Vec<_> =
+        world.gets_of(&store).await?.into_iter().skip(before).map(|get| get.region).collect();
+    ensure!(regions.iter().all(|region| region.as_deref() == Some(REGION)), "looked in {regions:?}");
+    Ok(())
+}
+
+async fn a_region_in_the_spec_goes_before_the_default(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = World::with_operator(cluster).await?;
+    let seed = healthomics_simulator::SeedStore { region: "eu-central-1".into(), ..Default::default() };
+    let store = world.seed_with(seed).await?;
+    let spec = SequenceStoreSpec { region: Some("eu-central-1".into()), ..naming(&store) };
+    world.create("a", spec).await?;
+    let object = world.until_ready("a").await?;
+    ensure!(status(&object).region.as_deref() == Some("eu-central-1"), "{:?}", status(&object).region);
+    world.delete("a").await?;
+    world.until_gone("a").await?;
+    world.ensure_gone_in_aws(&store).await
+}
+
+async fn a_store_that_vanishes_is_missing_after_two_404s(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = World::with_operator(cluster).await?;
+    let store = world.seed().await?;
+    world.adopt("a", &store).await?;
+    world.until_ready("a").await?;
+    world.aws.remove_store(&store.arn).await?;
+    let object = world.until_condition("a", "Ready", "False", "Progressing").await?;
+    ensure_reconciling(&object)?;
+    let object = world.until_condition("a", "Ready", "False", "StoreMissing").await?;
+    ensure_stalled(&object)?;
+    ensure!(message(&object, "Ready").contains(&store.id), "names the store");
+    let times: Vec<Timestamp> = world
+        .gets_of(&store)
+        .await?
+        .iter()
+        .filter(|get| get.status == 404)
+        .map(|get| get.time.parse())
+        .collect::<Result<_, _>>()?;
+    let apart = times.last().zip(times.first()).map(|(last, first)| last.duration_since(*first).as_millis());
+    ensure!(apart.is_some_and(|apart| apart >= 5000), "404s {apart:?} ms apart");
+    ensure!(status(&object).store.is_some_and(|s| s.id == store.id), "the record of it stays");
+    world.ensure_harmless().await
+}
+
+async fn a_store_that_comes_back_between_two_404s_is_not_missing(cluster: Arc<Cluster>) -> Result<(), Error> {
+    use healthomics_simulator::{Fault, FaultAction};
+    let (world, _operator) = World::with_operator(cluster).await?;
+    let store = world.seed().await?;
+    world.adopt("a", &store).await?;
+    world.until_ready("a").await?;
+    world
+        .aws
+        .script_fault(&Fault::once("GetSequenceStore", FaultAction::error("ResourceNotFoundException")))
+        .await?;
+    world.until_condition("a", "Ready", "False", "Progressing").await?;
+    world.until_ready("a").await?;
+    // The row of 404s starts anew.
+    world.aws.remove_store(&store.arn).await?;
+    world.until_condition("a", "Ready", "False", "Progressing").await?;
+    world.until_condition("a", "Ready", "False", "StoreMissing").await?;
+    Ok(())
+}
+
+async fn a_store_that_never_existed_is_not_found(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = World::with_operator(cluster).await?;
+    let spec = SequenceStoreSpec { sequence_store_id: Some("9876543210".into()), ..Default::default() };
+    world.create("a", spec).await?;
+    let object = world.until_condition("a", "Ready", "False", "StoreNotFound").await?;
+    ensure_stalled(&object)?;
+    let text = message(&object, "Ready");
+    for part in ["9876543210", REGION, ACCOUNT] {
+        ensure!(text.contains(part), "{part} is not in: {text}");
+    }
+    ensure!(status(&object).store.is_none(), "nothing is on record, so the id can be mended");
+    let seed = healthomics_simulator::SeedStore { id: Some("9876543210".into()), ..Default::default() };
+    let store = world.seed_with(seed).await?;
+    let object = world.until_ready("a").await?;
+    ensure!(status(&object).store.is_some_and(|s| s.id == store.id), "found as soon as it is there");
+    Ok(())
+}

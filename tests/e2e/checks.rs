@@ -1,0 +1,114 @@
+//! Facts that many tests check.
+
+use healthomics_simulator::{LedgerEntry, StoreRecord};
+use kube::ResourceExt;
+use sequencestore_operator::crd::{DeletionBlock, DeletionBlockReason, FINALIZER, SequenceStore};
+use serde_json::json;
+
+use crate::world::{Error, World, condition, ensure, status};
+
+pub fn has_finalizer(object: &SequenceStore) -> bool {
+    object.finalizers().iter().any(|finalizer| finalizer == FINALIZER)
+}
+
+/// What blocks the deletion for this reason.
+pub fn block(object: &SequenceStore, reason: DeletionBlockReason) -> Option<DeletionBlock> {
+    status(object).deletion_blocked_by.into_iter().find(|block| block.reason == reason)
+}
+
+/// The object is stalled and does not claim to be working as well.
+pub fn ensure_stalled(object: &SequenceStore) -> Result<(), Error> {
+    let (stalled, reconciling) = (condition(object, "Stalled"), condition(object, "Reconciling"));
+    ensure!(stalled.is_some() && reconciling.is_none(), "not stalled: {:?}", status(object).conditions);
+    ensure_not_ready(object)
+}
+
+/// The object is being worked on and does not claim to be stalled as well.
+pub fn ensure_reconciling(object: &SequenceStore) -> Result<(), Error> {
+    let (stalled, reconciling) = (condition(object, "Stalled"), condition(object, "Reconciling"));
+    ensure!(stalled.is_none() && reconciling.is_some(), "not reconciling: {:?}", status(object).conditions);
+    ensure_not_ready(object)
+}
+
+fn ensure_not_ready(object: &SequenceStore) -> Result<(), Error> {
+    for kind in ["Ready", "Synced"] {
+        let found = condition(object, kind);
+        ensure!(found.is_some_and(|c| c.status == "False"), "{kind} is {found:?}");
+    }
+    Ok(())
+}
+
+impl World {
+    /// Asks for a pass and waits until it has been made; all it does to AWS is done then.
+    pub async fn one_more_pass(&self, name: &str) -> Result<SequenceStore, Error> {
+        let value = self.reconcile_now(name).await?;
+        let handled =
+            |object: &SequenceStore| status(object).last_handled_reconcile_at.as_deref() == Some(&*value);
+        self.until(name, "another pass", handled).await
+    }
+
+    /// Waits until a deletion is said to be blocked for this reason.
+    pub async fn until_blocked(
+        &self,
+        name: &str,
+        reason: DeletionBlockReason,
+    ) -> Result<DeletionBlock, Error> {
+        let what = format!("a deletion blocked by {reason:?}");
+        let object = self.until(name, &what, |object| block(object, reason).is_some()).await?;
+        let ready = condition(&object, "Ready").ok_or("no condition Ready")?;
+        ensure!(ready.reason == "DeletionBlocked", "Ready has the reason {}", ready.reason);
+        ensure_reconciling(&object)?;
+        ensure!(has_finalizer(&object), "a deletion that waits lost its finalizer");
+        block(&object, reason).ok_or_else(|| "no block".into())
+    }
+
+    /// Waits until the store was looked at so many more times.
+    pub async fn until_more_gets(&self, store: &StoreRecord, more: usize) -> Result<(), Error> {
+        let before = self.gets_of(store).await?.len();
+        let end = tokio::time::Instant::now() + crate::world::PATIENCE;
+        while self.gets_of(store).await?.len() < before + more {
+            ensure!(
+                tokio::time::Instant::now() < end,
+                "the store is not looked at any more\n{}",
+                self.logs()
+            );
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+        Ok(())
+    }
+
+    pub async fn gets_of(&self, store: &StoreRecord) -> Result<Vec<LedgerEntry>, Error> {
+        let gets = self.calls("GetSequenceStore").await?;
+        Ok(gets.into_iter().filter(|entry| entry.store_id.as_ref() == Some(&store.id)).collect())
+    }
+
+    pub async fn deletes(&self) -> Result<usize, Error> {
+        Ok(self.calls("DeleteSequenceStore").await?.len())
+    }
+
+    /// No store was made, changed or deleted, nor any read set; tags apart.
+    pub async fn ensure_harmless(&self) -> Result<(), Error> {
+        let calls = self.mutating_calls().await?.into_iter().map(|entry| entry.operation);
+        let harmful: Vec<_> =
+            calls.filter(|call| !["TagResource", "UntagResource"].contains(&&**call)).collect();
+        ensure!(harmful.is_empty(), "calls that change stores: {harmful:?}");
+        Ok(())
+    }
+
+    pub async fn ensure_gone_in_aws(&self, store: &StoreRecord) -> Result<(), Error> {
+        let gone = self.aws.store(&store.arn).await?.is_none_or(|store| store.deleted);
+        ensure!(gone, "store {} is still there", store.id);
+        Ok(())
+    }
+
+    pub async fn ensure_there_in_aws(&self, store: &StoreRecord) -> Result<(), Error> {
+        let there = self.aws.store(&store.arn).await?.filter(|store| !store.deleted);
+        ensure!(there.is_some_and(|s| s.status == store.status), "store {} is not as it was", store.id);
+        Ok(())
+    }
+
+    pub async fn annotate(&self, name: &str, key: &str, value: Option<&str>) -> Result<(), Error> {
+        self.patch(name, json!({"metadata": {"annotations": {key: value}}})).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,177 @@
+//! Permissions, credentials and the way to AWS: what a person has to mend is said, and mending it is enough.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use healthomics_simulator::{Fault, FaultAction, Options, SeedStore, Simulator};
+use sequencestore_operator::crd::SequenceStoreSpec;
+use serde_json::json;
+
+use crate::checks::{ensure_reconciling, ensure_stalled, has_finalizer};
+use crate::world::{ACCOUNT, Cluster, Error, Start, World, condition, ensure, message, status, tests};
+
+tests![
+    a_denial_stalls_after_its_grace_and_stays_so,
+    an_expired_key_is_told_apart,
+    a_missing_key_is_told_apart,
+    a_closed_port_is_waited_for,
+    a_store_in_another_region_is_not_found,
+    a_404_is_not_believed_while_the_account_is_unknown,
+    a_deletion_outlasts_every_failure,
+];
+
+fn impatient() -> Start {
+    Start { flags: vec!["--poll-interval=2s".into(), "--denied-grace=3s".into()], ..Start::default() }
+}
+
+async fn a_denial_stalls_after_its_grace_and_stays_so(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let world = World::new(cluster).await?;
+    let operator = world.operator(&impatient())?;
+    let store = world.seed().await?;
+    world.adopt("a", &store).await?;
+    world.until_ready("a").await?;
+    world.aws.allow_actions(ACCOUNT, Some(Vec::new())).await?;
+    let object = world.until_condition("a", "Ready", "False", "AccessDenied").await?;
+    ensure_reconciling(&object)?;
+    ensure!(message(&object, "Ready").contains("omics:GetSequenceStore"), "{}", message(&object, "Ready"));
+    let mut object = object;
+    let end = tokio::time::Instant::now() + crate::world::PATIENCE;
+    while condition(&object, "Stalled").is_none() {
+        ensure!(tokio::time::Instant::now() < end, "never stalled");
+        ensure_reconciling(&object)?;
+        object = world.one_more_pass("a").await?;
+    }
+    ensure_stalled(&object)?;
+    operator.kill().await;
+    // What was stalled by a denial stays so over a restart, though how long it lasted is forgotten.
+    let _operator = world.operator(&impatient())?;
+    let object = world.one_more_pass("a").await?;
+    ensure_stalled(&object)?;
+    world.aws.allow_actions(ACCOUNT, None).await?;
+    world.reconcile_now("a").await?;
+    let object = world.until_ready("a").await?;
+    ensure!(condition(&object, "Stalled").is_none(), "no trace is left");
+    Ok(())
+}
+
+async fn an_expired_key_is_told_apart(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let world = World::new(cluster).await?;
+    let start = impatient();
+    let _operator = world.operator(&start)?;
+    let store = world.seed().await?;
+    world.adopt("a", &store).await?;
+    world.until_ready("a").await?;
+    world.aws.expire_key(start.access_key).await?;
+    let object = world.until_condition("a", "Ready", "False", "AccessDenied").await?;
+    ensure_reconciling(&object)?;
+    let text = message(&object, "Ready");
+    ensure!(text.contains("ExpiredTokenException") && text.contains("credentials"), "{text}");
+    ensure!(status(&object).store.is_some_and(|s| s.id == store.id), "the mirror is kept");
+    world.aws.set_account(start.access_key, ACCOUNT).await?;
+    world.reconcile_now("a").await?;
+    world.until_ready("a").await?;
+    Ok(())
+}
+
+async fn a_missing_key_is_told_apart(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let world = World::new(cluster).await?;
+    let none = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(|name| (name, String::new()));
+    let keyless = Start { environment: BTreeMap::from(none), ..impatient() };
+    let operator = world.operator(&keyless)?;
+    let store = world.seed().await?;
+    world.adopt("a", &store).await?;
+    let object = world.until_condition("a", "Ready", "False", "AccessDenied").await?;
+    ensure_reconciling(&object)?;
+    let text = message(&object, "Ready");
+    ensure!(text.contains("credentials") && text.contains("role"), "says what to check: {text}");
+    ensure!(world.aws.ledger().await?.is_empty(), "without credentials nothing is asked");
+    operator.kill().await;
+    let _operator = world.operator(&Start::default())?;
+    world.until_ready("a").await?;
+    Ok(())
+}
+
+async fn a_closed_port_is_waited_for(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let world = World::new(cluster).await?;
+    let closed = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let environment = BTreeMap::from([("AWS_ENDPOINT_URL_OMICS", format!("http://{closed}"))]);
+    let _operator = world.operator(&Start { environment, ..Start::default() })?;
+    let store = world.seed().await?;
+    world.adopt("a", &store).await?;
+    let object = world.until_condition("a", "Ready", "False", "AwsUnavailable").await?;
+    ensure_reconciling(&object)?;
+    let late = Simulator::start(Options { listen: closed, ..Options::default() }).await?;
+    late.client().seed_store(&SeedStore { id: Some(store.id.clone()), ..SeedStore::default() }).await?;
+    world.until_ready("a").await?;
+    Ok(())
+}
+
+async fn a_store_in_another_region_is_not_found(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let world = World::new(cluster).await?;
+    let _operator = world.operator(&Start { region: Some("eu-west-1"), ..Start::default() })?;
+    let store = world.seed().await?;
+    world.adopt("a", &store).await?;
+    let object = world.until_condition("a", "Ready", "False", "StoreNotFound").await?;
+    ensure_stalled(&object)?;
+    ensure!(message(&object, "Ready").contains("eu-west-1"), "says where: {}", message(&object, "Ready"));
+    world.patch("a", json!({"spec": {"region": "us-east-1"}})).await?;
+    let object = world.until_ready("a").await?;
+    ensure!(status(&object).region.as_deref() == Some("us-east-1"), "{:?}", status(&object).region);
+    Ok(())
+}
+
+async fn a_404_is_not_believed_while_the_account_is_unknown(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let world = World::new(cluster).await?;
+    let unavailable = FaultAction::error("InternalServerException");
+    world.aws.script_fault(&Fault::always("sts:GetCallerIdentity", unavailable)).await?;
+    let _operator = world.operator(&Start::default())?;
+    let spec = SequenceStoreSpec { sequence_store_id: Some("9876543210".into()), ..Default::default() };
+    world.create("a", spec).await?;
+    let object = world.until_condition("a", "Ready", "False", "AwsUnavailable").await?;
+    ensure_reconciling(&object)?;
+    ensure!(message(&object, "Ready").contains("sts:GetCallerIdentity"), "{}", message(&object, "Ready"));
+    world.delete("a").await?;
+    let object = world.one_more_pass("a").await?;
+    ensure!(has_finalizer(&object), "an object whose store may exist was let go");
+    world.until_calls("sts:GetCallerIdentity", 3).await?;
+    ensure!(has_finalizer(&world.api.get("a").await?), "an object whose store may exist was let go");
+    world.aws.clear_faults().await?;
+    world.reconcile_now("a").await.ok();
+    world.until_gone("a").await
+}
+
+async fn a_deletion_outlasts_every_failure(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = World::with_operator(cluster).await?;
+    let failures = [
+        ("internal", "InternalServerException", "AwsUnavailable"),
+        ("throttled", "ThrottlingException", "Throttled"),
+        ("denied", "AccessDeniedException", "AccessDenied"),
+        ("expired", "ExpiredTokenException", "AccessDenied"),
+    ];
+    let mut stores = Vec::new();
+    for (name, code, _) in failures {
+        let store = world.seed().await?;
+        let fault = Fault::always("DeleteSequenceStore", FaultAction::error(code));
+        world.aws.script_fault(&Fault { store_id: Some(store.id.clone()), ..fault }).await?;
+        world.adopt(name, &store).await?;
+        world.until_ready(name).await?;
+        world.delete(name).await?;
+        stores.push(store);
+    }
+    for ((name, code, reason), store) in failures.into_iter().zip(&stores) {
+        let object = world.until_condition(name, "Ready", "False", reason).await?;
+        ensure_reconciling(&object)?;
+        ensure!(has_finalizer(&object), "{code} let the object go");
+        let text = message(&object, "Ready");
+        ensure!(text.contains("omics:DeleteSequenceStore"), "names the call: {text}");
+        world.ensure_there_in_aws(store).await?;
+    }
+    world.aws.clear_faults().await?;
+    for ((name, _, _), store) in failures.into_iter().zip(&stores) {
+        world.reconcile_now(name).await.ok();
+        world.until_gone(name).await?;
+        world.ensure_gone_in_aws(store).await?;
+    }
+    Ok(())
+}

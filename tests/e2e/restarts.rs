@@ -1,0 +1,93 @@
+//! The operator ends and starts again at the worst moments.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use healthomics_simulator::{Fault, FaultAction, Knobs};
+
+use crate::checks::has_finalizer;
+use crate::world::{Cluster, Error, PATIENCE, Start, World, ensure, tests};
+
+tests![
+    killed_while_the_store_is_deleting,
+    killed_before_the_answer_to_the_delete,
+    deleted_while_no_operator_runs,
+    killed_again_and_again,
+];
+
+async fn killed_while_the_store_is_deleting(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, operator) = World::with_operator(cluster).await?;
+    world.aws.set_knobs(&Knobs { deleting_gets: 3, ..Knobs::default() }).await?;
+    let store = world.seed().await?;
+    world.adopt("a", &store).await?;
+    world.until_ready("a").await?;
+    world.delete("a").await?;
+    world.until_calls("DeleteSequenceStore", 1).await?;
+    operator.kill().await;
+    ensure!(has_finalizer(&world.api.get("a").await?), "the finalizer waits for the next operator");
+    let _operator = world.operator(&Start::default())?;
+    world.until_gone("a").await?;
+    ensure!(world.deletes().await? == 1, "{} deletes", world.deletes().await?);
+    world.ensure_gone_in_aws(&store).await
+}
+
+async fn killed_before_the_answer_to_the_delete(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, operator) = World::with_operator(cluster).await?;
+    world.aws.set_knobs(&Knobs { deleting_gets: 2, ..Knobs::default() }).await?;
+    let store = world.seed().await?;
+    world.adopt("a", &store).await?;
+    world.until_ready("a").await?;
+    world.aws.script_fault(&Fault::once_after_commit("DeleteSequenceStore", FaultAction::Hang)).await?;
+    world.delete("a").await?;
+    world.until_calls("DeleteSequenceStore", 1).await?;
+    operator.kill().await;
+    let _operator = world.operator(&Start::default())?;
+    world.until_gone("a").await?;
+    ensure!(world.deletes().await? == 1, "{} deletes", world.deletes().await?);
+    world.ensure_gone_in_aws(&store).await
+}
+
+async fn deleted_while_no_operator_runs(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, operator) = World::with_operator(cluster).await?;
+    let store = world.seed().await?;
+    world.adopt("a", &store).await?;
+    world.until_ready("a").await?;
+    operator.kill().await;
+    world.delete("a").await?;
+    ensure!(has_finalizer(&world.api.get("a").await?), "the object waits for an operator");
+    world.ensure_harmless().await?;
+    let _operator = world.operator(&Start::default())?;
+    world.until_gone("a").await?;
+    ensure!(world.deletes().await? == 1, "{} deletes", world.deletes().await?);
+    world.ensure_gone_in_aws(&store).await
+}
+
+async fn killed_again_and_again(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, operator) = World::with_operator(cluster).await?;
+    world.aws.set_knobs(&Knobs { deleting_gets: 3, ..Knobs::default() }).await?;
+    let (kept, gone) = (world.seed().await?, world.seed().await?);
+    world.adopt("kept", &kept).await?;
+    world.adopt("gone", &gone).await?;
+    world.until_ready("kept").await?;
+    world.until_ready("gone").await?;
+    operator.kill().await;
+    world.delete("gone").await?;
+    // Each life is one call to AWS longer than the one before it.
+    for calls in 1..=5 {
+        let before = world.aws.ledger().await?.len();
+        let operator = world.operator(&Start::default())?;
+        let end = tokio::time::Instant::now() + PATIENCE;
+        while world.aws.ledger().await?.len() < before + calls {
+            ensure!(tokio::time::Instant::now() < end, "no {calls} calls\n{}", world.logs());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        operator.kill().await;
+    }
+    let _operator = world.operator(&Start::default())?;
+    world.until_gone("gone").await?;
+    world.until_ready("kept").await?;
+    world.ensure_gone_in_aws(&gone).await?;
+    world.ensure_there_in_aws(&kept).await?;
+    ensure!(world.deletes().await? == 1, "{} deletes", world.deletes().await?);
+    Ok(())
+}
