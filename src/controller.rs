@@ -11,7 +11,7 @@ use kube::{Api, Resource, ResourceExt};
 use tokio_util::sync::CancellationToken;
 
 use crate::context::{Context, Guarded};
-use crate::crd::{FINALIZER, PREFIX, SequenceStore};
+use crate::crd::{FINALIZER, INTENT_ANNOTATION, PREFIX, SequenceStore};
 use crate::reconcile::{after_error, reconcile};
 
 /// Load balancers in front of API servers drop idle connections after 240 s or more.
@@ -60,7 +60,7 @@ async fn watch(context: Arc<Context>, api: Api<Guarded>, concurrency: u16, shutd
         .await;
 }
 
-/// What a person can change that matters to us. Our own writes are left out: status, and our finalizer.
+/// What a person can change that matters to us. Our own writes are left out: status, finalizer, intent.
 fn trigger(object: &Guarded) -> Option<u64> {
     let metadata = object.meta();
     let mut hasher = DefaultHasher::new();
@@ -68,7 +68,11 @@ fn trigger(object: &Guarded) -> Option<u64> {
     metadata.deletion_timestamp.as_ref().map(|time| time.0.as_second()).hash(&mut hasher);
     let foreign = metadata.finalizers.iter().flatten().filter(|finalizer| *finalizer != FINALIZER);
     foreign.for_each(|finalizer| finalizer.hash(&mut hasher));
-    let ours = metadata.annotations.iter().flatten().filter(|(key, _)| key.starts_with(PREFIX));
+    let ours = metadata
+        .annotations
+        .iter()
+        .flatten()
+        .filter(|(key, _)| key.starts_with(PREFIX) && *key != INTENT_ANNOTATION);
     ours.for_each(|annotation| annotation.hash(&mut hasher));
     Some(hasher.finish())
 }
