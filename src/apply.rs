@@ -7,15 +7,19 @@ use kube::ResourceExt;
 
 use crate::context::Context;
 use crate::crd::{SequenceStore, SequenceStoreStatus};
+use crate::drift;
 use crate::error::Error;
 use crate::events::Note;
 use crate::intent::{Intent, LEAVES_WITHIN};
 use crate::kubernetes;
 use crate::observe;
-use crate::observed::{Observed, Present, Tags};
+use crate::observed::{Observed, Policy, Present, Tags};
 use crate::omics::{CallError, Class};
 use crate::plan::{Action, FinalizerStep, Refusal, State, refused};
 use crate::request::{CreateRequest, UpdateRequest};
+
+/// The Event of a change of tags.
+const TAGGED: &str = "Tags of the sequence store are updated.";
 
 /// What came of an action.
 #[derive(Debug, Default)]
@@ -69,12 +73,25 @@ pub async fn act(
             save_managed_keys(context, object, managed).await?;
             let fields: Vec<String> = tags.keys().map(|key| format!("tags[{key}]")).collect();
             let sent = context.omics.tag(region, arn, tags).await;
-            tagged(context, object, sent, fields)
+            accepted(context, object, sent, fields, TAGGED)
         }
         Action::Untag { region, arn, keys } => {
             let fields: Vec<String> = keys.iter().map(|key| format!("tags[{key}]")).collect();
             let sent = context.omics.untag(region, arn, keys).await;
-            tagged(context, object, sent, fields)
+            accepted(context, object, sent, fields, TAGGED)
+        }
+        Action::SetPolicy { region, access_point, policy } => {
+            let sent = match policy {
+                Some(document) => context.omics.put_policy(region, access_point, document).await,
+                None => context.omics.delete_policy(region, access_point).await,
+            };
+            accepted(
+                context,
+                object,
+                sent,
+                vec![drift::POLICY.to_owned()],
+                "The S3 access policy is updated.",
+            )
         }
         Action::DeleteStore { region, id } => delete_store(context, &uid, region, id).await,
     })
@@ -103,6 +120,7 @@ async fn create(
                 account: answer.account,
                 tags: Tags::Read(request.tags.clone()),
                 duplicates: Vec::new(),
+                policy: Policy::NotRead,
             };
             Ok(Acted {
                 state: Some(State::Creating),
@@ -200,21 +218,22 @@ async fn save_managed_keys(
     kubernetes::status(context, object, &status).await
 }
 
-fn tagged(
+/// What came of a change of tags or of the policy.
+fn accepted(
     context: &Context,
     object: &SequenceStore,
     sent: Result<(), CallError>,
     fields: Vec<String>,
+    text: &str,
 ) -> Acted {
     match sent {
         Ok(()) => {
-            tracing::info!(?fields, "tags written");
+            tracing::info!(?fields, "written");
             let uid = object.uid().unwrap_or_default();
             context.memory.corrected(&uid, &fields, object.metadata.generation, Instant::now());
-            let text = "Tags of the sequence store are updated.";
-            Acted { notes: vec![Note::normal("Updated", "Tag", text)], ..Acted::default() }
+            Acted { notes: vec![Note::normal("Updated", "Update", text)], ..Acted::default() }
         }
-        // A tag that may not be written leaves the store as ready as it is.
+        // What may not be written leaves the store as ready as it is.
         Err(error) if error.class == Class::Denied => {
             observe::log(&error);
             Acted::state(State::TagsUnreadable(error))

@@ -7,6 +7,7 @@ use kube::ResourceExt;
 use crate::arn::{StoreArn, is_store_id};
 use crate::crd::{DeletionPolicy, ManagementPolicy, PAUSED_ANNOTATION, SequenceStore, Store};
 use crate::intent::Intent;
+use crate::policy;
 use crate::request::store_name;
 
 /// The shortest interval between two looks at a settled store that an object may ask for.
@@ -72,6 +73,9 @@ impl Desired {
                 })?,
             None => defaults.poll_interval,
         };
+        if let Some(policy) = &spec.s3_access_policy {
+            policy::check(policy).map_err(InvalidSpec)?;
+        }
         let mut names: Vec<String> = intent.iter().map(|intent| intent.name.clone()).collect();
         names.push(store_name(object));
         names.dedup();

@@ -3,7 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::crd::{Drift, SequenceStore, SequenceStoreSpec, Store};
+use crate::observed::{Policy, Present};
+use crate::policy;
 use crate::request::TagChanges;
+
+/// The field of the spec that holds the S3 access policy.
+pub const POLICY: &str = "s3AccessPolicy";
 
 /// Differences between spec and store. Absent fields of the spec are not managed: never a difference.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,16 +70,39 @@ pub fn compare(
     found
 }
 
-/// Names of the fields of the spec, tags that are ours and dropped included, that a store does not show.
+/// Everything that AWS can change and that is not as the spec says: fields, tags to set, tags of ours
+/// that the spec dropped, and the policy.
 #[must_use]
-pub fn differing_fields(
-    object: &SequenceStore,
-    store: &Store,
-    tags: &BTreeMap<String, String>,
-) -> Vec<String> {
-    let fields = compare(&object.spec, store, Some(tags)).mutable.into_iter().map(|drift| drift.field);
-    let dropped = TagChanges::of(object, tags).remove;
-    fields.chain(dropped.iter().map(|key| format!("tags[{key}]"))).collect()
+pub fn correctable(object: &SequenceStore, present: &Present, tags: &BTreeMap<String, String>) -> Vec<Drift> {
+    let mut found = compare(&object.spec, &present.store, Some(tags)).mutable;
+    found.extend(TagChanges::of(object, tags).remove.iter().map(|key| Drift {
+        field: format!("tags[{key}]"),
+        desired: None,
+        observed: tags.get(key).cloned(),
+    }));
+    found.extend(policy_difference(&object.spec, &present.policy));
+    found
+}
+
+/// The policy as a difference; none where it says what the spec says, or was not read.
+fn policy_difference(spec: &SequenceStoreSpec, observed: &Policy) -> Option<Drift> {
+    let (Some(wanted), Policy::Read(shown)) = (&spec.s3_access_policy, observed) else { return None };
+    if policy::says_the_same(wanted, shown.as_deref()) {
+        return None;
+    }
+    Some(Drift {
+        field: POLICY.into(),
+        desired: Some(shortened(&policy::render(wanted))),
+        observed: shown.as_deref().map(shortened),
+    })
+}
+
+/// A policy may have 15 KB; status shows where it begins.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(256) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
 }
 
 fn immutable(spec: &SequenceStoreSpec, store: &Store, found: &mut Vec<Drift>) {

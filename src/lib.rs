@@ -29,6 +29,7 @@ pub mod observe;
 pub mod observed;
 pub mod omics;
 pub mod plan;
+pub mod policy;
 pub mod reconcile;
 pub mod request;
 pub mod server;

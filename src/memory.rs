@@ -8,12 +8,16 @@ use kube::ResourceExt;
 
 use crate::backoff;
 use crate::crd::SequenceStore;
+use crate::drift;
 use crate::observed::{Observed, ReadSetCount};
 use crate::omics::{CallError, Class};
 use crate::plan::{Correction, Recollection, Refusal};
 
 /// Read sets of a store are counted at most this often.
 const COUNT_EVERY: Duration = Duration::from_secs(600);
+
+/// The S3 access policy is read at least this often where the spec manages it.
+const POLICY_EVERY: Duration = Duration::from_secs(3600);
 
 /// Records by object uid, so that a recreated object starts afresh.
 #[derive(Debug, Default)]
@@ -34,8 +38,17 @@ struct Record {
     not_created: Option<(u32, u32)>,
     tagging_denied: Option<(Instant, u32, CallError)>,
     known_tags: Option<(String, BTreeMap<String, String>)>,
+    policy: Option<PolicyRead>,
     corrections: BTreeMap<String, (u32, Instant)>,
     corrections_of: Option<i64>,
+}
+
+/// A policy as it was read, and what would make it worth reading again.
+#[derive(Debug)]
+struct PolicyRead {
+    at: Instant,
+    asked: (Option<i64>, Option<String>),
+    document: Option<String>,
 }
 
 #[derive(Debug)]
@@ -145,6 +158,36 @@ impl Memory {
     pub fn take_tags(&self, uid: &str, id: &str) -> Option<BTreeMap<String, String>> {
         let (known, tags) = self.records().get_mut(uid)?.known_tags.take()?;
         (known == id).then_some(tags)
+    }
+
+    /// The policy as it was last read, unless it is time to read it again: on a new generation, when
+    /// asked, hourly, and while a write of ours does not show. `asked` is generation and request.
+    #[must_use]
+    pub fn policy(
+        &self,
+        uid: &str,
+        asked: &(Option<i64>, Option<String>),
+        now: Instant,
+    ) -> Option<Option<String>> {
+        let records = self.records();
+        let record = records.get(uid)?;
+        let read = record.policy.as_ref()?;
+        let stale = read.asked != *asked
+            || now.duration_since(read.at) >= POLICY_EVERY
+            || record.corrections.contains_key(drift::POLICY);
+        (!stale).then(|| read.document.clone())
+    }
+
+    /// The policy was read.
+    pub fn read_policy(
+        &self,
+        uid: &str,
+        asked: (Option<i64>, Option<String>),
+        document: Option<String>,
+        now: Instant,
+    ) {
+        self.records().entry(uid.to_owned()).or_default().policy =
+            Some(PolicyRead { at: now, asked, document });
     }
 
     /// AWS accepted an update of these fields.
@@ -269,6 +312,7 @@ mod tests {
             account: String::new(),
             tags: crate::observed::Tags::Read(BTreeMap::new()),
             duplicates: Vec::new(),
+            policy: crate::observed::Policy::NotRead,
         }));
         memory.observed("u", &present, later);
         assert_eq!(memory.recollection("u", Duration::ZERO, later).absent_for, None);

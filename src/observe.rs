@@ -1,19 +1,62 @@
 //! Looks at AWS for one object: a known store, or all stores of a name; and whose answer a 404 is.
 //! I/O, read-only.
 
-use crate::context::Context;
-use crate::crd::OwnerTags;
-use crate::lookup::{self, Found, Hit};
-use crate::observed::{Observed, Present, Tags};
-use crate::omics::{CallError, Class};
-use crate::plan::Target;
+use std::time::Instant;
 
-/// Observes what a plan depends on. `claims`: a store of a former object is claimed rather than watched.
-pub async fn observe(context: &Context, owner: &OwnerTags, target: &Target, claims: bool) -> Observed {
-    match target {
-        Target::Store { region, id } => store(context, owner, region, id, None).await,
+use kube::ResourceExt;
+
+use crate::context::Context;
+use crate::crd::{OwnerTags, RECONCILE_ANNOTATION, SequenceStore, Store};
+use crate::desired;
+use crate::lookup::{self, Found, Hit};
+use crate::observed::{Observed, Policy, Present, Tags};
+use crate::omics::{CallError, Class};
+use crate::plan::{self, Target};
+
+/// Observes what a plan depends on.
+pub async fn observe(
+    context: &Context,
+    object: &SequenceStore,
+    owner: &OwnerTags,
+    target: &Target,
+) -> Observed {
+    let (region, mut observed) = match target {
+        Target::Store { region, id } => (region, store(context, owner, region, id, None).await),
         Target::LookUp { region, names, replaced } => {
-            look_up(context, owner, region, names, replaced.as_deref(), claims).await
+            // `Observe` watches a store of a former object, `Manage` claims it first.
+            let claims = desired::manages(object);
+            (region, look_up(context, owner, region, names, replaced.as_deref(), claims).await)
+        }
+    };
+    if let Observed::Present(present) = &mut observed {
+        present.policy = policy(context, object, region, &present.store).await;
+    }
+    observed
+}
+
+/// The policy, where the spec manages it and the object lives; read rarely, for AWS allows one such
+/// request per second.
+async fn policy(context: &Context, object: &SequenceStore, region: &str, store: &Store) -> Policy {
+    let access_point = store.s3_access.as_ref().and_then(|access| access.s3_access_point_arn.as_deref());
+    let (Some(_), Some(access_point)) = (&object.spec.s3_access_policy, access_point) else {
+        return Policy::NotRead;
+    };
+    if plan::is_deleting(object) || store.status.as_deref() != Some("ACTIVE") {
+        return Policy::NotRead;
+    }
+    let uid = object.uid().unwrap_or_default();
+    let asked = (object.metadata.generation, object.annotations().get(RECONCILE_ANNOTATION).cloned());
+    if let Some(document) = context.memory.policy(&uid, &asked, Instant::now()) {
+        return Policy::Read(document);
+    }
+    match context.omics.get_policy(region, access_point).await {
+        Ok(document) => {
+            context.memory.read_policy(&uid, asked, document.clone(), Instant::now());
+            Policy::Read(document)
+        }
+        Err(error) => {
+            log(&error);
+            Policy::Unreadable(error)
         }
     }
 }
@@ -45,7 +88,8 @@ async fn store(
                 },
             };
             let duplicates = hit.map(|(_, duplicates)| duplicates).unwrap_or_default();
-            let present = Present { store: answer.store, account: answer.account, tags, duplicates };
+            let (store, account, policy) = (answer.store, answer.account, Policy::NotRead);
+            let present = Present { store, account, tags, duplicates, policy };
             Observed::Present(Box::new(present))
         }
         Err(error) if error.class == Class::NotFound => match context.omics.account(region).await {

@@ -41,6 +41,19 @@ pub struct Present {
     pub tags: Tags,
     /// Newer stores that carry the same owner's tags: somebody else's doing.
     pub duplicates: Vec<String>,
+    /// The S3 access policy.
+    pub policy: Policy,
+}
+
+/// The S3 access policy of a store, which is read only where the spec manages it, and then rarely.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Policy {
+    /// Not read in this pass; nothing is concluded.
+    NotRead,
+    /// The document as AWS shows it; none where there is none.
+    Read(Option<String>),
+    /// Not known.
+    Unreadable(CallError),
 }
 
 /// Tags of a store, or why they are not known.

@@ -17,7 +17,7 @@ use crate::desired::{self, Desired};
 use crate::drift;
 use crate::error::Error;
 use crate::events::{self, Note};
-use crate::observed::{Observed, Tags};
+use crate::observed::{Observed, Policy, Tags};
 use crate::omics::{CALL_TIMEOUT, Class};
 use crate::plan::{self, Action, FinalizerStep, Next, Plan, State};
 use crate::{apply, backoff, kubernetes, observe, status};
@@ -62,7 +62,7 @@ async fn pass(context: &Context, object: Arc<SequenceStore>) -> Result<Requeue, 
     let owner = OwnerTags::of(&object, &context.settings.cluster);
 
     let observed = match plan::target(&object, desired) {
-        Some(target) => observe::observe(context, &owner, &target, desired::manages(&object)).await,
+        Some(target) => observe::observe(context, &object, &owner, &target).await,
         None => Observed::NotAsked,
     };
     remember(context, &object, &observed);
@@ -107,6 +107,7 @@ async fn pass(context: &Context, object: Arc<SequenceStore>) -> Result<Requeue, 
     let saving = matches!(plan.action, Action::Create { .. });
     report(context, &object, &observed, &state, region, saving).await?;
     kubernetes::publish(context, &object, acted.notes).await;
+    kubernetes::publish(context, &object, duplicates(&object, &observed)).await;
     if plan.finalizer == FinalizerStep::Remove {
         let object = context.memory.freshest(object);
         kubernetes::metadata(context, &object, plan.finalizer, plan.intent.as_deref()).await?;
@@ -117,18 +118,33 @@ async fn pass(context: &Context, object: Arc<SequenceStore>) -> Result<Requeue, 
     Ok(Requeue::requeue(requeue_after(&plan, &state, next, wait, poll)))
 }
 
+/// Told when a look-up finds them, and only then; nothing deletes them.
+fn duplicates(object: &SequenceStore, observed: &Observed) -> Vec<Note> {
+    let Observed::Present(present) = observed else { return Vec::new() };
+    if present.duplicates.is_empty() || desired::is_recorded(object) {
+        return Vec::new();
+    }
+    let text = format!(
+        "More than one sequence store carries the owner tags of this object: {} is kept, {} left alone.",
+        present.store.id,
+        present.duplicates.join(", ")
+    );
+    vec![Note { kind: EventType::Warning, reason: "DuplicateStores", action: "LookUp", text }]
+}
+
 /// Notes what AWS showed, for later passes.
 fn remember(context: &Context, object: &SequenceStore, observed: &Observed) {
     let uid = object.uid().unwrap_or_default();
     context.memory.observed(&uid, observed, Instant::now());
-    if let Observed::Present(present) = observed {
-        if let Tags::Read(tags) = &present.tags {
-            context.memory.differing(&uid, &drift::differing_fields(object, &present.store, tags));
-        }
-        if !present.duplicates.is_empty() {
-            tracing::warn!(kept = present.store.id, duplicates = ?present.duplicates, "more than one store carries the owner tags");
-        }
+    let Observed::Present(present) = observed else { return };
+    let Tags::Read(tags) = &present.tags else { return };
+    let mut differing: Vec<String> =
+        drift::correctable(object, present, tags).into_iter().map(|drift| drift.field).collect();
+    // What was not read may still differ.
+    if !matches!(present.policy, Policy::Read(_)) {
+        differing.push(drift::POLICY.into());
     }
+    context.memory.differing(&uid, &differing);
 }
 
 /// Whether the owner that the annotation `take-over` names is no managing object of this cluster. What
@@ -168,7 +184,8 @@ async fn is_current(context: &Context, object: &SequenceStore) -> Result<bool, E
 
 /// Counts the pass as failed or not; for a failed one, how long to wait.
 fn count_failures(context: &Context, uid: &str, state: &State) -> Option<Duration> {
-    let (State::CallFailed(error) | State::TagsUnreadable(error)) = state else {
+    let (State::CallFailed(error) | State::TagsUnreadable(error) | State::PolicyUnreadable(error)) = state
+    else {
         context.memory.succeeded(uid);
         return None;
     };

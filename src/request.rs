@@ -52,10 +52,10 @@ impl CreateRequest {
         }
     }
 
-    /// Tells this request from others.
+    /// Tells this request to this region from others.
     #[must_use]
-    pub fn hash(&self) -> String {
-        let json = serde_json::to_vec(self).unwrap_or_default();
+    pub fn hash(&self, region: Option<&str>) -> String {
+        let json = serde_json::to_vec(&(self, region)).unwrap_or_default();
         hex(&Sha256::digest(json))[..16].to_owned()
     }
 }
@@ -179,7 +179,7 @@ mod tests {
         let spec = SequenceStoreSpec { description: Some("d".into()), ..Default::default() };
         let (one, other) =
             (SequenceStore::new("a", spec), SequenceStore::new("a", SequenceStoreSpec::default()));
-        let hash = |object: &SequenceStore| CreateRequest::of(object, &owner()).hash();
+        let hash = |object: &SequenceStore| CreateRequest::of(object, &owner()).hash(None);
         assert_eq!(hash(&one), hash(&one.clone()));
         assert_ne!(hash(&one), hash(&other));
     }

@@ -26,6 +26,12 @@ pub enum Operation {
     TagResource,
     /// `omics:UntagResource`
     UntagResource,
+    /// `omics:GetS3AccessPolicy`
+    GetS3AccessPolicy,
+    /// `omics:PutS3AccessPolicy`
+    PutS3AccessPolicy,
+    /// `omics:DeleteS3AccessPolicy`
+    DeleteS3AccessPolicy,
     /// `sts:GetCallerIdentity`
     GetCallerIdentity,
 }
@@ -44,6 +50,9 @@ impl Operation {
             Self::UpdateSequenceStore => "omics:UpdateSequenceStore",
             Self::TagResource => "omics:TagResource",
             Self::UntagResource => "omics:UntagResource",
+            Self::GetS3AccessPolicy => "omics:GetS3AccessPolicy",
+            Self::PutS3AccessPolicy => "omics:PutS3AccessPolicy",
+            Self::DeleteS3AccessPolicy => "omics:DeleteS3AccessPolicy",
             Self::GetCallerIdentity => "sts:GetCallerIdentity",
         }
     }

@@ -1,5 +1,6 @@
 //! The edge to AWS: HealthOmics and STS calls, each with a deadline and made once. I/O.
 
+mod access_policy;
 mod change;
 mod credentials;
 mod error;

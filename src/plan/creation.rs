@@ -41,6 +41,11 @@ pub(super) fn create(input: &Input<'_>) -> Option<Plan> {
             later_attempt(input, intent, &request)
         }
     };
+    // A region that was mended is looked through before anything is sent there.
+    if next.region != desired.region {
+        let intent = Some(Box::new(Intent { attempt: 0, ..next }));
+        return Some(Plan { intent, ..Plan::wait(State::Creating, Next::Quick) });
+    }
     let action =
         Action::Create { account: account.clone(), intent: Box::new(next), request: Box::new(request) };
     Some(Plan { action, ..Plan::wait(State::Creating, Next::Quick) })
@@ -74,7 +79,7 @@ fn first_attempt(input: &Input<'_>, region: &str, request: &CreateRequest) -> In
         started_at: input.now,
         region: region.to_owned(),
         name: request.name.clone(),
-        request_hash: request.hash(),
+        request_hash: request_hash(input, request),
         tag_keys: input.object.spec.tags.iter().flatten().map(|(key, _)| key.clone()).collect(),
         id: None,
         replaces: None,
@@ -84,14 +89,21 @@ fn first_attempt(input: &Input<'_>, region: &str, request: &CreateRequest) -> In
 /// The same request under the same token, or, for an edited spec, a new epoch: the old one is over, as
 /// its grace has passed with nothing found.
 fn later_attempt(input: &Input<'_>, intent: &Intent, request: &CreateRequest) -> Intent {
-    let same = intent.request_hash == request.hash() || intent.attempt == 0;
+    let same = intent.request_hash == request_hash(input, request);
     let spec_region = input.object.spec.region.clone();
     let region =
         if same { intent.region.clone() } else { spec_region.unwrap_or_else(|| intent.region.clone()) };
     Intent {
         epoch: if same { intent.epoch } else { intent.epoch + 1 },
+        // An intent that was only recorded has sent nothing.
         attempt: if same { intent.attempt + 1 } else { 1 },
         replaces: intent.replaces.clone(),
         ..first_attempt(input, &region, request)
     }
+}
+
+/// Tells requests apart, the region that the spec names included; the operator's default is not the
+/// user's edit.
+pub(super) fn request_hash(input: &Input<'_>, request: &CreateRequest) -> String {
+    request.hash(input.object.spec.region.as_deref())
 }

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::desired;
 use crate::drift;
-use crate::observed::{Observed, Present, Tags};
+use crate::observed::{Observed, Policy, Present, Tags};
 
 pub(super) const RULES: &[Rule] = &[
     paused,
@@ -27,6 +27,7 @@ pub(super) const RULES: &[Rule] = &[
     immutable_field_differs,
     drifted,
     correct,
+    policy_unreadable,
     owner_tags_denied,
     settled,
 ];
@@ -102,8 +103,13 @@ fn drifted(input: &Input<'_>) -> Option<Plan> {
     if desired::manages(input.object) {
         return None;
     }
-    let found = drift::compare(&input.object.spec, &present.store, Some(tags)).mutable;
+    let found = drift::correctable(input.object, present, tags);
     (!found.is_empty()).then(|| Plan::wait(State::Drifted(found), Next::Poll))
+}
+
+fn policy_unreadable(input: &Input<'_>) -> Option<Plan> {
+    let Policy::Unreadable(error) = &present(input)?.policy else { return None };
+    Some(Plan::wait(State::PolicyUnreadable(error.clone()), Next::Backoff))
 }
 
 fn settled(_: &Input<'_>) -> Option<Plan> {

@@ -174,6 +174,15 @@ pub enum Action {
         /// Keys that are ours from now on; saved before the call.
         managed: Vec<String>,
     },
+    /// PutS3AccessPolicy or DeleteS3AccessPolicy.
+    SetPolicy {
+        /// Region of the store.
+        region: String,
+        /// ARN of the store's access point.
+        access_point: String,
+        /// The document; none deletes the policy.
+        policy: Option<String>,
+    },
     /// UntagResource.
     Untag {
         /// Region of the store.
@@ -254,8 +263,8 @@ pub fn plan(input: &Input<'_>) -> Plan {
     // The last rule of each table matches everything; the fallback keeps the function total.
     let mut plan = verdict.unwrap_or_else(|| Plan::wait(State::Reconciling, Next::Poll));
     if !is_deleting(input.object) && !desired::is_paused(input.object) {
-        plan.finalizer = finalizer_of_the_living(input);
         plan.intent = plan.intent.or_else(|| resolved_intent(input).map(Box::new));
+        plan.finalizer = finalizer_of_the_living(input, &plan);
     }
     plan
 }
@@ -265,9 +274,11 @@ type Rule = fn(&Input<'_>) -> Option<Plan>;
 /// Held while deleting the object must delete a store that is known; an operator that was
 /// uninstalled then strands nothing under `Retain` and `Observe`. Held under every policy while an
 /// attempt to create the store is unresolved.
-fn finalizer_of_the_living(input: &Input<'_>) -> FinalizerStep {
+fn finalizer_of_the_living(input: &Input<'_>, plan: &Plan) -> FinalizerStep {
     let known = desired::store_id(input.object).is_some() || matches!(input.observed, Observed::Present(_));
-    let unresolved = !known && input.desired.is_ok_and(|desired| desired.intent.is_some());
+    let recorded = input.desired.is_ok_and(|desired| desired.intent.is_some());
+    let unresolved =
+        !known && (recorded || plan.intent.is_some() || matches!(plan.action, Action::Create { .. }));
     let wanted = (desired::deletes(input.object) && known) || unresolved;
     match (wanted, has_our_finalizer(input.object)) {
         (true, false) => FinalizerStep::Add,
@@ -300,7 +311,7 @@ fn recreation(input: &Input<'_>, missing: &str) -> Option<Plan> {
         started_at: input.now,
         region: desired.region.clone(),
         name: request.name.clone(),
-        request_hash: request.hash(),
+        request_hash: creation::request_hash(input, &request),
         tag_keys: Vec::new(),
         id: None,
         replaces: Some(missing.to_owned()),

@@ -10,6 +10,8 @@ pub enum State {
     Reconciling,
     /// ACTIVE and as the spec says.
     Available,
+    /// ACTIVE, but its S3 access policy could not be read.
+    PolicyUnreadable(CallError),
     /// ACTIVE and different from the spec, which is only observed.
     Drifted(Vec<Drift>),
     /// ACTIVE and different from the spec, and being corrected.

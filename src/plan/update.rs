@@ -1,4 +1,4 @@
-//! Rules that keep an ACTIVE store as the spec says: owner tags, fields, tags. No I/O.
+//! Rules that keep an ACTIVE store as the spec says: owner tags, fields, tags, policy. No I/O.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use crate::crd::Drift;
 use crate::desired;
 use crate::drift;
 use crate::observed::{Observed, Present, Tags};
+use crate::policy;
 use crate::request::{TagChanges, UpdateRequest};
 
 /// After this many accepted updates that AWS never showed, the writing of a field stops.
@@ -32,14 +33,8 @@ pub(super) fn owner_tags(input: &Input<'_>) -> Option<Plan> {
 /// One call for the fields of the store, then one for tags to set, then one for tags to remove.
 pub(super) fn correct(input: &Input<'_>) -> Option<Plan> {
     let (present, tags) = managed(input)?;
-    let differences = drift::compare(&input.object.spec, &present.store, Some(tags)).mutable;
+    let differences = drift::correctable(input.object, present, tags);
     let changes = TagChanges::of(input.object, tags);
-    let removed = changes.remove.iter().map(|key| Drift {
-        field: format!("tags[{key}]"),
-        desired: None,
-        observed: tags.get(key).cloned(),
-    });
-    let differences: Vec<Drift> = differences.into_iter().chain(removed).collect();
     if differences.is_empty() {
         return None;
     }
@@ -57,11 +52,13 @@ pub(super) fn correct(input: &Input<'_>) -> Option<Plan> {
         changes.remove.into_iter().filter(|key| tag_due(key)).collect();
     let arn = present.store.arn.clone();
     let action = if let Some(request) = UpdateRequest::of(input.object, &due) {
-        Action::Update { region, id: present.store.id.clone(), request: Box::new(request) }
+        Action::Update { region: region.clone(), id: present.store.id.clone(), request: Box::new(request) }
     } else if !set.is_empty() {
-        Action::Tag { region, arn, tags: set, managed: changes.managed }
+        Action::Tag { region: region.clone(), arn, tags: set, managed: changes.managed }
     } else if !remove.is_empty() {
-        Action::Untag { region, arn, keys: remove }
+        Action::Untag { region: region.clone(), arn, keys: remove }
+    } else if let Some(action) = policy_action(input, &region, present, &due) {
+        action
     } else {
         Action::None
     };
@@ -71,6 +68,15 @@ pub(super) fn correct(input: &Input<'_>) -> Option<Plan> {
         Next::Quick
     };
     Some(Plan { action, ..Plan::wait(state, next) })
+}
+
+/// An empty policy is deleted. A store without an access point cannot have one yet.
+fn policy_action(input: &Input<'_>, region: &str, present: &Present, due: &[Drift]) -> Option<Action> {
+    due.iter().find(|drift| drift.field == drift::POLICY)?;
+    let wanted = input.object.spec.s3_access_policy.as_ref()?;
+    let access_point = present.store.s3_access.as_ref()?.s3_access_point_arn.clone()?;
+    let policy = (!wanted.is_empty()).then(|| policy::render(wanted));
+    Some(Action::SetPolicy { region: region.to_owned(), access_point, policy })
 }
 
 /// The owner tags could not be written; everything else goes on.

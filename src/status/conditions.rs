@@ -91,7 +91,7 @@ pub(super) fn of(state: &State, denied_for: Option<Duration>, denied_grace: Dura
             let (reason, message) = failure(error);
             Conditions::active(synced(false, reason, message))
         }
-        State::TagsUnreadable(error) => {
+        State::TagsUnreadable(error) | State::PolicyUnreadable(error) => {
             let (reason, message) = failure(error);
             Conditions::active(synced(false, reason, message))
         }

@@ -71,7 +71,7 @@ fn reported(input: &Input<'_>, state: &State, old: SequenceStoreStatus) -> Seque
         | State::NotConverging(fields)
         | State::ImmutableFieldDiffers(fields) => fields.clone(),
         // Nothing new is known of it.
-        State::CallFailed(_) | State::TagsUnreadable(_) => old.drift.clone(),
+        State::CallFailed(_) | State::TagsUnreadable(_) | State::PolicyUnreadable(_) => old.drift.clone(),
         _ => Vec::new(),
     };
     new.deletion_blocked_by = match state {
@@ -111,15 +111,20 @@ fn paused(input: &Input<'_>, old: SequenceStoreStatus) -> SequenceStoreStatus {
 
 /// The first failures of a passing kind change nothing on an object whose generation is reported.
 fn is_hidden(input: &Input<'_>, state: &State, old: &SequenceStoreStatus) -> bool {
-    let (State::CallFailed(error) | State::TagsUnreadable(error)) = state else { return false };
+    let reported =
+        old.observed_generation.is_some() && old.observed_generation == input.object.metadata.generation;
+    // One 404 proves nothing.
+    if *state == State::ConfirmingAbsence {
+        return reported;
+    }
+    let (State::CallFailed(error) | State::TagsUnreadable(error) | State::PolicyUnreadable(error)) = state
+    else {
+        return false;
+    };
     let passing = !matches!(error.class, Class::Denied | Class::Credentials | Class::Quota | Class::Terminal);
     let resumed =
         find(&old.conditions, "Synced").is_some_and(|synced| synced.reason == Reason::Paused.as_str());
-    passing
-        && input.failures < SHOWN_FROM_FAILURE
-        && !resumed
-        && old.observed_generation.is_some()
-        && old.observed_generation == input.object.metadata.generation
+    passing && input.failures < SHOWN_FROM_FAILURE && !resumed && reported
 }
 
 /// A store that this object may not have is not put on record: `sequenceStoreId` stays free to mend.

@@ -12,6 +12,7 @@ use crate::world::{Cluster, Error, Operator, Start, World, ensure, status, tests
 tests![
     a_store_is_created_updated_and_deleted_at_a_low_cost,
     an_ambiguous_answer_makes_no_second_store,
+    an_ambiguous_answer_without_tokens_makes_no_second_store,
     a_kill_between_commit_and_reply_makes_no_second_store,
     a_kill_right_after_recording_makes_one_store,
     a_retained_store_is_found_again,
@@ -80,7 +81,19 @@ async fn a_store_is_created_updated_and_deleted_at_a_low_cost(cluster: Arc<Clust
 }
 
 async fn an_ambiguous_answer_makes_no_second_store(cluster: Arc<Cluster>) -> Result<(), Error> {
+    every_ambiguous_answer(cluster, None).await
+}
+
+async fn an_ambiguous_answer_without_tokens_makes_no_second_store(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
+    every_ambiguous_answer(cluster, Some(0)).await
+}
+
+/// The faults are met one after the other, and waited for together.
+async fn every_ambiguous_answer(cluster: Arc<Cluster>, token_window_ms: Option<u64>) -> Result<(), Error> {
     let (world, _operator) = with_operator(cluster).await?;
+    world.aws.set_knobs(&Knobs { token_window_ms, ..Knobs::default() }).await?;
     let after = |action| Fault { side: Side::AfterCommit, ..Fault::once("CreateSequenceStore", action) };
     let faults = [
         ("error", after(FaultAction::error("InternalServerException"))),
@@ -93,20 +106,16 @@ async fn an_ambiguous_answer_makes_no_second_store(cluster: Arc<Cluster>) -> Res
         ("wrong-arn", after(FaultAction::WrongArn)),
         ("before", Fault::once("CreateSequenceStore", FaultAction::error("InternalServerException"))),
     ];
-    for (window, name_of) in [(Some(0), "never"), (None, "always")] {
-        world.aws.set_knobs(&Knobs { token_window_ms: window, ..Knobs::default() }).await?;
-        for (name, fault) in &faults {
-            let (name, before) = (format!("{name}-{name_of}"), ever_lived(&world).await?);
-            world.aws.script_fault(fault).await?;
-            world.create(&name, SequenceStoreSpec::default()).await?;
-            world.until_ready(&name).await.map_err(|e| format!("{name}: {e}"))?;
-            ensure!(
-                ever_lived(&world).await? == before + 1,
-                "{name}: {} stores",
-                ever_lived(&world).await? - before
-            );
-        }
+    for (n, (name, fault)) in faults.iter().enumerate() {
+        world.aws.script_fault(fault).await?;
+        world.create(name, SequenceStoreSpec::default()).await?;
+        world.until_calls("CreateSequenceStore", n + 1).await?;
     }
+    for (name, _) in &faults {
+        world.until_ready(name).await?;
+    }
+    let (lived, wanted) = (ever_lived(&world).await?, faults.len());
+    ensure!(lived == wanted, "{lived} stores for {wanted} objects");
     Ok(())
 }
 

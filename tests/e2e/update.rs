@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use healthomics_simulator::{Fault, FaultAction, SeedStore};
+use healthomics_simulator::{Fault, FaultAction, Knobs, PolicyReadBack, SeedStore};
 use sequencestore_operator::crd::{ManagementPolicy, S3AccessConfig, SequenceStoreSpec};
 use serde_json::json;
 
@@ -14,6 +14,8 @@ tests![
     drift_is_corrected_under_manage_and_only_shown_under_observe,
     tags_are_managed_key_by_key,
     a_field_that_never_shows_stops_being_written,
+    the_policy_is_set_compared_by_meaning_and_deleted,
+    a_policy_that_aws_would_refuse_never_reaches_it,
 ];
 
 fn tags(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
@@ -159,5 +161,55 @@ async fn a_field_that_never_shows_stops_being_written(cluster: Arc<Cluster>) -> 
     ensure!(world.calls("UpdateSequenceStore").await?.len() == updates, "the writing has stopped");
     world.aws.clear_faults().await?;
     world.until_ready("stubborn").await?;
+    Ok(())
+}
+
+async fn the_policy_is_set_compared_by_meaning_and_deleted(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = World::with_operator(cluster).await?;
+    world.aws.set_knobs(&Knobs { policy_read_back: PolicyReadBack::Canonical, ..Knobs::default() }).await?;
+    let seeded = world.seed().await?;
+    let statement = json!({
+        "Sid": "Read", "Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam::123456789012:root"]},
+        "Action": ["s3:ListBucket"], "Resource": [seeded.s3_access.s3_access_point_arn],
+    });
+    let policy = json!({"Version": "2012-10-17", "Statement": [statement]});
+    let spec = SequenceStoreSpec { s3_access_policy: policy.as_object().cloned(), ..naming(&seeded) };
+    world.create("policy", spec).await?;
+    world.until_calls("PutS3AccessPolicy", 1).await?;
+    world.until_condition("policy", "Synced", "True", "InSync").await?;
+    let (puts, gets) =
+        (world.calls("PutS3AccessPolicy").await?.len(), world.calls("GetS3AccessPolicy").await?.len());
+    ensure!(puts == 1, "{puts} puts");
+    let polls = world.calls("GetSequenceStore").await?.len();
+    world.until_calls("GetSequenceStore", polls + 3).await?;
+    ensure!(
+        world.calls("GetS3AccessPolicy").await?.len() == gets,
+        "a settled policy is not read at every poll"
+    );
+    world.aws.change_store(&seeded.id, json!({"s3AccessPolicy": "{}"})).await?;
+    world.reconcile_now("policy").await?;
+    world.until_calls("PutS3AccessPolicy", 2).await?;
+    world.until_condition("policy", "Synced", "True", "InSync").await?;
+    // A merge patch cannot empty an object, a JSON patch can.
+    let empty = json!([{"op": "replace", "path": "/spec/s3AccessPolicy", "value": {}}]).to_string();
+    let patched = ["patch", "seqstore", "policy", "--type=json", "--patch", &empty];
+    world.kubectl(&patched).await?.checked()?;
+    world.until_calls("DeleteS3AccessPolicy", 1).await?;
+    world.until_condition("policy", "Synced", "True", "InSync").await?;
+    let store = world.aws.store(&seeded.id).await?.ok_or("store")?;
+    ensure!(store.s3_access_policy.is_none(), "{:?}", store.s3_access_policy);
+    Ok(())
+}
+
+async fn a_policy_that_aws_would_refuse_never_reaches_it(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = World::with_operator(cluster).await?;
+    let seeded = world.seed().await?;
+    let policy =
+        json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "NotAction": "s3:GetObject"}]});
+    let spec = SequenceStoreSpec { s3_access_policy: policy.as_object().cloned(), ..naming(&seeded) };
+    world.create("refused", spec).await?;
+    let object = world.until_condition("refused", "Stalled", "True", "InvalidSpec").await?;
+    ensure!(crate::world::message(&object, "Ready").contains("NotAction"), "names the element");
+    ensure!(world.mutating_calls().await?.is_empty(), "nothing reaches AWS");
     Ok(())
 }

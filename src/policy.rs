@@ -1,0 +1,149 @@
+//! S3 access policies: what AWS accepts, and when two say the same. No I/O.
+
+use serde_json::{Map, Value};
+
+/// AWS's limit for a policy as JSON, in bytes.
+pub const MOST_BYTES: usize = 15 * 1024;
+
+const ELEMENTS: [&str; 3] = ["Version", "Id", "Statement"];
+const STATEMENT_ELEMENTS: [&str; 6] = ["Sid", "Effect", "Principal", "Action", "Resource", "Condition"];
+const CONDITION_KEYS: [&str; 4] = ["s3:prefix", "s3:signatureversion", "s3:TlsVersion", "aws:PrincipalArn"];
+
+/// Checks what the API server's rules cannot: size, element names, condition keys.
+///
+/// # Errors
+/// What is wrong and what AWS accepts.
+pub fn check(policy: &Map<String, Value>) -> Result<(), String> {
+    let size = render(policy).len();
+    if size > MOST_BYTES {
+        return Err(format!("s3AccessPolicy has {size} bytes as JSON; AWS accepts {MOST_BYTES}"));
+    }
+    known(policy, &ELEMENTS, "s3AccessPolicy")?;
+    for statement in policy.get("Statement").and_then(Value::as_array).into_iter().flatten() {
+        let statement = statement.as_object().ok_or("a statement of s3AccessPolicy is not an object")?;
+        known(statement, &STATEMENT_ELEMENTS, "a statement of s3AccessPolicy")?;
+        conditions(statement.get("Condition"))?;
+    }
+    Ok(())
+}
+
+fn known(object: &Map<String, Value>, names: &[&str], place: &str) -> Result<(), String> {
+    match object.keys().find(|key| !names.contains(&key.as_str())) {
+        Some(key) => Err(format!("{place} has the element `{key}`; AWS accepts {}", names.join(", "))),
+        None => Ok(()),
+    }
+}
+
+fn conditions(condition: Option<&Value>) -> Result<(), String> {
+    for (operator, keys) in condition.and_then(Value::as_object).into_iter().flatten() {
+        for key in keys.as_object().into_iter().flat_map(Map::keys) {
+            if !CONDITION_KEYS.contains(&key.as_str()) && !key.starts_with("s3:ExistingObjectTag/") {
+                let accepted = CONDITION_KEYS.join(", ");
+                return Err(format!(
+                    "s3AccessPolicy has the condition key `{key}`; AWS accepts {accepted} and s3:ExistingObjectTag/<key>"
+                ));
+            }
+            if key == "aws:PrincipalArn" && !["ArnEquals", "ArnLike"].contains(&operator.as_str()) {
+                return Err(format!(
+                    "s3AccessPolicy uses aws:PrincipalArn with `{operator}`; AWS accepts ArnEquals and ArnLike"
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Compact JSON, as it is sent.
+#[must_use]
+pub fn render(policy: &Map<String, Value>) -> String {
+    serde_json::to_string(policy).unwrap_or_default()
+}
+
+/// Whether two policies say the same: key order, white space, the order of lists and statements, and a
+/// scalar against a list of one element do not matter. No policy and an empty one are the same.
+#[must_use]
+pub fn says_the_same(wanted: &Map<String, Value>, shown: Option<&str>) -> bool {
+    let wanted = canonical(&Value::Object(wanted.clone()));
+    let shown = match shown.map(str::trim).filter(|text| !text.is_empty()) {
+        Some(text) => match serde_json::from_str::<Value>(text) {
+            Ok(value) => canonical(&value),
+            Err(_) => return false,
+        },
+        None => canonical(&Value::Object(Map::new())),
+    };
+    wanted == shown
+}
+
+/// Lists become sorted lists, scalars lists of one; what is left is equal where the meaning is.
+fn canonical(value: &Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            Value::Object(members.iter().map(|(key, value)| (key.clone(), listed(value))).collect())
+        }
+        other => other.clone(),
+    }
+}
+
+fn listed(value: &Value) -> Value {
+    let mut items: Vec<Value> = match value {
+        Value::Array(items) => items.iter().map(canonical).collect(),
+        other => vec![canonical(other)],
+    };
+    items.sort_by_cached_key(Value::to_string);
+    items.dedup();
+    Value::Array(items)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn object(value: Value) -> Map<String, Value> {
+        value.as_object().expect("an object").clone()
+    }
+
+    fn statement(extra: Value) -> Value {
+        let mut statement =
+            json!({"Sid": "a", "Effect": "Allow", "Action": "s3:GetObject", "Principal": {"AWS": "x"}});
+        statement.as_object_mut().expect("object").extend(object(extra));
+        json!({"Version": "2012-10-17", "Statement": [statement]})
+    }
+
+    #[test]
+    fn form_does_not_matter_and_meaning_does() {
+        let wanted = object(statement(json!({"Action": ["s3:GetObject", "s3:ListBucket"]})));
+        let same = r#" {"Statement": {"Action":["s3:ListBucket","s3:GetObject"], "Principal":{"AWS":["x"]},
+            "Effect":"Allow","Sid":"a"}, "Version":"2012-10-17"} "#;
+        assert!(says_the_same(&wanted, Some(same)));
+        assert!(!says_the_same(&wanted, Some(&same.replace("Allow", "Deny"))));
+        assert!(!says_the_same(&wanted, Some(&same.replace("s3:ListBucket", "s3:GetObjectTagging"))));
+        assert!(!says_the_same(&wanted, Some("<html>")));
+        assert!(!says_the_same(&wanted, None));
+        for empty in [None, Some(""), Some("{}")] {
+            assert!(says_the_same(&Map::new(), empty), "{empty:?}");
+        }
+    }
+
+    #[test]
+    fn what_aws_refuses_is_explained_first() {
+        assert_eq!(
+            check(&object(statement(json!({"Condition": {"StringLike": {"s3:prefix": "a"}}})))),
+            Ok(())
+        );
+        let refused = [
+            (json!({"Rules": []}), "Rules"),
+            (statement(json!({"NotAction": "x"})), "NotAction"),
+            (
+                statement(json!({"Condition": {"Bool": {"aws:SecureTransport": "true"}}})),
+                "aws:SecureTransport",
+            ),
+            (statement(json!({"Condition": {"StringEquals": {"aws:PrincipalArn": "x"}}})), "ArnLike"),
+            (json!({"Id": "x".repeat(MOST_BYTES)}), "bytes"),
+        ];
+        for (policy, hint) in refused {
+            let error = check(&object(policy)).expect_err(hint);
+            assert!(error.contains(hint), "{error}");
+        }
+    }
+}
