@@ -10,6 +10,9 @@ mod create;
 mod deletion;
 mod denied;
 mod errors;
+mod frozen;
+mod input;
+mod kubectl;
 mod mirror;
 mod ownership;
 mod read_sets;
@@ -32,6 +35,9 @@ const TESTS: &[&[Test]] = &[
     deletion::TESTS,
     denied::TESTS,
     errors::TESTS,
+    frozen::TESTS,
+    input::TESTS,
+    kubectl::TESTS,
     mirror::TESTS,
     ownership::TESTS,
     read_sets::TESTS,
