@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use sequencestore_operator::crd::SequenceStoreSpec;
 
-use crate::checks::{ensure_reconciling, ensure_stalled, has_finalizer};
+use crate::checks::{ensure_stalled, has_finalizer};
 use crate::world::{
     ACCOUNT, Cluster, Error, REGION, Start, World, condition, ensure, message, naming, status, tests,
 };
@@ -138,8 +138,6 @@ async fn a_store_that_vanishes_is_missing_after_two_404s(cluster: Arc<Cluster>) 
     world.adopt("a", &store).await?;
     world.until_ready("a").await?;
     world.aws.remove_store(&store.arn).await?;
-    let object = world.until_condition("a", "Ready", "False", "Progressing").await?;
-    ensure_reconciling(&object)?;
     let object = world.until_condition("a", "Ready", "False", "StoreMissing").await?;
     ensure_stalled(&object)?;
     ensure!(message(&object, "Ready").contains(&store.id), "names the store");
@@ -162,15 +160,17 @@ async fn a_store_that_comes_back_between_two_404s_is_not_missing(cluster: Arc<Cl
     let store = world.seed().await?;
     world.adopt("a", &store).await?;
     world.until_ready("a").await?;
-    world
-        .aws
-        .script_fault(&Fault::once("GetSequenceStore", FaultAction::error("ResourceNotFoundException")))
-        .await?;
-    world.until_condition("a", "Ready", "False", "Progressing").await?;
-    world.until_ready("a").await?;
+    world.one_more_pass("a").await?;
+    let mark = world.mark();
+    let fault = Fault::once("GetSequenceStore", FaultAction::error("ResourceNotFoundException"));
+    world.aws.script_fault(&fault).await?;
+    let gets = world.calls("GetSequenceStore").await?.len();
+    world.until_calls("GetSequenceStore", gets + 3).await?;
+    let met = world.calls("GetSequenceStore").await?.iter().filter(|get| get.status == 404).count();
+    let writes = world.operator_writes(&mark);
+    ensure!(met == 1 && writes.is_empty(), "{met} 404s, written: {writes:?}");
     // The row of 404s starts anew.
     world.aws.remove_store(&store.arn).await?;
-    world.until_condition("a", "Ready", "False", "Progressing").await?;
     world.until_condition("a", "Ready", "False", "StoreMissing").await?;
     Ok(())
 }
