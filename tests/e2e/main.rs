@@ -5,6 +5,7 @@
 //! operator process, so none sees another's objects, stores or requests.
 
 mod account;
+mod adoption;
 mod checks;
 mod create;
 mod deletion;
@@ -31,6 +32,7 @@ const SIDE_BY_SIDE: usize = 16;
 
 const TESTS: &[&[Test]] = &[
     account::TESTS,
+    adoption::TESTS,
     create::TESTS,
     deletion::TESTS,
     denied::TESTS,

@@ -10,8 +10,9 @@ use std::time::Duration;
 use control_plane::{AuditMark, ControlPlane, service_account_user};
 use healthomics_simulator::{LedgerEntry, Options, SeedStore, Simulator, SimulatorClient, StoreRecord};
 use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-use kube::api::{Api, DeleteParams, Patch, PatchParams, PostParams};
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Client, ResourceExt};
 use sequencestore_operator::crd::{SequenceStore, SequenceStoreSpec, SequenceStoreStatus};
 use serde_json::{Value, json};
@@ -82,6 +83,7 @@ impl Cluster {
 pub struct Start {
     pub region: Option<&'static str>,
     pub access_key: &'static str,
+    pub cluster_name: &'static str,
     /// Flags after the usual ones; the last one wins is not clap's way, so none may repeat.
     pub flags: Vec<String>,
     /// Environment variables that replace or (empty) remove the usual ones.
@@ -93,6 +95,7 @@ impl Default for Start {
         Self {
             region: Some(REGION),
             access_key: "AKIAOPERATOR00000000",
+            cluster_name: "e2e",
             flags: vec!["--poll-interval=2s".into()],
             environment: BTreeMap::new(),
         }
@@ -160,12 +163,8 @@ impl World {
         let log = self.directory.path().join(format!("operator-{:08x}.log", fastrand::u32(..)));
         let mut command = Command::new(&self.cluster.binary);
         command
-            .args([
-                "run",
-                "--health-probe-bind-address=127.0.0.1:0",
-                "--log-format=text",
-                "--cluster-name=e2e",
-            ])
+            .args(["run", "--health-probe-bind-address=127.0.0.1:0", "--log-format=text"])
+            .arg(format!("--cluster-name={}", start.cluster_name))
             .arg(format!("--watch-namespace={}", self.namespace))
             .args(start.region.map(|region| format!("--region={region}")))
             .args(&start.flags)
@@ -321,6 +320,24 @@ impl World {
         let mut writes = self.cluster.plane.audit().writes_since(since, &user, Some(&self.namespace));
         writes.retain(|(_, resource), _| resource != "events");
         writes
+    }
+
+    /// Waits for an Event of the object; returns its note.
+    pub async fn until_event(&self, name: &str, reason: &str) -> Result<String, Error> {
+        let api: Api<Event> = Api::namespaced(self.client.clone(), &self.namespace);
+        let end = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let events = api.list(&ListParams::default()).await?;
+            let ours = events.items.into_iter().find(|event| {
+                let regarding = event.regarding.as_ref().and_then(|object| object.name.as_deref());
+                regarding == Some(name) && event.reason.as_deref() == Some(reason)
+            });
+            if let Some(event) = ours {
+                return Ok(event.note.unwrap_or_default());
+            }
+            ensure!(tokio::time::Instant::now() < end, "no Event {reason} of {name}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     /// `kubectl` as the administrator, in this namespace.

@@ -1,0 +1,224 @@
+//! Stores are found again by their owner tags, and never taken from an owner that lives.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use healthomics_simulator::SeedStore;
+use kube::ResourceExt;
+use sequencestore_operator::crd::{INTENT_ANNOTATION, ManagementPolicy, SequenceStoreSpec};
+use serde_json::json;
+
+use crate::world::{Cluster, Error, Start, World, ensure, message, naming, status, tests};
+
+tests![
+    an_adopted_store_carries_the_owner_tags,
+    an_observed_store_is_not_tagged,
+    a_take_over_is_refused_while_the_owner_lives,
+    a_take_over_from_another_cluster_works_once,
+    a_changed_cluster_name_renews_the_tags,
+    a_changed_default_region_creates_nothing_twice,
+    a_copied_manifest_gets_a_store_of_its_own,
+    an_object_recreated_without_its_finalizer_finds_its_store,
+    duplicates_are_told_and_left_alone,
+];
+
+fn quick() -> Start {
+    let mut start = Start::default();
+    start.flags.push("--create-grace=2s".into());
+    start
+}
+
+fn owner_tags(uid: &str, cluster: &str, namespace: &str, name: &str) -> BTreeMap<String, String> {
+    let pairs = [("uid", uid), ("cluster", cluster), ("namespace", namespace), ("name", name)];
+    pairs.into_iter().map(|(key, value)| (format!("healthomics.dev/{key}"), value.to_owned())).collect()
+}
+
+async fn creates(world: &World) -> Result<usize, Error> {
+    Ok(world.calls("CreateSequenceStore").await?.len())
+}
+
+async fn an_adopted_store_carries_the_owner_tags(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = World::with_operator(cluster).await?;
+    let tags = BTreeMap::from([("team".to_owned(), "genomics".to_owned())]);
+    let seeded = world.seed_with(SeedStore { tags, ..SeedStore::default() }).await?;
+    let object = world.adopt("adopted", &seeded).await?;
+    world.until_ready("adopted").await?;
+    let uid = object.uid().unwrap_or_default();
+    let mut expected = owner_tags(&uid, "e2e", &world.namespace, "adopted");
+    expected.insert("team".into(), "genomics".into());
+    let shown = world.aws.store(&seeded.id).await?.ok_or("store")?.tags;
+    ensure!(shown == expected, "{shown:?}");
+    ensure!(creates(&world).await? == 0, "nothing is created");
+    Ok(())
+}
+
+async fn an_observed_store_is_not_tagged(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = World::with_operator(cluster).await?;
+    let seeded = world.seed().await?;
+    let observe = Some(ManagementPolicy::Observe);
+    world.create("watched", SequenceStoreSpec { management_policy: observe, ..naming(&seeded) }).await?;
+    world.until_ready("watched").await?;
+    // Without an id it looks for a store that carries its tags, and finds none.
+    world.create("nothing", SequenceStoreSpec { management_policy: observe, ..Default::default() }).await?;
+    world.until_condition("nothing", "Stalled", "True", "StoreNotFound").await?;
+    ensure!(world.mutating_calls().await?.is_empty(), "observing changes nothing");
+    Ok(())
+}
+
+async fn a_take_over_is_refused_while_the_owner_lives(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = World::with_operator(cluster).await?;
+    let seeded = world.seed().await?;
+    let owner = world.adopt("owner", &seeded).await?;
+    world.until_ready("owner").await?;
+    world.adopt("thief", &seeded).await?;
+    let object = world.until_condition("thief", "Stalled", "True", "OwnershipConflict").await?;
+    let line = format!("healthomics.dev/take-over: \"{}\"", owner.uid().unwrap_or_default());
+    ensure!(message(&object, "Ready").contains(&line), "{}", message(&object, "Ready"));
+    let annotation = json!({"metadata": {"annotations": {"healthomics.dev/take-over": owner.uid()}}});
+    world.patch("thief", annotation).await?;
+    let asked = world.reconcile_now("thief").await?;
+    let object = world
+        .until("thief", "asked", |o| status(o).last_handled_reconcile_at.as_ref() == Some(&asked))
+        .await?;
+    ensure!(crate::world::condition(&object, "Stalled").is_some(), "still refused: the owner lives");
+    // When it merely observes, it may be displaced.
+    world.patch("owner", json!({"spec": {"managementPolicy": "Observe"}})).await?;
+    world.until("owner", "no finalizer", |o| o.finalizers().is_empty()).await?;
+    world.reconcile_now("thief").await?;
+    let thief = world.until_ready("thief").await?;
+    let tags = world.aws.store(&seeded.id).await?.ok_or("store")?.tags;
+    ensure!(tags.get("healthomics.dev/uid") == thief.metadata.uid.as_ref(), "{tags:?}");
+    // Managing again, the former owner has lost it for good and takes nothing back.
+    world.patch("owner", json!({"spec": {"managementPolicy": "Manage"}})).await?;
+    world.until_condition("owner", "Stalled", "True", "OwnershipConflict").await?;
+    world.delete("owner").await?;
+    world.until_gone("owner").await?;
+    ensure!(world.calls("DeleteSequenceStore").await?.is_empty(), "the store stays");
+    Ok(())
+}
+
+async fn a_take_over_from_another_cluster_works_once(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = World::with_operator(cluster).await?;
+    let tags = owner_tags("11111111-2222-3333-4444-555555555555", "lost", "ns", "name");
+    let seeded = world.seed_with(SeedStore { tags, ..SeedStore::default() }).await?;
+    world.adopt("heir", &seeded).await?;
+    world.until_condition("heir", "Stalled", "True", "OwnershipConflict").await?;
+    let wrong = json!({"metadata": {"annotations": {"healthomics.dev/take-over": "another-uid"}}});
+    world.patch("heir", wrong).await?;
+    let asked = world.reconcile_now("heir").await?;
+    let object = world
+        .until("heir", "asked", |o| status(o).last_handled_reconcile_at.as_ref() == Some(&asked))
+        .await?;
+    ensure!(crate::world::condition(&object, "Stalled").is_some(), "valid for that uid only");
+    let right = json!({"metadata": {"annotations": {
+        "healthomics.dev/take-over": "11111111-2222-3333-4444-555555555555",
+    }}});
+    world.patch("heir", right).await?;
+    let object = world.until_ready("heir").await?;
+    let tags = world.aws.store(&seeded.id).await?.ok_or("store")?.tags;
+    ensure!(tags.get("healthomics.dev/uid") == object.metadata.uid.as_ref(), "{tags:?}");
+    Ok(())
+}
+
+async fn a_changed_cluster_name_renews_the_tags(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let world = World::new(cluster).await?;
+    let operator = world.operator(&quick())?;
+    world.create("renamed", SequenceStoreSpec::default()).await?;
+    world.until_ready("renamed").await?;
+    operator.kill().await;
+    let _operator = world.operator(&Start { cluster_name: "another", ..quick() })?;
+    world.until_calls("TagResource", 1).await?;
+    world.until_ready("renamed").await?;
+    let stores = world.aws.all_stores().await?;
+    ensure!(stores.len() == 1, "{} stores", stores.len());
+    let name = stores[0].tags.get("healthomics.dev/cluster").map(String::as_str);
+    ensure!(name == Some("another"), "{name:?}");
+    Ok(())
+}
+
+async fn a_changed_default_region_creates_nothing_twice(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let world = World::new(cluster).await?;
+    let operator = world.operator(&quick())?;
+    world.create("stays", SequenceStoreSpec::default()).await?;
+    world.until_ready("stays").await?;
+    operator.kill().await;
+    // With the status wiped as well, the intent alone tells where the store is.
+    let wipe = kube::api::Patch::Merge(json!({"status": null}));
+    world.api.patch_status("stays", &kube::api::PatchParams::default(), &wipe).await?;
+    let _operator = world.operator(&Start { region: Some("us-west-2"), ..quick() })?;
+    let object = world.until_ready("stays").await?;
+    ensure!(status(&object).region.as_deref() == Some("us-east-1"), "{:?}", status(&object).region);
+    ensure!(world.aws.all_stores().await?.len() == 1, "one store");
+    Ok(())
+}
+
+async fn a_copied_manifest_gets_a_store_of_its_own(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let world = World::new(cluster).await?;
+    let _operator = world.operator(&quick())?;
+    world.create("original", SequenceStoreSpec::default()).await?;
+    let original =
+        world.until("original", "an intent", |o| o.annotations().contains_key(INTENT_ANNOTATION)).await?;
+    let original = world.until_ready(&original.name_any()).await?;
+    let mut copy = original.clone();
+    copy.metadata = kube::api::ObjectMeta {
+        name: Some("copy".into()),
+        annotations: original.metadata.annotations.clone(),
+        ..kube::api::ObjectMeta::default()
+    };
+    world.api.create(&kube::api::PostParams::default(), &copy).await?;
+    let copy = world.until_ready("copy").await?;
+    let id = |object| status(object).store.map(|store| store.id);
+    ensure!(id(&copy) != id(&original), "another store");
+    world.delete("copy").await?;
+    world.until_gone("copy").await?;
+    let left = world.aws.stores().await?;
+    ensure!(left.len() == 1 && Some(&left[0].id) == id(&original).as_ref(), "the original's store stays");
+    Ok(())
+}
+
+async fn an_object_recreated_without_its_finalizer_finds_its_store(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
+    let world = World::new(cluster).await?;
+    let operator = world.operator(&quick())?;
+    world.create("torn", SequenceStoreSpec::default()).await?;
+    let before = world.until_ready("torn").await?;
+    operator.kill().await;
+    world.patch("torn", json!({"metadata": {"finalizers": null}})).await?;
+    world.delete("torn").await?;
+    world.until_gone("torn").await?;
+    world.create("torn", SequenceStoreSpec::default()).await?;
+    let _operator = world.operator(&quick())?;
+    let after = world.until_ready("torn").await?;
+    ensure!(before.uid() != after.uid(), "another object");
+    ensure!(status(&before).store.map(|s| s.id) == status(&after).store.map(|s| s.id), "the same store");
+    ensure!(creates(&world).await? == 1, "one create");
+    Ok(())
+}
+
+async fn duplicates_are_told_and_left_alone(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let world = World::new(cluster).await?;
+    let object = world.create("twice", SequenceStoreSpec::default()).await?;
+    let uid = object.uid().unwrap_or_default();
+    let seed = |time: &str| SeedStore {
+        name: Some("twice".into()),
+        tags: owner_tags(&uid, "e2e", &world.namespace, "twice"),
+        creation_time: Some(time.to_owned()),
+        ..SeedStore::default()
+    };
+    let newer = world.seed_with(seed("2024-01-01T00:00:00.000Z")).await?;
+    let older = world.seed_with(seed("2023-01-01T00:00:00.000Z")).await?;
+    let _operator = world.operator(&quick())?;
+    let object = world.until_ready("twice").await?;
+    ensure!(status(&object).store.is_some_and(|store| store.id == older.id), "the oldest is kept");
+    let events = world.until_event("twice", "DuplicateStores").await?;
+    ensure!(events.contains(&newer.id), "{events}");
+    world.delete("twice").await?;
+    world.until_gone("twice").await?;
+    ensure!(
+        world.aws.store(&newer.id).await?.is_some_and(|store| !store.deleted),
+        "the duplicate is left alone"
+    );
+    ensure!(creates(&world).await? == 0, "nothing is created");
+    Ok(())
+}
