@@ -42,7 +42,7 @@ impl Parts {
         let plane = ControlPlane::start().await?;
 
         screen.progress("Starting the HealthOmics simulator ...");
-        let knobs = Knobs { deleting_ms: 3000, ..Knobs::default() };
+        let knobs = Knobs { creating_ms: 2000, deleting_ms: 3000, ..Knobs::default() };
         let simulator = Simulator::start(Options { knobs, ..Options::default() }).await?;
 
         screen.progress("Installing the chart ...");

@@ -1,9 +1,10 @@
 //! The steps of the tour, one function each, in the order they are listed in.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use healthomics_simulator::{SeedStore, StoreRecord};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::Error;
 use crate::parts::{RELEASE, SYSTEM_NAMESPACE};
@@ -22,6 +23,8 @@ pub async fn run(tour: &Tour<'_>) -> Result<(), Error> {
     mirror(tour).await?;
     follow(tour).await?;
     observe(tour).await?;
+    create(tour).await?;
+    correct(tour).await?;
     blocked(tour).await?;
     deleted(tour).await?;
     let_go(tour).await?;
@@ -126,7 +129,13 @@ async fn adopt(tour: &Tour<'_>) -> Result<(), Error> {
         "Ready and Synced are True, and nothing is left to do",
         is("Ready", "Available") && is("Synced", "InSync") && condition(&status, "Reconciling").is_none(),
         || status["conditions"].to_string(),
-    )
+    )?;
+
+    let object = tour.object("genomes").await?.unwrap_or_default();
+    let tags = tour.store(GENOMES).await?.ok_or("the store is gone")?.tags;
+    tour.screen.in_aws(&format!("tags of the store: {tags:?}"));
+    let ours = tags.get("healthomics.dev/uid").map(String::as_str) == object["metadata"]["uid"].as_str();
+    tour.check("the store carries the uid of its owner, this object", ours, || format!("{tags:?}"))
 }
 
 /// One line for each condition.
@@ -169,8 +178,9 @@ async fn follow(tour: &Tour<'_>) -> Result<(), Error> {
         "The next look brings it into the status; the spec does not name these fields, so nothing is put right.",
     );
     tour.screen.in_aws("description := \"Moved to cold storage\", tag cost-centre := \"4711\"");
-    let change =
-        json!({"description": "Moved to cold storage", "tags": {"team": "genomics", "cost-centre": "4711"}});
+    let mut tags = tour.store(GENOMES).await?.ok_or("the store is gone")?.tags;
+    tags.insert("cost-centre".into(), "4711".into());
+    let change = json!({"description": "Moved to cold storage", "tags": tags});
     tour.aws.change_store(GENOMES, change).await?;
     tour.run(
         "kubectl wait seqstore/genomes --for=jsonpath='{.status.store.description}'='Moved to cold storage'",
@@ -182,9 +192,8 @@ async fn follow(tour: &Tour<'_>) -> Result<(), Error> {
         status["store"].to_string()
     })?;
     let changes = tour.changes().await?;
-    tour.check("so far the operator has changed nothing in AWS", changes.is_empty(), || {
-        format!("{changes:?}")
-    })
+    let only = changes.len() == 1 && changes[0].operation == "TagResource";
+    tour.check("the owner tags are all that the operator has changed so far", only, || format!("{changes:?}"))
 }
 
 const ARCHIVE_MANIFEST: &str = "\
@@ -221,6 +230,66 @@ async fn observe(tour: &Tour<'_>) -> Result<(), Error> {
     tour.check("an object that only observes holds no finalizer", finalizers.is_null(), || {
         finalizers.to_string()
     })
+}
+
+const COHORT_MANIFEST: &str = "\
+apiVersion: healthomics.dev/v1alpha1
+kind: SequenceStore
+metadata:
+  name: cohort
+spec:
+  description: Reads of the 2026 cohort
+  eTagAlgorithmFamily: SHA256up
+  deletionPolicy: Retain
+  tags:
+    team: genomics
+";
+
+async fn create(tour: &Tour<'_>) -> Result<(), Error> {
+    tour.step(
+        "Create a store",
+        "Without sequenceStoreId the operator makes a new store, named like the object, and puts its id on record.",
+    );
+    tour.manifest("cohort.yaml", COHORT_MANIFEST)?;
+    tour.run("kubectl apply -f cohort.yaml").await?;
+    let mut watch = tour.watch("kubectl get seqstore cohort --watch")?;
+    watch.until("Available").await?;
+    drop(watch);
+    let stores = tour.aws.stores().await?;
+    let made: Vec<_> = stores.iter().filter(|store| store.name.as_deref() == Some("cohort")).collect();
+    tour.check("there is one such store in AWS, and not two", made.len() == 1, || format!("{made:?}"))?;
+    let status = tour.status("cohort").await?;
+    let id = made.first().map(|store| store.id.as_str());
+    tour.check("its id is on record", status["store"]["id"].as_str() == id, || status["store"].to_string())?;
+    let tags = made.first().map(|store| store.tags.clone()).unwrap_or_default();
+    let tagged =
+        tags.get("team").is_some_and(|team| team == "genomics") && tags.contains_key("healthomics.dev/uid");
+    tour.check("it has its tags, and those of its owner", tagged, || format!("{tags:?}"))
+}
+
+async fn correct(tour: &Tour<'_>) -> Result<(), Error> {
+    tour.step(
+        "Somebody changes what the spec says",
+        "The spec of cohort names the description, so the operator writes it back.",
+    );
+    let status = tour.status("cohort").await?;
+    let id = status["store"]["id"].as_str().ok_or("cohort has no id on record")?;
+    let wanted = Some("Reads of the 2026 cohort");
+    tour.screen.in_aws("description := \"oops\"");
+    tour.aws.change_store(id, json!({"description": "oops"})).await?;
+    let mut description = Some("oops".to_owned());
+    for _ in 0..100 {
+        description = tour.store(id).await?.and_then(|store| store.description);
+        if description.as_deref() == wanted {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    tour.screen.in_aws(&format!("description is {description:?}"));
+    let back = description.as_deref() == wanted;
+    tour.check("the description in AWS is that of the spec again", back, || format!("{description:?}"))?;
+    tour.run("kubectl wait seqstore/cohort --for=condition=Synced").await?;
+    Ok(())
 }
 
 async fn blocked(tour: &Tour<'_>) -> Result<(), Error> {
@@ -267,17 +336,17 @@ async fn deleted(tour: &Tour<'_>) -> Result<(), Error> {
 
 async fn let_go(tour: &Tour<'_>) -> Result<(), Error> {
     tour.step(
-        "Delete the object that only observes",
-        "Nothing in AWS belongs to it, so it goes at once and the store stays.",
+        "Delete objects and keep their stores",
+        "archive only observes, and cohort has deletionPolicy Retain: both go at once, and the stores stay.",
     );
-    let before = tour.store(ARCHIVE).await?;
-    tour.run("kubectl delete seqstore archive --timeout=10s").await?;
+    let before = tour.aws.stores().await?;
+    tour.run("kubectl delete seqstore archive cohort --timeout=10s").await?;
     tour.run("kubectl get seqstore").await?;
-    let object = tour.object("archive").await?;
-    tour.check("the object is gone", object.is_none(), || format!("{object:?}"))?;
-    let after = tour.store(ARCHIVE).await?;
-    let same = after.is_some() && after == before;
-    tour.check("the store is exactly as it was", same, || format!("{after:?}\nbefore: {before:?}"))
+    let gone = tour.object("archive").await?.is_none() && tour.object("cohort").await?.is_none();
+    tour.check("the objects are gone", gone, String::new)?;
+    let after = tour.aws.stores().await?;
+    let same = after.len() == 2 && after == before;
+    tour.check("the stores are exactly as they were", same, || format!("{after:?}\nbefore: {before:?}"))
 }
 
 async fn ledger(tour: &Tour<'_>) -> Result<(), Error> {
@@ -296,13 +365,17 @@ async fn ledger(tour: &Tour<'_>) -> Result<(), Error> {
         tour.screen.output(&format!("{count:4}  {operation:22} {answer}"));
     }
     let changes = tour.changes().await?;
-    let ours = changes
-        .iter()
-        .all(|entry| entry.operation == "DeleteSequenceStore" && entry.store_id.as_deref() == Some(GENOMES));
-    tour.check("the only changes asked of AWS were deletions of genomes", ours, || format!("{changes:?}"))?;
-    let accepted: Vec<&Value> =
-        changes.iter().filter(|entry| entry.committed).map(|entry| &entry.parameters).collect();
-    tour.check("one of them was carried out", accepted.len() == 1, || format!("{accepted:?}"))?;
+    let archive = changes.iter().filter(|entry| entry.store_id.as_deref() == Some(ARCHIVE)).count();
+    tour.check("no change of archive was ever asked for", archive == 0, || format!("{changes:?}"))?;
+    let done = |operation: &str| -> Vec<Option<&str>> {
+        let entries = changes.iter().filter(|entry| entry.committed && entry.operation == operation);
+        entries.map(|entry| entry.store_id.as_deref()).collect()
+    };
+    let deleted = done("DeleteSequenceStore");
+    tour.check("one store was deleted: genomes", deleted == [Some(GENOMES)], || format!("{deleted:?}"))?;
+    let (created, updated) = (done("CreateSequenceStore"), done("UpdateSequenceStore"));
+    let once = created.len() == 1 && updated == created;
+    tour.check("one was created, and corrected once", once, || format!("{created:?}, {updated:?}"))?;
     tour.screen.line("\nThat was the tour. `make sandbox` leaves the same parts running for you.");
     Ok(())
 }
