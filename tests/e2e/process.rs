@@ -15,6 +15,7 @@ tests![
     mistakes_end_with_one_line_and_code_2,
     help_and_version_and_definition_are_printed,
     a_signal_ends_it_well,
+    a_signal_ends_it_before_the_first_list,
     secrets_never_reach_the_log,
 ];
 
@@ -120,13 +121,28 @@ async fn a_signal_ends_it_well(cluster: Arc<Cluster>) -> Result<(), Error> {
     world.until_ready("a").await?;
     let code = operator.terminate().await?;
     ensure!(code == Some(0), "SIGTERM ends it with {code:?}\n{}", world.logs());
-    // An operator that has nothing to watch yet ends as well.
-    let operator = world.operator(&Start::default())?;
-    while !operator.log_text().contains("starting") {
+    Ok(())
+}
+
+async fn a_signal_ends_it_before_the_first_list(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let world = World::new(cluster).await?;
+    // Nobody may list anything under this account, so the first list never comes.
+    let end = tokio::time::Instant::now() + crate::world::PATIENCE;
+    let kubeconfig = loop {
+        match world.cluster.plane.kubeconfig_for(&world.namespace, "default").await {
+            Ok(kubeconfig) => break kubeconfig,
+            Err(error) => ensure!(tokio::time::Instant::now() < end, "no ServiceAccount: {error}"),
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    };
+    let environment = BTreeMap::from([("KUBECONFIG", kubeconfig.display().to_string())]);
+    let operator = world.operator(&Start { environment, ..Start::default() })?;
+    while !operator.log_text().contains("forbidden") {
+        ensure!(tokio::time::Instant::now() < end, "the list is not refused\n{}", world.logs());
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     let code = operator.terminate().await?;
-    ensure!(code == Some(0), "an early SIGTERM ends it with {code:?}\n{}", world.logs());
+    ensure!(code == Some(0), "SIGTERM ends it with {code:?}\n{}", world.logs());
     Ok(())
 }
 
