@@ -52,12 +52,26 @@ async fn watch(context: Arc<Context>, api: Api<Guarded>, concurrency: u16, shutd
         })
         .applied_objects()
         .predicate_filter(trigger, PredicateConfig::default());
-    Controller::for_stream(triggers, cache)
+    let known = cache.clone();
+    let passes = Controller::for_stream(triggers, cache)
         .with_config(controller::Config::default().concurrency(concurrency))
-        .graceful_shutdown_on(shutdown.cancelled_owned())
+        .graceful_shutdown_on(shutdown.clone().cancelled_owned())
         .run(reconcile, after_error, context)
-        .for_each(|result| async move { log(result) })
-        .await;
+        .for_each(|result| async move { log(result) });
+    // Told to stop before the first list is in, a controller waits for that list for ever. No pass has
+    // begun then.
+    let stopped_before_the_first_list = async {
+        tokio::select! {
+            biased;
+            _ = known.wait_until_ready() => std::future::pending().await,
+            () = shutdown.cancelled() => {}
+        }
+    };
+    tokio::select! {
+        biased;
+        () = passes => {}
+        () = stopped_before_the_first_list => {}
+    }
 }
 
 /// What a person can change that matters to us. Our own writes are left out: status, finalizer, intent.

@@ -1,5 +1,6 @@
 //! Parses the command line, connects, and joins controller and health server until told to stop.
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -156,6 +157,7 @@ fn stop_on_signal() -> Result<CancellationToken, String> {
 fn log_to_stderr(flags: &Run) {
     let log = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(&flags.log_level))
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     match flags.log_format {
         LogFormat::Json => log.json().flatten_event(true).init(),

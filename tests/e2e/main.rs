@@ -13,9 +13,12 @@ mod denied;
 mod errors;
 mod frozen;
 mod input;
+mod isolation;
 mod kubectl;
 mod mirror;
 mod ownership;
+mod process;
+mod quiet;
 mod read_sets;
 mod restarts;
 mod update;
@@ -39,9 +42,12 @@ const TESTS: &[&[Test]] = &[
     errors::TESTS,
     frozen::TESTS,
     input::TESTS,
+    isolation::TESTS,
     kubectl::TESTS,
     mirror::TESTS,
     ownership::TESTS,
+    process::TESTS,
+    quiet::TESTS,
     read_sets::TESTS,
     restarts::TESTS,
     update::TESTS,

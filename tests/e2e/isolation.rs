@@ -1,0 +1,139 @@
+//! Trouble with one object, or with the operator, is no trouble for the others.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use control_plane::ControlPlane;
+use healthomics_simulator::{Fault, FaultAction, Knobs};
+use k8s_openapi::api::events::v1::Event;
+use kube::Api;
+use sequencestore_operator::crd::crd;
+use serde_json::{Value, json};
+
+use crate::checks::has_finalizer;
+use crate::world::{Cluster, Error, PATIENCE, Start, World, ensure, tests};
+
+tests![
+    an_object_that_does_not_decode_stops_no_other,
+    a_hanging_store_stops_no_other,
+    a_hanging_call_does_not_hold_up_the_end,
+    many_objects_survive_many_restarts,
+];
+
+/// A control plane whose definition lets everything into a spec, as after a downgrade of the operator.
+async fn lenient_cluster(like: &Cluster) -> Result<Arc<Cluster>, Error> {
+    let plane = ControlPlane::start().await?;
+    let mut crd = serde_json::to_value(crd())?;
+    let schema = &mut crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+    schema["properties"]["spec"] = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    schema.as_object_mut().ok_or("no schema")?.remove("x-kubernetes-validations");
+    plane.kubectl_stdin(&["apply", "--server-side", "-f", "-"], &crd.to_string()).await?.checked()?;
+    let established = ["wait", "--for=condition=Established", "crd/sequencestores.healthomics.dev"];
+    plane.kubectl(&established).await?.checked()?;
+    let (kubeconfig, binary) = (plane.kubeconfig().to_owned(), like.binary.clone());
+    Ok(Arc::new(Cluster { plane, kubeconfig, binary }))
+}
+
+async fn an_object_that_does_not_decode_stops_no_other(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let world = World::new(lenient_cluster(&cluster).await?).await?;
+    let (first, second) = (world.seed().await?, world.seed().await?);
+    let manifest = |name: &str, spec: Value| {
+        let (version, kind) = ("healthomics.dev/v1alpha1", "SequenceStore");
+        json!({"apiVersion": version, "kind": kind, "metadata": {"name": name}, "spec": spec}).to_string()
+    };
+    let broken = json!({"sequenceStoreId": first.id, "tags": "x"});
+    world.kubectl_apply(&manifest("broken", broken)).await?.checked()?;
+    world.adopt("before", &first).await?;
+    let _operator = world.operator(&Start::default())?;
+    world.until_ready("before").await?;
+    // One more that comes while the operator runs.
+    world.kubectl_apply(&manifest("broken-too", json!({"managementPolicy": 7}))).await?.checked()?;
+    world.adopt("after", &second).await?;
+    world.until_ready("after").await?;
+    for (name, store) in [("before", &first), ("after", &second)] {
+        world.delete(name).await?;
+        world.until_gone(name).await?;
+        world.ensure_gone_in_aws(store).await?;
+    }
+    let events: Api<Event> = Api::namespaced(world.client.clone(), &world.namespace);
+    let told = events.list(&Default::default()).await?.items;
+    let told = told.iter().filter(|event| event.reason.as_deref() == Some("NotUnderstood")).count();
+    ensure!(told >= 2, "{told} Events on objects that do not decode");
+    Ok(())
+}
+
+async fn a_hanging_store_stops_no_other(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = World::with_operator(cluster).await?;
+    let (stuck, fine) = (world.seed().await?, world.seed().await?);
+    let hang = Fault::always("GetSequenceStore", FaultAction::Hang);
+    let number = world.aws.script_fault(&Fault { store_id: Some(stuck.id.clone()), ..hang }).await?;
+    world.adopt("stuck", &stuck).await?;
+    let waiting = world.until_calls("GetSequenceStore", 1).await?;
+    ensure!(waiting[0].fault_number == Some(number), "the first call hangs: {waiting:?}");
+    world.adopt("fine", &fine).await?;
+    world.until_ready("fine").await?;
+    world.delete("fine").await?;
+    world.until_gone("fine").await?;
+    // All of that while the very first call still hung.
+    let asked = world.gets_of(&stuck).await?.len();
+    ensure!(asked == 1, "{asked} calls for the store that hangs: the others waited for it");
+    world.aws.clear_faults().await?;
+    world.until_ready("stuck").await?;
+    Ok(())
+}
+
+async fn a_hanging_call_does_not_hold_up_the_end(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, operator) = World::with_operator(cluster).await?;
+    let store = world.seed().await?;
+    world.aws.script_fault(&Fault::once("GetSequenceStore", FaultAction::Hang)).await?;
+    world.adopt("a", &store).await?;
+    world.until_calls("GetSequenceStore", 1).await?;
+    // Within the time that the chart gives the Pod.
+    let code = operator.terminate().await?;
+    ensure!(code == Some(0), "ends with {code:?}\n{}", world.logs());
+    let _operator = world.operator(&Start::default())?;
+    world.until_ready("a").await?;
+    Ok(())
+}
+
+async fn many_objects_survive_many_restarts(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let world = World::new(cluster).await?;
+    world.aws.set_knobs(&Knobs { deleting_gets: 2, ..Knobs::default() }).await?;
+    let mut stores = Vec::new();
+    for number in 0..12 {
+        let store = world.seed().await?;
+        world.adopt(&format!("store-{number}"), &store).await?;
+        stores.push(store);
+    }
+    let mut operator = world.operator(&Start::default())?;
+    for number in 0..12 {
+        world.until_ready(&format!("store-{number}")).await?;
+    }
+    // Every second object is deleted, and every few calls the operator is killed.
+    for round in 0..6 {
+        let name = format!("store-{}", 2 * round);
+        ensure!(has_finalizer(&world.api.get(&name).await?), "{name} has no finalizer");
+        world.delete(&name).await?;
+        let before = world.aws.ledger().await?.len();
+        let end = tokio::time::Instant::now() + PATIENCE;
+        while world.aws.ledger().await?.len() < before + 3 + 4 * round {
+            ensure!(tokio::time::Instant::now() < end, "no calls\n{}", world.logs());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        operator.kill().await;
+        operator = world.operator(&Start::default())?;
+    }
+    for (number, store) in stores.iter().enumerate() {
+        let name = format!("store-{number}");
+        if number % 2 == 0 {
+            world.until_gone(&name).await?;
+            world.ensure_gone_in_aws(store).await?;
+        } else {
+            world.until_ready(&name).await?;
+            world.ensure_there_in_aws(store).await?;
+        }
+    }
+    let deletes = world.calls("DeleteSequenceStore").await?;
+    ensure!(deletes.len() == 6, "{} deletes of 6 stores", deletes.len());
+    Ok(())
+}

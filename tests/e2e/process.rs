@@ -1,0 +1,185 @@
+//! The program itself: its command line, its end, and what it keeps to itself.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::process::Stdio;
+use std::sync::Arc;
+
+use healthomics_simulator::{Fault, FaultAction};
+use sequencestore_operator::crd::SequenceStoreSpec;
+use tokio::process::Command;
+
+use crate::world::{Cluster, Error, Start, World, ensure, tests};
+
+tests![
+    mistakes_end_with_one_line_and_code_2,
+    help_and_version_and_definition_are_printed,
+    a_signal_ends_it_well,
+    a_signal_ends_it_before_the_first_list,
+    secrets_never_reach_the_log,
+];
+
+struct Ended {
+    code: Option<i32>,
+    stdout: String,
+    stderr: String,
+}
+
+/// Runs the program to its end.
+async fn ended(cluster: &Cluster, arguments: &[&str], kubeconfig: &str) -> Result<Ended, Error> {
+    let output = Command::new(&cluster.binary)
+        .args(arguments)
+        .env_clear()
+        .env("KUBECONFIG", kubeconfig)
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .output();
+    let output = tokio::time::timeout(crate::world::PATIENCE, output).await??;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ok(Ended { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) })
+}
+
+async fn mistakes_end_with_one_line_and_code_2(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let taken = TcpListener::bind("127.0.0.1:0")?;
+    let port_in_use = format!("--health-probe-bind-address={}", taken.local_addr()?);
+    let broken = tempfile::NamedTempFile::new()?;
+    std::fs::write(broken.path(), "users: [{user: {token: canary-token\n")?;
+    let no_cluster = tempfile::NamedTempFile::new()?;
+    std::fs::write(no_cluster.path(), "apiVersion: v1\nkind: Config\ncurrent-context: nowhere\n")?;
+    let good = cluster.kubeconfig.display().to_string();
+    let path = |file: &tempfile::NamedTempFile| file.path().display().to_string();
+    let table: Vec<(Vec<&str>, String, &str)> = vec![
+        (vec!["run", "--regio=us-east-1"], good.clone(), "--region"),
+        (vec!["run", "--region=Frankfurt"], good.clone(), "us-east-1"),
+        (vec!["run", "--poll-interval=5"], good.clone(), "--poll-interval"),
+        (vec!["run", "--concurrency=0"], good.clone(), "1..=256"),
+        (vec!["run", "--log-level=loud=very"], good.clone(), "debug"),
+        (vec!["run", "--cluster-name=a,b"], good.clone(), "--cluster-name"),
+        (vec!["run", "--watch-namespace=a"], good.clone(), "--cluster-name"),
+        (vec!["run", "--health-probe-bind-address=8081"], good.clone(), ":8081"),
+        (vec!["run", "--log-level=error", &port_in_use], good.clone(), "cannot listen on 127.0.0.1"),
+        (vec!["run"], "/nowhere/kubeconfig".into(), "/nowhere/kubeconfig"),
+        (vec!["run"], path(&broken), "KUBECONFIG"),
+        (vec!["run"], path(&no_cluster), "KUBECONFIG"),
+        (vec!["walk"], good, "walk"),
+    ];
+    for (arguments, kubeconfig, says) in table {
+        let ended = ended(&cluster, &arguments, &kubeconfig).await?;
+        ensure!(
+            ended.code == Some(2),
+            "{arguments:?} {kubeconfig} ends with {:?}: {}",
+            ended.code,
+            ended.stderr
+        );
+        ensure!(ended.stderr.lines().count() == 1, "{arguments:?} {kubeconfig}: {}", ended.stderr);
+        ensure!(ended.stderr.starts_with("sequencestore-operator: "), "{arguments:?}: {}", ended.stderr);
+        ensure!(ended.stderr.contains(says), "{arguments:?}: {says} is not in {}", ended.stderr);
+        ensure!(!ended.stderr.contains("canary-token"), "a token is printed: {}", ended.stderr);
+        ensure!(ended.stdout.is_empty(), "{arguments:?}: {}", ended.stdout);
+    }
+    Ok(())
+}
+
+async fn help_and_version_and_definition_are_printed(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let help = ended(&cluster, &["--help"], "").await?;
+    ensure!(
+        help.code == Some(0) && help.stdout.contains("run") && help.stdout.contains("crd"),
+        "{}",
+        help.stdout
+    );
+    let help = ended(&cluster, &["run", "--help"], "").await?;
+    for flag in ["--region", "--cluster-name", "--watch-namespace", "--poll-interval", "--log-level"] {
+        ensure!(help.code == Some(0) && help.stdout.contains(flag), "{flag}: {}", help.stdout);
+    }
+    ensure!(!help.stdout.contains("denied-grace"), "a flag for tests is shown to everybody");
+    let version = ended(&cluster, &["--version"], "").await?;
+    ensure!(
+        version.code == Some(0) && version.stdout.contains(env!("CARGO_PKG_VERSION")),
+        "{}",
+        version.stdout
+    );
+    let crd = ended(&cluster, &["crd"], "").await?;
+    let file = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/crds/sequencestores.yaml"));
+    ensure!(
+        crd.code == Some(0) && crd.stdout == file,
+        "`crd` and crds/sequencestores.yaml differ: `make crds`"
+    );
+    let nothing = ended(&cluster, &[], "").await?;
+    ensure!(
+        nothing.code == Some(2) && nothing.stderr.contains("Usage"),
+        "{:?} {}",
+        nothing.code,
+        nothing.stderr
+    );
+    Ok(())
+}
+
+async fn a_signal_ends_it_well(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, operator) = World::with_operator(cluster).await?;
+    let store = world.seed().await?;
+    world.adopt("a", &store).await?;
+    world.until_ready("a").await?;
+    let code = operator.terminate().await?;
+    ensure!(code == Some(0), "SIGTERM ends it with {code:?}\n{}", world.logs());
+    Ok(())
+}
+
+async fn a_signal_ends_it_before_the_first_list(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let world = World::new(cluster).await?;
+    // Nobody may list anything under this account, so the first list never comes.
+    let end = tokio::time::Instant::now() + crate::world::PATIENCE;
+    let kubeconfig = loop {
+        match world.cluster.plane.kubeconfig_for(&world.namespace, "default").await {
+            Ok(kubeconfig) => break kubeconfig,
+            Err(error) => ensure!(tokio::time::Instant::now() < end, "no ServiceAccount: {error}"),
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    };
+    let environment = BTreeMap::from([("KUBECONFIG", kubeconfig.display().to_string())]);
+    let operator = world.operator(&Start { environment, ..Start::default() })?;
+    while !operator.log_text().contains("forbidden") {
+        ensure!(tokio::time::Instant::now() < end, "the list is not refused\n{}", world.logs());
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    let code = operator.terminate().await?;
+    ensure!(code == Some(0), "SIGTERM ends it with {code:?}\n{}", world.logs());
+    Ok(())
+}
+
+async fn secrets_never_reach_the_log(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let world = World::new(cluster).await?;
+    let environment = BTreeMap::from([
+        ("AWS_SESSION_TOKEN", "canary-session-token".to_owned()),
+        ("RUST_BACKTRACE", "1".to_owned()),
+    ]);
+    let flags = vec!["--poll-interval=2s".into(), "--log-level=trace".into()];
+    let operator = world.operator(&Start { environment, flags, ..Start::default() })?;
+    let (store, failing) = (world.seed().await?, world.seed().await?);
+    let fault = Fault::always("GetSequenceStore", FaultAction::error("ExpiredTokenException"));
+    world.aws.script_fault(&Fault { store_id: Some(failing.id.clone()), ..fault }).await?;
+    world.adopt("a", &store).await?;
+    world.adopt("failing", &failing).await?;
+    let never = SequenceStoreSpec { sequence_store_id: Some("9876543210".into()), ..Default::default() };
+    world.create("never", never).await?;
+    world.until_ready("a").await?;
+    world.until_condition("failing", "Ready", "False", "AccessDenied").await?;
+    world.until_condition("never", "Ready", "False", "StoreNotFound").await?;
+    world.delete("a").await?;
+    world.until_gone("a").await?;
+    let log = operator.log_text();
+    ensure!(
+        log.contains(" TRACE "),
+        "the log is not at trace: {}",
+        log.chars().take(3000).collect::<String>()
+    );
+    let kubeconfig = std::fs::read_to_string(&world.cluster.kubeconfig)?;
+    let token = kubeconfig.split_whitespace().find(|word| word.trim_matches('"').starts_with("eyJ"));
+    let token = token.ok_or("no token in the kubeconfig")?.trim_matches('"');
+    // Its signature alone: a part of the token is as bad as all of it.
+    let signature = token.rsplit('.').next().ok_or("no signature")?;
+    for secret in ["canary-secret-access-key", "canary-session-token", signature] {
+        let line = log.lines().find(|line| line.contains(secret));
+        ensure!(line.is_none(), "{secret} is in the log: {line:?}");
+    }
+    Ok(())
+}
