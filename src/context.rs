@@ -7,7 +7,7 @@ use kube::core::DeserializeGuard;
 use kube::runtime::events::{Recorder, Reporter};
 use kube::runtime::reflector;
 use kube::{Client, ResourceExt};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use crate::crd::SequenceStore;
 use crate::desired::{self, Defaults, Desired};
@@ -38,6 +38,7 @@ pub struct Context {
     /// Bounds how many passes run at once, over all watches.
     pub slots: Semaphore,
     caches: Mutex<Vec<reflector::Store<Guarded>>>,
+    lists: watch::Sender<usize>,
 }
 
 impl Context {
@@ -63,7 +64,19 @@ impl Context {
             denied_grace,
             slots: Semaphore::new(usize::from(concurrency.max(1))),
             caches: Mutex::default(),
+            lists: watch::Sender::new(0),
         })
+    }
+
+    /// The first complete list of one watch is in.
+    pub fn listed(&self) {
+        self.lists.send_modify(|lists| *lists += 1);
+    }
+
+    /// Waits until so many watches have their first complete list.
+    pub async fn until_listed(&self, watches: usize) {
+        // The sender lives as long as the context, so there is no error to come.
+        let _ = self.lists.subscribe().wait_for(|lists| *lists >= watches).await;
     }
 
     /// Adds the cache of one watch.

@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::StreamExt;
 use futures::future::join_all;
@@ -36,7 +36,8 @@ pub async fn run(
 async fn watch(context: Arc<Context>, api: Api<Guarded>, concurrency: u16, shutdown: CancellationToken) {
     let (cache, writer) = reflector::store();
     context.add_cache(cache.clone());
-    let forgetful = Arc::clone(&context);
+    let (noting, listed) = (Arc::clone(&context), Arc::new(AtomicBool::new(false)));
+    let has_listed = Arc::clone(&listed);
     let triggers = watcher(api, watcher::Config::default().timeout(WATCH_TIMEOUT_SECONDS).page_size(100))
         .default_backoff()
         .modify(|object| {
@@ -45,14 +46,14 @@ async fn watch(context: Arc<Context>, api: Api<Guarded>, concurrency: u16, shutd
             }
         })
         .reflect(writer)
-        .inspect(move |event| {
-            if let Ok(watcher::Event::Delete(object)) = event {
-                forgetful.memory.forget(&object.uid().unwrap_or_default());
-            }
+        .inspect(move |event| match event {
+            Ok(watcher::Event::Delete(object)) => noting.memory.forget(&object.uid().unwrap_or_default()),
+            // Asking the cache for it would take the wake-up from the controller, which asks as well.
+            Ok(watcher::Event::InitDone) if !listed.swap(true, Ordering::Relaxed) => noting.listed(),
+            _ => {}
         })
         .applied_objects()
         .predicate_filter(trigger, PredicateConfig::default());
-    let known = cache.clone();
     let passes = Controller::for_stream(triggers, cache)
         .with_config(controller::Config::default().concurrency(concurrency))
         .graceful_shutdown_on(shutdown.clone().cancelled_owned())
@@ -61,10 +62,9 @@ async fn watch(context: Arc<Context>, api: Api<Guarded>, concurrency: u16, shutd
     // Told to stop before the first list is in, a controller waits for that list for ever. No pass has
     // begun then.
     let stopped_before_the_first_list = async {
-        tokio::select! {
-            biased;
-            _ = known.wait_until_ready() => std::future::pending().await,
-            () = shutdown.cancelled() => {}
+        shutdown.cancelled().await;
+        if has_listed.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
         }
     };
     tokio::select! {
@@ -110,17 +110,6 @@ fn log(result: Outcome) {
             tracing::warn!(%object, "pass failed: {error}")
         }
         Err(error) => tracing::warn!("watch trouble: {error}"),
-    }
-}
-
-/// Waits until the first complete list of every watch is there.
-pub async fn until_ready(context: &Context, watches: usize) {
-    while context.caches().len() < watches {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-    for cache in context.caches() {
-        // An error means that the watch has ended; so has the process, then.
-        let _ = cache.wait_until_ready().await;
     }
 }
 

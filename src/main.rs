@@ -78,7 +78,7 @@ async fn run(flags: Run) -> Result<(), String> {
     let watched = context.clone();
     let watches = flags.watch_namespaces.len().max(1);
     tokio::spawn(async move {
-        controller::until_ready(&watched, watches).await;
+        watched.until_listed(watches).await;
         ready.store(true, Ordering::Relaxed);
         tracing::info!("ready");
     });

@@ -14,10 +14,39 @@ use crate::world::{Cluster, Error, Start, World, ensure, tests};
 tests![
     mistakes_end_with_one_line_and_code_2,
     help_and_version_and_definition_are_printed,
+    it_is_ready_once_the_first_lists_are_in,
     a_signal_ends_it_well,
     a_signal_ends_it_before_the_first_list,
     secrets_never_reach_the_log,
 ];
+
+/// Status line of a GET; none while nobody listens.
+async fn get(address: &str, path: &str) -> Option<String> {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = tokio::net::TcpStream::connect(address).await.ok()?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.ok()?;
+    answer.lines().next().map(ToOwned::to_owned)
+}
+
+async fn it_is_ready_once_the_first_lists_are_in(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let world = World::new(cluster).await?;
+    let address = {
+        let free = TcpListener::bind("127.0.0.1:0")?;
+        free.local_addr()?.to_string()
+    };
+    let start = Start { health: address.clone(), ..Start::default() };
+    let _operator = world.operator(&start)?;
+    let end = tokio::time::Instant::now() + crate::world::PATIENCE;
+    while get(&address, "/readyz").await.as_deref() != Some("HTTP/1.1 200 OK") {
+        ensure!(tokio::time::Instant::now() < end, "never ready: {:?}", get(&address, "/readyz").await);
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    ensure!(get(&address, "/healthz").await.as_deref() == Some("HTTP/1.1 200 OK"), "healthy");
+    Ok(())
+}
 
 struct Ended {
     code: Option<i32>,

@@ -84,6 +84,8 @@ pub struct Start {
     pub region: Option<&'static str>,
     pub access_key: &'static str,
     pub cluster_name: &'static str,
+    /// Address of the health endpoints.
+    pub health: String,
     /// Flags after the usual ones; the last one wins is not clap's way, so none may repeat.
     pub flags: Vec<String>,
     /// Environment variables that replace or (empty) remove the usual ones.
@@ -96,6 +98,7 @@ impl Default for Start {
             region: Some(REGION),
             access_key: "AKIAOPERATOR00000000",
             cluster_name: "e2e",
+            health: "127.0.0.1:0".into(),
             flags: vec!["--poll-interval=2s".into()],
             environment: BTreeMap::new(),
         }
@@ -163,7 +166,8 @@ impl World {
         let log = self.directory.path().join(format!("operator-{:08x}.log", fastrand::u32(..)));
         let mut command = Command::new(&self.cluster.binary);
         command
-            .args(["run", "--health-probe-bind-address=127.0.0.1:0", "--log-format=text"])
+            .args(["run", "--log-format=text"])
+            .arg(format!("--health-probe-bind-address={}", start.health))
             .arg(format!("--cluster-name={}", start.cluster_name))
             .arg(format!("--watch-namespace={}", self.namespace))
             .args(start.region.map(|region| format!("--region={region}")))
