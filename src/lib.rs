@@ -32,5 +32,7 @@ pub mod plan;
 pub mod policy;
 pub mod reconcile;
 pub mod request;
+#[cfg(test)]
+mod samples;
 pub mod server;
 pub mod status;

@@ -111,8 +111,10 @@ fn paused(input: &Input<'_>, old: SequenceStoreStatus) -> SequenceStoreStatus {
 
 /// The first failures of a passing kind change nothing on an object whose generation is reported.
 fn is_hidden(input: &Input<'_>, state: &State, old: &SequenceStoreStatus) -> bool {
-    let reported =
-        old.observed_generation.is_some() && old.observed_generation == input.object.metadata.generation;
+    // An edited status may name the generation and hold no conditions.
+    let reported = find(&old.conditions, "Ready").is_some()
+        && old.observed_generation.is_some()
+        && old.observed_generation == input.object.metadata.generation;
     // One 404 proves nothing.
     if *state == State::ConfirmingAbsence {
         return reported;

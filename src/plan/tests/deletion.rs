@@ -1,0 +1,247 @@
+//! Rules for an object that is being deleted.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{Scene, check};
+use crate::crd::{DeletionBlockReason, DeletionPolicy, FINALIZER, ManagementPolicy, PAUSED_ANNOTATION};
+use crate::lookup::Found;
+use crate::observed::{Observed, ReadSetCount, Tags};
+use crate::omics::{Class, Operation};
+use crate::plan::{Action, DELETE_GRACE, Refusal, State};
+use crate::samples::{
+    ACCOUNT, ID, OTHER_ACCOUNT, OTHER_ID, OTHER_UID, REGION, UID, absent, call_error, intent, own_tags,
+    present, store, tags_of,
+};
+
+fn active(tags: Tags) -> Observed {
+    present(ACCOUNT, Some("ACTIVE"), tags)
+}
+
+fn in_status(status: &str) -> Observed {
+    present(ACCOUNT, Some(status), Tags::Read(own_tags()))
+}
+
+fn absent_for(seconds: u64) -> Scene {
+    Scene::deleting()
+        .seen(absent())
+        .with(|scene| scene.recollection.absent_for = Some(Duration::from_secs(seconds)))
+}
+
+fn refused(read_sets: Result<ReadSetCount, crate::omics::CallError>, due: bool) -> Scene {
+    Scene::deleting().with(|scene| scene.recollection.refusal = Some(Refusal { read_sets, due }))
+}
+
+fn accepted_ago(ago: Duration) -> Scene {
+    Scene::deleting().with(|scene| scene.recollection.delete_accepted_for = Some(ago))
+}
+
+fn counted(total: usize) -> Result<ReadSetCount, crate::omics::CallError> {
+    Ok(ReadSetCount { total, ..Default::default() })
+}
+
+/// No id is known: the spec names none, and the status is empty.
+fn unnamed(found: Found) -> Scene {
+    Scene::deleting()
+        .with(|scene| {
+            scene.object.spec.sequence_store_id = None;
+            scene.object.status = None;
+        })
+        .seen(Observed::LookedUp { found, account: ACCOUNT.into() })
+}
+
+#[test]
+fn every_rule() {
+    let denied = |operation| call_error(operation, Class::Denied);
+    let former =
+        Found::Former { id: OTHER_ID.into(), arn: store(OTHER_ID, ACCOUNT, None).arn, uid: OTHER_UID.into() };
+    check(vec![
+        ("own store", Scene::deleting(), "Deleting delete, quick"),
+        (
+            "untagged store that the spec names",
+            Scene::deleting().seen(active(Tags::Read(BTreeMap::new()))),
+            "Deleting delete, quick",
+        ),
+        (
+            "no finalizer of ours",
+            Scene::deleting().with(|s| s.object.metadata.finalizers = None),
+            "Released, poll",
+        ),
+        ("paused", Scene::deleting().annotated(PAUSED_ANNOTATION, "true"), "Paused, poll"),
+        (
+            "paused is the word true alone",
+            Scene::deleting().annotated(PAUSED_ANNOTATION, "yes"),
+            "Deleting delete, quick",
+        ),
+        (
+            "Retain",
+            Scene::deleting().with(|s| s.object.spec.deletion_policy = Some(DeletionPolicy::Retain)),
+            "Released -finalizer, poll",
+        ),
+        (
+            "Observe",
+            Scene::deleting().with(|s| s.object.spec.management_policy = Some(ManagementPolicy::Observe)),
+            "Released -finalizer, poll",
+        ),
+        (
+            "paused under Retain",
+            Scene::deleting()
+                .annotated(PAUSED_ANNOTATION, "true")
+                .with(|s| s.object.spec.deletion_policy = Some(DeletionPolicy::Retain)),
+            "Paused, poll",
+        ),
+        (
+            "protected",
+            Scene::deleting().with(|s| s.object.spec.deletion_protection = Some(true)),
+            "DeletionBlocked, poll",
+        ),
+        (
+            "protection lifted",
+            Scene::deleting().with(|s| s.object.spec.deletion_protection = Some(false)),
+            "Deleting delete, quick",
+        ),
+        (
+            "a foreign finalizer",
+            Scene::deleting()
+                .with(|s| s.object.metadata.finalizers = Some(vec!["x/y".into(), FINALIZER.into()])),
+            "DeletionBlocked, poll",
+        ),
+        (
+            "a spec that cannot be read",
+            Scene::deleting().with(|s| s.object.spec.poll_interval = Some("soon".into())),
+            "InvalidSpec, poll",
+        ),
+        (
+            "a failed Get",
+            Scene::deleting().seen(Observed::Failed(denied(Operation::GetSequenceStore))),
+            "CallFailed, backoff",
+        ),
+        (
+            "another account answers",
+            Scene::deleting().seen(present(OTHER_ACCOUNT, Some("ACTIVE"), Tags::Read(own_tags()))),
+            "WrongAccount, poll",
+        ),
+        (
+            "another account's 404",
+            absent_for(60).seen(Observed::Absent { account: OTHER_ACCOUNT.into() }),
+            "WrongAccount, poll",
+        ),
+        ("a first 404", absent_for(0), "Deleting, confirm"),
+        ("a second 404 too early", absent_for(4), "Deleting, confirm"),
+        ("a second 404", absent_for(5), "Deleted -finalizer, poll"),
+        ("a 404 after our delete", accepted_ago(Duration::ZERO).seen(absent()), "Deleted -finalizer, poll"),
+        (
+            "tags denied",
+            Scene::deleting().seen(active(Tags::Unreadable(denied(Operation::ListTagsForResource)))),
+            "CallFailed, backoff",
+        ),
+        (
+            "tags denied, an older object",
+            Scene::deleting()
+                .seen(active(Tags::Unreadable(denied(Operation::ListTagsForResource))))
+                .with(|s| s.rival = Some("ns/b")),
+            "CallFailed, backoff",
+        ),
+        (
+            "a store of another object",
+            Scene::deleting().seen(active(tags_of(OTHER_UID))),
+            "OwnershipConflict -finalizer, poll",
+        ),
+        (
+            "an older object names it",
+            Scene::deleting().seen(active(Tags::Read(BTreeMap::new()))).with(|s| s.rival = Some("ns/b")),
+            "OwnershipConflict -finalizer, poll",
+        ),
+        (
+            "an older object, but ours by tag",
+            Scene::deleting().seen(active(tags_of(UID))).with(|s| s.rival = Some("ns/b")),
+            "Deleting delete, quick",
+        ),
+        (
+            "an untagged store from an edited status",
+            Scene::deleting()
+                .seen(active(Tags::Read(BTreeMap::new())))
+                .with(|s| s.object.spec.sequence_store_id = None),
+            "OwnershipConflict -finalizer, poll",
+        ),
+        ("DELETING", Scene::deleting().seen(in_status("DELETING")), "Deleting, quick"),
+        ("our delete is not seen yet", accepted_ago(DELETE_GRACE / 2), "Deleting, quick"),
+        ("our delete had no effect", accepted_ago(DELETE_GRACE), "Deleting delete, quick"),
+        ("CREATING", Scene::deleting().seen(in_status("CREATING")), "DeletionBlocked, quick"),
+        ("UPDATING", Scene::deleting().seen(in_status("UPDATING")), "DeletionBlocked, quick"),
+        ("FAILED", Scene::deleting().seen(in_status("FAILED")), "Deleting delete, quick"),
+        ("a status nobody knows", Scene::deleting().seen(in_status("NEW")), "Deleting delete, quick"),
+        ("refused a moment ago", refused(counted(3), false), "DeletionBlocked, poll"),
+        ("refused, and due again", refused(counted(3), true), "DeletionBlocked delete, quick"),
+        ("nothing was created", unnamed(Found::Nothing), "Released -finalizer, poll"),
+        ("a former object's store is left alone", unnamed(former), "Released -finalizer, poll"),
+        (
+            "an attempt that may still land",
+            unnamed(Found::Nothing).annotated(crate::crd::INTENT_ANNOTATION, &intent(None).render()),
+            "Deleting, within",
+        ),
+        (
+            "the attempt is known by its id",
+            unnamed(Found::Nothing)
+                .annotated(crate::crd::INTENT_ANNOTATION, &intent(Some(ID)).render())
+                .seen(active(Tags::Read(own_tags()))),
+            "Deleting delete, quick",
+        ),
+    ]);
+}
+
+#[test]
+fn the_store_that_is_deleted_is_the_one_that_the_spec_names() {
+    let plan = Scene::deleting()
+        .with(|scene| {
+            let status = scene.object.status.get_or_insert_default();
+            status.store = Some(store(OTHER_ID, ACCOUNT, Some("ACTIVE")));
+        })
+        .plan();
+    assert_eq!(plan.action, Action::DeleteStore { region: REGION.into(), id: ID.into() });
+}
+
+#[test]
+fn blocks_say_why_and_how_many() {
+    let blocks = |scene: Scene| match scene.plan().state {
+        State::DeletionBlocked(blocks) => blocks,
+        state => panic!("{state:?}"),
+    };
+    let both = blocks(Scene::deleting().with(|scene| {
+        scene.object.spec.deletion_protection = Some(true);
+        scene.object.metadata.finalizers = Some(vec!["x/y".into(), FINALIZER.into()]);
+    }));
+    let reasons: Vec<_> = both.iter().map(|block| block.reason).collect();
+    assert_eq!(reasons, [DeletionBlockReason::DeletionProtection, DeletionBlockReason::Finalizers]);
+    assert!(both[1].message.contains("x/y") && !both[1].message.contains(FINALIZER), "{}", both[1].message);
+
+    let by_status = BTreeMap::from([("ACTIVE".to_owned(), 1000)]);
+    let count = ReadSetCount { total: 1000, more: true, by_status: by_status.clone() };
+    let block = blocks(refused(Ok(count), false)).remove(0);
+    assert_eq!((block.reason, block.read_sets.as_deref()), (DeletionBlockReason::ReadSets, Some("1000+")));
+    assert_eq!(block.read_sets_by_status, by_status);
+
+    let block = blocks(refused(counted(0), false)).remove(0);
+    assert_eq!((block.reason, block.read_sets), (DeletionBlockReason::Busy, None));
+    let uncounted = Err(call_error(Operation::ListReadSets, Class::Denied));
+    let block = blocks(refused(uncounted, false)).remove(0);
+    assert_eq!(block.reason, DeletionBlockReason::Busy);
+    assert!(block.message.contains("omics:ListReadSets"), "{}", block.message);
+}
+
+#[test]
+fn aws_is_not_asked_where_the_plan_does_not_depend_on_it() {
+    assert!(Scene::deleting().target().is_some());
+    let scenes = [
+        Scene::deleting().with(|s| s.object.metadata.finalizers = None),
+        Scene::deleting().with(|s| s.object.spec.deletion_policy = Some(DeletionPolicy::Retain)),
+        Scene::deleting().with(|s| s.object.spec.management_policy = Some(ManagementPolicy::Observe)),
+        Scene::deleting().with(|s| s.object.spec.deletion_protection = Some(true)),
+        Scene::deleting().annotated(PAUSED_ANNOTATION, "true"),
+        Scene::settled().annotated(PAUSED_ANNOTATION, "true"),
+        Scene::settled().with(|s| s.object.spec.poll_interval = Some("soon".into())),
+    ];
+    for scene in scenes {
+        assert_eq!(scene.target(), None, "{scene:#?}");
+    }
+}

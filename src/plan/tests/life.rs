@@ -1,0 +1,239 @@
+//! Rules for an object that lives.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{Scene, check};
+use crate::crd::{
+    DeletionPolicy, ETagAlgorithmFamily, INTENT_ANNOTATION, ManagementPolicy, PAUSED_ANNOTATION,
+    RECREATE_ANNOTATION, TAKE_OVER_ANNOTATION,
+};
+use crate::intent::Intent;
+use crate::lookup::Found;
+use crate::observed::{Observed, Tags};
+use crate::omics::{Class, Operation};
+use crate::plan::{Action, State};
+use crate::samples::{
+    ACCOUNT, ID, OTHER_ACCOUNT, OTHER_ID, OTHER_UID, UID, absent, call_error, intent, own_tags, present,
+    store, tags_of,
+};
+
+fn active(tags: Tags) -> Observed {
+    present(ACCOUNT, Some("ACTIVE"), tags)
+}
+
+fn in_status(status: Option<&str>) -> Scene {
+    Scene::settled().seen(present(ACCOUNT, status, Tags::Read(own_tags())))
+}
+
+fn observing(scene: Scene) -> Scene {
+    scene.with(|s| {
+        s.object.spec.management_policy = Some(ManagementPolicy::Observe);
+        s.object.metadata.finalizers = None;
+    })
+}
+
+fn absent_for(seconds: u64) -> Scene {
+    Scene::settled().seen(absent()).with(|s| s.recollection.absent_for = Some(Duration::from_secs(seconds)))
+}
+
+fn never_seen(scene: Scene) -> Scene {
+    scene.with(|s| s.object.status = None)
+}
+
+/// No store is named and none is on record.
+fn unnamed(found: Found) -> Scene {
+    let looked_up = Observed::LookedUp { found, account: ACCOUNT.into() };
+    never_seen(Scene::settled()).seen(looked_up).with(|s| {
+        s.object.spec.sequence_store_id = None;
+        s.object.metadata.finalizers = None;
+    })
+}
+
+fn former() -> Found {
+    Found::Former { id: OTHER_ID.into(), arn: store(OTHER_ID, ACCOUNT, None).arn, uid: OTHER_UID.into() }
+}
+
+#[test]
+fn a_store_that_is_known() {
+    let untagged = || Scene::settled().seen(active(Tags::Read(BTreeMap::new())));
+    let taken = || Scene::settled().seen(active(tags_of(OTHER_UID)));
+    let tags_denied = || active(Tags::Unreadable(call_error(Operation::ListTagsForResource, Class::Denied)));
+    let described = |s: &mut Scene| s.object.spec.description = Some("new".into());
+    check(vec![
+        ("settled", Scene::settled(), "Available, poll"),
+        ("paused", Scene::settled().annotated(PAUSED_ANNOTATION, "true"), "Paused, poll"),
+        (
+            "paused, no finalizer yet",
+            Scene::settled()
+                .annotated(PAUSED_ANNOTATION, "true")
+                .with(|s| s.object.metadata.finalizers = None),
+            "Paused, poll",
+        ),
+        (
+            "invalid",
+            Scene::settled().with(|s| s.object.spec.poll_interval = Some("9s".into())),
+            "InvalidSpec, poll",
+        ),
+        (
+            "an intent that was edited",
+            Scene::settled().annotated(INTENT_ANNOTATION, "{"),
+            "InvalidSpec, poll",
+        ),
+        (
+            "a failed Get",
+            Scene::settled()
+                .seen(Observed::Failed(call_error(Operation::GetSequenceStore, Class::Transient))),
+            "CallFailed, backoff",
+        ),
+        (
+            "another account answers",
+            Scene::settled().seen(present(OTHER_ACCOUNT, Some("ACTIVE"), Tags::Read(own_tags()))),
+            "WrongAccount, poll",
+        ),
+        (
+            "another account's 404",
+            absent_for(9).seen(Observed::Absent { account: OTHER_ACCOUNT.into() }),
+            "WrongAccount, poll",
+        ),
+        ("a first 404", absent_for(0), "ConfirmingAbsence, confirm"),
+        ("a second 404", absent_for(5), "StoreMissing, poll"),
+        ("a second 404, never seen", never_seen(absent_for(5)), "StoreNotFound, poll"),
+        (
+            "a named store is not made anew",
+            absent_for(5).annotated(RECREATE_ANNOTATION, ID),
+            "StoreMissing, poll",
+        ),
+        ("a store of another object", taken(), "OwnershipConflict, poll"),
+        (
+            "taken over",
+            taken().annotated(TAKE_OVER_ANNOTATION, OTHER_UID).with(|s| s.owner_is_gone = true),
+            "Adopting claim, quick",
+        ),
+        (
+            "not taken over from a live owner",
+            taken().annotated(TAKE_OVER_ANNOTATION, OTHER_UID),
+            "OwnershipConflict, poll",
+        ),
+        (
+            "not taken over from somebody else",
+            taken().annotated(TAKE_OVER_ANNOTATION, "nobody").with(|s| s.owner_is_gone = true),
+            "OwnershipConflict, poll",
+        ),
+        ("Observe watches any store", observing(taken()), "Available, poll"),
+        ("an older object names it", untagged().with(|s| s.rival = Some("ns/b")), "OwnershipConflict, poll"),
+        (
+            "an older object, but ours by tag",
+            Scene::settled().with(|s| s.rival = Some("ns/b")),
+            "Available, poll",
+        ),
+        ("untagged", untagged(), "Adopting claim, quick"),
+        ("untagged under Observe", observing(untagged()), "Available, poll"),
+        (
+            "own uid, another cluster's tags",
+            Scene::settled().seen(active(tags_of(UID))),
+            "Adopting claim, quick",
+        ),
+        ("CREATING", in_status(Some("CREATING")), "Creating, quick"),
+        ("UPDATING", in_status(Some("UPDATING")), "Updating, quick"),
+        ("DELETING", in_status(Some("DELETING")), "StoreDeleting, quick"),
+        ("FAILED", in_status(Some("FAILED")), "Failed, poll"),
+        ("a status nobody knows", in_status(Some("NEW")), "UnknownStatus, poll"),
+        ("no status", in_status(None), "UnknownStatus, poll"),
+        ("tags denied", Scene::settled().seen(tags_denied()), "TagsUnreadable, backoff"),
+        (
+            "tags denied, fields differ",
+            Scene::settled().seen(tags_denied()).with(described),
+            "TagsUnreadable, backoff",
+        ),
+        (
+            "an immutable field differs",
+            Scene::settled()
+                .with(|s| s.object.spec.e_tag_algorithm_family = Some(ETagAlgorithmFamily::Sha512up)),
+            "ImmutableFieldDiffers, poll",
+        ),
+        ("a field differs", Scene::settled().with(described), "Correcting update, quick"),
+        ("a field differs under Observe", observing(Scene::settled().with(described)), "Drifted, poll"),
+        (
+            "a tag is missing",
+            Scene::settled().with(|s| s.object.spec.tags = Some(BTreeMap::from([("k".into(), "v".into())]))),
+            "Correcting tag, quick",
+        ),
+        (
+            "no finalizer yet",
+            Scene::settled().with(|s| s.object.metadata.finalizers = None),
+            "Available +finalizer, poll",
+        ),
+        (
+            "Retain holds none",
+            Scene::settled().with(|s| s.object.spec.deletion_policy = Some(DeletionPolicy::Retain)),
+            "Available -finalizer, poll",
+        ),
+        (
+            "Observe holds none",
+            Scene::settled().with(|s| s.object.spec.management_policy = Some(ManagementPolicy::Observe)),
+            "Available -finalizer, poll",
+        ),
+    ]);
+}
+
+#[test]
+fn a_store_that_is_not_known() {
+    let open = || intent(None).render();
+    let over =
+        Intent { started_at: crate::samples::now() - jiff::SignedDuration::from_secs(90), ..intent(None) };
+    check(vec![
+        ("nothing found", unnamed(Found::Nothing), "Creating create +finalizer, quick"),
+        ("nothing found under Observe", observing(unnamed(Found::Nothing)), "StoreNotNamed, poll"),
+        ("a former object's store", unnamed(former()), "Adopting claim, quick"),
+        ("a former object's store under Observe", observing(unnamed(former())), "StoreNotNamed, poll"),
+        (
+            "an attempt is open",
+            unnamed(Found::Nothing).annotated(INTENT_ANNOTATION, &open()),
+            "OutcomeUnknown +finalizer, within",
+        ),
+        (
+            "an attempt is over",
+            unnamed(Found::Nothing).annotated(INTENT_ANNOTATION, &over.render()),
+            "Creating create +finalizer, quick",
+        ),
+        (
+            "another object's intent",
+            unnamed(Found::Nothing)
+                .annotated(INTENT_ANNOTATION, &Intent { uid: OTHER_UID.into(), ..intent(None) }.render()),
+            "Creating create +finalizer, quick",
+        ),
+        (
+            "the look-up failed",
+            unnamed(Found::Nothing)
+                .seen(Observed::Failed(call_error(Operation::ListSequenceStores, Class::Denied))),
+            "CallFailed, backoff",
+        ),
+        (
+            "found by its tags",
+            unnamed(Found::Nothing).seen(active(Tags::Read(own_tags()))),
+            "Available +finalizer, poll",
+        ),
+    ]);
+}
+
+#[test]
+fn messages_have_what_they_name() {
+    let state = never_seen(absent_for(5)).plan().state;
+    let expected =
+        State::StoreNotFound { id: ID.into(), region: "us-east-1".into(), account: ACCOUNT.into() };
+    assert_eq!(state, expected);
+    let state =
+        Scene::settled().seen(present(OTHER_ACCOUNT, Some("ACTIVE"), Tags::Read(own_tags()))).plan().state;
+    let expected = State::WrongAccount { recorded: ACCOUNT.into(), credentials: OTHER_ACCOUNT.into() };
+    assert_eq!(state, expected);
+}
+
+#[test]
+fn adoption_writes_the_owner_tags_and_nothing_else() {
+    let foreign = BTreeMap::from([("team".to_owned(), "genomics".to_owned())]);
+    let plan = Scene::settled().seen(active(Tags::Read(foreign))).plan();
+    let Action::Claim { tags, arn, former, .. } = plan.action else { panic!("{:?}", plan.action) };
+    assert_eq!((tags, arn), (own_tags(), store(ID, ACCOUNT, None).arn));
+    assert_eq!(former, "");
+}

@@ -1,0 +1,150 @@
+//! What no object, answer or memory whatever may lead to.
+
+use kube::ResourceExt;
+use proptest::prelude::*;
+
+use super::Scene;
+use crate::crd::FINALIZER;
+use crate::desired;
+use crate::observed::{Observed, Present, Tags};
+use crate::plan::{Action, FinalizerStep, State, is_deleting};
+use crate::samples::{UID, any_scene};
+
+fn seen(scene: &Scene) -> Option<&Present> {
+    match &scene.observed {
+        Observed::Present(present) => Some(present),
+        _ => None,
+    }
+}
+
+/// The answer came from the account on record, as far as one is on record.
+fn same_account(scene: &Scene, account: &str) -> bool {
+    let recorded = scene.object.status.as_ref().filter(|status| status.store.is_some());
+    recorded.and_then(|status| status.account_id.as_deref()).is_none_or(|recorded| recorded == account)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_deletion_only_deletes(scene in any_scene()) {
+        if !(is_deleting(&scene.object)) {
+            return Ok(());
+        }
+        let plan = scene.plan();
+        prop_assert!(matches!(plan.action, Action::None | Action::DeleteStore { .. }), "{plan:?}");
+        prop_assert!(plan.finalizer != FinalizerStep::Add && plan.intent.is_none(), "{plan:?}");
+    }
+
+    #[test]
+    fn only_a_deletion_deletes_and_only_its_own_store(scene in any_scene()) {
+        let plan = scene.plan();
+        let Action::DeleteStore { region, id } = &plan.action else { return Ok(()) };
+        let object = &scene.object;
+        prop_assert!(is_deleting(object), "a living object");
+        prop_assert!(desired::deletes(object), "under Observe or Retain");
+        prop_assert!(object.spec.deletion_protection != Some(true), "protected");
+        prop_assert!(!desired::is_paused(object), "paused");
+        prop_assert_eq!(object.finalizers(), [FINALIZER.to_owned()], "finalizers");
+        let Some(present) = seen(&scene) else { return Err(TestCaseError::fail("a store that was not seen")) };
+        prop_assert!(matches!(present.tags, Tags::Read(_)), "tags that were not read");
+        let owner = present.tags.owner();
+        prop_assert!(owner.is_none_or(|owner| owner == UID), "a store of {owner:?}");
+        let named = object.spec.sequence_store_id.is_some();
+        prop_assert!(owner.is_some() || (named && scene.rival.is_none()), "a store that nobody gave this object");
+        prop_assert!(same_account(&scene, &present.account), "another account");
+        prop_assert_eq!(id, &present.store.id, "another store than was looked at");
+        let desired = scene.desired().expect("a spec that can be read");
+        prop_assert_eq!((Some(id), region), (desired.id.as_ref(), &desired.region));
+        prop_assert!(scene.recollection.refusal.as_ref().is_none_or(|refusal| refusal.due), "refused lately");
+    }
+
+    #[test]
+    fn an_object_is_let_go_only_for_a_reason(scene in any_scene()) {
+        let plan = scene.plan();
+        if !(is_deleting(&scene.object) && plan.finalizer == FinalizerStep::Remove) {
+            return Ok(());
+        }
+        let object = &scene.object;
+        prop_assert!(!desired::is_paused(object), "paused");
+        prop_assert_eq!(&plan.action, &Action::None, "something is still to be done");
+        if !desired::deletes(object) {
+            return Ok(());
+        }
+        prop_assert!(object.spec.deletion_protection != Some(true), "protected");
+        match &scene.observed {
+            Observed::Absent { account } => {
+                prop_assert!(same_account(&scene, account), "a 404 of another account");
+                let memory = &scene.recollection;
+                let confirmed = memory.absent_for.is_some_and(|absent| absent.as_secs() >= 5);
+                prop_assert!(confirmed || memory.delete_accepted_for.is_some(), "a single 404");
+            }
+            Observed::Present(present) => {
+                prop_assert!(same_account(&scene, &present.account), "another account");
+                prop_assert!(matches!(present.tags, Tags::Read(_)), "tags that were not read");
+                prop_assert!(present.tags.owner() != Some(UID), "its own store is still there");
+                prop_assert!(matches!(plan.state, State::OwnershipConflict { .. }), "{plan:?}");
+            }
+            Observed::LookedUp { .. } => prop_assert!(scene.desired().is_ok_and(|desired| desired.id.is_none())),
+            other => return Err(TestCaseError::fail(format!("let go after {other:?}"))),
+        }
+    }
+
+    #[test]
+    fn nothing_is_changed_on_uncertain_ground(scene in any_scene()) {
+        let plan = scene.plan();
+        if !(plan.action != Action::None) {
+            return Ok(());
+        }
+        let object = &scene.object;
+        prop_assert!(desired::manages(object), "under Observe");
+        prop_assert!(!desired::is_paused(object), "paused");
+        prop_assert!(scene.desired().is_ok(), "a spec that cannot be read");
+        match &scene.observed {
+            Observed::Present(present) => {
+                prop_assert!(matches!(present.tags, Tags::Read(_)), "tags that were not read");
+                prop_assert!(same_account(&scene, &present.account), "another account");
+                let displaced = matches!(plan.action, Action::Claim { .. }) && scene.owner_is_gone;
+                let ours = present.tags.owner().is_none_or(|owner| owner == UID);
+                prop_assert!(ours || displaced, "a store of {:?}", present.tags.owner());
+            }
+            Observed::LookedUp { .. } => {}
+            other => return Err(TestCaseError::fail(format!("after {other:?}"))),
+        }
+    }
+
+    #[test]
+    fn a_paused_object_is_left_as_it_is(scene in any_scene()) {
+        if !(desired::is_paused(&scene.object)) {
+            return Ok(());
+        }
+        let plan = scene.plan();
+        prop_assert_eq!(scene.target(), None, "AWS is asked");
+        prop_assert_eq!(plan.action, Action::None);
+        prop_assert_eq!(plan.finalizer, FinalizerStep::Keep);
+        prop_assert_eq!(plan.intent, None);
+    }
+
+    #[test]
+    fn the_finalizer_of_the_living_is_held_where_a_store_is_to_be_deleted(scene in any_scene()) {
+        if !(!is_deleting(&scene.object) && !desired::is_paused(&scene.object)) {
+            return Ok(());
+        }
+        let plan = scene.plan();
+        let had = scene.object.finalizers().iter().any(|finalizer| finalizer == FINALIZER);
+        let has = match plan.finalizer {
+            FinalizerStep::Keep => had,
+            FinalizerStep::Add => true,
+            FinalizerStep::Remove => false,
+        };
+        let known = desired::store_id(&scene.object).is_some() || seen(&scene).is_some();
+        if desired::deletes(&scene.object) && known {
+            prop_assert!(has, "a store would be left behind");
+        }
+        let recorded = scene.desired().is_ok_and(|desired| desired.intent.is_some());
+        let begun = plan.intent.is_some() || matches!(plan.action, Action::Create { .. });
+        if !desired::deletes(&scene.object) && (known || !(recorded || begun)) {
+            prop_assert!(!has, "an uninstalled operator would strand the object");
+        }
+    }
+}
