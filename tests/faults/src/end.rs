@@ -15,6 +15,9 @@ use crate::world::World;
 /// Two attempts to create with their windows, and a little.
 pub const PATIENCE: Duration = Duration::from_secs(90);
 
+/// Between two looks at both sides.
+pub const GLANCE: Duration = Duration::from_millis(400);
+
 /// Both sides, comparable between runs.
 #[derive(Clone, Debug, PartialEq)]
 pub struct End {
@@ -125,6 +128,6 @@ pub async fn wait_for(world: &World, what: &str, wanted: impl Fn(&End) -> bool) 
         if Instant::now() >= until {
             return Err(format!("never came to: {what}; it is {end:#?}").into());
         }
-        tokio::time::sleep(Duration::from_millis(250)).await;
+        tokio::time::sleep(GLANCE).await;
     }
 }

@@ -65,6 +65,13 @@ impl Flow {
             Self::DeleteDuringCreate => end.object.is_null() && store["deleted"] == true,
         }
     }
+
+    /// Whether a disturbed run may end here, the undisturbed one having ended there.
+    pub fn accepts(self, end: &End, reference: &End) -> bool {
+        // Killed before the Create was sent, it is never sent: the object is being deleted.
+        let never_made = end.object.is_null() && end.stores.is_empty() && end.effects.is_empty();
+        end == reference || (self == Self::DeleteDuringCreate && never_made)
+    }
 }
 
 fn first_spec() -> Value {

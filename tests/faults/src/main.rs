@@ -138,8 +138,8 @@ async fn play_side_by_side(
             let _slot = slots.acquire().await;
             let begin = Instant::now();
             let mut verdict = play::play(&cluster, &plan, &reference.end).await;
-            // Replicas share the work differently each time.
-            if play::may_miss(&plan) && matches!(verdict, Verdict::NotReached) {
+            // A pass that came a little later may have had one thing less to say.
+            if matches!(verdict, Verdict::NotReached) {
                 verdict = play::play(&cluster, &plan, &reference.end).await;
             }
             (plan, verdict, begin.elapsed())
