@@ -1,7 +1,6 @@
 //! What may never happen, whatever is killed: looked at before the request in question is forwarded.
 
 use kube::ResourceExt;
-use serde_json::Value;
 
 use crate::call::{Call, Edge, store_id};
 use crate::stage::{Arrived, SUBJECT, Stage};
@@ -46,8 +45,7 @@ async fn change(stage: &Stage, arrived: &Arrived, call: &Call) -> Result<(), Str
     let Some(store) = stage.aws.store(&id).await.map_err(|e| e.to_string())? else { return Ok(()) };
     let object = stage.objects.get_opt(SUBJECT).await.map_err(|e| e.to_string())?;
     let uid = object.as_ref().and_then(ResourceExt::uid);
-    let named =
-        object.is_some_and(|object| object.data["spec"]["sequenceStoreId"] == Value::from(id.clone()));
+    let named = object.is_some_and(|object| object.data["spec"]["sequenceStoreId"] == id.as_str());
     match store.tags.get(OWNER) {
         Some(owner) if Some(owner) == uid.as_ref() => Ok(()),
         // A store that nobody owns is adopted by the object that names it.
