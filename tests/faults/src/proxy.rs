@@ -1,6 +1,5 @@
 //! An HTTP proxy between the operator and one of its edges. It asks the stage what becomes of each request.
 
-use std::pin::Pin;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
@@ -126,10 +125,13 @@ async fn handle(request: Request<Incoming>, line: Line, upstream: Upstream) -> R
             parts.headers.remove(TRANSFER_ENCODING);
             Ok(Response::from_parts(parts, body.boxed()))
         }
-        Verdict::Pass => carried_through(forward).await,
+        Verdict::Pass => {
+            let stage = line.stage.clone();
+            carried_through(forward, move |body| stage.answered(&arrived, body)).await
+        }
         Verdict::Answer(status) => Ok(refusal(status)),
         Verdict::AnswerAfterCommit(status) => {
-            carried_through(forward).await?;
+            carried_through(forward, |_| ()).await?;
             Ok(refusal(status))
         }
         Verdict::KillBefore => {
@@ -138,12 +140,12 @@ async fn handle(request: Request<Incoming>, line: Line, upstream: Upstream) -> R
         }
         Verdict::KillAfterCommit => {
             // What came back does not matter: the operator never sees it.
-            let _ = carried_through(forward).await;
+            let _ = carried_through(forward, |_| ()).await;
             line.stage.crash(line.replica, line.life);
             std::future::pending().await
         }
         Verdict::KillAfterReply => {
-            let answer = carried_through(forward).await;
+            let answer = carried_through(forward, |_| ()).await;
             line.stage.condemn(line.replica, line.life);
             answer
         }
@@ -152,11 +154,15 @@ async fn handle(request: Request<Incoming>, line: Line, upstream: Upstream) -> R
 
 /// In a task of its own: what was sent takes effect even when the operator does not wait for it.
 async fn carried_through(
-    forward: Pin<Box<dyn Future<Output = Result<Response<Incoming>, Error>> + Send>>,
+    forward: impl Future<Output = Result<Response<Incoming>, Error>> + Send + 'static,
+    answered: impl FnOnce(&[u8]) + Send + 'static,
 ) -> Result<Answer, Error> {
     tokio::spawn(async move {
         let (mut parts, body) = forward.await?.into_parts();
         let body = body.collect().await?.to_bytes();
+        if parts.status.is_success() {
+            answered(&body);
+        }
         parts.headers.remove(TRANSFER_ENCODING);
         Ok(Response::from_parts(parts, whole(body)))
     })

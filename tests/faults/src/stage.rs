@@ -73,6 +73,8 @@ struct State {
     lives: HashMap<usize, u64>,
     condemned: HashMap<usize, u64>,
     violations: Vec<String>,
+    /// Id of the store on record.
+    recorded: Option<String>,
 }
 
 impl Stage {
@@ -196,6 +198,21 @@ impl Stage {
         }
         self.delete_object_on(&call).await;
         self.verdict(arrived, call)
+    }
+
+    /// Looks at the answer to a request that took effect: an id on record stays there.
+    pub fn answered(&self, arrived: &Arrived, body: &[u8]) {
+        let status = arrived.edge == Edge::Kubernetes && arrived.path.ends_with("/status");
+        let Some(object) = status.then(|| serde_json::from_slice::<Value>(body).ok()).flatten() else {
+            return;
+        };
+        let id = object["status"]["store"]["id"].as_str().map(ToOwned::to_owned);
+        let mut state = self.state();
+        if state.recorded.is_some() && state.recorded != id {
+            let lost = format!("replica {} turned the id on record into {id:?}", arrived.replica);
+            state.violations.push(lost);
+        }
+        state.recorded = state.recorded.take().or(id);
     }
 
     /// The user's `kubectl delete`, at the worst moment.
