@@ -10,7 +10,7 @@ use crate::crd::{SequenceStore, SequenceStoreStatus};
 use crate::error::Error;
 use crate::events::Note;
 use crate::intent::{Intent, LEAVES_WITHIN};
-use crate::kubernetes;
+use crate::kubernetes::{self, Guard};
 use crate::observe;
 use crate::observed::{Observed, Present, Tags};
 use crate::omics::{CallError, Class};
@@ -197,7 +197,7 @@ async fn save_managed_keys(
         return Ok(());
     }
     let status = SequenceStoreStatus { managed_tag_keys: managed.to_vec(), ..status };
-    kubernetes::status(context, object, &status).await
+    kubernetes::status(context, object, &status, Guard::Unchanged).await
 }
 
 fn tagged(
