@@ -111,6 +111,9 @@ async fn play_all(cluster: &Arc<Cluster>, arguments: &Arguments, begin: Instant)
         if flow == Flow::Create && replicas == 1 {
             of_flow.extend(plan::ambiguous_answers());
         }
+        if flow == Flow::Create && replicas == 2 {
+            of_flow.push(plan::late_status());
+        }
         plans.extend(of_flow.into_iter().map(|plan| (plan, reference.clone())));
     }
     if let Some(part) = &arguments.plan {

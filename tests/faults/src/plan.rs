@@ -95,6 +95,8 @@ pub enum Disturbance {
     },
     Aws(Box<Fault>),
     Kubernetes(KubernetesFault),
+    /// The Create takes its time, and a status of the replica that looks on arrives after the id was saved.
+    LateStatus,
 }
 
 #[derive(Clone, Debug)]
@@ -132,6 +134,12 @@ pub fn kills(flow: Flow, replicas: usize, requests: &[Nth]) -> Vec<Plan> {
         ..Plan::reference(flow, replicas)
     })
     .collect()
+}
+
+/// Two replicas: what one saw before the other made the store must not overwrite what is known since.
+pub fn late_status() -> Plan {
+    let reference = Plan::reference(Flow::Create, 2);
+    Plan { name: "a status arrives late".into(), disturbance: Disturbance::LateStatus, ..reference }
 }
 
 /// Every answer to a Create, or to the patches around it, that leaves open what happened; under every memory for tokens

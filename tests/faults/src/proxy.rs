@@ -129,6 +129,11 @@ async fn handle(request: Request<Incoming>, line: Line, upstream: Upstream) -> R
             let stage = line.stage.clone();
             carried_through(forward, move |body| stage.answered(&arrived, body)).await
         }
+        Verdict::Late => {
+            let stage = line.stage.clone();
+            line.stage.recorded().await;
+            carried_through(forward, move |body| stage.answered(&arrived, body)).await
+        }
         Verdict::Answer(status) => Ok(refusal(status)),
         Verdict::AnswerAfterCommit(status) => {
             carried_through(forward, |_| ()).await?;

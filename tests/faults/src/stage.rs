@@ -19,6 +19,8 @@ use crate::plan::{Disturbance, KubernetesFault, When};
 pub const SUBJECT: &str = "subject";
 /// After this time the reply has been read, even by an operator that sends nothing more.
 const REPLY_IS_READ: Duration = Duration::from_millis(400);
+/// A request that waits for the id of the store goes on after this time in any case.
+const LATEST: Duration = Duration::from_secs(5);
 
 /// A request of the operator.
 pub struct Arrived {
@@ -41,6 +43,8 @@ pub enum Verdict {
     Pass,
     /// It goes nowhere: its sender is dead, or as good as dead.
     Swallow,
+    /// It goes on when the id of the store is on record.
+    Late,
     KillBefore,
     KillAfterCommit,
     KillAfterReply,
@@ -200,6 +204,14 @@ impl Stage {
         self.verdict(arrived, call)
     }
 
+    /// Waits until the id of the store is on record; not for ever, as it may never be.
+    pub async fn recorded(&self) {
+        let until = Instant::now() + LATEST;
+        while self.state().recorded.is_none() && Instant::now() < until {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
     /// Looks at the answer to a request that took effect: an id on record stays there.
     pub fn answered(&self, arrived: &Arrived, body: &[u8]) {
         let status = arrived.edge == Edge::Kubernetes && arrived.path.ends_with("/status");
@@ -243,6 +255,7 @@ impl Stage {
                 When::AfterReply => Verdict::KillAfterReply,
             },
             Disturbance::Kubernetes(fault) => kubernetes_fault(*fault, arrived, &nth, state.struck),
+            Disturbance::LateStatus if state.struck == 0 && looks_on(arrived, &nth) => Verdict::Late,
             // The simulator does it; this is only to know that it happened.
             Disturbance::Aws(_) if nth.call.is("CreateSequenceStore") => {
                 state.struck_at.get_or_insert_with(Instant::now);
@@ -256,6 +269,11 @@ impl Stage {
         }
         verdict
     }
+}
+
+/// A status without a store.
+fn looks_on(arrived: &Arrived, nth: &Nth) -> bool {
+    nth.call.is("PATCH sequencestores/status") && !saves_id(&arrived.body)
 }
 
 fn kubernetes_fault(fault: KubernetesFault, arrived: &Arrived, nth: &Nth, struck: usize) -> Verdict {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::sync::Arc;
 
-use healthomics_simulator::{Options, SeedStore, Simulator, StoreRecord};
+use healthomics_simulator::{Fault, FaultAction, Options, SeedStore, Simulator, StoreRecord};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::ResourceExt;
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, PostParams};
@@ -45,6 +45,9 @@ impl World {
         }
         if let Disturbance::Aws(fault) = &plan.disturbance {
             aws.script_fault(fault).await?;
+        }
+        if matches!(plan.disturbance, Disturbance::LateStatus) {
+            aws.script_fault(&Fault::once("CreateSequenceStore", FaultAction::Delay { ms: 1500 })).await?;
         }
 
         let resource =
