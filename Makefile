@@ -66,6 +66,10 @@ unit: need-build ## The tests inside the crates; no control plane, seconds
 e2e: need-demo build control-plane ## The tests in tests/ of the operator, on a real kube-apiserver
 	$(CARGO) test --package sequencestore-operator --test '*' --locked
 
+.PHONY: faults
+faults: need-demo build control-plane ## Kill the operator at every request that changes something; FAULTS="--flow create" filters
+	$(CARGO) run --quiet --locked --package faults -- $(FAULTS)
+
 .PHONY: conformance
 conformance: need-conformance build ## The simulator against botocore, boto3 and the AWS CLI
 	HEALTHOMICS_SIMULATOR=$(DEBUG)/healthomics-simulator tests/conformance/run.sh

@@ -11,7 +11,7 @@ use crate::drift;
 use crate::error::Error;
 use crate::events::Note;
 use crate::intent::{Intent, LEAVES_WITHIN};
-use crate::kubernetes;
+use crate::kubernetes::{self, Guard};
 use crate::observe;
 use crate::observed::{Observed, Policy, Present, Tags};
 use crate::omics::{CallError, Class};
@@ -215,7 +215,7 @@ async fn save_managed_keys(
         return Ok(());
     }
     let status = SequenceStoreStatus { managed_tag_keys: managed.to_vec(), ..status };
-    kubernetes::status(context, object, &status).await
+    kubernetes::status(context, object, &status, Guard::Unchanged).await
 }
 
 /// What came of a change of tags or of the policy.

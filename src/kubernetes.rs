@@ -59,21 +59,34 @@ pub async fn metadata(
     Ok(())
 }
 
-/// Writes the status by server-side apply, guarded by uid.
+/// On which condition a status is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// The object is as it was when the status was made: another replica may have put a store on record since.
+    Unchanged,
+    /// It is the same object: the status holds what nobody else knows.
+    SameObject,
+}
+
+/// Writes the status by server-side apply.
 ///
 /// # Errors
-/// A conflict where the object was recreated.
+/// A conflict where the guard does not hold.
 pub async fn status(
     context: &Context,
     object: &SequenceStore,
     status: &SequenceStoreStatus,
+    guard: Guard,
 ) -> Result<(), Error> {
-    let patch = json!({
+    let mut patch = json!({
         "apiVersion": SequenceStore::api_version(&()),
         "kind": SequenceStore::kind(&()),
         "metadata": {"name": object.name_any(), "uid": object.uid()},
         "status": status,
     });
+    if guard == Guard::Unchanged {
+        patch["metadata"]["resourceVersion"] = json!(object.resource_version());
+    }
     let parameters = PatchParams::apply(FIELD_MANAGER).force();
     let written = api(context, object)
         .patch_status(&object.name_any(), &parameters, &Patch::Apply(patch))

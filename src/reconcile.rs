@@ -17,6 +17,7 @@ use crate::desired::{self, Desired};
 use crate::drift;
 use crate::error::Error;
 use crate::events::{self, Note};
+use crate::kubernetes::Guard;
 use crate::observed::{Observed, Policy, Tags};
 use crate::omics::{CALL_TIMEOUT, Class};
 use crate::plan::{self, Action, FinalizerStep, Next, Plan, State};
@@ -104,10 +105,12 @@ async fn pass(context: &Context, object: Arc<SequenceStore>) -> Result<Requeue, 
 
     let wait = count_failures(context, &uid, &state);
     let region = acted.region.as_deref().or(desired.ok().map(|desired| desired.region.as_str()));
-    let saving = matches!(plan.action, Action::Create { .. });
-    report(context, &object, &observed, &state, region, saving).await?;
+    let saving = matches!((&plan.action, &observed), (Action::Create { .. }, Observed::Present(_)));
+    let reported = report(context, &object, &observed, &state, region, saving).await;
+    // What was done in AWS is done, whether or not the status could be written.
     kubernetes::publish(context, &object, acted.notes).await;
     kubernetes::publish(context, &object, duplicates(&object, &observed)).await;
+    reported?;
     if plan.finalizer == FinalizerStep::Remove {
         let object = context.memory.freshest(object);
         kubernetes::metadata(context, &object, plan.finalizer, plan.intent.as_deref()).await?;
@@ -221,12 +224,16 @@ async fn report(
         }
         return Ok(());
     }
+    let guard = if saving { Guard::SameObject } else { Guard::Unchanged };
     let mut wait = Duration::from_millis(100);
-    while let Err(error) = kubernetes::status(context, object, &new).await {
+    while let Err(error) = kubernetes::status(context, object, &new, guard).await {
+        if !saving || error.is_not_found() {
+            return Err(error);
+        }
         // A conflict may be one of uid: then the object is another one.
-        let gone = error.is_conflict()
-            && kubernetes::read_live(context, object).await.is_ok_and(|o| o.uid() != object.uid());
-        if !saving || gone || error.is_not_found() {
+        if error.is_conflict()
+            && kubernetes::read_live(context, object).await.is_ok_and(|o| o.uid() != object.uid())
+        {
             return Err(error);
         }
         tracing::warn!("the id of the new store is not saved yet: {error}");
