@@ -161,7 +161,11 @@ async fn claim(
             Acted { notes: vec![Note::normal("Adopted", "Adopt", text)], ..Acted::default() }
         }
         // A store that is known is mirrored and deleted with or without owner tags.
-        Err(error) if error.class == Class::Denied && matches!(observed, Observed::Present(_)) => {
+        Err(error)
+            if error.class == Class::Denied
+                && matches!(observed, Observed::Present(_))
+                && (former.is_empty() || former == uid) =>
+        {
             observe::log(&error);
             context.memory.tagging_denied(uid, error, Instant::now());
             Acted { replan: true, ..Acted::default() }

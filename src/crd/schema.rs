@@ -70,6 +70,8 @@ pub(super) fn tags(_: &mut SchemaGenerator) -> Schema {
         "type": "object",
         "nullable": true,
         "maxProperties": 46,
+        // Granular, server-side apply would turn `{}` in place of tags into null: the clearing would be lost.
+        "x-kubernetes-map-type": "atomic",
         "additionalProperties": {"type": "string", "maxLength": 256},
         "x-kubernetes-validations": [
             {

@@ -3,9 +3,10 @@
 use super::creation::{claim_former, create};
 use super::update::{correct, owner_tags, owner_tags_denied};
 use super::{
-    Input, Next, Plan, Rule, State, absence_is_confirmed, call_failed, invalid, may_take_over, paused,
-    recreation, stranger, wrong_account,
+    Action, Input, Next, Plan, Rule, State, absence_is_confirmed, call_failed, invalid, may_take_over,
+    paused, recreation, stranger, wrong_account,
 };
+use crate::crd::OWNER_UID_TAG;
 use crate::desired;
 use crate::drift;
 use crate::observed::{Observed, Policy, Present, Tags};
@@ -18,6 +19,7 @@ pub(super) const RULES: &[Rule] = &[
     create,
     wrong_account,
     absent,
+    reclaim,
     owned_by_another,
     in_motion,
     failed_in_aws,
@@ -46,11 +48,34 @@ fn absent(input: &Input<'_>) -> Option<Plan> {
         if let Some(plan) = recreation(input, &id) {
             return Some(plan);
         }
-        State::StoreMissing { id, region, named: input.object.spec.sequence_store_id.is_some() }
+        State::StoreMissing {
+            id,
+            region,
+            named: input.object.spec.sequence_store_id.is_some() || !desired::manages(input.object),
+        }
     } else {
         State::StoreNotFound { id, region, account }
     };
     Some(Plan::wait(state, Next::Poll))
+}
+
+/// A manifest that names its store was deleted under `Retain` and applied again: the former owner had the
+/// same cluster, namespace and name, so it cannot be alive.
+fn reclaim(input: &Input<'_>) -> Option<Plan> {
+    let present = present(input)?;
+    let Tags::Read(tags) = &present.tags else { return None };
+    let former = tags.get(OWNER_UID_TAG).filter(|uid| **uid != input.owner.uid)?;
+    let may = desired::manages(input.object)
+        && !desired::is_recorded(input.object)
+        && input.owner.owned_before(tags)
+        && present.store.status.as_deref() != Some("DELETING");
+    let action = Action::Claim {
+        region: input.desired.ok()?.region.clone(),
+        arn: present.store.arn.clone(),
+        tags: input.owner.tags(),
+        former: former.clone(),
+    };
+    may.then(|| Plan { action, ..Plan::wait(State::Adopting, Next::Quick) })
 }
 
 /// `Observe` may watch anybody's store.

@@ -14,6 +14,7 @@ use kube::ResourceExt;
 use crate::crd::{
     DeletionBlock, DeletionBlockReason, RECONCILE_ANNOTATION, SequenceStore, SequenceStoreStatus, Store,
 };
+use crate::desired;
 use crate::intent::Intent;
 use crate::observed::{Observed, Present, Tags};
 use crate::omics::Class;
@@ -59,7 +60,9 @@ pub fn next(input: &Input<'_>) -> SequenceStoreStatus {
 fn reported(input: &Input<'_>, state: &State, old: SequenceStoreStatus) -> SequenceStoreStatus {
     let generation = input.object.metadata.generation;
     let mut new = SequenceStoreStatus { observed_generation: generation, ..old.clone() };
-    if let (Observed::Present(present), true) = (input.observed, may_record(state)) {
+    if let (Observed::Present(present), true) = (input.observed, may_record(state))
+        && !is_strange(input, present, &old)
+    {
         new.store = Some(mirror(present, old.store.as_ref()));
         new.account_id = Some(present.account.clone());
         new.region = input.region.map(ToOwned::to_owned);
@@ -132,6 +135,13 @@ fn is_hidden(input: &Input<'_>, state: &State, old: &SequenceStoreStatus) -> boo
 /// A store that this object may not have is not put on record: `sequenceStoreId` stays free to mend.
 fn may_record(state: &State) -> bool {
     !matches!(state, State::WrongAccount { .. } | State::OwnershipConflict { .. })
+}
+
+/// A managed store that still carries another owner's uid is put on record only once it has been claimed.
+fn is_strange(input: &Input<'_>, present: &Present, old: &SequenceStoreStatus) -> bool {
+    let other = present.tags.owner().is_some_and(|owner| Some(owner) != input.object.metadata.uid.as_deref());
+    let known = old.store.as_ref().is_some_and(|store| store.id == present.store.id);
+    other && !known && desired::manages(input.object)
 }
 
 fn mirror(present: &Present, old: Option<&Store>) -> Store {

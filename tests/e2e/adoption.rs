@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use healthomics_simulator::SeedStore;
 use kube::ResourceExt;
-use sequencestore_operator::crd::{INTENT_ANNOTATION, ManagementPolicy, SequenceStoreSpec};
+use sequencestore_operator::crd::{DeletionPolicy, INTENT_ANNOTATION, ManagementPolicy, SequenceStoreSpec};
 use serde_json::json;
 
 use crate::world::{Cluster, Error, Start, World, ensure, message, naming, status, tests};
@@ -19,6 +19,7 @@ tests![
     a_changed_default_region_creates_nothing_twice,
     a_copied_manifest_gets_a_store_of_its_own,
     an_object_recreated_without_its_finalizer_finds_its_store,
+    a_named_store_is_found_again_after_retain,
     duplicates_are_told_and_left_alone,
 ];
 
@@ -220,5 +221,22 @@ async fn duplicates_are_told_and_left_alone(cluster: Arc<Cluster>) -> Result<(),
         "the duplicate is left alone"
     );
     ensure!(creates(&world).await? == 0, "nothing is created");
+    Ok(())
+}
+
+async fn a_named_store_is_found_again_after_retain(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = World::with_operator(cluster).await?;
+    let seeded = world.seed().await?;
+    let spec = SequenceStoreSpec { deletion_policy: Some(DeletionPolicy::Retain), ..naming(&seeded) };
+    world.create("named", spec.clone()).await?;
+    let first = world.until_ready("named").await?;
+    world.delete("named").await?;
+    world.until_gone("named").await?;
+    world.create("named", spec).await?;
+    let second = world.until_ready("named").await?;
+    let note = world.until_event("named", "Adopted").await?;
+    ensure!(first.uid() != second.uid(), "another object: {note}");
+    let tags = world.aws.store(&seeded.id).await?.ok_or("store")?.tags;
+    ensure!(tags.get("healthomics.dev/uid") == second.metadata.uid.as_ref(), "{tags:?}");
     Ok(())
 }

@@ -8,8 +8,10 @@ log=$1
 shift
 
 exec 3<&0 </dev/null >/dev/null 2>&1
-"$@" >"$log" 2>&1 3<&- &
+"$@" >>"$log" 2>&1 3<&- &
 child=$!
+# For whoever wants to kill the program and not this guardian.
+echo "$child" >"$log.pid"
 
 (
     while read -r _; do :; done <&3

@@ -13,50 +13,47 @@ const GUARDIAN: &str = include_str!("guardian.sh");
 const PROGRAM: &str = "sequencestore-operator";
 
 /// What the operator needs to know of its surroundings.
-pub struct Surroundings<'a> {
+#[derive(Clone, Debug)]
+pub struct Surroundings {
     /// Kubeconfig with the token of the chart's ServiceAccount.
-    pub kubeconfig: &'a Path,
+    pub kubeconfig: PathBuf,
     /// Address of the simulated AWS.
-    pub aws: &'a str,
+    pub aws: String,
     /// Region of objects that name none.
-    pub region: &'a str,
+    pub region: &'static str,
 }
 
 /// A running operator. Dropping it stops it and waits for that.
 pub struct Operator {
-    guardian: Mutex<Child>,
-    lifeline: Option<ChildStdin>,
+    running: Mutex<Running>,
+    around: Surroundings,
     log: PathBuf,
+}
+
+struct Running {
+    guardian: Child,
+    lifeline: Option<ChildStdin>,
 }
 
 impl Operator {
     /// Starts the binary that lies next to this one.
-    pub fn start(around: &Surroundings<'_>, log: PathBuf) -> Result<Self, Error> {
-        let mut guardian = Command::new("sh")
-            .args(["-c", GUARDIAN, "guardian"])
-            .arg(&log)
-            .arg(binary()?)
-            .args(["run", "--region", around.region, "--poll-interval", "2s", "--log-format", "text"])
-            .args(["--health-probe-bind-address", "127.0.0.1:0"])
-            // Nothing of the caller's: no AWS account and no cluster but these.
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("KUBECONFIG", around.kubeconfig)
-            .env("AWS_ACCESS_KEY_ID", "AKIAOPERATOR00000000")
-            .env("AWS_SECRET_ACCESS_KEY", "not-checked-by-the-simulator")
-            .env("AWS_EC2_METADATA_DISABLED", "true")
-            .env("AWS_ENDPOINT_URL_OMICS", around.aws)
-            .env("AWS_ENDPOINT_URL_STS", around.aws)
-            .env("NO_COLOR", "1")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            // Ctrl-C on a terminal goes to the whole process group; what it means is decided in this process.
-            .process_group(0)
-            .spawn()
-            .map_err(|error| format!("could not start {PROGRAM}: {error}"))?;
-        let lifeline = guardian.stdin.take();
-        Ok(Self { guardian: Mutex::new(guardian), lifeline, log })
+    pub fn start(around: Surroundings, log: PathBuf) -> Result<Self, Error> {
+        let running = Mutex::new(spawn(&around, &log)?);
+        Ok(Self { running, around, log })
+    }
+
+    /// Kills it as a failing node would, with SIGKILL, and starts another one.
+    pub fn kill_and_start_again(&self) -> Result<(), Error> {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let pid = fs::read_to_string(self.log.with_extension("log.pid"))
+            .map_err(|error| format!("the operator's process is not known: {error}"))?;
+        let killed = Command::new("kill").args(["-KILL", pid.trim()]).status();
+        if !killed.is_ok_and(|status| status.success()) {
+            return Err(format!("could not kill process {}", pid.trim()).into());
+        }
+        running.guardian.wait().map_err(|error| format!("the guardian did not end: {error}"))?;
+        *running = spawn(&self.around, &self.log)?;
+        Ok(())
     }
 
     /// Where it logs.
@@ -67,7 +64,7 @@ impl Operator {
     /// Waits until it ends by itself, and says so. Never returns while it runs.
     pub async fn crashed(&self) -> Error {
         loop {
-            let ended = self.guardian.lock().unwrap_or_else(PoisonError::into_inner).try_wait();
+            let ended = self.running.lock().unwrap_or_else(PoisonError::into_inner).guardian.try_wait();
             match ended {
                 Ok(None) => tokio::time::sleep(Duration::from_millis(200)).await,
                 Ok(Some(status)) => return format!("the operator ended by itself: {status}").into(),
@@ -79,10 +76,39 @@ impl Operator {
 
 impl Drop for Operator {
     fn drop(&mut self) {
-        drop(self.lifeline.take());
+        let running = self.running.get_mut().unwrap_or_else(PoisonError::into_inner);
+        drop(running.lifeline.take());
         // The guardian gives the operator five seconds, so this ends.
-        let _ = self.guardian.get_mut().unwrap_or_else(PoisonError::into_inner).wait();
+        let _ = running.guardian.wait();
     }
+}
+
+fn spawn(around: &Surroundings, log: &Path) -> Result<Running, Error> {
+    let mut guardian = Command::new("sh")
+        .args(["-c", GUARDIAN, "guardian"])
+        .arg(log)
+        .arg(binary()?)
+        .args(["run", "--region", around.region, "--poll-interval", "2s", "--log-format", "text"])
+        .args(["--health-probe-bind-address", "127.0.0.1:0"])
+        // Nothing of the caller's: no AWS account and no cluster but these.
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("KUBECONFIG", &around.kubeconfig)
+        .env("AWS_ACCESS_KEY_ID", "AKIAOPERATOR00000000")
+        .env("AWS_SECRET_ACCESS_KEY", "not-checked-by-the-simulator")
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env("AWS_ENDPOINT_URL_OMICS", &around.aws)
+        .env("AWS_ENDPOINT_URL_STS", &around.aws)
+        .env("NO_COLOR", "1")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        // Ctrl-C on a terminal goes to the whole process group; what it means is decided in this process.
+        .process_group(0)
+        .spawn()
+        .map_err(|error| format!("could not start {PROGRAM}: {error}"))?;
+    let lifeline = guardian.stdin.take();
+    Ok(Running { guardian, lifeline })
 }
 
 /// The last lines of a log, indented.

@@ -57,8 +57,8 @@ impl Parts {
         // There is no node, so the chart's Pod never runs; a process with the rights of that Pod does.
         screen.progress("Starting the operator with the token of the chart's ServiceAccount ...");
         let kubeconfig = plane.kubeconfig_for(SYSTEM_NAMESPACE, RELEASE).await?;
-        let surroundings = Surroundings { kubeconfig: &kubeconfig, aws: &simulator.url(), region: REGION };
-        let operator = Operator::start(&surroundings, directory.path().join("operator.log"))?;
+        let surroundings = Surroundings { kubeconfig, aws: simulator.url(), region: REGION };
+        let operator = Operator::start(surroundings, directory.path().join("operator.log"))?;
         Ok(Self { operator, simulator, plane, directory })
     }
 

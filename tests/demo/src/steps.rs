@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use healthomics_simulator::{SeedStore, StoreRecord};
+use healthomics_simulator::{Fault, FaultAction, SeedStore, StoreRecord};
 use serde_json::json;
 
 use crate::Error;
@@ -248,10 +248,22 @@ spec:
 async fn create(tour: &Tour<'_>) -> Result<(), Error> {
     tour.step(
         "Create a store",
-        "Without sequenceStoreId the operator makes a new store, named like the object, and puts its id on record.",
+        "Without sequenceStoreId the operator makes a new store, named like the object, and puts its id on record. \
+         Here it is killed with kill -9 after AWS has made the store and before it hears of that.",
     );
+    let hold = Fault::once_after_commit("CreateSequenceStore", FaultAction::Hold);
+    tour.aws.script_fault(&hold).await?;
     tour.manifest("cohort.yaml", COHORT_MANIFEST)?;
     tour.run("kubectl apply -f cohort.yaml").await?;
+    while tour.aws.held().await?.is_empty() {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    tour.screen
+        .in_aws("the store is made; the answer is still on its way: kill -9, and another operator starts");
+    tour.parts.operator.kill_and_start_again()?;
+    let status = tour.status("cohort").await?;
+    tour.check("the id was lost", status["store"].is_null(), || status["store"].to_string())?;
+    tour.aws.release_held().await?;
     let mut watch = tour.watch("kubectl get seqstore cohort --watch")?;
     watch.until("Available").await?;
     drop(watch);
