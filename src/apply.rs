@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use jiff::Timestamp;
 use kube::ResourceExt;
 
 use crate::context::Context;
@@ -106,6 +107,8 @@ async fn create(
     request: &CreateRequest,
 ) -> Result<Acted, Error> {
     let recording = Instant::now();
+    // The time counts from the recording, not from the plan that led to it.
+    let intent = &Intent { started_at: Timestamp::now(), ..intent.clone() };
     kubernetes::metadata(context, object, FinalizerStep::Add, Some(intent)).await?;
     if recording.elapsed() > LEAVES_WITHIN {
         tracing::warn!("recording the attempt took too long; it is not sent");
@@ -136,6 +139,7 @@ async fn create(
         }
         Err(error) => {
             observe::log(&error);
+            context.memory.outcome_unknown(&intent.uid);
             Ok(Acted::state(State::OutcomeUnknown))
         }
     }

@@ -118,11 +118,9 @@ fn oldest_rival<'a>(
     let age = |object: &SequenceStore| (object.creation_timestamp().map(|time| time.0), object.uid());
     others
         .filter(|other| other.uid() != object.uid() && age(other) < age(object) && desired::manages(other))
-        .filter(|other| {
-            Desired::of(other, defaults).is_ok_and(|other| {
-                other.id.is_some() && other.id == desired.id && other.region == desired.region
-            })
-        })
+        .filter(|other| desired.id.is_some() && desired::store_id(other) == desired.id)
+        // A spec that is invalid otherwise still names its store.
+        .filter(|other| Desired::of(other, defaults).map_or(true, |other| other.region == desired.region))
         .min_by_key(|other| age(other))
         .map(|other| format!("{}/{}", other.namespace().unwrap_or_default(), other.name_any()))
 }

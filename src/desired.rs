@@ -49,10 +49,13 @@ impl Desired {
     /// [`InvalidSpec`] where the API server's rules were not in force or cannot see the fault.
     pub fn of(object: &SequenceStore, defaults: &Defaults) -> Result<Self, InvalidSpec> {
         let spec = &object.spec;
+        // Whatever else is wrong with the spec, a deletion needs only the store.
+        let lives = object.metadata.deletion_timestamp.is_none();
+        let named = spec.sequence_store_id.is_some();
         let intent = Intent::of(object).map_err(|e| InvalidSpec(e.to_string()))?;
         let region = recorded_region(object)
             // What was asked for in one region is looked for there, whatever the default is now.
-            .or_else(|| intent.as_ref().map(|intent| intent.region.clone()))
+            .or_else(|| intent.as_ref().filter(|_| !named).map(|intent| intent.region.clone()))
             .or_else(|| spec.region.clone())
             .or_else(|| defaults.region.clone())
             .ok_or_else(|| {
@@ -66,14 +69,14 @@ impl Desired {
             return Err(InvalidSpec(format!("`{id}` is not the id of a sequence store: 10 to 36 digits")));
         }
         let poll_interval = match &spec.poll_interval {
-            Some(text) => parse_duration(text)
+            Some(text) if lives => parse_duration(text)
                 .filter(|interval| *interval >= SHORTEST_POLL_INTERVAL)
                 .ok_or_else(|| {
                     InvalidSpec(format!("pollInterval `{text}` is not a time of at least 10s, such as 5m"))
                 })?,
-            None => defaults.poll_interval,
+            _ => defaults.poll_interval,
         };
-        if let Some(policy) = &spec.s3_access_policy {
+        if let Some(policy) = spec.s3_access_policy.as_ref().filter(|_| lives) {
             policy::check(policy).map_err(InvalidSpec)?;
         }
         let mut names: Vec<String> = intent.iter().map(|intent| intent.name.clone()).collect();
@@ -107,7 +110,8 @@ fn record(object: &SequenceStore) -> Option<&Store> {
 fn recorded_region(object: &SequenceStore) -> Option<String> {
     let status = object.status.as_ref()?;
     let store = record(object)?;
-    status.region.clone().or_else(|| StoreArn::parse(&store.arn).map(|arn| arn.region.to_owned()))
+    // The ARN is AWS's own word; a region edited beside it must not send a deletion elsewhere.
+    StoreArn::parse(&store.arn).map(|arn| arn.region.to_owned()).or_else(|| status.region.clone())
 }
 
 /// Whether AWS may be changed for this object.

@@ -28,6 +28,9 @@ pub struct Intent {
     pub replica: String,
     /// When the attempt was recorded.
     pub started_at: Timestamp,
+    /// Account the request goes to; credentials of another one find nothing and create nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<String>,
     /// Region the request goes to.
     pub region: String,
     /// Name of the store in the request.
@@ -104,6 +107,7 @@ mod tests {
             attempt: 1,
             replica: "r".into(),
             started_at: Timestamp::from_second(1_000).expect("time"),
+            account: None,
             region: "us-east-1".into(),
             name: "n".into(),
             request_hash: "h".into(),

@@ -132,6 +132,13 @@ impl Memory {
         }
     }
 
+    /// AWS may have created the store: nothing said before counts any more.
+    pub fn outcome_unknown(&self, uid: &str) {
+        if let Some(record) = self.records().get_mut(uid) {
+            record.not_created = None;
+        }
+    }
+
     /// AWS denied the writing of owner tags.
     pub fn tagging_denied(&self, uid: &str, error: CallError, now: Instant) {
         let mut records = self.records();

@@ -33,8 +33,9 @@ const QUICK: Duration = Duration::from_secs(2);
 /// # Errors
 /// See [`Error`]; AWS's errors are shown in status instead.
 pub async fn reconcile(object: Arc<Guarded>, context: Arc<Context>) -> Result<Requeue, Error> {
+    // Waiting for a slot is not part of the pass.
+    let _slot = context.slots.acquire().await;
     let pass = async {
-        let _slot = context.slots.acquire().await;
         match &object.0 {
             Ok(object) => pass(&context, context.memory.freshest(Arc::new(object.clone()))).await,
             Err(invalid) => undecodable(&context, invalid).await,
@@ -62,6 +63,8 @@ async fn pass(context: &Context, object: Arc<SequenceStore>) -> Result<Requeue, 
     let poll = desired.map_or(context.defaults.poll_interval, |desired| desired.poll_interval);
     let owner = OwnerTags::of(&object, &context.settings.cluster);
 
+    // What was seen is as old as the moment before the look.
+    let now = Timestamp::now();
     let observed = match plan::target(&object, desired) {
         Some(target) => observe::observe(context, &object, &owner, &target).await,
         None => Observed::NotAsked,
@@ -79,7 +82,7 @@ async fn pass(context: &Context, object: Arc<SequenceStore>) -> Result<Requeue, 
             recollection: &recollection,
             owner: &owner,
             settings: &context.settings,
-            now: Timestamp::now(),
+            now,
             owner_is_gone,
             rival: rival.as_deref(),
         })

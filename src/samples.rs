@@ -159,6 +159,7 @@ pub(crate) fn intent(id: Option<&str>) -> Intent {
         attempt: 1,
         replica: "operator-0".into(),
         started_at: now(),
+        account: None,
         region: REGION.into(),
         name: "a".into(),
         request_hash: "hash".into(),

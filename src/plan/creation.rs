@@ -33,12 +33,12 @@ pub(super) fn create(input: &Input<'_>) -> Option<Plan> {
     }
     let request = CreateRequest::of(input.object, input.owner);
     let next = match &desired.intent {
-        None => first_attempt(input, &desired.region, &request),
+        None => first_attempt(input, account, &desired.region, &request),
         Some(intent) => {
             if let Some(rest) = open_attempt(input, intent) {
                 return Some(Plan::wait(State::OutcomeUnknown, Next::Within(rest)));
             }
-            later_attempt(input, intent, &request)
+            later_attempt(input, account, intent, &request)
         }
     };
     // A region that was mended is looked through before anything is sent there.
@@ -70,13 +70,14 @@ fn open_attempt(input: &Input<'_>, intent: &Intent) -> Option<std::time::Duratio
     intent.open_for(input.settings.create_grace, input.now)
 }
 
-fn first_attempt(input: &Input<'_>, region: &str, request: &CreateRequest) -> Intent {
+fn first_attempt(input: &Input<'_>, account: &str, region: &str, request: &CreateRequest) -> Intent {
     Intent {
         uid: input.owner.uid.clone(),
         epoch: 0,
         attempt: 1,
         replica: input.settings.replica.clone(),
         started_at: input.now,
+        account: Some(account.to_owned()),
         region: region.to_owned(),
         name: request.name.clone(),
         request_hash: request_hash(input, request),
@@ -88,7 +89,7 @@ fn first_attempt(input: &Input<'_>, region: &str, request: &CreateRequest) -> In
 
 /// The same request under the same token, or, for an edited spec, a new epoch: the old one is over, as
 /// its grace has passed with nothing found.
-fn later_attempt(input: &Input<'_>, intent: &Intent, request: &CreateRequest) -> Intent {
+fn later_attempt(input: &Input<'_>, account: &str, intent: &Intent, request: &CreateRequest) -> Intent {
     let same = intent.request_hash == request_hash(input, request);
     let spec_region = input.object.spec.region.clone();
     let region =
@@ -98,7 +99,7 @@ fn later_attempt(input: &Input<'_>, intent: &Intent, request: &CreateRequest) ->
         // An intent that was only recorded has sent nothing.
         attempt: if same { intent.attempt + 1 } else { 1 },
         replaces: intent.replaces.clone(),
-        ..first_attempt(input, &region, request)
+        ..first_attempt(input, account, &region, request)
     }
 }
 

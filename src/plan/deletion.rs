@@ -19,8 +19,8 @@ pub(super) const RULES: &[Rule] = &[
     blocked_in_kubernetes,
     invalid,
     call_failed,
-    nothing_to_delete,
     wrong_account,
+    nothing_to_delete,
     gone,
     under_way,
     tags_unreadable,
@@ -110,8 +110,8 @@ fn refused_lately(input: &Input<'_>) -> Option<Plan> {
 }
 
 fn delete(input: &Input<'_>) -> Option<Plan> {
-    let desired = input.desired.ok()?;
-    let action = Action::DeleteStore { region: desired.region.clone(), id: desired.id.clone()? };
+    let region = input.desired.ok()?.region.clone();
+    let action = Action::DeleteStore { region, id: present(input)?.store.id.clone() };
     let state = input.recollection.refusal.as_ref().map_or(State::Deleting, refused);
     Some(Plan { action, ..Plan::wait(state, Next::Quick) })
 }

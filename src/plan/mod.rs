@@ -14,6 +14,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use kube::ResourceExt;
 
+use crate::arn::StoreArn;
 use crate::crd::{FINALIZER, OwnerTags, RECREATE_ANNOTATION, SequenceStore, TAKE_OVER_ANNOTATION};
 use crate::desired::{self, Desired, InvalidSpec};
 use crate::intent::Intent;
@@ -280,6 +281,11 @@ fn finalizer_of_the_living(input: &Input<'_>, plan: &Plan) -> FinalizerStep {
     let unresolved =
         !known && (recorded || plan.intent.is_some() || matches!(plan.action, Action::Create { .. }));
     let wanted = (desired::deletes(input.object) && known) || unresolved;
+    // It goes only where it is known that nothing was asked for or that a store is found.
+    let blind = input.desired.is_err() || matches!(input.observed, Observed::Failed(_) | Observed::NotAsked);
+    if !known && blind {
+        return FinalizerStep::Keep;
+    }
     match (wanted, has_our_finalizer(input.object)) {
         (true, false) => FinalizerStep::Add,
         (false, true) => FinalizerStep::Remove,
@@ -290,7 +296,8 @@ fn finalizer_of_the_living(input: &Input<'_>, plan: &Plan) -> FinalizerStep {
 /// The id is noted in the intent as well, so that a status that was wiped does not make the store unknown.
 fn resolved_intent(input: &Input<'_>) -> Option<Intent> {
     let Observed::Present(present) = input.observed else { return None };
-    let intent = input.desired.ok()?.intent.as_ref().filter(|intent| intent.id.is_none())?;
+    let named = input.object.spec.sequence_store_id.is_some();
+    let intent = input.desired.ok()?.intent.as_ref().filter(|intent| intent.id.is_none() && !named)?;
     let ours = present.tags.owner() == Some(intent.uid.as_str());
     ours.then(|| Intent { id: Some(present.store.id.clone()), ..intent.clone() })
 }
@@ -305,10 +312,11 @@ fn recreation(input: &Input<'_>, missing: &str) -> Option<Plan> {
     let request = CreateRequest::of(input.object, input.owner);
     let intent = Intent {
         uid: input.owner.uid.clone(),
-        epoch: desired.intent.as_ref().map_or(0, |intent| intent.epoch + 1),
+        epoch: desired.intent.as_ref().map_or(1, |intent| intent.epoch + 1),
         attempt: 0,
         replica: input.settings.replica.clone(),
         started_at: input.now,
+        account: None,
         region: desired.region.clone(),
         name: request.name.clone(),
         request_hash: creation::request_hash(input, &request),
@@ -357,21 +365,30 @@ fn call_failed(input: &Input<'_>) -> Option<Plan> {
     Some(Plan::wait(State::CallFailed(error.clone()), Next::Backoff))
 }
 
-/// Ids hold neither account nor region, so an answer got with other credentials says nothing about
-/// the store on record.
+/// Ids hold neither account nor region, so an answer got with other credentials says nothing about the
+/// store on record, or about one whose creation was asked for.
 fn wrong_account(input: &Input<'_>) -> Option<Plan> {
-    let status = input.object.status.as_ref()?;
-    let record = status.store.as_ref()?;
-    let recorded = status.account_id.as_deref();
+    let status = input.object.status.as_ref();
+    let record = status.and_then(|status| status.store.as_ref());
+    let by_arn = || Some(StoreArn::parse(&record?.arn)?.account.to_owned());
+    let by_intent = || {
+        let named = input.object.spec.sequence_store_id.is_some();
+        input.desired.ok()?.intent.as_ref().filter(|_| !named)?.account.clone()
+    };
+    let recorded = status.and_then(|status| status.account_id.clone()).or_else(by_arn).or_else(by_intent);
+    let recorded = recorded.as_deref();
     let (account, same) = match input.observed {
         Observed::Present(present) => {
             // With an edited status, the id that the spec names still leads to the right store.
-            let other_arn =
-                record.id == present.store.id && !record.arn.is_empty() && record.arn != present.store.arn;
+            let other_arn = record.is_some_and(|record| {
+                record.id == present.store.id && !record.arn.is_empty() && record.arn != present.store.arn
+            });
             (&present.account, !other_arn && recorded.is_none_or(|recorded| recorded == present.account))
         }
-        Observed::Absent { account } => (account, recorded.is_none_or(|recorded| recorded == account)),
-        Observed::LookedUp { .. } | Observed::NotAsked | Observed::Failed(_) => return None,
+        Observed::Absent { account } | Observed::LookedUp { account, .. } => {
+            (account, recorded.is_none_or(|recorded| recorded == account))
+        }
+        Observed::NotAsked | Observed::Failed(_) => return None,
     };
     let state =
         State::WrongAccount { recorded: recorded.unwrap_or_default().into(), credentials: account.clone() };
@@ -409,6 +426,14 @@ fn may_take_over(input: &Input<'_>, present: &Present) -> bool {
 }
 
 fn absence_is_confirmed(input: &Input<'_>) -> bool {
-    input.recollection.delete_accepted_for.is_some()
-        || input.recollection.absent_for.is_some_and(|absent| absent >= ABSENCE_CONFIRMED_AFTER)
+    if input.recollection.delete_accepted_for.is_some() {
+        return true;
+    }
+    // A store that was just made, and never seen since, may not show yet.
+    let intent = input.desired.ok().and_then(|desired| desired.intent.as_ref());
+    let named = input.object.spec.sequence_store_id.is_some();
+    let fresh = intent.is_some_and(|intent| {
+        !named && intent.id.is_none() && intent.open_for(input.settings.create_grace, input.now).is_some()
+    });
+    !fresh && input.recollection.absent_for.is_some_and(|absent| absent >= ABSENCE_CONFIRMED_AFTER)
 }

@@ -21,7 +21,9 @@ pub(super) fn owner_tags(input: &Input<'_>) -> Option<Plan> {
     let (present, tags) = managed(input)?;
     let missing = input.owner.missing_from(tags);
     let waits = input.recollection.tagging_denied.as_ref().is_some_and(|(_, waits)| *waits);
-    if missing.is_empty() || waits {
+    // Nothing is done to a store that still names another owner before it is claimed.
+    let others = tags.get(crate::crd::OWNER_UID_TAG).is_some_and(|owner| *owner != input.owner.uid);
+    if missing.is_empty() || (waits && !others) {
         return None;
     }
     let former = tags.get(crate::crd::OWNER_UID_TAG).cloned().unwrap_or_default();

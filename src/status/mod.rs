@@ -53,6 +53,12 @@ pub fn next(input: &Input<'_>) -> SequenceStoreStatus {
     match input.state {
         State::Paused => paused(input, old),
         state if is_hidden(input, state, &old) => handled(input, old),
+        // A generation that was never compared with the store cannot be called ready.
+        State::TagsUnreadable(error) | State::PolicyUnreadable(error)
+            if error.class != Class::Denied && !is_reported(input, &old) =>
+        {
+            handled(input, reported(input, &State::CallFailed(error.clone()), old))
+        }
         state => handled(input, reported(input, state, old)),
     }
 }
@@ -114,10 +120,7 @@ fn paused(input: &Input<'_>, old: SequenceStoreStatus) -> SequenceStoreStatus {
 
 /// The first failures of a passing kind change nothing on an object whose generation is reported.
 fn is_hidden(input: &Input<'_>, state: &State, old: &SequenceStoreStatus) -> bool {
-    // An edited status may name the generation and hold no conditions.
-    let reported = find(&old.conditions, "Ready").is_some()
-        && old.observed_generation.is_some()
-        && old.observed_generation == input.object.metadata.generation;
+    let reported = is_reported(input, old);
     // One 404 proves nothing.
     if *state == State::ConfirmingAbsence {
         return reported;
@@ -130,6 +133,13 @@ fn is_hidden(input: &Input<'_>, state: &State, old: &SequenceStoreStatus) -> boo
     let resumed =
         find(&old.conditions, "Synced").is_some_and(|synced| synced.reason == Reason::Paused.as_str());
     passing && input.failures < SHOWN_FROM_FAILURE && !resumed && reported
+}
+
+/// Whether this generation was acted on before. An edited status may name it and hold no conditions.
+fn is_reported(input: &Input<'_>, old: &SequenceStoreStatus) -> bool {
+    find(&old.conditions, "Ready").is_some()
+        && old.observed_generation.is_some()
+        && old.observed_generation == input.object.metadata.generation
 }
 
 /// A store that this object may not have is not put on record: `sequenceStoreId` stays free to mend.
@@ -159,7 +169,10 @@ fn mirror(present: &Present, old: Option<&Store>) -> Store {
 fn managed_tag_keys(input: &Input<'_>, present: &Present, old: &SequenceStoreStatus) -> Vec<String> {
     let known = old.store.as_ref().is_some_and(|store| store.id == present.store.id);
     if !known {
-        return Intent::of(input.object).ok().flatten().map(|intent| intent.tag_keys).unwrap_or_default();
+        let named = input.object.spec.sequence_store_id.is_some();
+        let intent = Intent::of(input.object).ok().flatten().filter(|_| !named);
+        let keys = intent.into_iter().flat_map(|intent| intent.tag_keys).chain(old.managed_tag_keys.clone());
+        return keys.collect::<std::collections::BTreeSet<_>>().into_iter().collect();
     }
     let (Some(wanted), Tags::Read(shown)) = (&input.object.spec.tags, &present.tags) else {
         return old.managed_tag_keys.clone();

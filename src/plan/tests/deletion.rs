@@ -107,9 +107,9 @@ fn every_rule() {
             "DeletionBlocked, poll",
         ),
         (
-            "a spec that cannot be read",
+            "a spec that is invalid in what a deletion does not need",
             Scene::deleting().with(|s| s.object.spec.poll_interval = Some("soon".into())),
-            "InvalidSpec, poll",
+            "Deleting delete, quick",
         ),
         (
             "a failed Get",
