@@ -53,9 +53,9 @@ pub fn next(input: &Input<'_>) -> SequenceStoreStatus {
     match input.state {
         State::Paused => paused(input, old),
         state if is_hidden(input, state, &old) => handled(input, old),
-        // A generation that was never compared with the store cannot be called ready.
+        // A generation that was never compared with the store cannot be called ready; one that was stays so.
         State::TagsUnreadable(error) | State::PolicyUnreadable(error)
-            if error.class != Class::Denied && !is_reported(input, &old) =>
+            if error.class != Class::Denied && !was_ready(input, &old) =>
         {
             handled(input, reported(input, &State::CallFailed(error.clone()), old))
         }
@@ -140,6 +140,13 @@ fn is_reported(input: &Input<'_>, old: &SequenceStoreStatus) -> bool {
     find(&old.conditions, "Ready").is_some()
         && old.observed_generation.is_some()
         && old.observed_generation == input.object.metadata.generation
+}
+
+/// Whether this generation was reported as ready.
+fn was_ready(input: &Input<'_>, old: &SequenceStoreStatus) -> bool {
+    let generation = input.object.metadata.generation;
+    find(&old.conditions, "Ready")
+        .is_some_and(|ready| ready.status == "True" && ready.observed_generation == generation)
 }
 
 /// A store that this object may not have is not put on record: `sequenceStoreId` stays free to mend.
