@@ -84,17 +84,16 @@ impl Context {
         self.caches.lock().unwrap_or_else(PoisonError::into_inner).push(cache);
     }
 
-    /// The caches of all watches.
-    #[must_use]
-    pub fn caches(&self) -> Vec<reflector::Store<Guarded>> {
-        self.caches.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// All objects that are watched.
+    fn objects(&self) -> Vec<Arc<Guarded>> {
+        let caches = self.caches.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        caches.iter().flat_map(reflector::Store::state).collect()
     }
 
     /// Whether an object with this uid is in a cache and manages its store.
     #[must_use]
     pub fn is_live(&self, uid: &str) -> bool {
-        let objects: Vec<_> = self.caches().iter().flat_map(reflector::Store::state).collect();
-        objects
+        self.objects()
             .iter()
             .filter_map(|object| object.0.as_ref().ok())
             .any(|object| object.uid().as_deref() == Some(uid) && desired::manages(object))
@@ -103,7 +102,7 @@ impl Context {
     /// An older object that manages the same store, as `namespace/name`.
     #[must_use]
     pub fn rival(&self, object: &SequenceStore, desired: &Desired) -> Option<String> {
-        let others: Vec<_> = self.caches().iter().flat_map(reflector::Store::state).collect();
+        let others = self.objects();
         let others = others.iter().filter_map(|other| other.0.as_ref().ok());
         oldest_rival(object, desired, others, &self.defaults)
     }

@@ -30,6 +30,17 @@ pub enum Observed {
     Failed(CallError),
 }
 
+impl Observed {
+    /// The store, where it is there.
+    #[must_use]
+    pub fn present(&self) -> Option<&Present> {
+        match self {
+            Self::Present(present) => Some(present),
+            _ => None,
+        }
+    }
+}
+
 /// A store that is there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Present {

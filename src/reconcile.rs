@@ -71,7 +71,9 @@ async fn pass(context: &Context, object: Arc<SequenceStore>) -> Result<Requeue, 
     };
     remember(context, &object, &observed);
 
-    let rival = desired.ok().and_then(|desired| context.rival(&object, desired));
+    // It takes a look at every object, and decides only where the tags name no owner.
+    let unowned = observed.present().is_some_and(|present| present.tags.owner().is_none());
+    let rival = desired.ok().filter(|_| unowned).and_then(|desired| context.rival(&object, desired));
     let owner_is_gone = owner_is_gone(context, &object, &observed).await;
     let plan_on = |observed: &Observed| {
         let recollection = context.memory.recollection(&uid, poll, Instant::now());

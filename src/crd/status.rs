@@ -163,6 +163,14 @@ pub struct DeletionBlock {
     pub read_sets_by_status: BTreeMap<String, i32>,
 }
 
+impl DeletionBlock {
+    /// A block without read sets.
+    #[must_use]
+    pub fn new(reason: DeletionBlockReason, message: impl Into<String>) -> Self {
+        Self { reason, message: message.into(), read_sets: None, read_sets_by_status: BTreeMap::new() }
+    }
+}
+
 /// What blocks a deletion.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DeletionBlockReason {

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::crd::{DeletionBlock, DeletionBlockReason, FINALIZER, SequenceStore};
 use crate::desired;
-use crate::observed::{Observed, Present, Tags};
+use crate::observed::{Observed, Tags};
 use crate::plan::Refusal;
 
 pub(super) const RULES: &[Rule] = &[
@@ -54,19 +54,15 @@ fn blocks_in_kubernetes(object: &SequenceStore) -> Vec<DeletionBlock> {
     if object.spec.deletion_protection == Some(true) {
         let message = "spec.deletionProtection is true: set it to false to let the store be deleted, \
                        or set spec.deletionPolicy to Retain to let the object go and keep the store";
-        blocks.push(block(DeletionBlockReason::DeletionProtection, message.into()));
+        blocks.push(DeletionBlock::new(DeletionBlockReason::DeletionProtection, message));
     }
     let others: Vec<&str> =
         object.finalizers().iter().map(String::as_str).filter(|f| *f != FINALIZER).collect();
     if !others.is_empty() {
         let message = format!("these finalizers go first: {}", others.join(", "));
-        blocks.push(block(DeletionBlockReason::Finalizers, message));
+        blocks.push(DeletionBlock::new(DeletionBlockReason::Finalizers, message));
     }
     blocks
-}
-
-pub(super) fn block(reason: DeletionBlockReason, message: String) -> DeletionBlock {
-    DeletionBlock { reason, message, read_sets: None, read_sets_by_status: std::collections::BTreeMap::new() }
 }
 
 fn gone(input: &Input<'_>) -> Option<Plan> {
@@ -80,27 +76,30 @@ fn gone(input: &Input<'_>) -> Option<Plan> {
 
 /// Whose store it is cannot be told, so it is not touched.
 fn tags_unreadable(input: &Input<'_>) -> Option<Plan> {
-    let Tags::Unreadable(error) = &present(input)?.tags else { return None };
+    let Tags::Unreadable(error) = &input.observed.present()?.tags else { return None };
     Some(Plan::wait(State::CallFailed(error.clone()), Next::Backoff))
 }
 
 /// The finalizer goes, the store stays.
 fn owned_by_another(input: &Input<'_>) -> Option<Plan> {
-    Some(Plan::release(stranger(input, present(input)?)?))
+    Some(Plan::release(stranger(input, input.observed.present()?)?))
 }
 
 fn under_way(input: &Input<'_>) -> Option<Plan> {
-    let deleting = present(input)?.store.status.as_deref() == Some("DELETING");
+    let deleting = input.observed.present()?.store.status.as_deref() == Some("DELETING");
     // A read that still shows an older state must not make a second delete.
     let lagging = input.recollection.delete_accepted_for.is_some_and(|accepted| accepted < DELETE_GRACE);
     (deleting || lagging).then(|| Plan::wait(State::Deleting, Next::Quick))
 }
 
 fn busy(input: &Input<'_>) -> Option<Plan> {
-    let status = present(input)?.store.status.as_deref()?;
+    let status = input.observed.present()?.store.status.as_deref()?;
     matches!(status, "CREATING" | "UPDATING").then(|| {
         let message = format!("the store is {status} in AWS and can be deleted after that");
-        Plan::wait(State::DeletionBlocked(vec![block(DeletionBlockReason::Busy, message)]), Next::Quick)
+        Plan::wait(
+            State::DeletionBlocked(vec![DeletionBlock::new(DeletionBlockReason::Busy, message)]),
+            Next::Quick,
+        )
     })
 }
 
@@ -111,7 +110,7 @@ fn refused_lately(input: &Input<'_>) -> Option<Plan> {
 
 fn delete(input: &Input<'_>) -> Option<Plan> {
     let region = input.desired.ok()?.region.clone();
-    let action = Action::DeleteStore { region, id: present(input)?.store.id.clone() };
+    let action = Action::DeleteStore { region, id: input.observed.present()?.store.id.clone() };
     let state = input.recollection.refusal.as_ref().map_or(State::Deleting, refused);
     Some(Plan { action, ..Plan::wait(state, Next::Quick) })
 }
@@ -122,18 +121,17 @@ pub(crate) fn refused(refusal: &Refusal) -> State {
         Ok(count) if count.total > 0 => DeletionBlock {
             read_sets: Some(count.display()),
             read_sets_by_status: count.by_status.clone(),
-            ..block(
+            ..DeletionBlock::new(
                 DeletionBlockReason::ReadSets,
                 "the store still holds read sets, and AWS deletes only empty stores: this operator never deletes \
-                 read sets, so move or delete them, or set spec.deletionPolicy to Retain to keep the store"
-                    .into(),
+                 read sets, so move or delete them, or set spec.deletionPolicy to Retain to keep the store",
             )
         },
-        Ok(_) => block(
+        Ok(_) => DeletionBlock::new(
             DeletionBlockReason::Busy,
-            "AWS refuses to delete the store in its current state; no read sets were found in it".into(),
+            "AWS refuses to delete the store in its current state; no read sets were found in it",
         ),
-        Err(error) => block(
+        Err(error) => DeletionBlock::new(
             DeletionBlockReason::Busy,
             format!(
                 "AWS refuses to delete the store in its current state, perhaps because it holds read sets; \
@@ -143,11 +141,4 @@ pub(crate) fn refused(refusal: &Refusal) -> State {
         ),
     };
     State::DeletionBlocked(vec![block])
-}
-
-fn present<'a>(input: &Input<'a>) -> Option<&'a Present> {
-    match input.observed {
-        Observed::Present(present) => Some(present),
-        _ => None,
-    }
 }

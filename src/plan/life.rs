@@ -9,7 +9,7 @@ use super::{
 use crate::crd::OWNER_UID_TAG;
 use crate::desired;
 use crate::drift;
-use crate::observed::{Observed, Policy, Present, Tags};
+use crate::observed::{Observed, Policy, Tags};
 
 pub(super) const RULES: &[Rule] = &[
     paused,
@@ -62,7 +62,7 @@ fn absent(input: &Input<'_>) -> Option<Plan> {
 /// A manifest that names its store was deleted under `Retain` and applied again: the former owner had the
 /// same cluster, namespace and name, so it cannot be alive.
 fn reclaim(input: &Input<'_>) -> Option<Plan> {
-    let present = present(input)?;
+    let present = input.observed.present()?;
     let Tags::Read(tags) = &present.tags else { return None };
     let former = tags.get(OWNER_UID_TAG).filter(|uid| **uid != input.owner.uid)?;
     let may = desired::manages(input.object)
@@ -80,7 +80,7 @@ fn reclaim(input: &Input<'_>) -> Option<Plan> {
 
 /// `Observe` may watch anybody's store.
 fn owned_by_another(input: &Input<'_>) -> Option<Plan> {
-    let present = present(input)?;
+    let present = input.observed.present()?;
     if !desired::manages(input.object) || may_take_over(input, present) {
         return None;
     }
@@ -88,7 +88,7 @@ fn owned_by_another(input: &Input<'_>) -> Option<Plan> {
 }
 
 fn in_motion(input: &Input<'_>) -> Option<Plan> {
-    let status = present(input)?.store.status.as_deref()?;
+    let status = input.observed.present()?.store.status.as_deref()?;
     let state = match status {
         "CREATING" => State::Creating,
         "UPDATING" => State::Updating,
@@ -99,31 +99,31 @@ fn in_motion(input: &Input<'_>) -> Option<Plan> {
 }
 
 fn failed_in_aws(input: &Input<'_>) -> Option<Plan> {
-    let store = &present(input)?.store;
+    let store = &input.observed.present()?.store;
     let message = store.status_message.clone();
     (store.status.as_deref() == Some("FAILED")).then(|| Plan::wait(State::Failed { message }, Next::Poll))
 }
 
 fn status_not_known(input: &Input<'_>) -> Option<Plan> {
-    let status = present(input)?.store.status.clone();
+    let status = input.observed.present()?.store.status.clone();
     (status.as_deref() != Some("ACTIVE")).then(|| Plan::wait(State::UnknownStatus { status }, Next::Poll))
 }
 
 fn immutable_field_differs(input: &Input<'_>) -> Option<Plan> {
-    let present = present(input)?;
+    let present = input.observed.present()?;
     let found = drift::compare(&input.object.spec, &present.store, None).immutable;
     (!found.is_empty()).then(|| Plan::wait(State::ImmutableFieldDiffers(found), Next::Poll))
 }
 
 /// The store is as ready as it is; only whether it is in sync is not known.
 fn tags_unreadable(input: &Input<'_>) -> Option<Plan> {
-    let Tags::Unreadable(error) = &present(input)?.tags else { return None };
+    let Tags::Unreadable(error) = &input.observed.present()?.tags else { return None };
     Some(Plan::wait(State::TagsUnreadable(error.clone()), Next::Backoff))
 }
 
 /// Under `Observe` differences are only shown.
 fn drifted(input: &Input<'_>) -> Option<Plan> {
-    let present = present(input)?;
+    let present = input.observed.present()?;
     let Tags::Read(tags) = &present.tags else { return None };
     if desired::manages(input.object) {
         return None;
@@ -133,17 +133,10 @@ fn drifted(input: &Input<'_>) -> Option<Plan> {
 }
 
 fn policy_unreadable(input: &Input<'_>) -> Option<Plan> {
-    let Policy::Unreadable(error) = &present(input)?.policy else { return None };
+    let Policy::Unreadable(error) = &input.observed.present()?.policy else { return None };
     Some(Plan::wait(State::PolicyUnreadable(error.clone()), Next::Backoff))
 }
 
 fn settled(_: &Input<'_>) -> Option<Plan> {
     Some(Plan::wait(State::Available, Next::Poll))
-}
-
-fn present<'a>(input: &Input<'a>) -> Option<&'a Present> {
-    match input.observed {
-        Observed::Present(present) => Some(present),
-        _ => None,
-    }
 }

@@ -108,12 +108,7 @@ fn paused(input: &Input<'_>, old: SequenceStoreStatus) -> SequenceStoreStatus {
     new.conditions.extend(existing("Stalled"));
     if plan::is_deleting(input.object) {
         let message = "the object is paused: remove the annotation healthomics.dev/paused";
-        new.deletion_blocked_by = vec![DeletionBlock {
-            reason: DeletionBlockReason::Paused,
-            message: message.into(),
-            read_sets: None,
-            read_sets_by_status: std::collections::BTreeMap::new(),
-        }];
+        new.deletion_blocked_by = vec![DeletionBlock::new(DeletionBlockReason::Paused, message)];
     }
     new
 }
