@@ -15,7 +15,7 @@ use crate::intent::{Intent, LEAVES_WITHIN};
 use crate::kubernetes::{self, Guard};
 use crate::observe;
 use crate::observed::{Observed, Policy, Present, Tags};
-use crate::omics::{CallError, Class};
+use crate::omics::{CallError, Class, Operation};
 use crate::plan::{Action, FinalizerStep, Refusal, State, refused};
 use crate::request::{CreateRequest, UpdateRequest};
 
@@ -65,34 +65,29 @@ pub async fn act(
             create(context, object, account, intent, request).await?
         }
         Action::Claim { region, arn, tags, former } => {
-            claim(context, &uid, observed, (region, arn), tags, former).await
+            claim(context, object, observed, (region, arn), tags, former).await
         }
         Action::Update { region, id, request } => {
             update(context, object, observed, (region, id), request).await
         }
         Action::Tag { region, arn, tags, managed } => {
             save_managed_keys(context, object, managed).await?;
-            let fields: Vec<String> = tags.keys().map(|key| format!("tags[{key}]")).collect();
+            let fields: Vec<String> = tags.keys().map(|key| drift::tag_field(key)).collect();
             let sent = context.omics.tag(region, arn, tags).await;
-            accepted(context, object, sent, fields, TAGGED)
+            accepted(context, object, action, sent, fields, TAGGED)
         }
         Action::Untag { region, arn, keys } => {
-            let fields: Vec<String> = keys.iter().map(|key| format!("tags[{key}]")).collect();
+            let fields: Vec<String> = keys.iter().map(|key| drift::tag_field(key)).collect();
             let sent = context.omics.untag(region, arn, keys).await;
-            accepted(context, object, sent, fields, TAGGED)
+            accepted(context, object, action, sent, fields, TAGGED)
         }
         Action::SetPolicy { region, access_point, policy } => {
             let sent = match policy {
                 Some(document) => context.omics.put_policy(region, access_point, document).await,
                 None => context.omics.delete_policy(region, access_point).await,
             };
-            accepted(
-                context,
-                object,
-                sent,
-                vec![drift::POLICY.to_owned()],
-                "The S3 access policy is updated.",
-            )
+            let fields = vec![drift::POLICY.to_owned()];
+            accepted(context, object, action, sent, fields, "The S3 access policy is updated.")
         }
         Action::DeleteStore { region, id } => delete_store(context, &uid, region, id).await,
     })
@@ -110,9 +105,10 @@ async fn create(
     // The time counts from the recording, not from the plan that led to it.
     let intent = &Intent { started_at: Timestamp::now(), ..intent.clone() };
     kubernetes::metadata(context, object, FinalizerStep::Add, Some(intent)).await?;
+    context.memory.intent(&intent.uid, intent, recording);
     if recording.elapsed() > LEAVES_WITHIN {
         tracing::warn!("recording the attempt took too long; it is not sent");
-        return Ok(Acted::state(State::OutcomeUnknown));
+        return Ok(Acted::state(State::OutcomeUnknown { attempt: intent.attempt }));
     }
     match context.omics.create(&intent.region, account, &intent.client_token(), request).await {
         Ok(answer) => {
@@ -140,23 +136,26 @@ async fn create(
         Err(error) => {
             observe::log(&error);
             context.memory.outcome_unknown(&intent.uid);
-            Ok(Acted::state(State::OutcomeUnknown))
+            Ok(Acted::state(State::OutcomeUnknown { attempt: intent.attempt }))
         }
     }
 }
 
 async fn claim(
     context: &Context,
-    uid: &str,
+    object: &SequenceStore,
     observed: &Observed,
     (region, arn): (&str, &str),
     tags: &BTreeMap<String, String>,
     former: &str,
 ) -> Acted {
+    let uid = &object.uid().unwrap_or_default();
     match context.omics.tag(region, arn, tags).await {
         Ok(()) => {
             tracing::info!(arn, former, "owner tags written");
-            context.memory.tagging_allowed(uid);
+            let fields: Vec<String> = tags.keys().map(|key| drift::tag_field(key)).collect();
+            context.memory.allowed(uid, Operation::TagResource);
+            context.memory.corrected(uid, &fields, object.metadata.generation, Instant::now());
             let text = match former {
                 "" => "The sequence store carries the owner tags of this object now.".to_owned(),
                 former if former == uid => "The owner tags of the sequence store are renewed.".to_owned(),
@@ -170,12 +169,17 @@ async fn claim(
                 && matches!(observed, Observed::Present(_))
                 && (former.is_empty() || former == uid) =>
         {
-            observe::log(&error);
-            context.memory.tagging_denied(uid, error, Instant::now());
-            Acted { replan: true, ..Acted::default() }
+            denied(context, uid, error)
         }
         Err(error) => Acted::failed(error),
     }
+}
+
+/// The denial is remembered, and what else there is to do goes on.
+fn denied(context: &Context, uid: &str, error: CallError) -> Acted {
+    observe::log(&error);
+    context.memory.denied(uid, error, Instant::now());
+    Acted { replan: true, ..Acted::default() }
 }
 
 async fn update(
@@ -185,11 +189,13 @@ async fn update(
     (region, id): (&str, &str),
     request: &UpdateRequest,
 ) -> Acted {
+    let uid = object.uid().unwrap_or_default();
     let answer = match context.omics.update(region, id, request).await {
         Ok(answer) => answer,
+        Err(error) if error.class == Class::Denied => return denied(context, &uid, error),
         Err(error) => return Acted::failed(error),
     };
-    let uid = object.uid().unwrap_or_default();
+    context.memory.allowed(&uid, Operation::UpdateSequenceStore);
     let fields: Vec<String> = request.fields().into_iter().map(ToOwned::to_owned).collect();
     tracing::info!(store_id = id, region, ?fields, "UpdateSequenceStore accepted");
     context.memory.corrected(&uid, &fields, object.metadata.generation, Instant::now());
@@ -230,22 +236,22 @@ async fn save_managed_keys(
 fn accepted(
     context: &Context,
     object: &SequenceStore,
+    action: &Action,
     sent: Result<(), CallError>,
     fields: Vec<String>,
     text: &str,
 ) -> Acted {
+    let uid = object.uid().unwrap_or_default();
     match sent {
         Ok(()) => {
             tracing::info!(?fields, "written");
-            let uid = object.uid().unwrap_or_default();
+            if let Some(operation) = action.operation() {
+                context.memory.allowed(&uid, operation);
+            }
             context.memory.corrected(&uid, &fields, object.metadata.generation, Instant::now());
             Acted { notes: vec![Note::normal("Updated", "Update", text)], ..Acted::default() }
         }
-        // What may not be written leaves the store as ready as it is.
-        Err(error) if error.class == Class::Denied => {
-            observe::log(&error);
-            Acted::state(State::TagsUnreadable(error))
-        }
+        Err(error) if error.class == Class::Denied => denied(context, &uid, error),
         Err(error) => Acted::failed(error),
     }
 }

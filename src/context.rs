@@ -39,6 +39,7 @@ pub struct Context {
     pub slots: Semaphore,
     caches: Mutex<Vec<reflector::Store<Guarded>>>,
     lists: watch::Sender<usize>,
+    watches: usize,
 }
 
 impl Context {
@@ -51,6 +52,7 @@ impl Context {
         settings: Settings,
         denied_grace: Duration,
         concurrency: u16,
+        watches: usize,
     ) -> Arc<Self> {
         let instance = std::env::var("POD_NAME").ok();
         let recorder = Recorder::new(client.clone(), Reporter { controller: FIELD_MANAGER.into(), instance });
@@ -65,6 +67,7 @@ impl Context {
             slots: Semaphore::new(usize::from(concurrency.max(1))),
             caches: Mutex::default(),
             lists: watch::Sender::new(0),
+            watches,
         })
     }
 
@@ -73,10 +76,16 @@ impl Context {
         self.lists.send_modify(|lists| *lists += 1);
     }
 
-    /// Waits until so many watches have their first complete list.
-    pub async fn until_listed(&self, watches: usize) {
+    /// Waits until every watch has its first complete list.
+    pub async fn until_listed(&self) {
         // The sender lives as long as the context, so there is no error to come.
-        let _ = self.lists.subscribe().wait_for(|lists| *lists >= watches).await;
+        let _ = self.lists.subscribe().wait_for(|lists| *lists >= self.watches).await;
+    }
+
+    /// Whether every watch has its first complete list: before, an older object may not be known.
+    #[must_use]
+    pub fn is_listed(&self) -> bool {
+        *self.lists.borrow() >= self.watches
     }
 
     /// Adds the cache of one watch.

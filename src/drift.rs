@@ -10,6 +10,12 @@ use crate::request::TagChanges;
 /// The field of the spec that holds the S3 access policy.
 pub const POLICY: &str = "s3AccessPolicy";
 
+/// The field of the spec that holds one tag.
+#[must_use]
+pub fn tag_field(key: &str) -> String {
+    format!("tags[{key}]")
+}
+
 /// Differences between spec and store. Absent fields of the spec are not managed: never a difference.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Differences {
@@ -60,7 +66,7 @@ pub fn compare(
     if let (Some(wanted), Some(shown)) = (&spec.tags, tags) {
         for (key, value) in wanted.iter().filter(|(key, value)| shown.get(*key) != Some(*value)) {
             found.mutable.push(Drift {
-                field: format!("tags[{key}]"),
+                field: tag_field(key),
                 desired: Some(value.clone()),
                 observed: shown.get(key).cloned(),
             });
@@ -76,7 +82,7 @@ pub fn compare(
 pub fn correctable(object: &SequenceStore, present: &Present, tags: &BTreeMap<String, String>) -> Vec<Drift> {
     let mut found = compare(&object.spec, &present.store, Some(tags)).mutable;
     found.extend(TagChanges::of(object, tags).remove.iter().map(|key| Drift {
-        field: format!("tags[{key}]"),
+        field: tag_field(key),
         desired: None,
         observed: tags.get(key).cloned(),
     }));

@@ -14,6 +14,10 @@ use crate::omics::CALL_TIMEOUT;
 /// A recorded attempt is sent within this time of being recorded, or not at all.
 pub const LEAVES_WITHIN: Duration = Duration::from_secs(5);
 
+/// How far the clocks of two replicas may be apart: an attempt counts as older than this process has
+/// known of it only by what its date leaves beyond that.
+pub const CLOCKS_APART: Duration = Duration::from_secs(300);
+
 /// One recorded attempt to create the store of one object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -75,12 +79,24 @@ impl Intent {
     }
 
     /// How long nobody may record another attempt: until this one has landed and every reader sees it.
+    /// From the third attempt on the wait grows, up to four times.
+    ///
+    /// `known_for` is how long this process has known of the attempt, by its own steady clock. The date in
+    /// the intent comes from another machine's clock; it serves only a process that never lives long enough.
     #[must_use]
-    pub fn open_for(&self, create_grace: Duration, now: Timestamp) -> Option<Duration> {
-        let window = LEAVES_WITHIN + CALL_TIMEOUT + create_grace;
-        // An attempt from the future was recorded by a clock that runs ahead: it counts as made now.
-        let age = Duration::try_from(now.duration_since(self.started_at)).unwrap_or_default();
+    pub fn open_for(&self, create_grace: Duration, known_for: Duration, now: Timestamp) -> Option<Duration> {
+        let window =
+            (LEAVES_WITHIN + CALL_TIMEOUT + create_grace) * self.attempt.saturating_sub(1).clamp(1, 4);
+        let dated = Duration::try_from(now.duration_since(self.started_at)).unwrap_or_default();
+        let age = known_for.max(dated.saturating_sub(CLOCKS_APART));
         window.checked_sub(age).filter(|rest| !rest.is_zero())
+    }
+
+    /// Whether both are of one attempt, whatever has been noted in it since.
+    #[must_use]
+    pub fn is_attempt_of(&self, other: &Self) -> bool {
+        let attempt = |i: &Self| (i.uid.clone(), i.epoch, i.attempt, i.replica.clone(), i.started_at);
+        attempt(self) == attempt(other)
     }
 
     /// As the annotation holds it.
@@ -144,11 +160,21 @@ mod tests {
 
     #[test]
     fn an_attempt_is_open_until_it_has_landed_and_shows() {
-        let at = |second| Timestamp::from_second(second).expect("time");
-        let grace = Duration::from_secs(60);
-        assert_eq!(intent().open_for(grace, at(1_000)), Some(Duration::from_secs(75)));
-        assert_eq!(intent().open_for(grace, at(1_074)), Some(Duration::from_secs(1)));
-        assert_eq!(intent().open_for(grace, at(1_075)), None);
-        assert_eq!(intent().open_for(grace, at(900)), Some(Duration::from_secs(75)));
+        let rest = |intent: &Intent, known_for, date| {
+            let date = Timestamp::from_second(date).expect("time");
+            let rest = intent.open_for(Duration::from_secs(60), Duration::from_secs(known_for), date);
+            rest.map(|rest| rest.as_secs())
+        };
+        let first = intent();
+        assert_eq!(rest(&first, 0, 1_000), Some(75));
+        assert_eq!(rest(&first, 74, 1_000), Some(1));
+        assert_eq!(rest(&first, 75, 1_000), None);
+        // Clocks that are apart shorten and lengthen nothing; a process that never lives long gets on all the same.
+        assert_eq!([-100_000, 700, 1_300].map(|date| rest(&first, 0, date)), [Some(75); 3]);
+        assert_eq!(rest(&first, 75, -100_000), None);
+        assert_eq!(rest(&first, 0, 1_375), None);
+        let third = Intent { attempt: 3, ..intent() };
+        assert_eq!(rest(&third, 0, 1_000), Some(150));
+        assert_eq!(rest(&Intent { attempt: 99, ..third }, 0, 1_000), Some(300));
     }
 }

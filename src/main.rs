@@ -74,11 +74,12 @@ async fn run(flags: Run) -> Result<(), String> {
         replica: replica_name(),
         create_grace: flags.create_grace,
     };
-    let context = Context::new(client, omics, defaults, settings, flags.denied_grace, flags.concurrency);
-    let watched = context.clone();
     let watches = flags.watch_namespaces.len().max(1);
+    let context =
+        Context::new(client, omics, defaults, settings, flags.denied_grace, flags.concurrency, watches);
+    let watched = context.clone();
     tokio::spawn(async move {
-        watched.until_listed(watches).await;
+        watched.until_listed().await;
         ready.store(true, Ordering::Relaxed);
         tracing::info!("ready");
     });

@@ -12,11 +12,12 @@ use kube::runtime::controller::Action as Requeue;
 use kube::runtime::events::EventType;
 
 use crate::context::{Context, Guarded};
-use crate::crd::{OwnerTags, SequenceStore, TAKE_OVER_ANNOTATION};
+use crate::crd::{OwnerTags, RECONCILE_ANNOTATION, SequenceStore, TAKE_OVER_ANNOTATION};
 use crate::desired::{self, Desired};
 use crate::drift;
 use crate::error::Error;
 use crate::events::{self, Note};
+use crate::intent::Intent;
 use crate::kubernetes::Guard;
 use crate::observed::{Observed, Policy, Tags};
 use crate::omics::{CALL_TIMEOUT, Class};
@@ -58,6 +59,12 @@ pub fn after_error(object: Arc<Guarded>, error: &Error, context: Arc<Context>) -
 
 async fn pass(context: &Context, object: Arc<SequenceStore>) -> Result<Requeue, Error> {
     let uid = object.uid().unwrap_or_default();
+    context
+        .memory
+        .begin(&uid, (object.metadata.generation, object.annotations().get(RECONCILE_ANNOTATION).cloned()));
+    if put_back_intent(context, &object).await? {
+        return Ok(Requeue::requeue(Duration::ZERO));
+    }
     let desired = Desired::of(&object, &context.defaults);
     let desired = desired.as_ref();
     let poll = desired.map_or(context.defaults.poll_interval, |desired| desired.poll_interval);
@@ -66,13 +73,20 @@ async fn pass(context: &Context, object: Arc<SequenceStore>) -> Result<Requeue, 
     // What was seen is as old as the moment before the look.
     let now = Timestamp::now();
     let observed = match plan::target(&object, desired) {
-        Some(target) => observe::observe(context, &object, &owner, &target).await,
+        Some(target) => {
+            let observed = observe::observe(context, &object, &owner, &target).await;
+            context.memory.observed(&uid, &target, &observed, Instant::now());
+            observed
+        }
         None => Observed::NotAsked,
     };
-    remember(context, &object, &observed);
+    note_differences(context, &object, &owner, &observed);
 
     // It takes a look at every object, and decides only where the tags name no owner.
     let unowned = observed.present().is_some_and(|present| present.tags.owner().is_none());
+    if unowned && !context.is_listed() {
+        return Ok(Requeue::requeue(Duration::from_secs(1)));
+    }
     let rival = desired.ok().filter(|_| unowned).and_then(|desired| context.rival(&object, desired));
     let owner_is_gone = owner_is_gone(context, &object, &observed).await;
     let plan_on = |observed: &Observed| {
@@ -115,7 +129,13 @@ async fn pass(context: &Context, object: Arc<SequenceStore>) -> Result<Requeue, 
     // What was done in AWS is done, whether or not the status could be written.
     kubernetes::publish(context, &object, acted.notes).await;
     kubernetes::publish(context, &object, duplicates(&object, &observed)).await;
-    reported?;
+    match reported {
+        // What goes needs no status: one that the API server refuses must not hold the object.
+        Err(error) if plan::is_deleting(&object) && plan.finalizer == FinalizerStep::Remove => {
+            tracing::warn!("the last status is not written: {error}");
+        }
+        reported => reported?,
+    }
     if plan.finalizer == FinalizerStep::Remove {
         let object = context.memory.freshest(object);
         kubernetes::metadata(context, &object, plan.finalizer, plan.intent.as_deref()).await?;
@@ -140,14 +160,32 @@ fn duplicates(object: &SequenceStore, observed: &Observed) -> Vec<Note> {
     vec![Note { kind: EventType::Warning, reason: "DuplicateStores", action: "LookUp", text }]
 }
 
-/// Notes what AWS showed, for later passes.
-fn remember(context: &Context, object: &SequenceStore, observed: &Observed) {
+/// Writes an intent back that somebody removed: `kubectl replace` drops annotations, and this one says
+/// whether a store may already have been asked for. Keeps a record of it otherwise.
+async fn put_back_intent(context: &Context, object: &SequenceStore) -> Result<bool, Error> {
     let uid = object.uid().unwrap_or_default();
-    context.memory.observed(&uid, observed, Instant::now());
+    match Intent::of(object) {
+        Ok(Some(intent)) => context.memory.intent(&uid, &intent, Instant::now()),
+        Ok(None) if !desired::is_paused(object) => {
+            let Some(lost) = context.memory.last_intent(&uid) else { return Ok(false) };
+            tracing::warn!("the record of the store's creation was removed from the object; it is put back");
+            kubernetes::metadata(context, object, FinalizerStep::Keep, Some(&lost)).await?;
+            return Ok(true);
+        }
+        // Unreadable: the plan says so.
+        Ok(None) | Err(_) => {}
+    }
+    Ok(false)
+}
+
+/// Notes what AWS shows to differ, for later passes: all other fields have converged.
+fn note_differences(context: &Context, object: &SequenceStore, owner: &OwnerTags, observed: &Observed) {
+    let uid = object.uid().unwrap_or_default();
     let Observed::Present(present) = observed else { return };
     let Tags::Read(tags) = &present.tags else { return };
     let mut differing: Vec<String> =
         drift::correctable(object, present, tags).into_iter().map(|drift| drift.field).collect();
+    differing.extend(owner.missing_from(tags).keys().map(|key| drift::tag_field(key)));
     // What was not read may still differ.
     if !matches!(present.policy, Policy::Read(_)) {
         differing.push(drift::POLICY.into());
@@ -192,8 +230,7 @@ async fn is_current(context: &Context, object: &SequenceStore) -> Result<bool, E
 
 /// Counts the pass as failed or not; for a failed one, how long to wait.
 fn count_failures(context: &Context, uid: &str, state: &State) -> Option<Duration> {
-    let (State::CallFailed(error) | State::TagsUnreadable(error) | State::PolicyUnreadable(error)) = state
-    else {
+    let Some(error) = state.error() else {
         context.memory.succeeded(uid);
         return None;
     };
@@ -269,7 +306,10 @@ fn requeue_after(
     match next {
         Next::Quick => backoff::jittered(QUICK, random),
         Next::Confirm => plan::ABSENCE_CONFIRMED_AFTER + Duration::from_millis(200),
-        Next::Within(rest) => rest.min(backoff::jittered(QUICK, random)) + Duration::from_millis(50),
+        Next::Within { rest, known_for } => {
+            // Ever more slowly: an open attempt is looked for some ten times, not every other second.
+            rest.min(backoff::jittered(QUICK.max(known_for / 2), random)) + Duration::from_millis(50)
+        }
         Next::Poll | Next::Backoff => backoff::jittered(poll, random),
     }
 }

@@ -1,6 +1,8 @@
 //! Rules for an object of which no store is known: find it, adopt it, or create it exactly once. No I/O.
 
-use super::{Action, Input, Next, Plan, State};
+use std::time::Duration;
+
+use super::{Action, Input, Next, Plan, State, update};
 use crate::desired;
 use crate::intent::Intent;
 use crate::lookup::Found;
@@ -14,13 +16,13 @@ pub(super) fn claim_former(input: &Input<'_>) -> Option<Plan> {
     else {
         return None;
     };
-    let action = Action::Claim {
+    let claim = Action::Claim {
         region: desired.region.clone(),
         arn: arn.clone(),
         tags: input.owner.tags(),
         former: uid.clone(),
     };
-    desired::manages(input.object).then(|| Plan { action, ..Plan::wait(State::Adopting, Next::Quick) })
+    desired::manages(input.object).then(|| update::claim(input, claim))
 }
 
 /// Nothing was found: wait for the attempt that may still be under way, or make the next one.
@@ -36,7 +38,8 @@ pub(super) fn create(input: &Input<'_>) -> Option<Plan> {
         None => first_attempt(input, account, &desired.region, &request),
         Some(intent) => {
             if let Some(rest) = open_attempt(input, intent) {
-                return Some(Plan::wait(State::OutcomeUnknown, Next::Within(rest)));
+                let state = State::OutcomeUnknown { attempt: intent.attempt };
+                return Some(Plan::wait(state, within(input, rest)));
             }
             later_attempt(input, account, intent, &request)
         }
@@ -55,19 +58,27 @@ pub(super) fn create(input: &Input<'_>) -> Option<Plan> {
 pub(super) fn nothing_to_delete(input: &Input<'_>) -> Option<Plan> {
     let (Observed::LookedUp { .. }, Ok(desired)) = (input.observed, input.desired) else { return None };
     Some(match desired.intent.as_ref().and_then(|intent| open_attempt(input, intent)) {
-        Some(rest) => Plan::wait(State::Deleting, Next::Within(rest)),
+        Some(rest) => Plan::wait(State::Deleting, within(input, rest)),
         None => Plan::release(State::Released),
     })
 }
 
 /// How long the recorded attempt may still land or not show yet.
-fn open_attempt(input: &Input<'_>, intent: &Intent) -> Option<std::time::Duration> {
+fn open_attempt(input: &Input<'_>, intent: &Intent) -> Option<Duration> {
     let refused = input.recollection.not_created == Some((intent.epoch, intent.attempt));
     let recorded_only = intent.attempt == 0;
     if refused || recorded_only {
         return None;
     }
-    intent.open_for(input.settings.create_grace, input.now)
+    rest_of_window(input, intent)
+}
+
+pub(super) fn rest_of_window(input: &Input<'_>, intent: &Intent) -> Option<Duration> {
+    intent.open_for(input.settings.create_grace, input.recollection.attempt_known_for, input.now)
+}
+
+fn within(input: &Input<'_>, rest: Duration) -> Next {
+    Next::Within { rest, known_for: input.recollection.attempt_known_for }
 }
 
 fn first_attempt(input: &Input<'_>, account: &str, region: &str, request: &CreateRequest) -> Intent {

@@ -5,7 +5,9 @@ use kube::ResourceExt;
 use super::creation::nothing_to_delete;
 use super::{
     Action, DELETE_GRACE, Input, Next, Plan, Rule, State, absence_is_confirmed, call_failed,
-    has_our_finalizer, invalid, paused, stranger, wrong_account,
+    has_our_finalizer, invalid,
+    ownership::{stranger, wrong_account},
+    paused,
 };
 use crate::crd::{DeletionBlock, DeletionBlockReason, FINALIZER, SequenceStore};
 use crate::desired;

@@ -3,8 +3,9 @@
 use super::creation::{claim_former, create};
 use super::update::{correct, owner_tags, owner_tags_denied};
 use super::{
-    Action, Input, Next, Plan, Rule, State, absence_is_confirmed, call_failed, invalid, may_take_over,
-    paused, recreation, stranger, wrong_account,
+    Action, Input, Next, Plan, Rule, State, absence_is_confirmed, call_failed, invalid,
+    ownership::{may_take_over, stranger, wrong_account},
+    paused, recreation,
 };
 use crate::crd::OWNER_UID_TAG;
 use crate::desired;

@@ -1,108 +1,34 @@
 //! Decides what to do next: a total, pure function over tables of rules, first match wins. No I/O.
 
+mod action;
 mod creation;
 mod deletion;
+mod input;
 mod life;
+mod ownership;
 mod state;
 #[cfg(test)]
 mod tests;
 mod update;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use kube::ResourceExt;
 
-use crate::arn::StoreArn;
-use crate::crd::{FINALIZER, OwnerTags, RECREATE_ANNOTATION, SequenceStore, TAKE_OVER_ANNOTATION};
+use crate::crd::{FINALIZER, RECREATE_ANNOTATION, SequenceStore};
 use crate::desired::{self, Desired, InvalidSpec};
 use crate::intent::Intent;
-use crate::observed::{Observed, Present, ReadSetCount, Tags};
-use crate::omics::CallError;
-use crate::request::{CreateRequest, UpdateRequest};
+use crate::observed::Observed;
+use crate::request::CreateRequest;
+pub use action::Action;
 pub(crate) use deletion::refused;
+pub use input::{Correction, Denial, Input, Recollection, Refusal, Settings};
 pub use state::State;
 
 /// A second 404, at least this long after the first, is believed.
 pub const ABSENCE_CONFIRMED_AFTER: Duration = Duration::from_secs(5);
 /// After an accepted delete, reads may lag this long before the delete is sent again.
 pub const DELETE_GRACE: Duration = Duration::from_secs(60);
-
-/// Everything a plan depends on.
-#[derive(Clone, Copy, Debug)]
-pub struct Input<'a> {
-    /// The object as it was last read.
-    pub object: &'a SequenceStore,
-    /// What it asks for.
-    pub desired: Result<&'a Desired, &'a InvalidSpec>,
-    /// What AWS said in this pass.
-    pub observed: &'a Observed,
-    /// What earlier passes of this process leave behind.
-    pub recollection: &'a Recollection,
-    /// The owner tags of the object.
-    pub owner: &'a OwnerTags,
-    /// Settings of the operator.
-    pub settings: &'a Settings,
-    /// The time of the pass.
-    pub now: Timestamp,
-    /// The owner whom the annotation `take-over` names is no live, managing object of this cluster.
-    pub owner_is_gone: bool,
-    /// An older object that names the same store, as `namespace/name`.
-    pub rival: Option<&'a str>,
-}
-
-/// Settings of the operator that plans depend on.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Name of this cluster in owner tags.
-    pub cluster: String,
-    /// Name of this process in intents.
-    pub replica: String,
-    /// How long List, tags and Get may lag behind a write.
-    pub create_grace: Duration,
-}
-
-/// Updates of one field that AWS accepted without having shown the wanted value since.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Correction {
-    /// How many.
-    pub accepted: u32,
-    /// How long ago the last one was.
-    pub last: Duration,
-}
-
-/// What earlier passes leave behind. Losing it in a restart costs calls, never safety.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Recollection {
-    /// How long ago the first of an unbroken row of 404s was.
-    pub absent_for: Option<Duration>,
-    /// How long ago AWS accepted our delete.
-    pub delete_accepted_for: Option<Duration>,
-    /// AWS refused our delete.
-    pub refusal: Option<Refusal>,
-    /// Failed passes in a row, this one not counted.
-    pub failures: u32,
-    /// How long AWS has been denying us.
-    pub denied_for: Option<Duration>,
-    /// Epoch and attempt up to which every answer of the epoch was a definite no.
-    pub not_created: Option<(u32, u32)>,
-    /// Writing owner tags was denied; whether it is too early to try again.
-    pub tagging_denied: Option<(CallError, bool)>,
-    /// Generation that the corrections are of.
-    pub corrections_of: Option<i64>,
-    /// Corrections by field.
-    pub corrections: BTreeMap<String, Correction>,
-}
-
-/// AWS's refusal to delete a store.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Refusal {
-    /// Read sets in the store, or why they could not be counted.
-    pub read_sets: Result<ReadSetCount, CallError>,
-    /// It is time to ask AWS again.
-    pub due: bool,
-}
 
 /// What to do in this pass.
 #[derive(Clone, Debug, PartialEq)]
@@ -130,78 +56,6 @@ pub enum FinalizerStep {
     Remove,
 }
 
-/// A mutating AWS action.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// None.
-    None,
-    /// CreateSequenceStore, after the intent is recorded.
-    Create {
-        /// Account of the credentials.
-        account: String,
-        /// The attempt to record.
-        intent: Box<Intent>,
-        /// The request.
-        request: Box<CreateRequest>,
-    },
-    /// TagResource with owner tags.
-    Claim {
-        /// Region of the store.
-        region: String,
-        /// ARN of the store.
-        arn: String,
-        /// Owner tags.
-        tags: BTreeMap<String, String>,
-        /// uid of the former owner, or empty.
-        former: String,
-    },
-    /// UpdateSequenceStore.
-    Update {
-        /// Region of the store.
-        region: String,
-        /// Id of the store.
-        id: String,
-        /// The members that differ.
-        request: Box<UpdateRequest>,
-    },
-    /// TagResource with tags of the spec.
-    Tag {
-        /// Region of the store.
-        region: String,
-        /// ARN of the store.
-        arn: String,
-        /// Tags to set.
-        tags: BTreeMap<String, String>,
-        /// Keys that are ours from now on; saved before the call.
-        managed: Vec<String>,
-    },
-    /// PutS3AccessPolicy or DeleteS3AccessPolicy.
-    SetPolicy {
-        /// Region of the store.
-        region: String,
-        /// ARN of the store's access point.
-        access_point: String,
-        /// The document; none deletes the policy.
-        policy: Option<String>,
-    },
-    /// UntagResource.
-    Untag {
-        /// Region of the store.
-        region: String,
-        /// ARN of the store.
-        arn: String,
-        /// Keys to remove.
-        keys: BTreeSet<String>,
-    },
-    /// DeleteSequenceStore.
-    DeleteStore {
-        /// Region of the store.
-        region: String,
-        /// Id of the store.
-        id: String,
-    },
-}
-
 /// When to look again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
@@ -210,7 +64,12 @@ pub enum Next {
     /// When a second 404 would be believed.
     Confirm,
     /// When an attempt to create the store is over, and now and then before.
-    Within(Duration),
+    Within {
+        /// Until then.
+        rest: Duration,
+        /// How long it has been going on.
+        known_for: Duration,
+    },
     /// At the poll interval.
     Poll,
     /// By the backoff of the failed call's class.
@@ -365,66 +224,6 @@ fn call_failed(input: &Input<'_>) -> Option<Plan> {
     Some(Plan::wait(State::CallFailed(error.clone()), Next::Backoff))
 }
 
-/// Ids hold neither account nor region, so an answer got with other credentials says nothing about the
-/// store on record, or about one whose creation was asked for.
-fn wrong_account(input: &Input<'_>) -> Option<Plan> {
-    let status = input.object.status.as_ref();
-    let record = status.and_then(|status| status.store.as_ref());
-    let by_arn = || Some(StoreArn::parse(&record?.arn)?.account.to_owned());
-    let by_intent = || {
-        let named = input.object.spec.sequence_store_id.is_some();
-        input.desired.ok()?.intent.as_ref().filter(|_| !named)?.account.clone()
-    };
-    let recorded = status.and_then(|status| status.account_id.clone()).or_else(by_arn).or_else(by_intent);
-    let recorded = recorded.as_deref();
-    let (account, same) = match input.observed {
-        Observed::Present(present) => {
-            // With an edited status, the id that the spec names still leads to the right store.
-            let other_arn = record.is_some_and(|record| {
-                record.id == present.store.id && !record.arn.is_empty() && record.arn != present.store.arn
-            });
-            (&present.account, !other_arn && recorded.is_none_or(|recorded| recorded == present.account))
-        }
-        Observed::Absent { account } | Observed::LookedUp { account, .. } => {
-            (account, recorded.is_none_or(|recorded| recorded == account))
-        }
-        Observed::NotAsked | Observed::Failed(_) => return None,
-    };
-    let state =
-        State::WrongAccount { recorded: recorded.unwrap_or_default().into(), credentials: account.clone() };
-    (!same).then(|| Plan::wait(state, Next::Poll))
-}
-
-/// Why this object may not change or delete the store it names.
-fn stranger(input: &Input<'_>, present: &Present) -> Option<State> {
-    let uid = input.object.uid().unwrap_or_default();
-    let named = input.object.spec.sequence_store_id.is_some();
-    match present.tags.owner() {
-        Some(owner) if owner == uid => None,
-        Some(owner) => Some(State::OwnershipConflict {
-            owner: format!("the object with uid {owner}"),
-            way_on: Some(format!("{TAKE_OVER_ANNOTATION}: \"{owner}\"")),
-        }),
-        None => match input.rival {
-            Some(rival) => {
-                Some(State::OwnershipConflict { owner: format!("the older object {rival}"), way_on: None })
-            }
-            // A store that nobody named and that does not carry our tag came from an edited status.
-            None if !named && matches!(present.tags, Tags::Read(_)) => Some(State::OwnershipConflict {
-                owner: "nobody that its tags name: the tag healthomics.dev/uid is not on it".into(),
-                way_on: None,
-            }),
-            None => None,
-        },
-    }
-}
-
-/// The annotation names the very owner to displace, and that owner is gone or merely observes.
-fn may_take_over(input: &Input<'_>, present: &Present) -> bool {
-    let named = input.object.annotations().get(TAKE_OVER_ANNOTATION).map(String::as_str);
-    input.owner_is_gone && named.is_some() && named == present.tags.owner()
-}
-
 fn absence_is_confirmed(input: &Input<'_>) -> bool {
     if input.recollection.delete_accepted_for.is_some() {
         return true;
@@ -433,7 +232,7 @@ fn absence_is_confirmed(input: &Input<'_>) -> bool {
     let intent = input.desired.ok().and_then(|desired| desired.intent.as_ref());
     let named = input.object.spec.sequence_store_id.is_some();
     let fresh = intent.is_some_and(|intent| {
-        !named && intent.id.is_none() && intent.open_for(input.settings.create_grace, input.now).is_some()
+        !named && intent.id.is_none() && creation::rest_of_window(input, intent).is_some()
     });
     !fresh && input.recollection.absent_for.is_some_and(|absent| absent >= ABSENCE_CONFIRMED_AFTER)
 }

@@ -22,12 +22,22 @@ pub enum State {
     Adopting,
     /// ACTIVE and as the spec says, but the owner tags may not be written.
     OwnerTagsDenied(CallError),
+    /// ACTIVE, but AWS denies a change of its tags or its policy.
+    ChangeDenied {
+        /// The denial.
+        error: CallError,
+        /// What differs.
+        drift: Vec<Drift>,
+    },
     /// ACTIVE, but its tags could not be read.
     TagsUnreadable(CallError),
     /// The store is being created.
     Creating,
     /// A create was sent, or may have been, and its outcome is not known yet.
-    OutcomeUnknown,
+    OutcomeUnknown {
+        /// Attempts so far, this one counted.
+        attempt: u32,
+    },
     /// AWS is updating the store.
     Updating,
     /// Somebody is deleting the store in AWS.
@@ -97,4 +107,18 @@ pub enum State {
     Released,
     /// `healthomics.dev/paused` is `true`.
     Paused,
+}
+
+impl State {
+    /// The failed call that this state is about.
+    #[must_use]
+    pub fn error(&self) -> Option<&CallError> {
+        match self {
+            Self::CallFailed(error)
+            | Self::TagsUnreadable(error)
+            | Self::PolicyUnreadable(error)
+            | Self::ChangeDenied { error, .. } => Some(error),
+            _ => None,
+        }
+    }
 }

@@ -29,7 +29,7 @@ fn words(plan: &Plan) -> String {
     let next = match plan.next {
         Next::Quick => "quick",
         Next::Confirm => "confirm",
-        Next::Within(_) => "within",
+        Next::Within { .. } => "within",
         Next::Poll => "poll",
         Next::Backoff => "backoff",
     };

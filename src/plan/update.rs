@@ -1,13 +1,14 @@
 //! Rules that keep an ACTIVE store as the spec says: owner tags, fields, tags, policy. No I/O.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::{Action, Input, Next, Plan, State};
-use crate::crd::Drift;
+use super::{Action, Denial, Input, Next, Plan, State};
+use crate::crd::{Drift, OWNER_UID_TAG};
 use crate::desired;
 use crate::drift;
 use crate::observed::{Observed, Present, Tags};
+use crate::omics::Operation;
 use crate::policy;
 use crate::request::{TagChanges, UpdateRequest};
 
@@ -20,56 +21,96 @@ const SLOWLY: Duration = Duration::from_secs(3600);
 pub(super) fn owner_tags(input: &Input<'_>) -> Option<Plan> {
     let (present, tags) = managed(input)?;
     let missing = input.owner.missing_from(tags);
-    let waits = input.recollection.tagging_denied.as_ref().is_some_and(|(_, waits)| *waits);
     // Nothing is done to a store that still names another owner before it is claimed.
-    let others = tags.get(crate::crd::OWNER_UID_TAG).is_some_and(|owner| *owner != input.owner.uid);
-    if missing.is_empty() || (waits && !others) {
+    let others = tags.get(OWNER_UID_TAG).is_some_and(|owner| *owner != input.owner.uid);
+    if missing.is_empty() || (denial(input, Operation::TagResource).is_some_and(|d| d.waits) && !others) {
         return None;
     }
-    let former = tags.get(crate::crd::OWNER_UID_TAG).cloned().unwrap_or_default();
+    let former = tags.get(OWNER_UID_TAG).cloned().unwrap_or_default();
     let region = input.desired.ok()?.region.clone();
-    let action = Action::Claim { region, arn: present.store.arn.clone(), tags: missing, former };
-    Some(Plan { action, ..Plan::wait(State::Adopting, Next::Quick) })
+    Some(claim(input, Action::Claim { region, arn: present.store.arn.clone(), tags: missing, former }))
 }
 
-/// One call for the fields of the store, then one for tags to set, then one for tags to remove.
+/// Owner tags are under the convergence guard as well: a claim that never shows is not repeated for ever.
+pub(super) fn claim(input: &Input<'_>, claim: Action) -> Plan {
+    let Action::Claim { tags, .. } = &claim else { return Plan::wait(State::Adopting, Next::Quick) };
+    let wanted = |(key, value): (&String, &String)| Drift {
+        field: drift::tag_field(key),
+        desired: Some(value.clone()),
+        observed: None,
+    };
+    let wanted: Vec<Drift> = tags.iter().map(wanted).collect();
+    let stuck: Vec<Drift> = wanted.iter().filter(|drift| is_stuck(input, &drift.field)).cloned().collect();
+    let action = match wanted.iter().any(|drift| is_due(input, &drift.field)) {
+        true => claim,
+        false => Action::None,
+    };
+    match stuck.is_empty() {
+        true => Plan { action, ..Plan::wait(State::Adopting, Next::Quick) },
+        false => Plan { action, ..Plan::wait(State::NotConverging(stuck), Next::Poll) },
+    }
+}
+
+/// One call for the fields of the store, then one for tags to set, one for tags to remove, one for the
+/// policy. What AWS has just denied keeps none of the others from being tried.
 pub(super) fn correct(input: &Input<'_>) -> Option<Plan> {
     let (present, tags) = managed(input)?;
     let differences = drift::correctable(input.object, present, tags);
-    let changes = TagChanges::of(input.object, tags);
     if differences.is_empty() {
         return None;
     }
-    let verdict = |drift: &Drift| verdict(input, &drift.field);
-    let stuck: Vec<Drift> = differences.iter().filter(|d| verdict(d) == Verdict::Stuck).cloned().collect();
-    let due: Vec<Drift> = differences.iter().filter(|d| verdict(d) == Verdict::Due).cloned().collect();
-    let state = match stuck.is_empty() {
-        true => State::Correcting(differences),
-        false => State::NotConverging(stuck),
+    let of = |wanted: fn(&Input<'_>, &str) -> bool| -> Vec<Drift> {
+        differences.iter().filter(|drift| wanted(input, &drift.field)).cloned().collect()
     };
-    let region = input.desired.ok()?.region.clone();
-    let tag_due = |key: &String| due.iter().any(|drift| drift.field == format!("tags[{key}]"));
-    let set: BTreeMap<_, _> = changes.set.into_iter().filter(|(key, _)| tag_due(key)).collect();
-    let remove: std::collections::BTreeSet<_> =
-        changes.remove.into_iter().filter(|key| tag_due(key)).collect();
-    let arn = present.store.arn.clone();
-    let action = if let Some(request) = UpdateRequest::of(input.object, &due) {
-        Action::Update { region: region.clone(), id: present.store.id.clone(), request: Box::new(request) }
-    } else if !set.is_empty() {
-        Action::Tag { region: region.clone(), arn, tags: set, managed: changes.managed }
-    } else if !remove.is_empty() {
-        Action::Untag { region: region.clone(), arn, keys: remove }
-    } else if let Some(action) = policy_action(input, &region, present, &due) {
-        action
-    } else {
-        Action::None
-    };
-    let next = if action == Action::None && matches!(state, State::NotConverging(_)) {
-        Next::Poll
-    } else {
-        Next::Quick
-    };
-    Some(Plan { action, ..Plan::wait(state, next) })
+    let (stuck, due) = (of(is_stuck), of(is_due));
+    let actions = actions(input, present, tags, &due);
+    let denied = |action: &Action| denial(input, action.operation()?).filter(|denial| denial.waits);
+    let first_denied = actions.iter().find_map(denied).map(|denial| denial.error.clone());
+    let action = actions.into_iter().find(|action| denied(action).is_none());
+
+    Some(match (action, first_denied) {
+        (action, _) if !stuck.is_empty() => {
+            let next = if action.is_some() { Next::Quick } else { Next::Poll };
+            Plan { action: action.unwrap_or_default(), ..Plan::wait(State::NotConverging(stuck), next) }
+        }
+        (Some(action), _) => Plan { action, ..Plan::wait(State::Correcting(differences), Next::Quick) },
+        (None, Some(error)) if error.operation == Operation::UpdateSequenceStore => {
+            Plan::wait(State::CallFailed(error), Next::Backoff)
+        }
+        (None, Some(error)) => Plan::wait(State::ChangeDenied { error, drift: differences }, Next::Backoff),
+        // AWS does not show yet what was written.
+        (None, None) => Plan::wait(State::Correcting(differences), Next::Quick),
+    })
+}
+
+/// What is to be done about the differences that are due, in the order in which it is done.
+fn actions(
+    input: &Input<'_>,
+    present: &Present,
+    tags: &BTreeMap<String, String>,
+    due: &[Drift],
+) -> Vec<Action> {
+    let Ok(desired) = input.desired else { return Vec::new() };
+    let (region, arn) = (desired.region.clone(), present.store.arn.clone());
+    let changes = TagChanges::of(input.object, tags);
+    let is_due = |key: &String| due.iter().any(|drift| drift.field == drift::tag_field(key));
+    let set: BTreeMap<_, _> = changes.set.into_iter().filter(|(key, _)| is_due(key)).collect();
+    let keys: BTreeSet<_> = changes.remove.into_iter().filter(|key| is_due(key)).collect();
+
+    let update = UpdateRequest::of(input.object, due).map(|request| Action::Update {
+        region: region.clone(),
+        id: present.store.id.clone(),
+        request: Box::new(request),
+    });
+    let tag = (!set.is_empty()).then(|| Action::Tag {
+        region: region.clone(),
+        arn: arn.clone(),
+        tags: set,
+        managed: changes.managed,
+    });
+    let untag = (!keys.is_empty()).then(|| Action::Untag { region: region.clone(), arn, keys });
+    let policy = policy_action(input, &region, present, due);
+    [update, tag, untag, policy].into_iter().flatten().collect()
 }
 
 /// An empty policy is deleted. A store without an access point cannot have one yet.
@@ -84,26 +125,34 @@ fn policy_action(input: &Input<'_>, region: &str, present: &Present, due: &[Drif
 /// The owner tags could not be written; everything else goes on.
 pub(super) fn owner_tags_denied(input: &Input<'_>) -> Option<Plan> {
     let (_, tags) = managed(input)?;
-    let (error, _) = input.recollection.tagging_denied.as_ref()?;
+    let denial = denial(input, Operation::TagResource)?;
     let missing = !input.owner.missing_from(tags).is_empty();
-    missing.then(|| Plan::wait(State::OwnerTagsDenied(error.clone()), Next::Poll))
+    missing.then(|| Plan::wait(State::OwnerTagsDenied(denial.error.clone()), Next::Poll))
 }
 
-#[derive(PartialEq)]
-enum Verdict {
-    Due,
-    Lagging,
-    Stuck,
+fn denial<'a>(input: &Input<'a>, operation: Operation) -> Option<&'a Denial> {
+    input.recollection.denials.get(&operation)
 }
 
-fn verdict(input: &Input<'_>, field: &str) -> Verdict {
+/// AWS accepted so many updates of the field without ever showing one. A slow retry does not change that.
+fn is_stuck(input: &Input<'_>, field: &str) -> bool {
+    correction(input, field).is_some_and(|(accepted, last)| {
+        accepted > ENOUGH || (accepted == ENOUGH && last >= input.settings.create_grace)
+    })
+}
+
+/// Worth writing now: never written, or long enough ago that a read would show it.
+fn is_due(input: &Input<'_>, field: &str) -> bool {
+    correction(input, field).is_none_or(|(accepted, last)| {
+        last >= if accepted >= ENOUGH { SLOWLY } else { input.settings.create_grace }
+    })
+}
+
+/// Updates accepted without effect in this generation, and how long ago the last one was.
+fn correction(input: &Input<'_>, field: &str) -> Option<(u32, Duration)> {
     let same_generation = input.recollection.corrections_of == input.object.metadata.generation;
-    let correction = input.recollection.corrections.get(field).filter(|_| same_generation);
-    match correction {
-        Some(correction) if correction.last < input.settings.create_grace => Verdict::Lagging,
-        Some(correction) if correction.accepted >= ENOUGH && correction.last < SLOWLY => Verdict::Stuck,
-        _ => Verdict::Due,
-    }
+    let correction = input.recollection.corrections.get(field).filter(|_| same_generation)?;
+    Some((correction.accepted, correction.last))
 }
 
 fn managed<'a>(input: &Input<'a>) -> Option<(&'a Present, &'a BTreeMap<String, String>)> {

@@ -7,6 +7,9 @@ use crate::crd::{DeletionBlock, Drift};
 use crate::omics::{CallError, Class, Operation};
 use crate::plan::State;
 
+/// From this attempt to create the store on, outcomes that are not known are shown as AWS's trouble.
+const SHOWN_FROM_ATTEMPT: u32 = 3;
+
 /// The conditions of one state.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Conditions {
@@ -87,16 +90,20 @@ pub(super) fn of(state: &State, denied_for: Option<Duration>, denied_grace: Dura
         State::Adopting => {
             Conditions::reconciling(Reason::Progressing, "The store is being tagged as this object's own.")
         }
-        State::OwnerTagsDenied(error) => {
-            let (reason, message) = failure(error);
-            Conditions::active(synced(false, reason, message))
-        }
-        State::TagsUnreadable(error) | State::PolicyUnreadable(error) => {
+        State::OwnerTagsDenied(error)
+        | State::TagsUnreadable(error)
+        | State::PolicyUnreadable(error)
+        | State::ChangeDenied { error, .. } => {
             let (reason, message) = failure(error);
             Conditions::active(synced(false, reason, message))
         }
         State::Creating => Conditions::reconciling(Reason::Creating, "The store is being created."),
-        State::OutcomeUnknown => Conditions::reconciling(
+        State::OutcomeUnknown { attempt } if *attempt >= SHOWN_FROM_ATTEMPT => Conditions::reconciling(
+            Reason::AwsUnavailable,
+            "omics:CreateSequenceStore is answered again and again in a way that does not tell whether the store is \
+             created; it is looked for before anything is sent again.",
+        ),
+        State::OutcomeUnknown { .. } => Conditions::reconciling(
             Reason::Creating,
             "Whether AWS has created the store is not known; it is looked for before anything is sent again.",
         ),

@@ -77,6 +77,7 @@ fn reported(input: &Input<'_>, state: &State, old: SequenceStoreStatus) -> Seque
     new.drift = match state {
         State::Drifted(fields)
         | State::Correcting(fields)
+        | State::ChangeDenied { drift: fields, .. }
         | State::NotConverging(fields)
         | State::ImmutableFieldDiffers(fields) => fields.clone(),
         // Nothing new is known of it.
@@ -120,10 +121,7 @@ fn is_hidden(input: &Input<'_>, state: &State, old: &SequenceStoreStatus) -> boo
     if *state == State::ConfirmingAbsence {
         return reported;
     }
-    let (State::CallFailed(error) | State::TagsUnreadable(error) | State::PolicyUnreadable(error)) = state
-    else {
-        return false;
-    };
+    let Some(error) = state.error() else { return false };
     let passing = !matches!(error.class, Class::Denied | Class::Credentials | Class::Quota | Class::Terminal);
     let resumed =
         find(&old.conditions, "Synced").is_some_and(|synced| synced.reason == Reason::Paused.as_str());
@@ -203,8 +201,8 @@ fn conditions(input: &Input<'_>, state: &State, old: &SequenceStoreStatus) -> Ve
     let mut new = vec![make("Ready", &ready)];
     new.push(match (&synced, find(&old.conditions, "Synced")) {
         (Some(synced), _) => make("Synced", synced),
-        (None, Some(unchanged)) => Condition { observed_generation: generation, ..unchanged.clone() },
-        (None, None) => make("Synced", &ready),
+        (None, Some(unchanged)) if unchanged.observed_generation == generation => unchanged.clone(),
+        (None, _) => make("Synced", &ready),
     });
     let worst = Cond { status: true, ..ready };
     match progress {

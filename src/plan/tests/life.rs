@@ -180,8 +180,13 @@ fn a_store_that_is_known() {
 #[test]
 fn a_store_that_is_not_known() {
     let open = || intent(None).render();
-    let over =
-        Intent { started_at: crate::samples::now() - jiff::SignedDuration::from_secs(90), ..intent(None) };
+    let known_for = |scene: Scene, seconds| {
+        scene.with(|s| s.recollection.attempt_known_for = Duration::from_secs(seconds))
+    };
+    let yesterday = crate::samples::now() - jiff::SignedDuration::from_hours(24);
+    let yesterday = Intent { started_at: yesterday, ..intent(None) }.render();
+    let tomorrow = crate::samples::now() + jiff::SignedDuration::from_hours(24);
+    let tomorrow = Intent { started_at: tomorrow, ..intent(None) }.render();
     check(vec![
         ("nothing found", unnamed(Found::Nothing), "Creating create +finalizer, quick"),
         ("nothing found under Observe", observing(unnamed(Found::Nothing)), "StoreNotNamed, poll"),
@@ -194,7 +199,22 @@ fn a_store_that_is_not_known() {
         ),
         (
             "an attempt is over",
-            unnamed(Found::Nothing).annotated(INTENT_ANNOTATION, &over.render()),
+            known_for(unnamed(Found::Nothing).annotated(INTENT_ANNOTATION, &open()), 75),
+            "Creating create +finalizer, quick",
+        ),
+        (
+            "an attempt of yesterday, just seen",
+            unnamed(Found::Nothing).annotated(INTENT_ANNOTATION, &yesterday),
+            "Creating create +finalizer, quick",
+        ),
+        (
+            "an attempt of tomorrow, just seen",
+            unnamed(Found::Nothing).annotated(INTENT_ANNOTATION, &tomorrow),
+            "OutcomeUnknown +finalizer, within",
+        ),
+        (
+            "an attempt of tomorrow is over",
+            known_for(unnamed(Found::Nothing).annotated(INTENT_ANNOTATION, &tomorrow), 75),
             "Creating create +finalizer, quick",
         ),
         (

@@ -5,16 +5,53 @@ use proptest::prelude::*;
 
 use super::Scene;
 use crate::crd::FINALIZER;
+use crate::crd::ManagementPolicy;
 use crate::desired;
-use crate::observed::{Observed, Present, Tags};
+use crate::lookup::Found;
+use crate::observed::{Observed, Policy, Tags};
 use crate::plan::{Action, FinalizerStep, State, is_deleting};
-use crate::samples::{UID, any_scene};
+use crate::samples::{UID, any_scene, any_valid_spec};
 
-fn seen(scene: &Scene) -> Option<&Present> {
-    match &scene.observed {
-        Observed::Present(present) => Some(present),
-        _ => None,
+/// The most actions it takes from any difference to none: owner tags, fields, tags to set, tags to remove,
+/// policy.
+const MOST_ACTIONS: usize = 5;
+
+/// Plans and applies, each action with its full effect, until there is nothing to do.
+fn settle(mut scene: Scene) -> Result<(Scene, Vec<Action>), TestCaseError> {
+    let mut actions = Vec::new();
+    for _ in 0..=MOST_ACTIONS {
+        let plan = scene.plan();
+        if plan.action == Action::None {
+            prop_assert_eq!(plan.state, State::Available);
+            return Ok((scene, actions));
+        }
+        scene = scene.after(&plan.action);
+        actions.push(plan.action);
     }
+    Err(TestCaseError::fail(format!("never settles: {actions:?}")))
+}
+
+/// A store of this object's own, in any state of its fields, and a spec for it.
+fn any_pair() -> impl Strategy<Value = Scene> {
+    (any_valid_spec(), any_scene(), any::<bool>()).prop_map(|(spec, other, untagged)| {
+        let mut scene = Scene::settled();
+        scene.object.spec = spec;
+        if let (Observed::Present(ours), Observed::Present(other)) = (&mut scene.observed, other.observed) {
+            ours.store.fallback_location = other.store.fallback_location;
+            ours.store.propagated_set_level_tags = other.store.propagated_set_level_tags;
+            ours.policy = other.policy;
+        }
+        if let Observed::Present(ours) = &mut scene.observed {
+            if matches!(ours.policy, Policy::Unreadable(_)) {
+                ours.policy = Policy::Read(None);
+            }
+            if untagged {
+                ours.tags = Tags::Read([("old".to_owned(), "x".to_owned())].into());
+                scene.object.status.get_or_insert_default().managed_tag_keys = vec!["old".into()];
+            }
+        }
+        scene
+    })
 }
 
 /// The answer came from the account on record, as far as one is on record.
@@ -46,7 +83,7 @@ proptest! {
         prop_assert!(object.spec.deletion_protection != Some(true), "protected");
         prop_assert!(!desired::is_paused(object), "paused");
         prop_assert_eq!(object.finalizers(), [FINALIZER.to_owned()], "finalizers");
-        let Some(present) = seen(&scene) else { return Err(TestCaseError::fail("a store that was not seen")) };
+        let Some(present) = scene.observed.present() else { return Err(TestCaseError::fail("a store that was not seen")) };
         prop_assert!(matches!(present.tags, Tags::Read(_)), "tags that were not read");
         let owner = present.tags.owner();
         prop_assert!(owner.is_none_or(|owner| owner == UID), "a store of {owner:?}");
@@ -139,7 +176,7 @@ proptest! {
             FinalizerStep::Add => true,
             FinalizerStep::Remove => false,
         };
-        let known = desired::store_id(&scene.object).is_some() || seen(&scene).is_some();
+        let known = desired::store_id(&scene.object).is_some() || scene.observed.present().is_some();
         if desired::deletes(&scene.object) && known {
             prop_assert!(has, "a store would be left behind");
         }
@@ -151,5 +188,41 @@ proptest! {
         if !desired::deletes(&scene.object) && (known || nothing_asked_for) {
             prop_assert!(!has, "an uninstalled operator would strand the object");
         }
+    }
+
+    #[test]
+    fn a_store_that_is_as_the_spec_says_is_left_alone(scene in any_pair()) {
+        let (mut equal, _) = settle(scene)?;
+        prop_assert_eq!(equal.plan().action, Action::None);
+        equal.object.spec.management_policy = Some(ManagementPolicy::Observe);
+        let plan = equal.plan();
+        prop_assert_eq!((plan.action, plan.state), (Action::None, State::Available));
+    }
+
+    #[test]
+    fn an_update_followed_by_its_own_effect_is_empty(scene in any_pair()) {
+        let (_, actions) = settle(scene)?;
+        for (position, action) in actions.iter().enumerate() {
+            let kind = std::mem::discriminant(action);
+            let again = actions[position + 1..].iter().any(|later| std::mem::discriminant(later) == kind);
+            prop_assert!(!again, "{action:?} is not the last of its kind in {actions:?}");
+        }
+    }
+
+    #[test]
+    fn a_create_is_sent_only_when_no_store_is_known_and_no_attempt_can_land(scene in any_scene()) {
+        let plan = scene.plan();
+        let Action::Create { intent: next, .. } = &plan.action else { return Ok(()) };
+        prop_assert!(!is_deleting(&scene.object), "while deleting");
+        prop_assert!(scene.object.spec.sequence_store_id.is_none(), "a store is named");
+        prop_assert_eq!(desired::store_id(&scene.object), None, "a store is known");
+        let looked = matches!(scene.observed, Observed::LookedUp { found: Found::Nothing, .. });
+        prop_assert!(looked, "not after a complete look-up that found nothing: {:?}", scene.observed);
+        let desired = scene.desired().expect("a spec that can be read");
+        let Some(last) = desired.intent else { return Ok(()) };
+        prop_assert!((next.epoch, next.attempt) > (last.epoch, last.attempt), "the same attempt again");
+        let memory = &scene.recollection;
+        let never_sent = last.attempt == 0 || memory.not_created == Some((last.epoch, last.attempt));
+        prop_assert!(never_sent || memory.attempt_known_for.as_secs() >= 75, "an attempt is unresolved");
     }
 }

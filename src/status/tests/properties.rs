@@ -26,7 +26,7 @@ fn after(scene: &Scene, now: Timestamp) -> SequenceStoreStatus {
 
 /// Two passes in a row over the same object: what the second starts from is the first one's work.
 fn two() -> impl Strategy<Value = (Scene, Scene)> {
-    (any_scene(), any_scene()).prop_map(|(first, mut second)| {
+    (any_scene().boxed(), any_scene().boxed()).prop_map(|(first, mut second)| {
         second.object.metadata.generation = first.object.metadata.generation;
         second.object.status = Some(after(&first, now()));
         (first, second)

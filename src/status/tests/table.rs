@@ -80,7 +80,7 @@ fn every_state_has_its_conditions() {
         (State::ConfirmingAbsence, "False/Progressing False/Progressing Reconciling"),
         (State::Correcting(drift()), "False/Drifted False/Drifted Reconciling"),
         (State::Creating, "False/Creating False/Creating Reconciling"),
-        (State::OutcomeUnknown, "False/Creating False/Creating Reconciling"),
+        (State::OutcomeUnknown { attempt: 1 }, "False/Creating False/Creating Reconciling"),
         (State::Updating, "False/Updating False/Updating Reconciling"),
         (State::StoreDeleting, "False/StoreDeleting False/StoreDeleting Reconciling"),
         (State::UnknownStatus { status: None }, "False/UnknownStatus False/UnknownStatus Reconciling"),

@@ -221,7 +221,7 @@ fn messages() -> Vec<String> {
         failed(get, Class::Unreadable, ""),
         failed(create, Class::Quota, ""),
         failed(create, Class::Terminal, "details"),
-        State::OutcomeUnknown,
+        State::OutcomeUnknown { attempt: 1 },
         State::ImmutableFieldDiffers(drift("eTagAlgorithmFamily")),
         State::NotConverging(drift("description")),
         State::StoreNotFound {

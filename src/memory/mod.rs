@@ -9,9 +9,13 @@ use kube::ResourceExt;
 use crate::backoff;
 use crate::crd::SequenceStore;
 use crate::drift;
+use crate::intent::Intent;
 use crate::observed::{Observed, ReadSetCount};
-use crate::omics::{CallError, Class};
-use crate::plan::{Correction, Recollection, Refusal};
+use crate::omics::{CallError, Class, Operation};
+use crate::plan::{Correction, Denial, Recollection, Refusal, Target};
+
+#[cfg(test)]
+mod tests;
 
 /// Read sets of a store are counted at most this often.
 const COUNT_EVERY: Duration = Duration::from_secs(600);
@@ -31,29 +35,42 @@ struct Record {
     failures: u32,
     due: Option<Instant>,
     denied_since: Option<Instant>,
-    absent_since: Option<Instant>,
+    /// What was not found, and since when.
+    absent: Option<(Sought, Instant)>,
     delete_accepted: Option<Instant>,
     refused: Option<Refused>,
     /// Epoch and attempt up to which every answer of this epoch was a definite no.
     not_created: Option<(u32, u32)>,
-    tagging_denied: Option<(Instant, u32, CallError)>,
+    /// Changes that AWS denied, how often in a row, and until when they are not tried again.
+    denied: BTreeMap<Operation, (CallError, u32, Instant)>,
+    /// What was asked for when they were.
+    asked: Asked,
+    /// The last intent on the object, and since when its attempt is known.
+    intent: Option<(Intent, Instant)>,
     known_tags: Option<(String, BTreeMap<String, String>)>,
     policy: Option<PolicyRead>,
     corrections: BTreeMap<String, (u32, Instant)>,
     corrections_of: Option<i64>,
 }
 
+/// Generation and request for a pass: what was refused is worth trying again when one of them changes.
+pub type Asked = (Option<i64>, Option<String>);
+
+/// Region, id and account in which a store was looked for.
+type Sought = (String, String, String);
+
 /// A policy as it was read, and what would make it worth reading again.
 #[derive(Debug)]
 struct PolicyRead {
     at: Instant,
-    asked: (Option<i64>, Option<String>),
+    asked: Asked,
     document: Option<String>,
 }
 
 #[derive(Debug)]
 struct Refused {
-    at: Instant,
+    /// None: it is to be tried again at once.
+    at: Option<Instant>,
     counted_at: Instant,
     read_sets: Result<ReadSetCount, CallError>,
 }
@@ -79,14 +96,47 @@ impl Memory {
         }
     }
 
-    /// Takes note of what AWS said.
-    pub fn observed(&self, uid: &str, observed: &Observed, now: Instant) {
+    /// A pass begins. What AWS refused is tried again when the spec changed or a pass was asked for.
+    pub fn begin(&self, uid: &str, asked: Asked) {
         let mut records = self.records();
         let record = records.entry(uid.to_owned()).or_default();
-        match observed {
-            Observed::Absent { .. } => record.absent_since = record.absent_since.or(Some(now)),
-            Observed::Present(_) => record.absent_since = None,
-            Observed::LookedUp { .. } | Observed::NotAsked | Observed::Failed(_) => {}
+        if record.asked != asked {
+            record.asked = asked;
+            record.denied.clear();
+            if let Some(refused) = &mut record.refused {
+                refused.at = None;
+            }
+        }
+    }
+
+    /// The object bears this intent since `then` at the latest; from when its attempt was first known, its
+    /// window counts.
+    pub fn intent(&self, uid: &str, intent: &Intent, then: Instant) {
+        let mut records = self.records();
+        let record = records.entry(uid.to_owned()).or_default();
+        let known = record.intent.as_ref().filter(|(known, _)| known.is_attempt_of(intent));
+        let since = known.map_or(then, |(_, since)| *since);
+        record.intent = Some((intent.clone(), since));
+    }
+
+    /// The intent that was last seen on the object.
+    #[must_use]
+    pub fn last_intent(&self, uid: &str) -> Option<Intent> {
+        Some(self.records().get(uid)?.intent.as_ref()?.0.clone())
+    }
+
+    /// Takes note of what AWS said.
+    pub fn observed(&self, uid: &str, target: &Target, observed: &Observed, now: Instant) {
+        let mut records = self.records();
+        let record = records.entry(uid.to_owned()).or_default();
+        match (observed, target) {
+            (Observed::Absent { account }, Target::Store { region, id }) => {
+                let sought = (region.clone(), id.clone(), account.clone());
+                let same = record.absent.take().filter(|(before, _)| *before == sought);
+                record.absent = same.or(Some((sought, now)));
+            }
+            (Observed::Present(_), _) => record.absent = None,
+            _ => {}
         }
     }
 
@@ -120,7 +170,7 @@ impl Memory {
             Some(refused) if !counted_now => refused.counted_at,
             _ => now,
         };
-        record.refused = Some(Refused { at: now, counted_at, read_sets });
+        record.refused = Some(Refused { at: Some(now), counted_at, read_sets });
     }
 
     /// AWS surely did not create the store in this attempt.
@@ -139,19 +189,19 @@ impl Memory {
         }
     }
 
-    /// AWS denied the writing of owner tags.
-    pub fn tagging_denied(&self, uid: &str, error: CallError, now: Instant) {
+    /// AWS denied a change.
+    pub fn denied(&self, uid: &str, error: CallError, now: Instant) {
         let mut records = self.records();
         let record = records.entry(uid.to_owned()).or_default();
-        let times = record.tagging_denied.as_ref().map_or(1, |(_, times, _)| times + 1);
+        let times = record.denied.get(&error.operation).map_or(1, |(_, times, _)| times + 1);
         let until = now + backoff::wait(error.class, times, fastrand::f64());
-        record.tagging_denied = Some((until, times, error));
+        record.denied.insert(error.operation, (error, times, until));
     }
 
-    /// Owner tags were written.
-    pub fn tagging_allowed(&self, uid: &str) {
+    /// AWS accepted a change.
+    pub fn allowed(&self, uid: &str, operation: Operation) {
         if let Some(record) = self.records().get_mut(uid) {
-            record.tagging_denied = None;
+            record.denied.remove(&operation);
         }
     }
 
@@ -170,12 +220,7 @@ impl Memory {
     /// The policy as it was last read, unless it is time to read it again: on a new generation, when
     /// asked, hourly, and while a write of ours does not show. `asked` is generation and request.
     #[must_use]
-    pub fn policy(
-        &self,
-        uid: &str,
-        asked: &(Option<i64>, Option<String>),
-        now: Instant,
-    ) -> Option<Option<String>> {
+    pub fn policy(&self, uid: &str, asked: &Asked, now: Instant) -> Option<Option<String>> {
         let records = self.records();
         let record = records.get(uid)?;
         let read = record.policy.as_ref()?;
@@ -186,13 +231,7 @@ impl Memory {
     }
 
     /// The policy was read.
-    pub fn read_policy(
-        &self,
-        uid: &str,
-        asked: (Option<i64>, Option<String>),
-        document: Option<String>,
-        now: Instant,
-    ) {
+    pub fn read_policy(&self, uid: &str, asked: Asked, document: Option<String>, now: Instant) {
         self.records().entry(uid.to_owned()).or_default().policy =
             Some(PolicyRead { at: now, asked, document });
     }
@@ -225,20 +264,24 @@ impl Memory {
         let Some(record) = records.get(uid) else { return Recollection::default() };
         let since = |then: Option<Instant>| then.map(|then| now.duration_since(then));
         Recollection {
-            absent_for: since(record.absent_since),
+            absent_for: since(record.absent.as_ref().map(|(_, since)| *since)),
             delete_accepted_for: since(record.delete_accepted),
             refusal: record.refused.as_ref().map(|refused| Refusal {
                 read_sets: refused.read_sets.clone(),
                 // Passes come a little early or late by their jitter.
-                due: now.duration_since(refused.at) >= retry_refused_after.mul_f64(0.85),
+                due: since(refused.at).is_none_or(|refused| refused >= retry_refused_after.mul_f64(0.85)),
             }),
             failures: record.failures,
             denied_for: since(record.denied_since),
             not_created: record.not_created,
-            tagging_denied: record
-                .tagging_denied
-                .as_ref()
-                .map(|(until, _, error)| (error.clone(), now < *until)),
+            attempt_known_for: since(record.intent.as_ref().map(|(_, since)| *since)).unwrap_or_default(),
+            denials: record
+                .denied
+                .iter()
+                .map(|(operation, (error, _, until))| {
+                    (*operation, Denial { error: error.clone(), waits: now < *until })
+                })
+                .collect(),
             corrections_of: record.corrections_of,
             corrections: record
                 .corrections
@@ -285,43 +328,5 @@ impl Memory {
 
     fn records(&self) -> MutexGuard<'_, HashMap<String, Record>> {
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn early_passes_do_not_lengthen_the_wait() {
-        let memory = Memory::default();
-        let start = Instant::now();
-        memory.failed("u", Class::Transient, start);
-        memory.failed("u", Class::Transient, start);
-        assert_eq!(memory.recollection("u", Duration::ZERO, start).failures, 1);
-        memory.failed("u", Class::Transient, start + Duration::from_secs(400));
-        assert_eq!(memory.recollection("u", Duration::ZERO, start).failures, 2);
-        memory.succeeded("u");
-        assert_eq!(memory.recollection("u", Duration::ZERO, start), Recollection::default());
-    }
-
-    #[test]
-    fn a_sighting_ends_a_row_of_404s() {
-        let memory = Memory::default();
-        let start = Instant::now();
-        let absent = Observed::Absent { account: "123456789012".into() };
-        memory.observed("u", &absent, start);
-        let later = start + Duration::from_secs(9);
-        memory.observed("u", &absent, later);
-        assert_eq!(memory.recollection("u", Duration::ZERO, later).absent_for, Some(Duration::from_secs(9)));
-        let present = Observed::Present(Box::new(crate::observed::Present {
-            store: crate::crd::Store::default(),
-            account: String::new(),
-            tags: crate::observed::Tags::Read(BTreeMap::new()),
-            duplicates: Vec::new(),
-            policy: crate::observed::Policy::NotRead,
-        }));
-        memory.observed("u", &present, later);
-        assert_eq!(memory.recollection("u", Duration::ZERO, later).absent_for, None);
     }
 }

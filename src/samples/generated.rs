@@ -1,175 +1,21 @@
-//! Objects, observations and recollections to test the pure parts with: by hand, and generated.
+//! Generators of objects, answers and recollections.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
 
+use super::*;
 use crate::crd::{
-    DeletionPolicy, ETagAlgorithmFamily, FINALIZER, INTENT_ANNOTATION, ManagementPolicy, OWNER_UID_TAG,
-    OwnerTags, PAUSED_ANNOTATION, RECREATE_ANNOTATION, SequenceStore, SequenceStoreSpec, SequenceStoreStatus,
-    Store, TAKE_OVER_ANNOTATION,
+    DeletionPolicy, ETagAlgorithmFamily, INTENT_ANNOTATION, ManagementPolicy, PAUSED_ANNOTATION,
+    RECREATE_ANNOTATION, S3AccessConfig, TAKE_OVER_ANNOTATION,
 };
-use crate::desired::{Defaults, Desired};
-use crate::intent::Intent;
 use crate::lookup::Found;
-use crate::observed::{Observed, Policy, Present, ReadSetCount, Tags};
-use crate::omics::{CallError, Class, Operation};
-use crate::plan::{self, Input, Plan, Recollection, Refusal, Settings, Target};
-
-pub(crate) const ID: &str = "1111111111";
-pub(crate) const OTHER_ID: &str = "2222222222";
-pub(crate) const UID: &str = "uid-of-this-object";
-pub(crate) const OTHER_UID: &str = "uid-of-another-object";
-pub(crate) const ACCOUNT: &str = "123456789012";
-pub(crate) const OTHER_ACCOUNT: &str = "210987654321";
-pub(crate) const REGION: &str = "us-east-1";
-
-/// All that one plan depends on.
-#[derive(Clone, Debug)]
-pub(crate) struct Scene {
-    pub(crate) object: SequenceStore,
-    pub(crate) observed: Observed,
-    pub(crate) recollection: Recollection,
-    pub(crate) owner_is_gone: bool,
-    pub(crate) rival: Option<&'static str>,
-}
-
-pub(crate) fn now() -> Timestamp {
-    Timestamp::from_second(1_790_000_000).expect("a time")
-}
-
-impl Scene {
-    /// An object that names a store, which is there, ACTIVE, this object's own and on record.
-    pub(crate) fn settled() -> Self {
-        let spec = SequenceStoreSpec { sequence_store_id: Some(ID.into()), ..Default::default() };
-        let mut object = SequenceStore::new("a", spec);
-        object.metadata.namespace = Some("ns".into());
-        object.metadata.uid = Some(UID.into());
-        object.metadata.generation = Some(2);
-        object.metadata.finalizers = Some(vec![FINALIZER.into()]);
-        object.status = Some(SequenceStoreStatus {
-            store: Some(store(ID, ACCOUNT, Some("ACTIVE"))),
-            region: Some(REGION.into()),
-            account_id: Some(ACCOUNT.into()),
-            ..Default::default()
-        });
-        let observed = present(ACCOUNT, Some("ACTIVE"), Tags::Read(own_tags()));
-        Self { object, observed, recollection: Recollection::default(), owner_is_gone: false, rival: None }
-    }
-
-    /// The same, being deleted.
-    pub(crate) fn deleting() -> Self {
-        Self::settled().with(|scene| scene.object.metadata.deletion_timestamp = Some(Time(now())))
-    }
-
-    pub(crate) fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
-        change(&mut self);
-        self
-    }
-
-    pub(crate) fn annotated(self, key: &str, value: &str) -> Self {
-        self.with(|scene| {
-            let annotations = scene.object.metadata.annotations.get_or_insert_default();
-            annotations.insert(key.into(), value.into());
-        })
-    }
-
-    pub(crate) fn seen(self, observed: Observed) -> Self {
-        self.with(|scene| scene.observed = observed)
-    }
-
-    pub(crate) fn desired(&self) -> Result<Desired, crate::desired::InvalidSpec> {
-        let poll_interval = Duration::from_secs(300);
-        Desired::of(&self.object, &Defaults { region: Some(REGION.into()), poll_interval })
-    }
-
-    pub(crate) fn target(&self) -> Option<Target> {
-        plan::target(&self.object, self.desired().as_ref())
-    }
-
-    pub(crate) fn plan(&self) -> Plan {
-        let settings = Settings {
-            cluster: "cluster".into(),
-            replica: "operator-0".into(),
-            create_grace: Duration::from_secs(60),
-        };
-        plan::plan(&Input {
-            object: &self.object,
-            desired: self.desired().as_ref(),
-            observed: &self.observed,
-            recollection: &self.recollection,
-            owner: &OwnerTags::of(&self.object, &settings.cluster),
-            settings: &settings,
-            now: now(),
-            owner_is_gone: self.owner_is_gone,
-            rival: self.rival,
-        })
-    }
-}
-
-pub(crate) fn store(id: &str, account: &str, status: Option<&str>) -> Store {
-    Store {
-        id: id.into(),
-        arn: format!("arn:aws:omics:{REGION}:{account}:sequenceStore/{id}"),
-        name: Some("a".into()),
-        e_tag_algorithm_family: Some("MD5up".into()),
-        status: status.map(Into::into),
-        ..Default::default()
-    }
-}
-
-pub(crate) fn present(account: &str, status: Option<&str>, tags: Tags) -> Observed {
-    Observed::Present(Box::new(Present {
-        store: store(ID, account, status),
-        account: account.into(),
-        tags,
-        duplicates: Vec::new(),
-        policy: Policy::NotRead,
-    }))
-}
-
-pub(crate) fn own_tags() -> BTreeMap<String, String> {
-    let owner =
-        OwnerTags { uid: UID.into(), cluster: "cluster".into(), namespace: "ns".into(), name: "a".into() };
-    owner.tags()
-}
-
-pub(crate) fn tags_of(uid: &str) -> Tags {
-    Tags::Read(BTreeMap::from([(OWNER_UID_TAG.to_owned(), uid.to_owned())]))
-}
-
-pub(crate) fn absent() -> Observed {
-    Observed::Absent { account: ACCOUNT.into() }
-}
-
-pub(crate) fn call_error(operation: Operation, class: Class) -> CallError {
-    let request_id = Some("11111111-2222-3333-4444-555555555555".into());
-    CallError { operation, class, code: None, detail: "AWS's words".into(), request_id }
-}
-
-pub(crate) fn intent(id: Option<&str>) -> Intent {
-    Intent {
-        uid: UID.into(),
-        epoch: 0,
-        attempt: 1,
-        replica: "operator-0".into(),
-        started_at: now(),
-        account: None,
-        region: REGION.into(),
-        name: "a".into(),
-        request_hash: "hash".into(),
-        tag_keys: Vec::new(),
-        id: id.map(Into::into),
-        replaces: None,
-    }
-}
-
-// Generators.
+use crate::observed::ReadSetCount;
+use crate::plan::{Correction, Denial, Refusal};
 
 pub(crate) const CLASSES: [Class; 9] = [
     Class::Transient,
@@ -188,6 +34,13 @@ fn any_call_error() -> impl Strategy<Value = CallError> {
     (select(operations.to_vec()), select(CLASSES.to_vec())).prop_map(|(o, c)| call_error(o, c))
 }
 
+fn any_map<V: Clone + std::fmt::Debug>(
+    keys: &'static [&'static str],
+    value: impl Strategy<Value = V>,
+) -> impl Strategy<Value = BTreeMap<String, V>> {
+    prop::collection::btree_map(select(keys.to_vec()).prop_map(ToOwned::to_owned), value, 0..3)
+}
+
 fn any_account() -> impl Strategy<Value = &'static str> {
     prop_oneof![4 => Just(ACCOUNT), 1 => Just(OTHER_ACCOUNT)]
 }
@@ -201,11 +54,11 @@ fn any_spec() -> impl Strategy<Value = SequenceStoreSpec> {
         option::of(select(vec!["a", "b"])),
         option::of(Just("new description")),
         option::of(select(vec![ETagAlgorithmFamily::Md5up, ETagAlgorithmFamily::Sha256up])),
-        option::of(Just(BTreeMap::from([("team".to_owned(), "genomics".to_owned())]))),
         prop_oneof![6 => Just(None), 1 => Just(Some("1m")), 1 => Just(Some("soon"))],
+        any_changeable().boxed(),
     );
     (id, management, deletion, protection, fields).prop_map(
-        |(id, management_policy, deletion_policy, deletion_protection, (name, text, family, tags, poll))| {
+        |(id, management_policy, deletion_policy, deletion_protection, (name, text, family, poll, more))| {
             SequenceStoreSpec {
                 sequence_store_id: id.map(Into::into),
                 management_policy,
@@ -214,12 +67,48 @@ fn any_spec() -> impl Strategy<Value = SequenceStoreSpec> {
                 name: name.map(Into::into),
                 description: text.map(Into::into),
                 e_tag_algorithm_family: family,
-                tags,
                 poll_interval: poll.map(Into::into),
-                ..Default::default()
+                ..more
             }
         },
     )
+}
+
+fn any_location() -> impl Strategy<Value = Option<String>> {
+    option::of(select(vec!["", "s3://bucket/", "s3://other/prefix/"])).prop_map(|l| l.map(Into::into))
+}
+
+/// Fields that AWS can change, cleared ones and empty policies among them.
+fn any_changeable() -> impl Strategy<Value = SequenceStoreSpec> {
+    let statement = serde_json::json!({"Version": "2012-10-17", "Statement": []});
+    let policy = select(vec![serde_json::json!({}), statement]).prop_map(|p| p.as_object().cloned());
+    (
+        any_location(),
+        any_location(),
+        option::of(prop::collection::btree_set(select(vec!["a", "b", "c"]), 0..3)),
+        option::of(any_map(&["team", "cost", "old"], select(vec!["", "1", "2"]))),
+        prop_oneof![2 => Just(None), 1 => policy],
+    )
+        .prop_map(|(fallback_location, log, keys, tags, s3_access_policy)| SequenceStoreSpec {
+            fallback_location,
+            s3_access_config: log.map(|log| S3AccessConfig { access_log_location: Some(log) }),
+            propagated_set_level_tags: keys.map(|keys| keys.into_iter().map(Into::into).collect()),
+            tags: tags.map(|tags| tags.into_iter().map(|(key, value)| (key, value.to_owned())).collect()),
+            s3_access_policy,
+            ..Default::default()
+        })
+}
+
+/// A spec that names a store, and that can be carried out.
+pub(crate) fn any_valid_spec() -> impl Strategy<Value = SequenceStoreSpec> {
+    (any_spec().boxed(), any_changeable().boxed()).prop_map(|(spec, more)| SequenceStoreSpec {
+        sequence_store_id: Some(ID.into()),
+        management_policy: None,
+        deletion_policy: spec.deletion_policy,
+        name: spec.name,
+        description: spec.description,
+        ..more
+    })
 }
 
 fn any_status() -> impl Strategy<Value = Option<SequenceStoreStatus>> {
@@ -259,8 +148,8 @@ fn any_annotations() -> impl Strategy<Value = BTreeMap<String, String>> {
 
 prop_compose! {
     fn any_object()(
-        spec in any_spec(),
-        status in any_status(),
+        spec in any_spec().boxed(),
+        status in any_status().boxed(),
         annotations in any_annotations(),
         ours in prop::bool::weighted(0.8),
         foreign in prop::bool::weighted(0.2),
@@ -288,9 +177,27 @@ fn any_tags() -> impl Strategy<Value = Tags> {
 fn any_store() -> impl Strategy<Value = Observed> {
     let status =
         select(vec!["ACTIVE", "ACTIVE", "ACTIVE", "CREATING", "UPDATING", "DELETING", "FAILED", "NEW", ""]);
-    (any_account(), status, any_tags()).prop_map(|(account, status, tags)| {
-        present(account, Some(status).filter(|status| !status.is_empty()), tags)
-    })
+    let policy = prop_oneof![
+        2 => Just(Policy::NotRead),
+        1 => Just(Policy::Read(None)),
+        1 => Just(Policy::Read(Some("{}".into()))),
+        1 => any_call_error().prop_map(Policy::Unreadable),
+    ];
+    (any_account(), status, any_tags(), policy.boxed(), any_changeable().boxed()).prop_map(
+        |(account, status, tags, policy, shown)| {
+            let mut seen = store(ID, account, Some(status).filter(|status| !status.is_empty()));
+            seen.fallback_location = shown.fallback_location;
+            seen.propagated_set_level_tags = shown.propagated_set_level_tags;
+            let account = account.to_owned();
+            Observed::Present(Box::new(Present {
+                store: seen,
+                account,
+                tags,
+                duplicates: Vec::new(),
+                policy,
+            }))
+        },
+    )
 }
 
 fn any_look_up() -> impl Strategy<Value = Observed> {
@@ -313,6 +220,10 @@ prop_compose! {
         )),
         failures in 0..5_u32,
         denied in option::of(0..600_u64),
+        denials in any_denials(),
+        corrections in any_corrections(),
+        not_created in option::weighted(0.2, (0..2_u32, 1..3_u32)),
+        attempt_known_for in select(vec![0_u64, 10, 74, 75, 400]),
     ) -> Recollection {
         Recollection {
             absent_for: absent.map(Duration::from_secs),
@@ -320,21 +231,40 @@ prop_compose! {
             refusal: refusal.map(|(read_sets, due)| Refusal { read_sets, due }),
             failures,
             denied_for: denied.map(Duration::from_secs),
-            ..Default::default()
+            denials,
+            corrections_of: Some(2),
+            corrections,
+            not_created,
+            attempt_known_for: Duration::from_secs(attempt_known_for),
         }
     }
+}
+
+fn any_denials() -> impl Strategy<Value = BTreeMap<Operation, Denial>> {
+    let operations =
+        vec![Operation::TagResource, Operation::UpdateSequenceStore, Operation::PutS3AccessPolicy];
+    let denial = (select(operations), any::<bool>())
+        .prop_map(|(o, waits)| (o, Denial { error: call_error(o, Class::Denied), waits }));
+    prop::collection::vec(denial, 0..2).prop_map(|denials| denials.into_iter().collect())
+}
+
+fn any_corrections() -> impl Strategy<Value = BTreeMap<String, Correction>> {
+    let correction = (1..5_u32, select(vec![0_u64, 59, 60, 4000]))
+        .prop_map(|(accepted, last)| Correction { accepted, last: Duration::from_secs(last) });
+    any_map(&["description", "tags[team]", "s3AccessPolicy", "tags[healthomics.dev/uid]"], correction)
 }
 
 prop_compose! {
     /// A pass as it can come about: AWS is asked for what the object's target says, and answers anything.
     pub(crate) fn any_scene()(
-        object in any_object(),
-        seen in any_store(),
-        looked_up in any_look_up(),
+        // Boxed: generators in generators are large, and test threads have small stacks.
+        object in any_object().boxed(),
+        seen in any_store().boxed(),
+        looked_up in any_look_up().boxed(),
         account in any_account(),
         error in any_call_error(),
         answer in 0..4_u8,
-        recollection in any_recollection(),
+        recollection in any_recollection().boxed(),
         owner_is_gone in any::<bool>(),
         rival in prop_oneof![3 => Just(None), 1 => Just(Some("ns/older"))],
     ) -> Scene {
@@ -346,7 +276,9 @@ prop_compose! {
             (Some(Target::Store { id, .. }), _, Observed::Present(present)) => {
                 let account = present.account.clone();
                 let status = present.store.status.clone();
-                Observed::Present(Box::new(Present { store: store(&id, &account, status.as_deref()), ..*present }))
+                let seen = store(&id, &account, status.as_deref());
+                let seen = Store { id: seen.id, arn: seen.arn, s3_access: seen.s3_access, ..present.store.clone() };
+                Observed::Present(Box::new(Present { store: seen, ..*present }))
             }
             // A look-up that found the object's own store shows that store.
             (Some(Target::LookUp { .. }), 3, Observed::Present(present)) if present.tags.owner() == Some(UID) => {

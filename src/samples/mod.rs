@@ -1,0 +1,173 @@
+//! Objects, observations and recollections to test the pure parts with: by hand here, and generated.
+
+mod effect;
+mod generated;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
+use crate::crd::{
+    FINALIZER, OWNER_UID_TAG, OwnerTags, SequenceStore, SequenceStoreSpec, SequenceStoreStatus, Store,
+    StoreS3Access,
+};
+use crate::desired::{Defaults, Desired};
+use crate::intent::Intent;
+use crate::observed::{Observed, Policy, Present, Tags};
+use crate::omics::{CallError, Class, Operation};
+use crate::plan::{self, Input, Plan, Recollection, Settings, Target};
+pub(crate) use generated::{CLASSES, any_scene, any_valid_spec};
+
+pub(crate) const ID: &str = "1111111111";
+pub(crate) const OTHER_ID: &str = "2222222222";
+pub(crate) const UID: &str = "uid-of-this-object";
+pub(crate) const OTHER_UID: &str = "uid-of-another-object";
+pub(crate) const ACCOUNT: &str = "123456789012";
+pub(crate) const OTHER_ACCOUNT: &str = "210987654321";
+pub(crate) const REGION: &str = "us-east-1";
+
+/// All that one plan depends on.
+#[derive(Clone, Debug)]
+pub(crate) struct Scene {
+    pub(crate) object: SequenceStore,
+    pub(crate) observed: Observed,
+    pub(crate) recollection: Recollection,
+    pub(crate) owner_is_gone: bool,
+    pub(crate) rival: Option<&'static str>,
+}
+
+pub(crate) fn now() -> Timestamp {
+    Timestamp::from_second(1_790_000_000).expect("a time")
+}
+
+impl Scene {
+    /// An object that names a store, which is there, ACTIVE, this object's own and on record.
+    pub(crate) fn settled() -> Self {
+        let spec = SequenceStoreSpec { sequence_store_id: Some(ID.into()), ..Default::default() };
+        let mut object = SequenceStore::new("a", spec);
+        object.metadata.namespace = Some("ns".into());
+        object.metadata.uid = Some(UID.into());
+        object.metadata.generation = Some(2);
+        object.metadata.finalizers = Some(vec![FINALIZER.into()]);
+        object.status = Some(SequenceStoreStatus {
+            store: Some(store(ID, ACCOUNT, Some("ACTIVE"))),
+            region: Some(REGION.into()),
+            account_id: Some(ACCOUNT.into()),
+            ..Default::default()
+        });
+        let observed = present(ACCOUNT, Some("ACTIVE"), Tags::Read(own_tags()));
+        Self { object, observed, recollection: Recollection::default(), owner_is_gone: false, rival: None }
+    }
+
+    /// The same, being deleted.
+    pub(crate) fn deleting() -> Self {
+        Self::settled().with(|scene| scene.object.metadata.deletion_timestamp = Some(Time(now())))
+    }
+
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+
+    pub(crate) fn annotated(self, key: &str, value: &str) -> Self {
+        self.with(|scene| {
+            let annotations = scene.object.metadata.annotations.get_or_insert_default();
+            annotations.insert(key.into(), value.into());
+        })
+    }
+
+    pub(crate) fn seen(self, observed: Observed) -> Self {
+        self.with(|scene| scene.observed = observed)
+    }
+
+    pub(crate) fn desired(&self) -> Result<Desired, crate::desired::InvalidSpec> {
+        let poll_interval = Duration::from_secs(300);
+        Desired::of(&self.object, &Defaults { region: Some(REGION.into()), poll_interval })
+    }
+
+    pub(crate) fn target(&self) -> Option<Target> {
+        plan::target(&self.object, self.desired().as_ref())
+    }
+
+    pub(crate) fn plan(&self) -> Plan {
+        let settings = Settings {
+            cluster: "cluster".into(),
+            replica: "operator-0".into(),
+            create_grace: Duration::from_secs(60),
+        };
+        plan::plan(&Input {
+            object: &self.object,
+            desired: self.desired().as_ref(),
+            observed: &self.observed,
+            recollection: &self.recollection,
+            owner: &OwnerTags::of(&self.object, &settings.cluster),
+            settings: &settings,
+            now: now(),
+            owner_is_gone: self.owner_is_gone,
+            rival: self.rival,
+        })
+    }
+}
+
+pub(crate) fn store(id: &str, account: &str, status: Option<&str>) -> Store {
+    Store {
+        id: id.into(),
+        arn: format!("arn:aws:omics:{REGION}:{account}:sequenceStore/{id}"),
+        name: Some("a".into()),
+        e_tag_algorithm_family: Some("MD5up".into()),
+        status: status.map(Into::into),
+        s3_access: Some(StoreS3Access {
+            s3_access_point_arn: Some(format!("arn:aws:s3:{REGION}:555555555555:accesspoint/ap-{id}")),
+            ..Default::default()
+        }),
+        ..Default::default()
+    }
+}
+
+pub(crate) fn present(account: &str, status: Option<&str>, tags: Tags) -> Observed {
+    Observed::Present(Box::new(Present {
+        store: store(ID, account, status),
+        account: account.into(),
+        tags,
+        duplicates: Vec::new(),
+        policy: Policy::NotRead,
+    }))
+}
+
+pub(crate) fn own_tags() -> BTreeMap<String, String> {
+    let owner =
+        OwnerTags { uid: UID.into(), cluster: "cluster".into(), namespace: "ns".into(), name: "a".into() };
+    owner.tags()
+}
+
+pub(crate) fn tags_of(uid: &str) -> Tags {
+    Tags::Read(BTreeMap::from([(OWNER_UID_TAG.to_owned(), uid.to_owned())]))
+}
+
+pub(crate) fn absent() -> Observed {
+    Observed::Absent { account: ACCOUNT.into() }
+}
+
+pub(crate) fn call_error(operation: Operation, class: Class) -> CallError {
+    let request_id = Some("11111111-2222-3333-4444-555555555555".into());
+    CallError { operation, class, code: None, detail: "AWS's words".into(), request_id }
+}
+
+pub(crate) fn intent(id: Option<&str>) -> Intent {
+    Intent {
+        uid: UID.into(),
+        epoch: 0,
+        attempt: 1,
+        replica: "operator-0".into(),
+        started_at: now(),
+        account: None,
+        region: REGION.into(),
+        name: "a".into(),
+        request_hash: "hash".into(),
+        tag_keys: Vec::new(),
+        id: id.map(Into::into),
+        replaces: None,
+    }
+}
