@@ -1,5 +1,6 @@
 //! The API that users write: kind `SequenceStore`, its spec and its names. No I/O.
 
+mod annotations;
 mod owner;
 mod rules;
 mod schema;
@@ -13,6 +14,7 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use annotations::{AnnotationFinding, AnnotationProblem, KNOWN_ANNOTATIONS, annotation_findings};
 pub use owner::OwnerTags;
 pub use schema::{crd, crd_yaml};
 pub use status::{
