@@ -7,19 +7,25 @@
 mod account;
 mod adoption;
 mod checks;
+mod conflict;
 mod create;
 mod deletion;
 mod denied;
+mod drift;
 mod errors;
 mod frozen;
+mod in_motion;
 mod input;
 mod isolation;
 mod kubectl;
 mod mirror;
 mod ownership;
+mod paused;
+mod permissions;
 mod process;
 mod quiet;
 mod read_sets;
+mod refused;
 mod restarts;
 mod update;
 mod world;
@@ -36,19 +42,25 @@ const SIDE_BY_SIDE: usize = 16;
 const TESTS: &[&[Test]] = &[
     account::TESTS,
     adoption::TESTS,
+    conflict::TESTS,
     create::TESTS,
     deletion::TESTS,
     denied::TESTS,
+    drift::TESTS,
     errors::TESTS,
     frozen::TESTS,
+    in_motion::TESTS,
     input::TESTS,
     isolation::TESTS,
     kubectl::TESTS,
     mirror::TESTS,
     ownership::TESTS,
+    paused::TESTS,
+    permissions::TESTS,
     process::TESTS,
     quiet::TESTS,
     read_sets::TESTS,
+    refused::TESTS,
     restarts::TESTS,
     update::TESTS,
 ];
