@@ -42,18 +42,20 @@ impl Operator {
         Ok(Self { running, around, log })
     }
 
-    /// Kills it as a failing node would, with SIGKILL, and starts another one.
-    pub fn kill_and_start_again(&self) -> Result<(), Error> {
+    /// Kills it as a failing node would, with SIGKILL, and starts another one. Returns the number that the killed
+    /// process had.
+    pub fn kill_and_start_again(&self) -> Result<String, Error> {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let pid = fs::read_to_string(self.log.with_extension("log.pid"))
             .map_err(|error| format!("the operator's process is not known: {error}"))?;
-        let killed = Command::new("kill").args(["-KILL", pid.trim()]).status();
+        let pid = pid.trim().to_owned();
+        let killed = Command::new("kill").args(["-KILL", &pid]).status();
         if !killed.is_ok_and(|status| status.success()) {
-            return Err(format!("could not kill process {}", pid.trim()).into());
+            return Err(format!("could not kill process {pid}").into());
         }
         running.guardian.wait().map_err(|error| format!("the guardian did not end: {error}"))?;
         *running = spawn(&self.around, &self.log)?;
-        Ok(())
+        Ok(pid)
     }
 
     /// Where it logs.

@@ -140,7 +140,25 @@ fn the_demo_ends_well_and_leaves_nothing() {
     let errors = run.errors();
     let status = run.child.wait().expect("it ends");
     assert!(status.success(), "{status}\n{output}\n{errors}");
-    assert!(output.contains("✓ the other store is there"), "{output}");
+    let life = [
+        ". Create: ",
+        "$ kill -9 ",
+        ". Ready: ",
+        "✓ there is one store in AWS, and not two",
+        ". Update: ",
+        "✓ AWS has the new description",
+        ". Drift: ",
+        "✓ the description in AWS is that of the spec again",
+        ". Delete: ",
+        "✓ the store is gone",
+        "✓ the other store is there",
+        "✓ one store was created, updated once and corrected once",
+    ];
+    let mut rest = output.as_str();
+    for step in life {
+        let at = rest.find(step).unwrap_or_else(|| panic!("no `{step}` where it belongs in\n{output}"));
+        rest = &rest[at + step.len()..];
+    }
     assert!(!output.contains('\x1b'), "colour without a terminal:\n{output}");
     run.nothing_is_left();
 }
