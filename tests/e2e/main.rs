@@ -20,6 +20,7 @@ mod isolation;
 mod kubectl;
 mod mirror;
 mod ownership;
+mod pages;
 mod paused;
 mod permissions;
 mod process;
@@ -27,6 +28,7 @@ mod quiet;
 mod read_sets;
 mod refused;
 mod restarts;
+mod rows;
 mod update;
 mod world;
 
@@ -55,6 +57,7 @@ const TESTS: &[&[Test]] = &[
     kubectl::TESTS,
     mirror::TESTS,
     ownership::TESTS,
+    pages::TESTS,
     paused::TESTS,
     permissions::TESTS,
     process::TESTS,
@@ -74,7 +77,10 @@ fn main() -> ExitCode {
     let cluster: Arc<OnceLock<Arc<Cluster>>> = Arc::default();
 
     let tests = TESTS.concat();
-    let trials: Vec<Trial> = tests
+    let names = tests.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let every_row =
+        Trial::test("e2e::rows::every_row_has_a_test", move || rows::check(&names).map_err(Failed::from));
+    let mut trials: Vec<Trial> = tests
         .into_iter()
         .map(|(name, test): Test| {
             let (cluster, handle) = (Arc::clone(&cluster), runtime.handle().clone());
@@ -85,6 +91,7 @@ fn main() -> ExitCode {
             })
         })
         .collect();
+    trials.push(every_row);
     let conclusion = libtest_mimic::run(&arguments, trials);
     if let Some(cluster) = Arc::into_inner(cluster).and_then(OnceLock::into_inner).and_then(Arc::into_inner) {
         runtime.block_on(cluster.stop());
