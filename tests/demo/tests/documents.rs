@@ -238,7 +238,7 @@ fn messages() -> Vec<String> {
         conflict("nobody that its tags name: the tag healthomics.dev/uid is not on it", None),
     ];
     let mut messages: Vec<String> = states.iter().map(message).collect();
-    let plan = read("src/plan/mod.rs");
+    let plan = read("src/plan/ownership.rs");
     for owner in [
         "the older object {",
         "the object with uid {",
