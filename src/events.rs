@@ -2,7 +2,7 @@
 
 use kube::runtime::events::EventType;
 
-use crate::crd::SequenceStoreStatus;
+use crate::crd::{AnnotationFinding, Drift, SequenceStoreStatus};
 use crate::plan::State;
 use crate::status::{Reason, find};
 
@@ -27,6 +27,25 @@ impl Note {
     }
 }
 
+/// What no annotation of an object can be meant to say, as one Event each.
+#[must_use]
+pub fn annotations_without_effect(findings: &[AnnotationFinding]) -> Vec<Note> {
+    let note = |finding: &AnnotationFinding| Note {
+        kind: EventType::Warning,
+        reason: "AnnotationWithoutEffect",
+        action: "Plan",
+        text: sentence(&finding.to_string()),
+    };
+    findings.iter().map(note).collect()
+}
+
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
+    let end = if text.ends_with(['?', '.']) { "" } else { "." };
+    format!("{first}{}{end}", letters.as_str())
+}
+
 /// The Events of one pass: the ends of a deletion, and reasons that are new.
 #[must_use]
 pub fn notes(old: Option<&SequenceStoreStatus>, new: &SequenceStoreStatus, state: &State) -> Vec<Note> {
@@ -37,7 +56,10 @@ pub fn notes(old: Option<&SequenceStoreStatus>, new: &SequenceStoreStatus, state
     for kind in ["Ready", "Synced"] {
         let reason = |status: &SequenceStoreStatus| find(&status.conditions, kind).map(|c| c.reason.clone());
         let (before, after) = (old.and_then(reason), reason(new));
-        if before != after {
+        // A spec that was edited differs for a while; the Event of the update says so.
+        let edited = old.is_none_or(|old| old.observed_generation != new.observed_generation);
+        let expected = edited && matches!(state, State::Correcting(_));
+        if before != after && !expected {
             notes.extend(after.as_deref().and_then(|reason| transition(reason, state)));
         }
     }
@@ -56,9 +78,7 @@ fn transition(reason: &str, state: &State) -> Option<Note> {
         Reason::NotConverging => {
             warning(reason, "Update", "AWS accepts changes and never shows them; see status.drift.")
         }
-        Reason::Drifted => {
-            warning(reason, "Observe", "The sequence store differs from the spec; see status.drift.")
-        }
+        Reason::Drifted => warning(reason, "Observe", &differs(state)),
         Reason::Failed => {
             warning(reason, "Observe", "The sequence store is FAILED in AWS; see the condition Ready.")
         }
@@ -89,6 +109,23 @@ fn transition(reason: &str, state: &State) -> Option<Note> {
         _ => return None,
     };
     Some(note)
+}
+
+/// Names the first field and how many more there are.
+fn differs(state: &State) -> String {
+    let fields: &[Drift] = match state {
+        State::Drifted(fields) | State::Correcting(fields) => fields,
+        _ => &[],
+    };
+    match fields {
+        [] => "The sequence store differs from the spec; see status.drift.".into(),
+        [one] => format!("The sequence store differs from the spec in {}; see status.drift.", one.field),
+        [first, more @ ..] => format!(
+            "The sequence store differs from the spec in {} and {} more; see status.drift.",
+            first.field,
+            more.len()
+        ),
+    }
 }
 
 fn warning(reason: Reason, action: &'static str, text: &str) -> Note {
