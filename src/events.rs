@@ -2,7 +2,7 @@
 
 use kube::runtime::events::EventType;
 
-use crate::crd::{AnnotationFinding, Drift, SequenceStoreStatus};
+use crate::crd::{AnnotationFinding, Drift, SequenceStore, SequenceStoreStatus};
 use crate::plan::State;
 use crate::status::{Reason, find};
 
@@ -46,6 +46,18 @@ fn sentence(text: &str) -> String {
     format!("{first}{}{end}", letters.as_str())
 }
 
+/// A store that was as the spec says, and is not any more: somebody else changed it. An edited spec, which
+/// has another generation, is no drift.
+#[must_use]
+pub fn drift_found(object: &SequenceStore, state: &State) -> Vec<Note> {
+    let synced = object.status.as_ref().and_then(|status| find(&status.conditions, "Synced"));
+    let was_in_sync = synced.is_some_and(|synced| {
+        synced.status == "True" && synced.observed_generation == object.metadata.generation
+    });
+    let found = was_in_sync && matches!(state, State::Correcting(_));
+    found.then(|| warning(Reason::Drifted, "Observe", &differs(state))).into_iter().collect()
+}
+
 /// The Events of one pass: the ends of a deletion, and reasons that are new.
 #[must_use]
 pub fn notes(old: Option<&SequenceStoreStatus>, new: &SequenceStoreStatus, state: &State) -> Vec<Note> {
@@ -56,10 +68,8 @@ pub fn notes(old: Option<&SequenceStoreStatus>, new: &SequenceStoreStatus, state
     for kind in ["Ready", "Synced"] {
         let reason = |status: &SequenceStoreStatus| find(&status.conditions, kind).map(|c| c.reason.clone());
         let (before, after) = (old.and_then(reason), reason(new));
-        // A spec that was edited differs for a while; the Event of the update says so.
-        let edited = old.is_none_or(|old| old.observed_generation != new.observed_generation);
-        let expected = edited && matches!(state, State::Correcting(_));
-        if before != after && !expected {
+        // Found drift has its own Event, and a spec that was edited differs for a while: that is none.
+        if before != after && !matches!(state, State::Correcting(_)) {
             notes.extend(after.as_deref().and_then(|reason| transition(reason, state)));
         }
     }

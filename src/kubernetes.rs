@@ -123,6 +123,7 @@ pub async fn read_named(
 /// Publishes Events; a lost Event is logged and nothing more.
 pub async fn publish(context: &Context, object: &SequenceStore, notes: Vec<Note>) {
     for note in notes {
+        let recorder = context.recorder(&note.text);
         let event = Event {
             type_: note.kind,
             reason: note.reason.into(),
@@ -131,7 +132,7 @@ pub async fn publish(context: &Context, object: &SequenceStore, notes: Vec<Note>
             secondary: None,
         };
         let regarding = object.object_ref(&());
-        if let Err(error) = answered("publish an Event", context.recorder.publish(&event, &regarding)).await {
+        if let Err(error) = answered("publish an Event", recorder.publish(&event, &regarding)).await {
             tracing::warn!(reason = note.reason, "{error}");
         }
     }

@@ -113,6 +113,7 @@ async fn pass(context: &Context, object: Arc<SequenceStore>) -> Result<Requeue, 
     if early && !matches!(plan.action, Action::Create { .. }) {
         kubernetes::metadata(context, &object, plan.finalizer, plan.intent.as_deref()).await?;
     }
+    kubernetes::publish(context, &object, events::drift_found(&object, &plan.state)).await;
     let object = context.memory.freshest(object.clone());
     let acted = apply::act(context, &object, &observed, &plan.action).await?;
     let object = context.memory.freshest(object);

@@ -10,7 +10,9 @@ mod checks;
 mod create;
 mod deletion;
 mod denied;
+mod denied_changes;
 mod errors;
+mod events;
 mod frozen;
 mod input;
 mod isolation;
@@ -39,7 +41,9 @@ const TESTS: &[&[Test]] = &[
     create::TESTS,
     deletion::TESTS,
     denied::TESTS,
+    denied_changes::TESTS,
     errors::TESTS,
+    events::TESTS,
     frozen::TESTS,
     input::TESTS,
     isolation::TESTS,
