@@ -150,7 +150,8 @@ async fn pass(context: &Context, object: Arc<SequenceStore>) -> Result<Requeue, 
 /// Told when a look-up finds them, and only then; nothing deletes them.
 fn duplicates(object: &SequenceStore, observed: &Observed) -> Vec<Note> {
     let Observed::Present(present) = observed else { return Vec::new() };
-    if present.duplicates.is_empty() || desired::is_recorded(object) {
+    let named = object.spec.sequence_store_id.is_some();
+    if present.duplicates.is_empty() || (desired::is_recorded(object) && !named) {
         return Vec::new();
     }
     let text = format!(

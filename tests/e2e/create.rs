@@ -16,6 +16,7 @@ tests![
     a_kill_between_commit_and_reply_makes_no_second_store,
     a_kill_right_after_recording_makes_one_store,
     a_lost_intent_is_put_back,
+    a_stray_store_is_told,
     a_retained_store_is_found_again,
     a_wiped_status_is_filled_again,
     a_missing_store_is_replaced_only_when_allowed,
@@ -146,6 +147,25 @@ async fn a_kill_right_after_recording_makes_one_store(cluster: Arc<Cluster>) -> 
     let _operator = world.operator(&start())?;
     world.until_ready("unsent").await?;
     ensure!(ever_lived(&world).await? == 1, "{} stores", ever_lived(&world).await?);
+    Ok(())
+}
+
+/// The store of an attempt whose outcome was not known when the spec named another one.
+async fn a_stray_store_is_told(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let world = World::new(cluster).await?;
+    let _operator = world.operator(&start())?;
+    let other = world.seed().await?;
+    let hidden = Knobs { list_lag_ms: 6_000, ..Knobs::default() };
+    world.aws.set_knobs(&hidden).await?;
+    let unclear = Fault { side: Side::AfterCommit, ..Fault::once("CreateSequenceStore", FaultAction::Reset) };
+    world.aws.script_fault(&unclear).await?;
+    world.create("a", SequenceStoreSpec::default()).await?;
+    world.until_calls("CreateSequenceStore", 1).await?;
+    world.patch("a", json!({"spec": {"sequenceStoreId": other.id}})).await?;
+    world.until_ready("a").await?;
+    let note = world.until_event("a", "DuplicateStores").await?;
+    let stray = world.aws.stores().await?.into_iter().find(|store| store.id != other.id).ok_or("a stray")?;
+    ensure!(note.contains(&stray.id) && note.contains(&format!("{} is kept", other.id)), "{note}");
     Ok(())
 }
 
