@@ -16,6 +16,7 @@ tests![
     a_404_from_another_account_is_not_believed,
     another_default_region_changes_nothing,
     a_region_in_the_spec_goes_before_the_default,
+    the_right_account_again_is_enough,
     a_store_that_vanishes_is_missing_after_two_404s,
     a_store_that_comes_back_between_two_404s_is_not_missing,
     a_store_that_never_existed_is_not_found,
@@ -93,6 +94,28 @@ async fn a_404_from_another_account_is_not_believed(cluster: Arc<Cluster>) -> Re
     world.until_more_gets(&store, 4).await?;
     ensure!(has_finalizer(&world.api.get("a").await?), "the finalizer stays");
     world.ensure_there_in_aws(&store).await
+}
+
+async fn the_right_account_again_is_enough(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, operator) = World::with_operator(cluster).await?;
+    world.aws.set_account("AKIAOTHERACCOUNT0000", OTHER_ACCOUNT).await?;
+    let store = world.seed().await?;
+    world.adopt("a", &store).await?;
+    world.until_ready("a").await?;
+    operator.kill().await;
+    let operator = world.operator(&with_other_account())?;
+    world.until_condition("a", "Ready", "False", "WrongAccount").await?;
+    // An edit waits for the right account as well.
+    world.patch("a", serde_json::json!({"spec": {"description": "wanted"}})).await?;
+    ensure_stalled(&world.one_more_pass("a").await?)?;
+    ensure!(world.calls("UpdateSequenceStore").await?.is_empty(), "changed with the wrong credentials");
+    operator.kill().await;
+    let _operator = world.operator(&Start::default())?;
+    let object = world.until_ready("a").await?;
+    ensure!(condition(&object, "Stalled").is_none(), "{:?}", status(&object).conditions);
+    let shown = world.aws.store(&store.arn).await?.and_then(|store| store.description);
+    ensure!(shown.as_deref() == Some("wanted"), "{shown:?}");
+    Ok(())
 }
 
 async fn another_default_region_changes_nothing(cluster: Arc<Cluster>) -> Result<(), Error> {

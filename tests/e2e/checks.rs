@@ -1,7 +1,11 @@
 //! Facts that many tests check.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::TryStreamExt;
 use healthomics_simulator::{LedgerEntry, StoreRecord};
 use kube::ResourceExt;
+use kube::runtime::{WatchStreamExt, watcher};
 use sequencestore_operator::crd::{DeletionBlock, DeletionBlockReason, FINALIZER, SequenceStore};
 use serde_json::json;
 
@@ -38,7 +42,82 @@ fn ensure_not_ready(object: &SequenceStore) -> Result<(), Error> {
     Ok(())
 }
 
+/// Every version of an object since a watch on it began.
+pub struct Versions {
+    seen: Arc<Mutex<Vec<SequenceStore>>>,
+    watch: tokio::task::JoinHandle<()>,
+}
+
+impl Versions {
+    pub fn seen(&self) -> Vec<SequenceStore> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Drop for Versions {
+    fn drop(&mut self) {
+        self.watch.abort();
+    }
+}
+
 impl World {
+    /// Begins to note every version of an object; the present one is the first.
+    pub async fn versions(&self, name: &str) -> Result<Versions, Error> {
+        let seen: Arc<Mutex<Vec<SequenceStore>>> = Arc::default();
+        let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
+        let (noted, events) = (Arc::clone(&seen), watcher(self.api.clone(), config).applied_objects());
+        let watch = async move {
+            let note = |object| {
+                noted.lock().unwrap_or_else(PoisonError::into_inner).push(object);
+                std::future::ready(Ok(()))
+            };
+            // A watch that ends leaves what it saw, and a test that needs more of it fails.
+            let _ = events.try_for_each(note).await;
+        };
+        let versions = Versions { seen, watch: tokio::spawn(watch) };
+        let end = tokio::time::Instant::now() + crate::world::PATIENCE;
+        while versions.seen().is_empty() {
+            ensure!(tokio::time::Instant::now() < end, "the watch shows nothing");
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        Ok(versions)
+    }
+
+    /// Waits until the watch has caught up with what the object is now.
+    pub async fn caught_up(&self, name: &str, versions: &Versions) -> Result<Vec<SequenceStore>, Error> {
+        let now = self.api.get(name).await?.resource_version();
+        let end = tokio::time::Instant::now() + crate::world::PATIENCE;
+        while !versions.seen().iter().any(|seen| seen.resource_version() == now) {
+            ensure!(tokio::time::Instant::now() < end, "the watch does not catch up");
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        Ok(versions.seen())
+    }
+
+    /// Calls of one operation on this store.
+    pub async fn calls_on(&self, operation: &str, store: &StoreRecord) -> Result<Vec<LedgerEntry>, Error> {
+        let calls = self.calls(operation).await?;
+        Ok(calls.into_iter().filter(|call| call.store_id.as_ref() == Some(&store.id)).collect())
+    }
+
+    /// Asks for one pass after the other until the object is stalled; until then it has to be reconciling.
+    pub async fn until_stalled(&self, name: &str) -> Result<SequenceStore, Error> {
+        let end = tokio::time::Instant::now() + crate::world::PATIENCE;
+        loop {
+            let object = self.one_more_pass(name).await?;
+            if condition(&object, "Stalled").is_some() {
+                ensure_stalled(&object)?;
+                return Ok(object);
+            }
+            ensure_reconciling(&object)?;
+            ensure!(
+                tokio::time::Instant::now() < end,
+                "{name} never stalls: {:?}",
+                status(&object).conditions
+            );
+        }
+    }
+
     /// Asks for a pass and waits until it has been made; all it does to AWS is done then.
     pub async fn one_more_pass(&self, name: &str) -> Result<SequenceStore, Error> {
         let value = self.reconcile_now(name).await?;
@@ -78,8 +157,7 @@ impl World {
     }
 
     pub async fn gets_of(&self, store: &StoreRecord) -> Result<Vec<LedgerEntry>, Error> {
-        let gets = self.calls("GetSequenceStore").await?;
-        Ok(gets.into_iter().filter(|entry| entry.store_id.as_ref() == Some(&store.id)).collect())
+        self.calls_on("GetSequenceStore", store).await
     }
 
     pub async fn deletes(&self) -> Result<usize, Error> {

@@ -35,14 +35,7 @@ async fn a_denial_stalls_after_its_grace_and_stays_so(cluster: Arc<Cluster>) -> 
     let object = world.until_condition("a", "Ready", "False", "AccessDenied").await?;
     ensure_reconciling(&object)?;
     ensure!(message(&object, "Ready").contains("omics:GetSequenceStore"), "{}", message(&object, "Ready"));
-    let mut object = object;
-    let end = tokio::time::Instant::now() + crate::world::PATIENCE;
-    while condition(&object, "Stalled").is_none() {
-        ensure!(tokio::time::Instant::now() < end, "never stalled");
-        ensure_reconciling(&object)?;
-        object = world.one_more_pass("a").await?;
-    }
-    ensure_stalled(&object)?;
+    world.until_stalled("a").await?;
     operator.kill().await;
     // What was stalled by a denial stays so over a restart, though how long it lasted is forgotten.
     let _operator = world.operator(&impatient())?;

@@ -7,21 +7,27 @@
 mod account;
 mod adoption;
 mod checks;
+mod conflict;
 mod create;
 mod deletion;
 mod denied;
 mod denied_changes;
+mod drift;
 mod errors;
 mod events;
 mod frozen;
+mod in_motion;
 mod input;
 mod isolation;
 mod kubectl;
 mod mirror;
 mod ownership;
+mod paused;
+mod permissions;
 mod process;
 mod quiet;
 mod read_sets;
+mod refused;
 mod restarts;
 mod update;
 mod world;
@@ -38,21 +44,27 @@ const SIDE_BY_SIDE: usize = 16;
 const TESTS: &[&[Test]] = &[
     account::TESTS,
     adoption::TESTS,
+    conflict::TESTS,
     create::TESTS,
     deletion::TESTS,
     denied::TESTS,
     denied_changes::TESTS,
+    drift::TESTS,
     errors::TESTS,
     events::TESTS,
     frozen::TESTS,
+    in_motion::TESTS,
     input::TESTS,
     isolation::TESTS,
     kubectl::TESTS,
     mirror::TESTS,
     ownership::TESTS,
+    paused::TESTS,
+    permissions::TESTS,
     process::TESTS,
     quiet::TESTS,
     read_sets::TESTS,
+    refused::TESTS,
     restarts::TESTS,
     update::TESTS,
 ];

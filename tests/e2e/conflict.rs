@@ -1,0 +1,92 @@
+//! Somebody else writes the object while a pass is under way: the pass is made again, and that is no failure.
+
+use std::sync::Arc;
+
+use control_plane::service_account_user;
+use healthomics_simulator::{Fault, FaultAction};
+use sequencestore_operator::crd::{SequenceStore, SequenceStoreSpec};
+use serde_json::json;
+
+use crate::world::{
+    Cluster, Error, PATIENCE, SERVICE_ACCOUNT, SYSTEM_NAMESPACE, Start, World, condition, ensure, status,
+    tests,
+};
+
+tests![an_overtaken_status_is_made_anew, an_overtaken_plan_changes_nothing_in_aws];
+
+async fn until_held(world: &World) -> Result<(), Error> {
+    let end = tokio::time::Instant::now() + PATIENCE;
+    while world.aws.held().await?.is_empty() {
+        ensure!(tokio::time::Instant::now() < end, "no call is held\n{}", world.logs());
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    Ok(())
+}
+
+/// Somebody writes the object: a label, which means nothing to the operator.
+async fn touch(world: &World, round: usize) -> Result<(), Error> {
+    world.patch("a", json!({"metadata": {"labels": {"round": round.to_string()}}})).await?;
+    Ok(())
+}
+
+/// The operator's writes that were refused because the object had changed.
+fn conflicts(world: &World, since: &control_plane::AuditMark) -> usize {
+    let user = service_account_user(SYSTEM_NAMESPACE, SERVICE_ACCOUNT);
+    let requests = world.cluster.plane.audit().requests_since(since);
+    let ours = requests.iter().filter(|request| {
+        request.user == user && request.namespace.as_deref() == Some(&*world.namespace) && request.code == 409
+    });
+    ours.count()
+}
+
+async fn an_overtaken_status_is_made_anew(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let world = World::new(cluster).await?;
+    // No pass comes by itself: the one that follows is the one that the conflict brings.
+    let _operator =
+        world.operator(&Start { flags: vec!["--poll-interval=1h".into()], ..Start::default() })?;
+    let store = world.seed().await?;
+    world.adopt("a", &store).await?;
+    world.until_ready("a").await?;
+    let (mark, versions) = (world.mark(), world.versions("a").await?);
+    world.aws.change_store(&store.id, json!({"description": "new"})).await?;
+    // Three times in a row: as many as it takes for a failure to be shown.
+    let rounds = 3;
+    let hold = Fault { times: Some(rounds), ..Fault::always("GetSequenceStore", FaultAction::Hold) };
+    world.aws.script_fault(&hold).await?;
+    world.reconcile_now("a").await?;
+    for round in 0..rounds {
+        until_held(&world).await?;
+        touch(&world, round as usize).await?;
+        world.aws.release_held().await?;
+    }
+    let shows =
+        |o: &SequenceStore| status(o).store.is_some_and(|store| store.description.as_deref() == Some("new"));
+    world.until("a", "the new description", shows).await?;
+    let met = conflicts(&world, &mark);
+    ensure!(met >= 1, "the operator was never overtaken");
+    for version in world.caught_up("a", &versions).await? {
+        let ready = condition(&version, "Ready").ok_or("no condition Ready")?;
+        ensure!(ready.status == "True", "a conflict is shown as a failure: {ready:?}");
+    }
+    Ok(())
+}
+
+async fn an_overtaken_plan_changes_nothing_in_aws(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let world = World::new(cluster).await?;
+    let _operator =
+        world.operator(&Start { flags: vec!["--poll-interval=1h".into()], ..Start::default() })?;
+    // Held between the look at AWS and the Create that follows from it.
+    let hold = Fault::once_after_commit("ListSequenceStores", FaultAction::Hold);
+    world.aws.script_fault(&hold).await?;
+    let first = SequenceStoreSpec { description: Some("first".into()), ..SequenceStoreSpec::default() };
+    world.create("a", first).await?;
+    until_held(&world).await?;
+    world.patch("a", json!({"spec": {"description": "second"}})).await?;
+    world.aws.release_held().await?;
+    world.until_ready("a").await?;
+    let creates = world.calls("CreateSequenceStore").await?;
+    ensure!(creates.len() == 1, "{} creates", creates.len());
+    let described = creates[0].parameters["description"].as_str();
+    ensure!(described == Some("second"), "created from a spec that was no longer so: {described:?}");
+    Ok(())
+}

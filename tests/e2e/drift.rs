@@ -1,0 +1,116 @@
+//! Where a store differs from its spec: told while it lasts, corrected where that is wanted, gone afterwards.
+
+use std::sync::Arc;
+
+use healthomics_simulator::{Fault, FaultAction};
+use sequencestore_operator::crd::{ManagementPolicy, SequenceStore, SequenceStoreSpec};
+use serde_json::json;
+
+use crate::checks::{ensure_reconciling, ensure_stalled};
+use crate::world::{Cluster, Error, Start, World, condition, ensure, message, naming, status, tests};
+
+tests![
+    a_difference_under_observe_comes_and_goes,
+    a_difference_is_told_while_it_is_corrected,
+    what_never_shows_is_mended_in_the_spec,
+];
+
+fn described(text: &str, spec: SequenceStoreSpec) -> SequenceStoreSpec {
+    SequenceStoreSpec { description: Some(text.into()), ..spec }
+}
+
+/// The fields that differ, with what is wanted and what is there.
+fn drift(object: &SequenceStore) -> Vec<(String, Option<String>, Option<String>)> {
+    status(object).drift.into_iter().map(|drift| (drift.field, drift.desired, drift.observed)).collect()
+}
+
+fn differs(desired: &str, observed: &str) -> Vec<(String, Option<String>, Option<String>)> {
+    vec![("description".into(), Some(desired.into()), Some(observed.into()))]
+}
+
+async fn a_difference_under_observe_comes_and_goes(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = World::with_operator(cluster).await?;
+    let store = world.seed().await?;
+    world.aws.change_store(&store.id, json!({"description": "first"})).await?;
+    let observe = SequenceStoreSpec { management_policy: Some(ManagementPolicy::Observe), ..naming(&store) };
+    world.create("a", described("first", observe)).await?;
+    world.until_condition("a", "Synced", "True", "InSync").await?;
+    // It comes and goes in AWS, and comes and goes in the spec.
+    for (in_aws, in_spec, equal) in [
+        (Some("second"), None, false),
+        (Some("first"), None, true),
+        (None, Some("second"), false),
+        (None, Some("first"), true),
+    ] {
+        if let Some(text) = in_aws {
+            world.aws.change_store(&store.id, json!({"description": text})).await?;
+        }
+        if let Some(text) = in_spec {
+            world.patch("a", json!({"spec": {"description": text}})).await?;
+        }
+        let (synced, reason) = if equal { ("True", "InSync") } else { ("False", "Drifted") };
+        let object = world.until_condition("a", "Synced", synced, reason).await?;
+        ensure!(condition(&object, "Ready").is_some_and(|c| c.status == "True"), "as ready as the store is");
+        for kind in ["Reconciling", "Stalled"] {
+            ensure!(condition(&object, kind).is_none(), "{:?}", status(&object).conditions);
+        }
+        let expected = match (equal, in_spec) {
+            (true, _) => Vec::new(),
+            (false, None) => differs("first", "second"),
+            (false, Some(_)) => differs("second", "first"),
+        };
+        ensure!(drift(&object) == expected, "{:?}", drift(&object));
+    }
+    world.ensure_harmless().await
+}
+
+async fn a_difference_is_told_while_it_is_corrected(cluster: Arc<Cluster>) -> Result<(), Error> {
+    // The default grace: one correction, then patience.
+    let (world, _operator) = World::with_operator(cluster).await?;
+    let store = world.seed().await?;
+    world.create("a", described("wanted", naming(&store))).await?;
+    world.until_ready("a").await?;
+    let value = json!("behind its back");
+    let lagging = FaultAction::Replace { member: "description".into(), value };
+    world.aws.script_fault(&Fault::always("GetSequenceStore", lagging)).await?;
+    let object = world.until_condition("a", "Ready", "False", "Drifted").await?;
+    ensure_reconciling(&object)?;
+    ensure!(drift(&object) == differs("wanted", "behind its back"), "{:?}", drift(&object));
+    let updates = world.calls("UpdateSequenceStore").await?.len();
+    world.until_more_gets(&store, 3).await?;
+    let now = world.calls("UpdateSequenceStore").await?.len();
+    ensure!(now <= 2 && now - updates <= 1, "{now} updates while a read may still lag");
+    world.aws.clear_faults().await?;
+    let object = world.until_ready("a").await?;
+    world.until_condition("a", "Synced", "True", "InSync").await?;
+    ensure!(
+        drift(&object).is_empty() && condition(&object, "Reconciling").is_none(),
+        "{:?}",
+        status(&object)
+    );
+    Ok(())
+}
+
+async fn what_never_shows_is_mended_in_the_spec(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let world = World::new(cluster).await?;
+    let mut start = Start::default();
+    start.flags.push("--create-grace=1s".into());
+    let _operator = world.operator(&start)?;
+    let store = world.seed().await?;
+    let value = json!("AWS knows better");
+    let replaced = FaultAction::Replace { member: "description".into(), value };
+    world.aws.script_fault(&Fault::always("GetSequenceStore", replaced)).await?;
+    world.create("a", described("wanted", naming(&store))).await?;
+    let object = world.until_condition("a", "Ready", "False", "NotConverging").await?;
+    ensure_stalled(&object)?;
+    ensure!(message(&object, "Ready").contains("description"), "names the field: {object:?}");
+    let updates = world.calls("UpdateSequenceStore").await?.len();
+    ensure!(updates == 3, "{updates} updates");
+    // As the message says: the value as AWS shows it, which status.drift holds.
+    let shown = drift(&object).into_iter().next().and_then(|(_, _, observed)| observed);
+    world.patch("a", json!({"spec": {"description": shown}})).await?;
+    let object = world.until_ready("a").await?;
+    ensure!(condition(&object, "Stalled").is_none() && drift(&object).is_empty(), "{:?}", status(&object));
+    ensure!(world.calls("UpdateSequenceStore").await?.len() == updates, "there was nothing to update");
+    Ok(())
+}

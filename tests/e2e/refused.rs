@@ -1,0 +1,174 @@
+//! What AWS refuses for now or as it is written: quotas, throttling, invalid requests; and that mending the
+//! cause is enough, with one store in the end.
+
+use std::sync::Arc;
+
+use healthomics_simulator::{Fault, FaultAction, Knobs};
+use sequencestore_operator::crd::SequenceStoreSpec;
+use serde_json::json;
+
+use crate::checks::{ensure_reconciling, ensure_stalled};
+use crate::world::{Cluster, Error, Start, World, condition, ensure, message, naming, status, tests};
+
+tests![
+    a_quota_stalls_after_its_grace_and_one_store_is_made,
+    throttled_creates_never_stall_and_make_one_store,
+    a_throttled_call_is_shown_only_when_it_lasts,
+    a_create_that_aws_refuses_is_mended_by_the_user,
+    an_update_that_aws_refuses_is_mended_by_the_user,
+    a_policy_is_mended_by_the_user,
+];
+
+/// So slow that no pass comes by itself: what is done is done because somebody asked for it.
+fn slow() -> Start {
+    let flags = ["--poll-interval=1h", "--create-grace=2s", "--denied-grace=3s"];
+    Start { flags: flags.map(String::from).to_vec(), ..Start::default() }
+}
+
+fn keys(names: &[&str]) -> SequenceStoreSpec {
+    let keys = names.iter().map(ToString::to_string).collect();
+    SequenceStoreSpec { propagated_set_level_tags: Some(keys), ..SequenceStoreSpec::default() }
+}
+
+/// Stores that ever lived, and creates that took effect.
+async fn ensure_one_store(world: &World) -> Result<(), Error> {
+    let (stores, creates) = (world.aws.all_stores().await?.len(), world.calls("CreateSequenceStore").await?);
+    let committed = creates.iter().filter(|call| call.committed).count();
+    ensure!(stores == 1 && committed == 1, "{stores} stores, {committed} creates took effect");
+    Ok(())
+}
+
+async fn a_quota_stalls_after_its_grace_and_one_store_is_made(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let world = World::new(cluster).await?;
+    let _operator = world.operator(&slow())?;
+    world.aws.set_knobs(&Knobs { max_stores: Some(0), ..Knobs::default() }).await?;
+    world.create("a", SequenceStoreSpec::default()).await?;
+    let object = world.until_condition("a", "Ready", "False", "QuotaExceeded").await?;
+    ensure_reconciling(&object)?;
+    ensure!(message(&object, "Ready").contains("omics:CreateSequenceStore"), "{}", message(&object, "Ready"));
+    let refused = world.calls("CreateSequenceStore").await?;
+    ensure!(refused.iter().all(|call| call.status == 402), "{refused:?}");
+    world.until_event("a", "QuotaExceeded").await?;
+    let object = world.until_stalled("a").await?;
+    ensure!(condition(&object, "Ready").is_some_and(|c| c.reason == "QuotaExceeded"), "another reason");
+    world.aws.set_knobs(&Knobs::default()).await?;
+    world.reconcile_now("a").await?;
+    let object = world.until_ready("a").await?;
+    ensure!(condition(&object, "Stalled").is_none(), "{:?}", status(&object).conditions);
+    ensure_one_store(&world).await
+}
+
+async fn throttled_creates_never_stall_and_make_one_store(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let world = World::new(cluster).await?;
+    let _operator = world.operator(&slow())?;
+    let fault = Fault::always("CreateSequenceStore", FaultAction::error("ThrottlingException"));
+    world.aws.script_fault(&fault).await?;
+    world.create("a", SequenceStoreSpec::default()).await?;
+    world.until_calls("CreateSequenceStore", 3).await?;
+    let object = world.until_condition("a", "Ready", "False", "Throttled").await?;
+    ensure_reconciling(&object)?;
+    ensure!(message(&object, "Ready").contains("omics:CreateSequenceStore"), "{}", message(&object, "Ready"));
+    // It lasts longer than the grace of a denial, and is none.
+    for _ in 0..4 {
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        ensure_reconciling(&world.one_more_pass("a").await?)?;
+    }
+    world.aws.clear_faults().await?;
+    world.until_ready("a").await?;
+    ensure_one_store(&world).await
+}
+
+async fn a_throttled_call_is_shown_only_when_it_lasts(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let world = World::new(cluster).await?;
+    let _operator = world.operator(&slow())?;
+    world.create("a", SequenceStoreSpec::default()).await?;
+    let object = world.until_ready("a").await?;
+    let id = status(&object).store.map(|store| store.id).unwrap_or_default();
+    let versions = world.versions("a").await?;
+    // Two in a row for the mirror, and later two for the store's replacement.
+    world.aws.remove_store(&id).await?;
+    for operation in ["GetSequenceStore", "CreateSequenceStore"] {
+        let fault = Fault::always(operation, FaultAction::error("ThrottlingException"));
+        world.aws.script_fault(&Fault { times: Some(2), ..fault }).await?;
+    }
+    world.reconcile_now("a").await?;
+    world.until_condition("a", "Ready", "False", "StoreMissing").await?;
+    world.annotate("a", "healthomics.dev/recreate", Some(&id)).await?;
+    world.until_ready("a").await?;
+    let versions = world.caught_up("a", &versions).await?;
+    let ready = versions.iter().filter_map(|version| condition(version, "Ready"));
+    let shown: Vec<_> = ready.map(|condition| condition.reason.clone()).collect();
+    ensure!(shown.iter().any(|reason| reason == "Creating"), "the versions are not seen: {shown:?}");
+    ensure!(!shown.iter().any(|reason| reason == "Throttled"), "shown though it passes: {shown:?}");
+    let throttled = world.aws.ledger().await?.iter().filter(|call| call.status == 429).count();
+    ensure!(throttled == 4, "{throttled} throttled calls: the faults were not met");
+    Ok(())
+}
+
+async fn a_create_that_aws_refuses_is_mended_by_the_user(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let world = World::new(cluster).await?;
+    let _operator = world.operator(&slow())?;
+    world.aws.set_knobs(&Knobs { max_propagated_keys: 2, ..Knobs::default() }).await?;
+    world.create("a", keys(&["one", "two", "three"])).await?;
+    let object = world.until_condition("a", "Ready", "False", "InvalidSpec").await?;
+    ensure_stalled(&object)?;
+    let text = message(&object, "Ready");
+    ensure!(text.contains("omics:CreateSequenceStore") && text.contains("at most 2"), "AWS's words: {text}");
+    ensure!(world.calls("CreateSequenceStore").await?.len() == 1, "tried again before the slow poll");
+    ensure_stalled(&world.one_more_pass("a").await?)?;
+    ensure!(world.calls("CreateSequenceStore").await?.len() == 2, "tried when asked for");
+    world.patch("a", json!({"spec": {"propagatedSetLevelTags": ["one", "two"]}})).await?;
+    let object = world.until_ready("a").await?;
+    ensure!(condition(&object, "Stalled").is_none(), "{:?}", status(&object).conditions);
+    ensure!(status(&object).observed_generation == object.metadata.generation, "{:?}", status(&object));
+    ensure_one_store(&world).await
+}
+
+async fn an_update_that_aws_refuses_is_mended_by_the_user(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let world = World::new(cluster).await?;
+    let _operator = world.operator(&slow())?;
+    world.aws.set_knobs(&Knobs { max_propagated_keys: 2, ..Knobs::default() }).await?;
+    let store = world.seed().await?;
+    world.adopt("a", &store).await?;
+    world.until_ready("a").await?;
+    let spec = SequenceStoreSpec { description: Some("new".into()), ..keys(&["one", "two", "three"]) };
+    world.patch("a", json!({"spec": spec})).await?;
+    let object = world.until_condition("a", "Ready", "False", "InvalidSpec").await?;
+    ensure_stalled(&object)?;
+    let text = message(&object, "Ready");
+    ensure!(text.contains("omics:UpdateSequenceStore") && text.contains("at most 2"), "AWS's words: {text}");
+    ensure!(world.calls("UpdateSequenceStore").await?.len() == 1, "tried again before the slow poll");
+    let shown = world.aws.store(&store.id).await?.ok_or("store")?;
+    ensure!(shown.description.is_none() && shown.propagated_set_level_tags.is_empty(), "{shown:?}");
+    world.patch("a", json!({"spec": {"propagatedSetLevelTags": ["one", "two"]}})).await?;
+    let object = world.until_ready("a").await?;
+    ensure!(condition(&object, "Stalled").is_none(), "{:?}", status(&object).conditions);
+    let shown = world.aws.store(&store.id).await?.ok_or("store")?;
+    ensure!(shown.description.as_deref() == Some("new"), "{shown:?}");
+    ensure!(shown.propagated_set_level_tags == ["one", "two"], "{shown:?}");
+    Ok(())
+}
+
+async fn a_policy_is_mended_by_the_user(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let world = World::new(cluster).await?;
+    let _operator = world.operator(&slow())?;
+    let store = world.seed().await?;
+    let statement = |action: &str| {
+        json!({"Effect": "Allow", "Principal": "*", action: "s3:GetObject",
+            "Resource": store.s3_access.s3_access_point_arn})
+    };
+    let policy = |statement| json!({"Version": "2012-10-17", "Statement": [statement]});
+    let refused = policy(statement("NotAction"));
+    let spec = SequenceStoreSpec { s3_access_policy: refused.as_object().cloned(), ..naming(&store) };
+    world.create("a", spec).await?;
+    let object = world.until_condition("a", "Ready", "False", "InvalidSpec").await?;
+    ensure_stalled(&object)?;
+    ensure!(world.aws.ledger().await?.iter().all(|call| !call.is_mutating()), "nothing is changed");
+    world.patch("a", json!({"spec": {"s3AccessPolicy": policy(statement("Action"))}})).await?;
+    let object = world.until_ready("a").await?;
+    world.until_condition("a", "Synced", "True", "InSync").await?;
+    ensure!(condition(&object, "Stalled").is_none(), "{:?}", status(&object).conditions);
+    let put = world.calls("PutS3AccessPolicy").await?.into_iter().filter(|call| call.committed).count();
+    ensure!(put == 1, "{put} policies are put");
+    Ok(())
+}
