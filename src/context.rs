@@ -1,5 +1,6 @@
 //! What every pass shares: clients, memory, settings. No I/O of its own.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +20,9 @@ use crate::plan::Settings;
 /// Objects as they are watched: one that does not decode must not stop the others.
 pub type Guarded = DeserializeGuard<SequenceStore>;
 
+/// Texts name stores and fields, so there is no end of them; forgotten ones start a new series.
+const MOST_RECORDERS: usize = 500;
+
 /// What every pass shares.
 pub struct Context {
     /// Kubernetes.
@@ -27,8 +31,7 @@ pub struct Context {
     pub omics: Omics,
     /// What earlier passes leave behind.
     pub memory: Memory,
-    /// Events; one for the process, so that repeats become a series.
-    pub recorder: Recorder,
+    recorders: Mutex<HashMap<String, Recorder>>,
     /// What objects leave to the operator.
     pub defaults: Defaults,
     /// Settings that plans depend on.
@@ -54,13 +57,11 @@ impl Context {
         concurrency: u16,
         watches: usize,
     ) -> Arc<Self> {
-        let instance = std::env::var("POD_NAME").ok();
-        let recorder = Recorder::new(client.clone(), Reporter { controller: FIELD_MANAGER.into(), instance });
         Arc::new(Self {
             client,
             omics,
             memory: Memory::default(),
-            recorder,
+            recorders: Mutex::default(),
             defaults,
             settings,
             denied_grace,
@@ -91,6 +92,21 @@ impl Context {
     /// Adds the cache of one watch.
     pub fn add_cache(&self, cache: reflector::Store<Guarded>) {
         self.caches.lock().unwrap_or_else(PoisonError::into_inner).push(cache);
+    }
+
+    /// Publishes Events of one text. Repeats become a series, which kube tells apart by reason and object
+    /// alone: with one recorder for all texts, the first one would stand for those that follow.
+    #[must_use]
+    pub fn recorder(&self, text: &str) -> Recorder {
+        let mut recorders = self.recorders.lock().unwrap_or_else(PoisonError::into_inner);
+        if recorders.len() >= MOST_RECORDERS {
+            recorders.clear();
+        }
+        let new = || {
+            let instance = std::env::var("POD_NAME").ok();
+            Recorder::new(self.client.clone(), Reporter { controller: FIELD_MANAGER.into(), instance })
+        };
+        recorders.entry(text.to_owned()).or_insert_with(new).clone()
     }
 
     /// All objects that are watched.

@@ -12,6 +12,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::context::{Context, Guarded};
 use crate::crd::{FINALIZER, INTENT_ANNOTATION, PREFIX, SequenceStore};
+use crate::error::Error;
+use crate::kubernetes;
 use crate::reconcile::{after_error, reconcile};
 
 /// Load balancers in front of API servers drop idle connections after 240 s or more.
@@ -91,10 +93,8 @@ fn trigger(object: &Guarded) -> Option<u64> {
     Some(hasher.finish())
 }
 
-type Outcome = Result<
-    (reflector::ObjectRef<Guarded>, controller::Action),
-    controller::Error<crate::error::Error, watcher::Error>,
->;
+type Outcome =
+    Result<(reflector::ObjectRef<Guarded>, controller::Action), controller::Error<Error, watcher::Error>>;
 
 fn log(result: Outcome) {
     match result {
@@ -116,14 +116,14 @@ fn log(result: Outcome) {
 /// Whether the cluster knows the kind; without its definition there is nothing to watch.
 ///
 /// # Errors
-/// The client's error where the API server does not answer.
-pub async fn kind_is_known(client: &kube::Client) -> Result<bool, kube::Error> {
+/// Where the API server does not answer.
+pub async fn kind_is_known(client: &kube::Client) -> Result<bool, Error> {
     let group_version = SequenceStore::api_version(&()).into_owned();
-    match client.list_api_group_resources(&group_version).await {
+    match kubernetes::answered("look for the kind", client.list_api_group_resources(&group_version)).await {
         Ok(resources) => {
             Ok(resources.resources.iter().any(|resource| resource.kind == SequenceStore::kind(&())))
         }
-        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(false),
+        Err(error) if error.is_not_found() => Ok(false),
         Err(error) => Err(error),
     }
 }

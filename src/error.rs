@@ -14,6 +14,14 @@ pub enum Error {
         #[source]
         source: Box<kube::Error>,
     },
+    /// A Kubernetes request was not answered in time; what became of it is not known.
+    #[error("failed to {step}: no answer within {after:?}")]
+    NoAnswer {
+        /// What was being done.
+        step: &'static str,
+        /// How long was waited.
+        after: Duration,
+    },
     /// The pass took too long and was cut off.
     #[error("the pass took longer than {0:?} and was cut off")]
     Deadline(Duration),

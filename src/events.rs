@@ -2,7 +2,7 @@
 
 use kube::runtime::events::EventType;
 
-use crate::crd::SequenceStoreStatus;
+use crate::crd::{AnnotationFinding, Drift, SequenceStore, SequenceStoreStatus};
 use crate::plan::State;
 use crate::status::{Reason, find};
 
@@ -27,6 +27,37 @@ impl Note {
     }
 }
 
+/// What no annotation of an object can be meant to say, as one Event each.
+#[must_use]
+pub fn annotations_without_effect(findings: &[AnnotationFinding]) -> Vec<Note> {
+    let note = |finding: &AnnotationFinding| Note {
+        kind: EventType::Warning,
+        reason: "AnnotationWithoutEffect",
+        action: "Plan",
+        text: sentence(&finding.to_string()),
+    };
+    findings.iter().map(note).collect()
+}
+
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
+    let end = if text.ends_with(['?', '.']) { "" } else { "." };
+    format!("{first}{}{end}", letters.as_str())
+}
+
+/// A store that was as the spec says, and is not any more: somebody else changed it. An edited spec, which
+/// has another generation, is no drift.
+#[must_use]
+pub fn drift_found(object: &SequenceStore, state: &State) -> Vec<Note> {
+    let synced = object.status.as_ref().and_then(|status| find(&status.conditions, "Synced"));
+    let was_in_sync = synced.is_some_and(|synced| {
+        synced.status == "True" && synced.observed_generation == object.metadata.generation
+    });
+    let found = was_in_sync && matches!(state, State::Correcting(_));
+    found.then(|| warning(Reason::Drifted, "Observe", &differs(state))).into_iter().collect()
+}
+
 /// The Events of one pass: the ends of a deletion, and reasons that are new.
 #[must_use]
 pub fn notes(old: Option<&SequenceStoreStatus>, new: &SequenceStoreStatus, state: &State) -> Vec<Note> {
@@ -37,7 +68,8 @@ pub fn notes(old: Option<&SequenceStoreStatus>, new: &SequenceStoreStatus, state
     for kind in ["Ready", "Synced"] {
         let reason = |status: &SequenceStoreStatus| find(&status.conditions, kind).map(|c| c.reason.clone());
         let (before, after) = (old.and_then(reason), reason(new));
-        if before != after {
+        // Found drift has its own Event, and a spec that was edited differs for a while: that is none.
+        if before != after && !matches!(state, State::Correcting(_)) {
             notes.extend(after.as_deref().and_then(|reason| transition(reason, state)));
         }
     }
@@ -56,9 +88,7 @@ fn transition(reason: &str, state: &State) -> Option<Note> {
         Reason::NotConverging => {
             warning(reason, "Update", "AWS accepts changes and never shows them; see status.drift.")
         }
-        Reason::Drifted => {
-            warning(reason, "Observe", "The sequence store differs from the spec; see status.drift.")
-        }
+        Reason::Drifted => warning(reason, "Observe", &differs(state)),
         Reason::Failed => {
             warning(reason, "Observe", "The sequence store is FAILED in AWS; see the condition Ready.")
         }
@@ -89,6 +119,23 @@ fn transition(reason: &str, state: &State) -> Option<Note> {
         _ => return None,
     };
     Some(note)
+}
+
+/// Names the first field and how many more there are.
+fn differs(state: &State) -> String {
+    let fields: &[Drift] = match state {
+        State::Drifted(fields) | State::Correcting(fields) => fields,
+        _ => &[],
+    };
+    match fields {
+        [] => "The sequence store differs from the spec; see status.drift.".into(),
+        [one] => format!("The sequence store differs from the spec in {}; see status.drift.", one.field),
+        [first, more @ ..] => format!(
+            "The sequence store differs from the spec in {} and {} more; see status.drift.",
+            first.field,
+            more.len()
+        ),
+    }
 }
 
 fn warning(reason: Reason, action: &'static str, text: &str) -> Note {

@@ -1,5 +1,7 @@
 //! The edge to Kubernetes: conditional patches of finalizer, intent and status, Events. I/O.
 
+use std::time::Duration;
+
 use kube::api::{Api, Patch, PatchParams};
 use kube::runtime::events::Event;
 use kube::{Resource, ResourceExt};
@@ -14,6 +16,9 @@ use crate::plan::FinalizerStep;
 
 /// Name under which the operator owns fields.
 pub const FIELD_MANAGER: &str = "sequencestore-operator";
+
+/// The client has no time-out of its own.
+pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Adds or removes our finalizer and writes the intent in one patch, on condition that the object is
 /// still the one that was planned for.
@@ -50,8 +55,8 @@ pub async fn metadata(
         patch["metadata"]["annotations"] = json!({INTENT_ANNOTATION: intent.render()});
     }
     let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
-    let answer = api(context, object).patch(&object.name_any(), &parameters, &Patch::Merge(patch)).await;
-    match answer.map_err(Error::kubernetes("write finalizer and intent")) {
+    let (api, name, patch) = (api(context, object), object.name_any(), Patch::Merge(patch));
+    match answered("write finalizer and intent", api.patch(&name, &parameters, &patch)).await {
         Ok(written) => context.memory.written(written),
         Err(error) if step == FinalizerStep::Remove && error.is_not_found() => {}
         Err(error) => return Err(error),
@@ -88,10 +93,8 @@ pub async fn status(
         patch["metadata"]["resourceVersion"] = json!(object.resource_version());
     }
     let parameters = PatchParams::apply(FIELD_MANAGER).force();
-    let written = api(context, object)
-        .patch_status(&object.name_any(), &parameters, &Patch::Apply(patch))
-        .await
-        .map_err(Error::kubernetes("write the status"))?;
+    let (api, name, patch) = (api(context, object), object.name_any(), Patch::Apply(patch));
+    let written = answered("write the status", api.patch_status(&name, &parameters, &patch)).await?;
     context.memory.written(written);
     Ok(())
 }
@@ -101,7 +104,7 @@ pub async fn status(
 /// # Errors
 /// Not found where it is gone.
 pub async fn read_live(context: &Context, object: &SequenceStore) -> Result<SequenceStore, Error> {
-    api(context, object).get(&object.name_any()).await.map_err(Error::kubernetes("read the object"))
+    answered("read the object", api(context, object).get(&object.name_any())).await
 }
 
 /// Reads an object by name; none where there is none.
@@ -114,12 +117,13 @@ pub async fn read_named(
     name: &str,
 ) -> Result<Option<SequenceStore>, Error> {
     let api: Api<SequenceStore> = Api::namespaced(context.client.clone(), namespace);
-    api.get_opt(name).await.map_err(Error::kubernetes("read the former owner"))
+    answered("read the former owner", api.get_opt(name)).await
 }
 
 /// Publishes Events; a lost Event is logged and nothing more.
 pub async fn publish(context: &Context, object: &SequenceStore, notes: Vec<Note>) {
     for note in notes {
+        let recorder = context.recorder(&note.text);
         let event = Event {
             type_: note.kind,
             reason: note.reason.into(),
@@ -127,10 +131,23 @@ pub async fn publish(context: &Context, object: &SequenceStore, notes: Vec<Note>
             action: note.action.into(),
             secondary: None,
         };
-        if let Err(error) = context.recorder.publish(&event, &object.object_ref(&())).await {
-            tracing::warn!(reason = note.reason, "failed to publish an Event: {error}");
+        let regarding = object.object_ref(&());
+        if let Err(error) = answered("publish an Event", recorder.publish(&event, &regarding)).await {
+            tracing::warn!(reason = note.reason, "{error}");
         }
     }
+}
+
+/// The answer to a request, if it comes in time.
+///
+/// # Errors
+/// The client's, or [`Error::NoAnswer`].
+pub async fn answered<T>(
+    step: &'static str,
+    request: impl Future<Output = Result<T, kube::Error>>,
+) -> Result<T, Error> {
+    let answer = tokio::time::timeout(REQUEST_TIMEOUT, request).await;
+    answer.map_err(|_| Error::NoAnswer { step, after: REQUEST_TIMEOUT })?.map_err(Error::kubernetes(step))
 }
 
 fn api(context: &Context, object: &SequenceStore) -> Api<SequenceStore> {

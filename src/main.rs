@@ -13,7 +13,7 @@ use sequencestore_operator::context::Context;
 use sequencestore_operator::desired::Defaults;
 use sequencestore_operator::omics::Omics;
 use sequencestore_operator::plan::Settings;
-use sequencestore_operator::{cli, controller, crd, server};
+use sequencestore_operator::{cli, controller, crd, kubernetes, server};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
@@ -95,12 +95,13 @@ async fn cluster_name(client: &kube::Client, flags: &Run) -> Result<String, Stri
         return Ok(name.clone());
     }
     let namespaces: kube::Api<Namespace> = kube::Api::all(client.clone());
-    let uid = namespaces.get("kube-system").await.map(|namespace| namespace.uid());
+    let uid =
+        kubernetes::answered("read it", namespaces.get("kube-system")).await.map(|namespace| namespace.uid());
     match uid {
         Ok(Some(uid)) => Ok(uid),
         Ok(None) => Err("namespace kube-system has no uid: set --cluster-name".into()),
         Err(error) => Err(format!(
-            "cannot read namespace kube-system to name the cluster ({error}): set --cluster-name"
+            "namespace kube-system gives the cluster its name and cannot be read ({error}): set --cluster-name"
         )),
     }
 }

@@ -1,13 +1,15 @@
 //! Looks at AWS for one object: a known store, or all stores of a name; and whose answer a 404 is.
 //! I/O, read-only.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use jiff::Timestamp;
 use kube::ResourceExt;
 
 use crate::context::Context;
 use crate::crd::{OwnerTags, RECONCILE_ANNOTATION, SequenceStore, Store};
 use crate::desired;
+use crate::intent::Intent;
 use crate::lookup::{self, Found, Hit};
 use crate::observed::{Observed, Policy, Present, Tags};
 use crate::omics::{CallError, Class};
@@ -21,7 +23,13 @@ pub async fn observe(
     target: &Target,
 ) -> Observed {
     let (region, mut observed) = match target {
-        Target::Store { region, id } => (region, store(context, owner, region, id, None).await),
+        Target::Store { region, id } => {
+            let mut observed = store(context, owner, region, id, None).await;
+            if let Observed::Present(present) = &mut observed {
+                present.duplicates = strays(context, object, owner, id).await;
+            }
+            (region, observed)
+        }
         Target::LookUp { region, names, replaced } => {
             // `Observe` watches a store of a former object, `Manage` claims it first.
             let claims = desired::manages(object);
@@ -32,6 +40,31 @@ pub async fn observe(
         present.policy = policy(context, object, region, &present.store).await;
     }
     observed
+}
+
+/// Stores that an attempt of this object may have made before the spec named another one. Looked for once,
+/// when the attempt is over; a failure leaves it to a later pass.
+async fn strays(context: &Context, object: &SequenceStore, owner: &OwnerTags, id: &str) -> Vec<String> {
+    let named = object.spec.sequence_store_id.is_some();
+    let intent = Intent::of(object).ok().flatten();
+    let Some(intent) = intent.filter(|intent| named && intent.attempt > 0 && intent.id.is_none()) else {
+        return Vec::new();
+    };
+    let known_for = context.memory.recollection(&owner.uid, Duration::ZERO, Instant::now()).attempt_known_for;
+    let open = intent.open_for(context.settings.create_grace, known_for, Timestamp::now());
+    if open.is_some() || context.memory.are_strays_sought(&owner.uid) {
+        return Vec::new();
+    }
+    match context.omics.look_up(&intent.region, &intent.name).await {
+        Ok(hits) => {
+            context.memory.strays_sought(&owner.uid);
+            hits.into_iter().filter(|hit| hit.id != id && owner.own(&hit.tags)).map(|hit| hit.id).collect()
+        }
+        Err(error) => {
+            log(&error);
+            Vec::new()
+        }
+    }
 }
 
 /// The policy, where the spec manages it and the object lives; read rarely, for AWS allows one such

@@ -12,7 +12,7 @@ use kube::runtime::controller::Action as Requeue;
 use kube::runtime::events::EventType;
 
 use crate::context::{Context, Guarded};
-use crate::crd::{OwnerTags, RECONCILE_ANNOTATION, SequenceStore, TAKE_OVER_ANNOTATION};
+use crate::crd::{OwnerTags, RECONCILE_ANNOTATION, SequenceStore, TAKE_OVER_ANNOTATION, annotation_findings};
 use crate::desired::{self, Desired};
 use crate::drift;
 use crate::error::Error;
@@ -59,9 +59,9 @@ pub fn after_error(object: Arc<Guarded>, error: &Error, context: Arc<Context>) -
 
 async fn pass(context: &Context, object: Arc<SequenceStore>) -> Result<Requeue, Error> {
     let uid = object.uid().unwrap_or_default();
-    context
-        .memory
-        .begin(&uid, (object.metadata.generation, object.annotations().get(RECONCILE_ANNOTATION).cloned()));
+    let asked_for = object.annotations().get(RECONCILE_ANNOTATION).cloned();
+    context.memory.begin(&uid, (object.metadata.generation, asked_for));
+    point_out_annotations(context, &object).await;
     if put_back_intent(context, &object).await? {
         return Ok(Requeue::requeue(Duration::ZERO));
     }
@@ -113,6 +113,7 @@ async fn pass(context: &Context, object: Arc<SequenceStore>) -> Result<Requeue, 
     if early && !matches!(plan.action, Action::Create { .. }) {
         kubernetes::metadata(context, &object, plan.finalizer, plan.intent.as_deref()).await?;
     }
+    kubernetes::publish(context, &object, events::drift_found(&object, &plan.state)).await;
     let object = context.memory.freshest(object.clone());
     let acted = apply::act(context, &object, &observed, &plan.action).await?;
     let object = context.memory.freshest(object);
@@ -149,7 +150,8 @@ async fn pass(context: &Context, object: Arc<SequenceStore>) -> Result<Requeue, 
 /// Told when a look-up finds them, and only then; nothing deletes them.
 fn duplicates(object: &SequenceStore, observed: &Observed) -> Vec<Note> {
     let Observed::Present(present) = observed else { return Vec::new() };
-    if present.duplicates.is_empty() || desired::is_recorded(object) {
+    let named = object.spec.sequence_store_id.is_some();
+    if present.duplicates.is_empty() || (desired::is_recorded(object) && !named) {
         return Vec::new();
     }
     let text = format!(
@@ -158,6 +160,14 @@ fn duplicates(object: &SequenceStore, observed: &Observed) -> Vec<Note> {
         present.duplicates.join(", ")
     );
     vec![Note { kind: EventType::Warning, reason: "DuplicateStores", action: "LookUp", text }]
+}
+
+/// An annotation that has no effect is told once, not on every pass.
+async fn point_out_annotations(context: &Context, object: &SequenceStore) {
+    let findings = annotation_findings(object.annotations());
+    if context.memory.is_news(&object.uid().unwrap_or_default(), &findings) {
+        kubernetes::publish(context, object, events::annotations_without_effect(&findings)).await;
+    }
 }
 
 /// Writes an intent back that somebody removed: `kubectl replace` drops annotations, and this one says

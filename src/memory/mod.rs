@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use kube::ResourceExt;
 
 use crate::backoff;
-use crate::crd::SequenceStore;
+use crate::crd::{AnnotationFinding, SequenceStore};
 use crate::drift;
 use crate::intent::Intent;
 use crate::observed::{Observed, ReadSetCount};
@@ -45,6 +45,10 @@ struct Record {
     denied: BTreeMap<Operation, (CallError, u32, Instant)>,
     /// What was asked for when they were.
     asked: Asked,
+    /// Stores of an earlier attempt were looked for.
+    strays_sought: bool,
+    /// What was said about its annotations.
+    pointed_out: Vec<AnnotationFinding>,
     /// The last intent on the object, and since when its attempt is known.
     intent: Option<(Intent, Instant)>,
     known_tags: Option<(String, BTreeMap<String, String>)>,
@@ -117,6 +121,27 @@ impl Memory {
         let known = record.intent.as_ref().filter(|(known, _)| known.is_attempt_of(intent));
         let since = known.map_or(then, |(_, since)| *since);
         record.intent = Some((intent.clone(), since));
+    }
+
+    /// Whether stores of an attempt that was overtaken were looked for.
+    #[must_use]
+    pub fn are_strays_sought(&self, uid: &str) -> bool {
+        self.records().get(uid).is_some_and(|record| record.strays_sought)
+    }
+
+    /// They were.
+    pub fn strays_sought(&self, uid: &str) {
+        self.records().entry(uid.to_owned()).or_default().strays_sought = true;
+    }
+
+    /// Whether these findings are other than those said last; from now on they are not.
+    #[must_use]
+    pub fn is_news(&self, uid: &str, findings: &[AnnotationFinding]) -> bool {
+        let mut records = self.records();
+        let said = &mut records.entry(uid.to_owned()).or_default().pointed_out;
+        let news = said != findings;
+        *said = findings.to_vec();
+        news
     }
 
     /// The intent that was last seen on the object.

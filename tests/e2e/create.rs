@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use healthomics_simulator::{Fault, FaultAction, Knobs, Side};
 use kube::ResourceExt;
-use sequencestore_operator::crd::{DeletionPolicy, SequenceStoreSpec};
+use sequencestore_operator::crd::{DeletionPolicy, INTENT_ANNOTATION, SequenceStore, SequenceStoreSpec};
 use serde_json::json;
 
 use crate::world::{Cluster, Error, Operator, Start, World, ensure, status, tests};
@@ -15,6 +15,8 @@ tests![
     an_ambiguous_answer_without_tokens_makes_no_second_store,
     a_kill_between_commit_and_reply_makes_no_second_store,
     a_kill_right_after_recording_makes_one_store,
+    a_lost_intent_is_put_back,
+    a_stray_store_is_told,
     a_retained_store_is_found_again,
     a_wiped_status_is_filled_again,
     a_missing_store_is_replaced_only_when_allowed,
@@ -145,6 +147,42 @@ async fn a_kill_right_after_recording_makes_one_store(cluster: Arc<Cluster>) -> 
     let _operator = world.operator(&start())?;
     world.until_ready("unsent").await?;
     ensure!(ever_lived(&world).await? == 1, "{} stores", ever_lived(&world).await?);
+    Ok(())
+}
+
+/// The store of an attempt whose outcome was not known when the spec named another one.
+async fn a_stray_store_is_told(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let world = World::new(cluster).await?;
+    let _operator = world.operator(&start())?;
+    let other = world.seed().await?;
+    let hidden = Knobs { list_lag_ms: 6_000, ..Knobs::default() };
+    world.aws.set_knobs(&hidden).await?;
+    let unclear = Fault { side: Side::AfterCommit, ..Fault::once("CreateSequenceStore", FaultAction::Reset) };
+    world.aws.script_fault(&unclear).await?;
+    world.create("a", SequenceStoreSpec::default()).await?;
+    world.until_calls("CreateSequenceStore", 1).await?;
+    world.patch("a", json!({"spec": {"sequenceStoreId": other.id}})).await?;
+    world.until_ready("a").await?;
+    let note = world.until_event("a", "DuplicateStores").await?;
+    let stray = world.aws.stores().await?.into_iter().find(|store| store.id != other.id).ok_or("a stray")?;
+    ensure!(note.contains(&stray.id) && note.contains(&format!("{} is kept", other.id)), "{note}");
+    Ok(())
+}
+
+/// `kubectl replace` drops annotations, this one among them.
+async fn a_lost_intent_is_put_back(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = World::with_operator(cluster).await?;
+    let unclear = Fault::once("CreateSequenceStore", FaultAction::error("InternalServerException"));
+    world.aws.script_fault(&unclear).await?;
+    world.create("a", SequenceStoreSpec::default()).await?;
+    world.until_calls("CreateSequenceStore", 1).await?;
+    let object = world.until_condition("a", "Ready", "False", "Creating").await?;
+    let intent = object.annotations().get(INTENT_ANNOTATION).cloned().ok_or("no intent")?;
+    world.patch("a", json!({"metadata": {"annotations": {INTENT_ANNOTATION: null}}})).await?;
+    world.reconcile_now("a").await?;
+    let back = |object: &SequenceStore| object.annotations().get(INTENT_ANNOTATION) == Some(&intent);
+    world.until("a", "its intent back", back).await?;
+    ensure!(world.calls("CreateSequenceStore").await?.len() == 1, "no attempt before the last one is over");
     Ok(())
 }
 

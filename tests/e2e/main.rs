@@ -11,8 +11,10 @@ mod conflict;
 mod create;
 mod deletion;
 mod denied;
+mod denied_changes;
 mod drift;
 mod errors;
+mod events;
 mod frozen;
 mod in_motion;
 mod input;
@@ -48,8 +50,10 @@ const TESTS: &[&[Test]] = &[
     create::TESTS,
     deletion::TESTS,
     denied::TESTS,
+    denied_changes::TESTS,
     drift::TESTS,
     errors::TESTS,
+    events::TESTS,
     frozen::TESTS,
     in_motion::TESTS,
     input::TESTS,

@@ -30,6 +30,8 @@ pub struct Audit {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditMark {
     offset: u64,
+    /// A record may be written a little after its answer: what was received before this lies before the mark.
+    at: Timestamp,
 }
 
 /// One request that the API server answered.
@@ -49,6 +51,8 @@ pub struct AuditedRequest {
     pub name: Option<String>,
     /// The HTTP status of the answer.
     pub code: u16,
+    /// When the request came in.
+    pub received: Option<Timestamp>,
     /// When the answer was complete.
     pub stage_time: Timestamp,
     /// Path and query, for example to see a field manager or a dry run.
@@ -78,15 +82,15 @@ impl Audit {
         Self { path }
     }
 
-    /// The position now: requests answered before this call lie before it. Blocks for some ten milliseconds.
+    /// The position now: requests that came in before this call lie before it.
     ///
     /// # Panics
     /// When the log cannot be read: a count taken from a part of it would prove nothing.
     #[must_use]
     pub fn mark(&self) -> AuditMark {
-        self.settle();
+        let at = Timestamp::now();
         let whole = self.read_from(0);
-        AuditMark { offset: whole.len() as u64 }
+        AuditMark { offset: whole.len() as u64, at }
     }
 
     /// The requests answered since `mark`, oldest first. Blocks for some ten milliseconds.
@@ -96,7 +100,8 @@ impl Audit {
     #[must_use]
     pub fn requests_since(&self, mark: &AuditMark) -> Vec<AuditedRequest> {
         self.settle();
-        self.read_from(mark.offset).lines().filter_map(request).collect()
+        let after = |request: &AuditedRequest| request.received.is_none_or(|received| received >= mark.at);
+        self.read_from(mark.offset).lines().filter_map(request).filter(after).collect()
     }
 
     /// How many writes `user` asked for since `mark`, by verb and resource, in one namespace or in all. Refused ones
@@ -170,6 +175,7 @@ struct Event {
     object_ref: ObjectRef,
     #[serde(default)]
     response_status: Status,
+    request_received_timestamp: Option<Timestamp>,
     stage_timestamp: Timestamp,
 }
 
@@ -214,6 +220,7 @@ fn request(line: &str) -> Option<AuditedRequest> {
         namespace: event.object_ref.namespace,
         name: event.object_ref.name,
         code,
+        received: event.request_received_timestamp,
         stage_time: event.stage_timestamp,
         uri: event.request_uri,
     })
@@ -238,6 +245,19 @@ mod tests {
         assert!(request(&line("ResponseStarted", "watch", "pods", 200)).is_some());
         assert!(request(&line("ResponseComplete", "watch", "pods", 200)).is_none());
         assert!(request(&line("ResponseComplete", "watch", "pods", 403)).is_some());
+    }
+
+    #[test]
+    fn a_record_that_comes_late_lies_before_the_mark() {
+        let mut file = tempfile::NamedTempFile::new().expect("a file");
+        let audit = Audit::new(file.path().to_owned());
+        let received = |at: Timestamp| format!(r#""requestReceivedTimestamp":"{at}","stageTimestamp""#);
+        let (before, mark) = (Timestamp::now(), audit.mark());
+        for at in [before, Timestamp::now()] {
+            let line = line("ResponseComplete", "patch", "pods", 200);
+            writeln!(file, "{}", line.replace(r#""stageTimestamp""#, &received(at))).expect("written");
+        }
+        assert_eq!(audit.requests_since(&mark).len(), 1);
     }
 
     #[test]

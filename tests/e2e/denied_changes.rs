@@ -1,0 +1,100 @@
+//! Changes that AWS denies or never shows: they keep nothing else waiting, and are not repeated for ever.
+
+use std::sync::Arc;
+
+use healthomics_simulator::{Fault, FaultAction};
+use sequencestore_operator::crd::{SequenceStoreSpec, SequenceStoreStatus};
+use serde_json::json;
+
+use crate::world::{
+    ACCOUNT, Cluster, Error, Start, World, condition, ensure, message, naming, status, tests,
+};
+
+tests![
+    a_denied_update_keeps_no_tag_waiting,
+    a_denied_tag_touches_synced_only,
+    owner_tags_that_never_show_stop_being_written,
+];
+
+/// Every action but these.
+fn all_but(denied: &[&str]) -> Vec<String> {
+    let actions = [
+        "omics:GetSequenceStore",
+        "omics:ListSequenceStores",
+        "omics:ListTagsForResource",
+        "omics:CreateSequenceStore",
+        "omics:UpdateSequenceStore",
+        "omics:TagResource",
+        "omics:UntagResource",
+        "omics:DeleteSequenceStore",
+    ];
+    actions.into_iter().filter(|action| !denied.contains(action)).map(ToOwned::to_owned).collect()
+}
+
+fn drifting(status: &SequenceStoreStatus) -> Vec<&str> {
+    status.drift.iter().map(|drift| drift.field.as_str()).collect()
+}
+
+async fn a_denied_update_keeps_no_tag_waiting(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = World::with_operator(cluster).await?;
+    let seeded = world.seed().await?;
+    world.adopt("a", &seeded).await?;
+    world.until_ready("a").await?;
+    world.aws.allow_actions(ACCOUNT, Some(all_but(&["omics:UpdateSequenceStore"]))).await?;
+    world.patch("a", json!({"spec": {"description": "new", "tags": {"team": "genomics"}}})).await?;
+    let object = world.until_condition("a", "Ready", "False", "AccessDenied").await?;
+    ensure!(message(&object, "Ready").contains("omics:UpdateSequenceStore"), "{}", message(&object, "Ready"));
+    let tagged = world.aws.store(&seeded.id).await?.ok_or("store")?.tags;
+    ensure!(tagged.get("team").map(String::as_str) == Some("genomics"), "the tag is set: {tagged:?}");
+    let refused = world.calls("UpdateSequenceStore").await?.len();
+    ensure!(refused == 1, "a denial is not repeated at once: {refused}");
+    world.aws.allow_actions(ACCOUNT, None).await?;
+    world.reconcile_now("a").await?;
+    let object = world.until_ready("a").await?;
+    ensure!(status(&object).drift.is_empty(), "{:?}", status(&object).drift);
+    let store = world.aws.store(&seeded.id).await?.ok_or("store")?;
+    ensure!(store.description.as_deref() == Some("new"), "{:?}", store.description);
+    Ok(())
+}
+
+async fn a_denied_tag_touches_synced_only(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = World::with_operator(cluster).await?;
+    let seeded = world.seed().await?;
+    world.adopt("a", &seeded).await?;
+    world.until_ready("a").await?;
+    world.aws.allow_actions(ACCOUNT, Some(all_but(&["omics:TagResource"]))).await?;
+    world.patch("a", json!({"spec": {"description": "new", "tags": {"team": "genomics"}}})).await?;
+    let object = world.until_condition("a", "Synced", "False", "AccessDenied").await?;
+    ensure!(message(&object, "Synced").contains("omics:TagResource"), "{}", message(&object, "Synced"));
+    ensure!(condition(&object, "Ready").is_some_and(|ready| ready.status == "True"), "as ready as it is");
+    ensure!(drifting(&status(&object)) == ["tags[team]"], "{:?}", status(&object).drift);
+    let store = world.aws.store(&seeded.id).await?.ok_or("store")?;
+    ensure!(store.description.as_deref() == Some("new"), "everything else goes on: {:?}", store.description);
+    world.aws.allow_actions(ACCOUNT, None).await?;
+    world.reconcile_now("a").await?;
+    world.until_condition("a", "Synced", "True", "InSync").await?;
+    Ok(())
+}
+
+async fn owner_tags_that_never_show_stop_being_written(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let world = World::new(cluster).await?;
+    let mut start = Start::default();
+    start.flags.push("--create-grace=1s".into());
+    let _operator = world.operator(&start)?;
+    let seeded = world.seed().await?;
+    let no_tags = FaultAction::Replace { member: "tags".into(), value: json!({}) };
+    world.aws.script_fault(&Fault::always("ListTagsForResource", no_tags)).await?;
+    world.adopt("a", &seeded).await?;
+    world.until_condition("a", "Stalled", "True", "NotConverging").await?;
+    let claims = world.calls("TagResource").await?.len();
+    ensure!(claims == 3, "{claims} claims");
+    let gets = world.calls("GetSequenceStore").await?.len();
+    world.until_calls("GetSequenceStore", gets + 3).await?;
+    ensure!(world.calls("TagResource").await?.len() == claims, "the writing has stopped");
+    world.aws.clear_faults().await?;
+    world.until_ready("a").await?;
+    let spec = SequenceStoreSpec { description: Some("d".into()), ..naming(&seeded) };
+    world.patch("a", json!({"spec": spec})).await?;
+    world.until_event("a", "Updated").await?;
+    Ok(())
+}

@@ -1,0 +1,100 @@
+//! Events: one for each transition, with what a person needs, and none while nothing changes.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::events::v1::Event;
+use kube::api::{Api, ListParams};
+use sequencestore_operator::crd::{ManagementPolicy, SequenceStoreSpec};
+use serde_json::json;
+
+use crate::world::{Cluster, Error, Start, World, ensure, naming, tests};
+
+tests![a_life_is_told_in_events, a_settled_object_makes_no_events, a_misspelt_annotation_is_pointed_out_once,];
+
+/// Events of an object as `(reason, note, times)`, in no order.
+async fn events(world: &World, name: &str) -> Result<Vec<(String, String, i32)>, Error> {
+    let api: Api<Event> = Api::namespaced(world.client.clone(), &world.namespace);
+    let ours = |event: &Event| event.regarding.as_ref().and_then(|r| r.name.as_deref()) == Some(name);
+    let told = |event: Event| {
+        let times = event.series.map_or(1, |series| series.count);
+        (event.reason.unwrap_or_default(), event.note.unwrap_or_default(), times)
+    };
+    Ok(api.list(&ListParams::default()).await?.items.into_iter().filter(ours).map(told).collect())
+}
+
+async fn a_life_is_told_in_events(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let world = World::new(cluster).await?;
+    let mut start = Start::default();
+    start.flags.push("--create-grace=1s".into());
+    let _operator = world.operator(&start)?;
+    world.create("life", SequenceStoreSpec::default()).await?;
+    let object = world.until_ready("life").await?;
+    let id = object.status.and_then(|status| status.store).ok_or("a store")?.id;
+    world.until_event("life", "Created").await?;
+    world.until_event("life", "Available").await?;
+
+    let spec = json!({"spec": {"description": "reads", "fallbackLocation": "s3://lab-uploads/failed/"}});
+    world.patch("life", spec).await?;
+    let note = world.until_event("life", "Updated").await?;
+    ensure!(note.contains("description") && note.contains("1 more"), "{note}");
+    world.until_ready("life").await?;
+    let told = events(&world, "life").await?;
+    ensure!(!told.iter().any(|(reason, ..)| reason == "Drifted"), "an edit is no drift: {told:?}");
+
+    world.aws.change_store(&id, json!({"description": "somebody else's", "fallbackLocation": ""})).await?;
+    let note = world.until_event("life", "Drifted").await?;
+    ensure!(note.contains("description and 1 more"), "{note}");
+    world.until_ready("life").await?;
+
+    world.delete("life").await?;
+    world.until_gone("life").await?;
+    world.until_event("life", "Deleting").await?;
+    world.until_event("life", "Deleted").await?;
+    Ok(())
+}
+
+async fn a_settled_object_makes_no_events(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = World::with_operator(cluster).await?;
+    let seeded = world.seed().await?;
+    let observe = Some(ManagementPolicy::Observe);
+    let spec = SequenceStoreSpec {
+        management_policy: observe,
+        description: Some("not this".into()),
+        ..naming(&seeded)
+    };
+    world.create("watched", spec).await?;
+    world.until_condition("watched", "Synced", "False", "Drifted").await?;
+    let note = world.until_event("watched", "Drifted").await?;
+    ensure!(note.contains("description"), "{note}");
+    world.one_more_pass("watched").await?;
+    let before = events(&world, "watched").await?;
+    let gets = world.calls("GetSequenceStore").await?.len();
+    world.until_calls("GetSequenceStore", gets + 4).await?;
+    let after = events(&world, "watched").await?;
+    ensure!(before == after, "{before:?} became {after:?}");
+    Ok(())
+}
+
+async fn a_misspelt_annotation_is_pointed_out_once(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = World::with_operator(cluster).await?;
+    let seeded = world.seed().await?;
+    world.adopt("a", &seeded).await?;
+    world.until_ready("a").await?;
+    world.patch("a", json!({"metadata": {"annotations": {"healthomics.dev/pause": "true"}}})).await?;
+    let note = world.until_event("a", "AnnotationWithoutEffect").await?;
+    ensure!(note.contains("did you mean healthomics.dev/paused?"), "{note}");
+    for _ in 0..3 {
+        world.one_more_pass("a").await?;
+    }
+    let told = events(&world, "a").await?;
+    let pointed_out: Vec<_> =
+        told.iter().filter(|(reason, ..)| reason == "AnnotationWithoutEffect").collect();
+    ensure!(pointed_out.len() == 1 && pointed_out[0].2 == 1, "{pointed_out:?}");
+    world.patch("a", json!({"metadata": {"annotations": {"healthomics.dev/paused": "yes"}}})).await?;
+    let end = tokio::time::Instant::now() + crate::world::PATIENCE;
+    while !events(&world, "a").await?.iter().any(|(_, note, _)| note.contains("\"yes\"")) {
+        ensure!(tokio::time::Instant::now() < end, "a value without a meaning is not pointed out");
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    Ok(())
+}
