@@ -7,7 +7,7 @@
 //! ```
 //!
 //! `crd`, `desired`, `intent`, `request`, `lookup`, `observed`, `drift`, `plan`, `status`, `events`, `memory` and
-//! `backoff` decide and do no I/O; `omics`, `kubernetes`, `observe`, `apply`, `reconcile`, `controller` and
+//! `backoff` decide and do no I/O; `omics`, `kubernetes`, `observe`, `look`, `apply`, `reconcile`, `controller` and
 //! `server` are the edges.
 
 pub mod apply;
@@ -23,6 +23,7 @@ pub mod error;
 pub mod events;
 pub mod intent;
 pub mod kubernetes;
+pub mod look;
 pub mod lookup;
 pub mod memory;
 pub mod observe;
