@@ -8,12 +8,13 @@
 //!
 //! `crd`, `desired`, `intent`, `request`, `lookup`, `observed`, `drift`, `plan`, `status`, `events`, `memory` and
 //! `backoff` decide and do no I/O; `omics`, `kubernetes`, `observe`, `look`, `apply`, `reconcile`, `controller` and
-//! `server` are the edges.
+//! `server` are the edges. `cli` reads the command line, and `commands` holds what each command but `run` does.
 
 pub mod apply;
 pub mod arn;
 pub mod backoff;
 pub mod cli;
+pub mod commands;
 pub mod context;
 pub mod controller;
 pub mod crd;

@@ -5,6 +5,7 @@ mod change;
 mod credentials;
 mod error;
 mod host_prefix;
+mod listing;
 mod mirror;
 
 use std::collections::{BTreeMap, HashMap};
@@ -24,6 +25,7 @@ use crate::crd::Store;
 use crate::observed::ReadSetCount;
 use credentials::TrackedCredentials;
 pub use error::{CallError, Class, Operation};
+pub use listing::Page;
 
 /// A TCP and TLS connection is there within this time or the call fails.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
