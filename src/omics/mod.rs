@@ -81,7 +81,7 @@ impl Omics {
     /// The region of the environment: `AWS_REGION`, the profile, or instance metadata.
     #[must_use]
     pub fn default_region(&self) -> Option<String> {
-        self.config.region().map(ToString::to_string)
+        self.config.region().map(ToString::to_string).filter(|region| !region.is_empty())
     }
 
     /// GetSequenceStore.
