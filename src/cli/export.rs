@@ -2,8 +2,8 @@
 
 use clap::{Args, ValueEnum};
 
-use super::shared::{Access, Place};
-use super::values::{namespace, share, status, tag};
+use super::shared::Access;
+use super::values::{cluster_name, namespace, region, share, status, tag};
 use crate::crd::ManagementPolicy;
 
 pub(super) const EXAMPLES: &str = "\
@@ -42,7 +42,7 @@ pub struct Export {
     pub statuses: Vec<String>,
 
     /// managementPolicy of the manifests
-    #[arg(long, value_enum, ignore_case = true, default_value = "Observe")]
+    #[arg(long, value_enum, ignore_case = true, default_value = "Observe", value_name = "POLICY")]
     pub management_policy: Policy,
 
     /// Name the store, and leave all its fields out: nothing of it is compared
@@ -69,9 +69,14 @@ pub struct Export {
     #[arg(long, env = "SEQSTORE_QUOTA_SHARE", default_value = "0.8", value_parser = share, value_name = "SHARE")]
     pub quota_share: f64,
 
-    /// Region and cluster name.
-    #[command(flatten)]
-    pub place: Place,
+    /// Region to look in [default: the AWS environment's]
+    #[arg(long, env = "SEQSTORE_REGION", value_parser = region)]
+    pub region: Option<String>,
+
+    /// Name of this cluster in the owner tags of stores, for --orphans [default: as the operator has
+    /// written it, else the uid of namespace kube-system]
+    #[arg(long, env = "SEQSTORE_CLUSTER_NAME", value_parser = cluster_name, value_name = "NAME")]
+    pub cluster_name: Option<String>,
 
     /// The way to Kubernetes; only --orphans looks there.
     #[command(flatten)]

@@ -23,12 +23,12 @@ pub struct Place {
 #[derive(Args, Clone, Debug)]
 pub struct Pace {
     /// Time between two looks at a settled store, such as 30s, 5m or 1h
-    #[arg(long, env = "SEQSTORE_POLL_INTERVAL", default_value = "5m", value_parser = duration)]
+    #[arg(long, env = "SEQSTORE_POLL_INTERVAL", default_value = "5m", value_parser = duration, value_name = "TIME")]
     pub poll_interval: Duration,
 
     /// How long AWS's List, tags and Get may lag behind a write; a create whose outcome is unknown is
     /// repeated only after it
-    #[arg(long, env = "SEQSTORE_CREATE_GRACE", default_value = "60s", value_parser = duration)]
+    #[arg(long, env = "SEQSTORE_CREATE_GRACE", default_value = "60s", value_parser = duration, value_name = "TIME")]
     pub create_grace: Duration,
 }
 

@@ -12,10 +12,13 @@ pub fn failure(error: &CallError, region: Option<&str>, program: &str) -> String
         Class::Denied => format!(
             "AWS denies {action}{place} to these credentials ({detail}): allow it; `{program} permissions` prints the policy"
         ),
-        Class::Credentials => format!(
-            "no valid AWS credentials for {action} ({detail}): set AWS_PROFILE, or AWS_ACCESS_KEY_ID and \
-             AWS_SECRET_ACCESS_KEY"
-        ),
+        Class::Credentials => {
+            let what = error.code.as_deref().unwrap_or("none found in environment, profile or role");
+            format!(
+                "no valid AWS credentials for {action} ({what}): set AWS_PROFILE, or AWS_ACCESS_KEY_ID and \
+                 AWS_SECRET_ACCESS_KEY"
+            )
+        }
         Class::Throttled => {
             format!(
                 "AWS asks for fewer requests of {action}{place}: try again, or set a smaller --quota-share"

@@ -28,7 +28,7 @@ const EXIT_SOME: u8 = 1;
 /// # Errors
 /// One line, and then nothing is printed: a part of an inventory is none.
 pub async fn export(flags: Export, program: &'static str) -> Result<ExitCode, String> {
-    let omics = Omics::from_environment(flags.place.region.clone()).await;
+    let omics = Omics::from_environment(flags.region.clone()).await;
     let region = omics
         .default_region()
         .ok_or("no region: give --region, or set AWS_REGION or a profile with a region")?;
@@ -89,7 +89,7 @@ async fn inventory(
         }
         ExportOutput::Table => {
             let rows: Vec<Vec<String>> = free.iter().chain(&owned).map(row).collect();
-            print(&table(&["STORE ID", "NAME", "STATUS", "CREATED", "OBJECT", "OWNED BY"], &rows));
+            print(&table(&["STORE ID", "NAME", "STATUS", "CREATED", "OBJECT NAME", "OWNED BY"], &rows));
         }
     }
     let mut line = format!("{program}: {} in {region}", stores(manifests.len()));
@@ -112,7 +112,7 @@ async fn orphaned(
     // The way to the cluster is tried first: it costs nothing.
     let client = cluster::connect(&flags.access).await?;
     let before = all_objects(&client).await?;
-    let name = match flags.place.cluster_name.clone().or_else(|| cluster::written_name(&before)) {
+    let name = match flags.cluster_name.clone().or_else(|| cluster::written_name(&before)) {
         Some(name) => name,
         None => cluster::uid(&client).await?,
     };

@@ -19,7 +19,7 @@ use crate::request::{CreateRequest, UpdateRequest};
 use crate::status;
 
 /// A plan has a handful of steps; this many are a circle.
-const MOST_STEPS: usize = 16;
+pub(super) const MOST_STEPS: usize = 16;
 /// Stands for what AWS makes up: no store has this id.
 const NEW_STORE: &str = "0000000000";
 /// What is known of the policy that AWS gives a new store: it is not the spec's.
@@ -164,7 +164,8 @@ impl Scene {
         if plan.action != Action::None {
             return false;
         }
-        if plan.next == Next::Confirm {
+        // Where even the second is not believed, only time tells.
+        if plan.next == Next::Confirm && self.recollection.absent_for.is_none() {
             self.recollection.absent_for = Some(ABSENCE_CONFIRMED_AFTER);
             return true;
         }

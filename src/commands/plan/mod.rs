@@ -5,6 +5,8 @@ pub mod documents;
 pub mod foresee;
 pub mod report;
 pub mod target;
+#[cfg(test)]
+mod tests;
 pub mod text;
 
 use std::process::ExitCode;

@@ -13,6 +13,7 @@ use crate::drift;
 use crate::observed::{Observed, Present, Tags};
 use crate::omics::Operation;
 use crate::plan::{self, Action, FinalizerStep, State};
+use crate::request::CreateRequest;
 use crate::status;
 
 /// What comes of a plan; the exit code says the worst.
@@ -269,9 +270,10 @@ fn shown(step: &Step, is_last: bool) -> Option<ShownStep> {
         (State::Deleted | State::Released, _) => conditions(&plan.state).1,
         (_, Action::DeleteStore { .. }) => "The object is being deleted, and its store with it.".into(),
         // The finalizer is all that is written: the state has its own line.
-        _ if operation.is_none() && plan.intent.is_none() && !waits => {
-            "Deleting the object deletes the store from now on.".into()
-        }
+        _ if operation.is_none() && plan.intent.is_none() && !waits => match plan.finalizer {
+            FinalizerStep::Remove => "Deleting the object leaves the store in AWS from now on.".into(),
+            _ => "Deleting the object deletes the store from now on.".into(),
+        },
         _ => conditions(&plan.state).1,
     };
     Some(ShownStep {
@@ -304,7 +306,9 @@ fn target(action: &Action) -> Option<String> {
     };
     Some(match action {
         Action::None => return None,
-        Action::Create { account, intent, .. } => format!("account {account} in {}", intent.region),
+        Action::Create { account, intent, .. } => {
+            format!("a new store in {} of account {account}", intent.region)
+        }
         Action::Claim { arn, .. } | Action::Tag { arn, .. } | Action::Untag { arn, .. } => store(arn),
         Action::Update { region, id, .. } | Action::DeleteStore { region, id } => {
             format!("store {id} in {region}")
@@ -328,8 +332,11 @@ fn written(step: &Step) -> Vec<String> {
         FinalizerStep::Keep if creates && !held => written.push("finalizer added"),
         FinalizerStep::Keep => {}
     }
-    if creates || step.plan.intent.is_some() {
-        written.push("intent recorded");
+    match &step.plan.intent {
+        Some(intent) if intent.id.is_some() => written.push("id of the store recorded"),
+        Some(_) => written.push("intent to create a store recorded"),
+        None if creates => written.push("intent to create a store recorded"),
+        None => {}
     }
     written.into_iter().map(ToOwned::to_owned).collect()
 }
@@ -353,48 +360,39 @@ fn changes(step: &Step) -> Vec<Change> {
     };
     match &step.plan.action {
         Action::None | Action::DeleteStore { .. } => Vec::new(),
-        Action::Create { request, .. } => {
-            let json = serde_json::to_value(request).unwrap_or_default();
-            let mut made = Vec::new();
-            flatten("", &json, &mut made);
-            made
-        }
+        Action::Create { request, .. } => created(request),
         Action::Claim { tags: set, .. } | Action::Tag { tags: set, .. } => {
             set.iter().map(|(key, value)| tag(key, Some(value))).collect()
         }
         Action::Untag { keys, .. } => keys.iter().map(|key| tag(key, None)).collect(),
         Action::Update { request, .. } => differing(&|field| request.fields().contains(&field)),
-        Action::SetPolicy { .. } => differing(&|field| field == drift::POLICY),
+        Action::SetPolicy { policy, .. } => {
+            let mut changes = differing(&|field| field == drift::POLICY);
+            // An empty policy is none.
+            changes.iter_mut().filter(|_| policy.is_none()).for_each(|change| change.to = None);
+            changes
+        }
     }
 }
 
-/// Members of a request as fields, `tags[key]` for a tag.
-fn flatten(path: &str, value: &serde_json::Value, found: &mut Vec<Change>) {
-    use serde_json::Value;
-    let field = match path {
-        "accessLogLocation" => "s3AccessConfig.accessLogLocation",
-        path => path,
-    };
-    let mut add = |to: String| found.push(Change { field: field.into(), from: None, to: Some(to) });
-    match value {
-        Value::Null => {}
-        Value::String(text) => add(text.clone()),
-        Value::Object(members) => {
-            for (key, value) in members {
-                let inner = match path {
-                    "" => key.clone(),
-                    "tags" => format!("tags[{key}]"),
-                    path => format!("{path}.{key}"),
-                };
-                flatten(&inner, value, found);
-            }
-        }
-        Value::Array(items) => {
-            let items: Vec<&str> = items.iter().filter_map(Value::as_str).collect();
-            add(format!("[{}]", items.join(", ")));
-        }
-        other => add(other.to_string()),
-    }
+/// The fields that a create sets, in the order of the spec.
+fn created(request: &CreateRequest) -> Vec<Change> {
+    let keys = request.propagated_set_level_tags.as_ref().map(|keys| format!("[{}]", keys.join(", ")));
+    let sse = request.sse_config.as_ref();
+    let fields = [
+        ("name", Some(request.name.clone())),
+        ("description", request.description.clone()),
+        ("sseConfig.type", sse.map(|_| "KMS".to_owned())),
+        ("sseConfig.keyArn", sse.and_then(|sse| sse.key_arn.clone())),
+        ("eTagAlgorithmFamily", request.e_tag_algorithm_family.map(|family| family.as_str().to_owned())),
+        ("fallbackLocation", request.fallback_location.clone()),
+        ("s3AccessConfig.accessLogLocation", request.access_log_location.clone()),
+        ("propagatedSetLevelTags", keys),
+    ];
+    let fields = fields.into_iter().map(|(field, to)| (field.to_owned(), to));
+    let tags = request.tags.iter().map(|(key, value)| (format!("tags[{key}]"), Some(value.clone())));
+    let set = fields.chain(tags).filter(|(_, to)| to.is_some());
+    set.map(|(field, to)| Change { field, from: None, to }).collect()
 }
 
 fn differences(object: &SequenceStore, present: &Present) -> Vec<Drift> {

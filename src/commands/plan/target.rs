@@ -57,8 +57,7 @@ impl Surrounding {
             Err(error) if flags.files.is_empty() || asked_for => Err(error),
             Err(error) => {
                 tell(&format!(
-                    "{program}: planned as if the objects were new, without a cluster: {error}. \
-                     --offline does so without asking"
+                    "{program}: planned without the cluster, which --offline does without asking: {error}"
                 ));
                 Ok(alone)
             }
@@ -215,10 +214,16 @@ pub async fn described(
     if let (Some(client), None) = (&cluster.client, &wanted.refused) {
         match dry_run(client, &namespace, manifest, live.as_ref()).await {
             Ok(()) => {}
-            Err(Failure::Invalid(error)) => wanted.refused = Some(error),
+            // A rule of the whole object has no field, and the API server says so in its own way.
+            Err(Failure::Invalid(error)) => {
+                wanted.refused = Some(error.replace("<nil>: Invalid value: ", ""))
+            }
             Err(Failure::NotFound(error)) => wanted.notes.push(format!("not in the cluster yet: {error}")),
             Err(error) => wanted.notes.push(format!("not checked by the API server: {error}")),
         }
+    }
+    if cluster.client.is_none() {
+        wanted.notes.push("planned without the cluster: as if the object were new in it".into());
     }
     put_over(&mut wanted.object, live, cluster.client.is_some());
     Ok(wanted)

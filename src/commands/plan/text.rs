@@ -13,8 +13,10 @@ const ADDED: Style = AnsiColor::Green.on_default();
 const CHANGED: Style = AnsiColor::Yellow.on_default();
 const REMOVED: Style = AnsiColor::Red.on_default();
 
-/// Fields stand in a column of at least this width.
-const COLUMN: usize = 24;
+/// Fields stand in a column as wide as the longest of them, up to this width.
+const WIDEST: usize = 40;
+/// A value longer than this stands on a line of its own.
+const LONG: usize = 80;
 
 /// The whole report.
 #[must_use]
@@ -31,10 +33,9 @@ pub fn text(report: &Report) -> String {
     if report.objects.len() > failed {
         let mut line = match (calls, report.outcome) {
             (0, Outcome::NothingToDo) => "Nothing to do.".to_owned(),
-            (0, Outcome::Changes) => "Nothing to change in AWS now.".to_owned(),
-            (0, _) => "Nothing is changed in AWS.".to_owned(),
-            (1, _) => "1 AWS call that changes something.".to_owned(),
-            (calls, _) => format!("{calls} AWS calls that change something."),
+            (0, _) => "Nothing to change in AWS.".to_owned(),
+            (1, _) => "1 AWS call to change something.".to_owned(),
+            (calls, _) => format!("{calls} AWS calls to change something."),
         };
         if stuck > 0 {
             let who = if report.objects.len() == 1 {
@@ -58,13 +59,17 @@ fn object_text(object: &ObjectPlan, out: &mut String) {
     }
     let corrected: Vec<&str> =
         object.steps.iter().flat_map(|step| &step.changes).map(|change| change.field.as_str()).collect();
-    for drift in object.differences.iter().filter(|drift| !corrected.contains(&drift.field.as_str())) {
+    let kept = || object.differences.iter().filter(|drift| !corrected.contains(&drift.field.as_str()));
+    let column = column(kept().map(|drift| drift.field.as_str()));
+    for drift in kept() {
         let (wanted, shown) = (quoted(drift.desired.as_deref()), quoted(drift.observed.as_deref()));
-        let _ = writeln!(
-            out,
-            "  {REMOVED}≠ {:COLUMN$}{REMOVED:#} spec {wanted}, store {shown}",
-            printable(&drift.field)
-        );
+        let field = printable(&drift.field);
+        if wanted.chars().count().max(shown.chars().count()) > LONG {
+            let _ =
+                writeln!(out, "  {REMOVED}≠ {field}{REMOVED:#}\n      spec  {wanted}\n      store {shown}");
+        } else {
+            let _ = writeln!(out, "  {REMOVED}≠ {field:column$}{REMOVED:#} spec {wanted}, store {shown}");
+        }
     }
     let style = match object.outcome {
         Outcome::NeedsAttention | Outcome::Failed => REMOVED,
@@ -80,7 +85,7 @@ fn object_text(object: &ObjectPlan, out: &mut String) {
 
 fn step_text(number: usize, step: &ShownStep, out: &mut String) {
     let title = match (step.call, &step.on) {
-        (Some(call), Some(on)) => format!("{BOLD}{call}{BOLD:#} on {on}"),
+        (Some(call), Some(on)) => format!("{BOLD}{call}{BOLD:#}: {on}"),
         (Some(call), None) => format!("{BOLD}{call}{BOLD:#}"),
         (None, _) if step.object.is_empty() => "wait".into(),
         (None, _) => "write to the object alone".into(),
@@ -90,16 +95,33 @@ fn step_text(number: usize, step: &ShownStep, out: &mut String) {
     if !step.object.is_empty() {
         let _ = writeln!(out, "     {DIM}object: {}{DIM:#}", step.object.join(", "));
     }
+    let column = column(step.changes.iter().map(|change| change.field.as_str()));
     for Change { field, from, to } in &step.changes {
         let field = printable(field);
-        let (sign, style, values) = match (from, to) {
-            (None, to) => ('+', ADDED, quoted(to.as_deref())),
-            (Some(_), None) => ('-', REMOVED, quoted(from.as_deref())),
-            (from, to) if to.as_deref() == Some("") => ('-', REMOVED, quoted(from.as_deref())),
-            (from, to) => ('~', CHANGED, format!("{} → {}", quoted(from.as_deref()), quoted(to.as_deref()))),
+        let (sign, style) = match (from, to.as_deref()) {
+            (None, _) => ('+', ADDED),
+            (Some(_), None | Some("")) => ('-', REMOVED),
+            (Some(_), Some(_)) => ('~', CHANGED),
         };
-        let _ = writeln!(out, "     {style}{sign} {field:COLUMN$}{style:#} {values}");
+        let values: Vec<String> = match sign {
+            '+' => vec![quoted(to.as_deref())],
+            '-' => vec![quoted(from.as_deref())],
+            _ => vec![quoted(from.as_deref()), quoted(to.as_deref())],
+        };
+        if values.iter().any(|value| value.chars().count() > LONG) {
+            let _ = writeln!(out, "     {style}{sign} {field}{style:#}");
+            let words = if values.len() == 2 { &["from", "to  "][..] } else { &[""] };
+            for (word, value) in words.iter().zip(&values) {
+                let _ = writeln!(out, "         {}", format!("{word} {value}").trim_start());
+            }
+        } else {
+            let _ = writeln!(out, "     {style}{sign} {field:column$}{style:#} {}", values.join(" → "));
+        }
     }
+}
+
+fn column<'a>(fields: impl Iterator<Item = &'a str>) -> usize {
+    fields.map(|field| field.chars().count()).max().unwrap_or_default().min(WIDEST)
 }
 
 fn quoted(value: Option<&str>) -> String {
