@@ -7,6 +7,7 @@
 mod account;
 mod adoption;
 mod checks;
+mod cli_document;
 mod cli_export;
 mod cli_permissions;
 mod cli_plan;
@@ -41,6 +42,7 @@ const SIDE_BY_SIDE: usize = 16;
 const TESTS: &[&[Test]] = &[
     account::TESTS,
     adoption::TESTS,
+    cli_document::TESTS,
     cli_export::TESTS,
     cli_permissions::TESTS,
     cli_plan::TESTS,

@@ -4,6 +4,7 @@
 pub mod documents;
 pub mod foresee;
 pub mod report;
+mod steps;
 pub mod target;
 #[cfg(test)]
 mod tests;
