@@ -81,7 +81,7 @@ async fn the_document_shows_what_is_printed(cluster: Arc<Cluster>) -> Result<(),
     let plugin = directory.path().join("kubectl-seqstore");
     std::os::unix::fs::symlink(&world.cluster.binary, &plugin)?;
 
-    let mut compared = 0;
+    let (mut compared, mut wrong) = (0, String::new());
     for block in blocks("console").filter(|block| block.starts_with("$ ")) {
         let (line, expected) = block.split_once('\n').ok_or("no output")?;
         let arguments = line.strip_prefix("$ kubectl seqstore ").ok_or("another program")?;
@@ -90,9 +90,12 @@ async fn the_document_shows_what_is_printed(cluster: Arc<Cluster>) -> Result<(),
             arguments.iter().map(|word| if word == NAMESPACE { &*world.namespace } else { word }).collect();
         let printed = run(&world, &person, &plugin, &arguments, directory.path()).await?;
         let printed = printed.replace(&world.namespace, NAMESPACE);
-        ensure!(printed == expected, "{line}\nis said to print\n{expected}\nand prints\n{printed}");
+        if printed != expected {
+            wrong.push_str(&format!("{line}\n{printed}\n"));
+        }
         compared += 1;
     }
+    ensure!(wrong.is_empty(), "the document shows something else than what is printed:\n{wrong}");
     ensure!(compared >= 5, "only {compared} commands are shown");
     Ok(())
 }
