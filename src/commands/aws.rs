@@ -16,7 +16,7 @@ pub fn failure(error: &CallError, region: Option<&str>, program: &str) -> String
             let what = error.code.as_deref().unwrap_or("none found in environment, profile or role");
             format!(
                 "no valid AWS credentials for {action} ({what}): set AWS_PROFILE, or AWS_ACCESS_KEY_ID and \
-                 AWS_SECRET_ACCESS_KEY"
+                 AWS_SECRET_ACCESS_KEY, or run eval \"$(aws configure export-credentials --format env)\""
             )
         }
         Class::Throttled => {

@@ -258,6 +258,11 @@ async fn files_are_checked_by_the_api_server(cluster: Arc<Cluster>) -> Result<()
     let ended = world.ended_with(&viewer, &["plan", "-f", "-", "-o", "json"], &fine).await?;
     let notes = ended.json()?["objects"][0]["notes"].to_string();
     ensure!(ended.code == Some(0) && notes.contains("not checked by the API server"), "{ended:?}");
+    let free = world.seed().await?;
+    let adopting = world.manifest("c", json!({"sequenceStoreId": free.id}));
+    let ended = world.ended_with(&viewer, &["plan", "-f", "-", "-o", "json"], &adopting).await?;
+    let notes = ended.json()?["objects"][0]["notes"].to_string();
+    ensure!(ended.code == Some(1) && notes.contains("other namespaces"), "{ended:?}");
     // Several documents, and others among them.
     let all = format!("{fine}\n---\n{{apiVersion: v1, kind: ConfigMap, metadata: {{name: x}}}}\n---\n{fine}");
     let ended = world.ended_with(&viewer, &["plan", "-f", "-", "-o", "json"], &all).await?;

@@ -55,7 +55,7 @@ pub async fn plan(flags: Plan, program: &'static str) -> Result<ExitCode, String
     let context = context(&flags, &cluster, &wanted).await?;
     let mut objects = Vec::new();
     for wanted in wanted {
-        objects.push(planned(&context, &flags, wanted, program).await);
+        objects.push(planned(&context, &flags, wanted, cluster.is_partial, program).await);
     }
     let report = Report::of(objects);
     show(&report, flags.output, program)?;
@@ -102,7 +102,13 @@ fn no_cluster() -> Result<Client, String> {
     Client::try_from(Config::new(nowhere)).map_err(|e| e.to_string())
 }
 
-async fn planned(context: &Context, flags: &Plan, wanted: Wanted, program: &str) -> ObjectPlan {
+async fn planned(
+    context: &Context,
+    flags: &Plan,
+    wanted: Wanted,
+    is_partial: bool,
+    program: &str,
+) -> ObjectPlan {
     let Wanted { object, file, mut notes, refused } = wanted;
     let mut plan = match refused {
         Some(message) => report::refused(&object, message),
@@ -119,6 +125,12 @@ async fn planned(context: &Context, flags: &Plan, wanted: Wanted, program: &str)
         notes.push(format!(
             "region {region} is this environment's; the operator may have another: set spec.region or --region"
         ));
+    }
+    if is_partial && plan.is_unowned && desired::manages(&object) {
+        notes.push(
+            "objects of other namespaces cannot be listed: an older one that names this store would keep it"
+                .into(),
+        );
     }
     notes.append(&mut plan.notes);
     ObjectPlan { file, notes, ..plan }

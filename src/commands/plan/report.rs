@@ -88,6 +88,9 @@ pub struct ObjectPlan {
     /// Id of the store, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub store_id: Option<String>,
+    /// The store carries nobody's owner tags.
+    #[serde(skip)]
+    pub is_unowned: bool,
     /// Every difference between spec and store now, whether or not it will be corrected.
     pub differences: Vec<Drift>,
     /// What happens, in its order.
@@ -163,6 +166,7 @@ pub fn object_plan(
         region: region.map(ToOwned::to_owned),
         account_id: account(observed),
         store_id: present.map(|present| present.store.id.clone()),
+        is_unowned: present.is_some_and(|present| present.tags.owner().is_none()),
         differences: present.map(|present| differences(object, present)).unwrap_or_default(),
         steps: shown,
         notes: Vec::new(),
@@ -184,6 +188,7 @@ pub fn failed(object: &SequenceStore, error: String) -> ObjectPlan {
         region: None,
         account_id: None,
         store_id: None,
+        is_unowned: false,
         differences: Vec::new(),
         steps: Vec::new(),
         notes: Vec::new(),

@@ -1,6 +1,7 @@
 //! What a plan is made for: objects of the cluster, and manifests put over them. I/O, read-only: manifests
 //! are sent to the API server as dry runs.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -38,6 +39,8 @@ pub struct Wanted {
 pub struct Surrounding {
     /// None without a cluster.
     pub client: Option<Client>,
+    /// Objects of other namespaces could not be listed.
+    pub is_partial: bool,
     objects: Vec<Guarded>,
 }
 
@@ -47,7 +50,7 @@ impl Surrounding {
     /// # Errors
     /// One line; for manifests only where a cluster was asked for by name.
     pub async fn reach(flags: &Plan, program: &str) -> Result<Self, String> {
-        let alone = Self { client: None, objects: Vec::new() };
+        let alone = Self { client: None, is_partial: false, objects: Vec::new() };
         if flags.offline {
             return Ok(alone);
         }
@@ -66,20 +69,25 @@ impl Surrounding {
 
     async fn look(flags: &Plan) -> Result<Self, String> {
         let client = cluster::connect(&flags.access).await?;
-        let objects = match cluster::objects(&client, None).await {
-            Ok(objects) => objects,
-            // A user of one namespace sees no rivals in others; the operator does.
+        match cluster::objects(&client, None).await {
+            Ok(objects) => Ok(Self { client: Some(client), is_partial: false, objects }),
+            // Somebody of one namespace sees no rivals in others; the operator does.
             Err(Failure::Forbidden(_)) => {
-                let namespace = flags.namespace.as_deref().unwrap_or(client.default_namespace());
-                match cluster::objects(&client, Some(namespace)).await {
-                    Ok(objects) => objects,
-                    Err(Failure::Forbidden(_)) => Vec::new(),
-                    Err(error) => return Err(unreachable(&error)),
+                let default = flags.namespace.as_deref().unwrap_or(client.default_namespace());
+                let named = flags.names.iter().map(|name| name.split_once('/').map_or(default, |(n, _)| n));
+                let namespaces: BTreeSet<&str> = named.chain([default]).collect();
+                let mut objects = Vec::new();
+                for namespace in namespaces {
+                    match cluster::objects(&client, Some(namespace)).await {
+                        Ok(found) => objects.extend(found),
+                        Err(Failure::Forbidden(_)) => {}
+                        Err(error) => return Err(unreachable(&error)),
+                    }
                 }
+                Ok(Self { client: Some(client), is_partial: true, objects })
             }
-            Err(error) => return Err(unreachable(&error)),
-        };
-        Ok(Self { client: Some(client), objects })
+            Err(error) => Err(unreachable(&error)),
+        }
     }
 
     /// The objects in the form in which the operator's watch holds them.
