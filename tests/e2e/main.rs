@@ -7,6 +7,11 @@
 mod account;
 mod adoption;
 mod checks;
+mod cli_document;
+mod cli_export;
+mod cli_permissions;
+mod cli_plan;
+mod commands;
 mod conflict;
 mod create;
 mod deletion;
@@ -21,6 +26,7 @@ mod input;
 mod isolation;
 mod kubectl;
 mod mirror;
+mod operations;
 mod ownership;
 mod pages;
 mod paused;
@@ -47,6 +53,10 @@ const TESTS: &[&[Test]] = &[
     account::TESTS,
     adoption::TESTS,
     conflict::TESTS,
+    cli_document::TESTS,
+    cli_export::TESTS,
+    cli_permissions::TESTS,
+    cli_plan::TESTS,
     create::TESTS,
     deletion::TESTS,
     denied::TESTS,
@@ -97,8 +107,14 @@ fn main() -> ExitCode {
         .collect();
     trials.push(every_row);
     let conclusion = libtest_mimic::run(&arguments, trials);
+    let all_tests = arguments.filter.is_none() && arguments.skip.is_empty() && !conclusion.has_failed();
+    let compared = if arguments.list { Ok(String::new()) } else { operations::compare(all_tests) };
+    match &compared {
+        Ok(figures) => println!("permissions equal what was called: {figures}"),
+        Err(error) => eprintln!("permissions do not equal what was called: {error}"),
+    }
     if let Some(cluster) = Arc::into_inner(cluster).and_then(OnceLock::into_inner).and_then(Arc::into_inner) {
         runtime.block_on(cluster.stop());
     }
-    conclusion.exit_code()
+    if compared.is_err() { ExitCode::FAILURE } else { conclusion.exit_code() }
 }

@@ -140,6 +140,13 @@ pub struct World {
     directory: tempfile::TempDir,
 }
 
+/// At its end a world tells which operations were called in it.
+impl Drop for World {
+    fn drop(&mut self) {
+        crate::operations::note(&self.simulator.ledger());
+    }
+}
+
 impl World {
     pub async fn new(cluster: Arc<Cluster>) -> Result<Self, Error> {
         let client = cluster.plane.client();
