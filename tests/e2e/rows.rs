@@ -37,6 +37,7 @@ const STATES: &[Row] = &[
             "permissions::a_policy_that_may_not_be_read_or_changed_touches_synced_only",
             "ownership::unreadable_tags_stop_changes_but_not_the_mirror",
             "errors::failures_to_read_tags_touch_synced_only",
+            "denied_changes::a_denied_update_keeps_no_tag_waiting",
         ],
     ),
     (
@@ -68,6 +69,7 @@ const STATES: &[Row] = &[
         &[
             "update::a_field_that_never_shows_stops_being_written",
             "drift::what_never_shows_is_mended_in_the_spec",
+            "denied_changes::owner_tags_that_never_show_stop_being_written",
         ],
     ),
     ("FAILED in AWS", &["Failed"], &["in_motion::a_store_that_fails_is_told_and_comes_back"]),

@@ -117,7 +117,7 @@ pub(super) async fn update(tour: &Tour<'_>) -> Result<(), Error> {
 pub(super) async fn correct(tour: &Tour<'_>) -> Result<(), Error> {
     tour.step(
         "Drift: somebody changes the store in AWS, and it is changed back",
-        "The spec names the description, so the operator writes it again; an Event tells of it.",
+        "The spec names the description, so the operator writes it again, and Events tell of it.",
     );
     let store = only_store(tour).await?;
     tour.screen.in_aws("description := \"oops\"");
@@ -135,11 +135,9 @@ pub(super) async fn correct(tour: &Tour<'_>) -> Result<(), Error> {
     tour.check("the description in AWS is that of the spec again", back, || format!("{description:?}"))?;
     tour.run("kubectl wait seqstore/cohort --for=condition=Synced").await?;
     let events = tour.run(&events(COHORT)).await?;
-    tour.check(
-        "an Event names the field",
-        events.contains("The field description of the sequence store"),
-        || events.clone(),
-    )
+    let told =
+        events.contains("differs from the spec in description") && events.contains("description of the");
+    tour.check("Events tell what differed and that it was updated", told, || events.clone())
 }
 
 /// The object and the store go together.
