@@ -51,6 +51,10 @@ crds: need-build ## Write the CRDs from the Rust types, to crds/ and to the char
 	mv crds/.new crds/$(CRDS)
 	cp crds/$(CRDS) $(CHART)/files/crds/$(CRDS)
 
+.PHONY: docs
+docs: need-build ## Write docs/conditions.md from the code
+	SEQSTORE_WRITE_DOCS=1 $(CARGO) test --quiet --locked --package sequencestore-operator --test conditions
+
 ##@ Test
 
 .PHONY: test

@@ -2,6 +2,7 @@
 
 mod conditions;
 mod reason;
+mod reference;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +22,7 @@ use crate::omics::Class;
 use crate::plan::{self, State};
 use conditions::{Cond, Conditions, Progress};
 pub use reason::Reason;
+pub use reference::markdown as conditions_reference;
 
 /// From this failure in a row on, a transient failure is shown.
 const SHOWN_FROM_FAILURE: u32 = 3;

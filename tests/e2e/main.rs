@@ -13,6 +13,7 @@ mod cli_permissions;
 mod cli_plan;
 mod commands;
 mod conflict;
+mod contract;
 mod create;
 mod deletion;
 mod denied;
@@ -34,6 +35,7 @@ mod permissions;
 mod process;
 mod quiet;
 mod read_sets;
+mod recorder;
 mod refused;
 mod restarts;
 mod rows;
@@ -44,6 +46,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use recorder::Recorder;
 use world::Cluster;
 
 /// Tests wait far more than they work.
@@ -88,7 +91,7 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = arguments.test_threads.or(Some(SIDE_BY_SIDE));
     let runtime = tokio::runtime::Runtime::new().expect("a tokio runtime");
-    let cluster: Arc<OnceLock<Arc<Cluster>>> = Arc::default();
+    let shared: Arc<OnceLock<(Arc<Cluster>, Recorder)>> = Arc::default();
 
     let tests = TESTS.concat();
     let names = tests.iter().map(|(name, _)| (*name).to_owned()).collect();
@@ -97,24 +100,45 @@ fn main() -> ExitCode {
     let mut trials: Vec<Trial> = tests
         .into_iter()
         .map(|(name, test): Test| {
-            let (cluster, handle) = (Arc::clone(&cluster), runtime.handle().clone());
+            let (shared, handle) = (Arc::clone(&shared), runtime.handle().clone());
             Trial::test(name, move || {
                 let _entered = handle.enter();
-                let cluster = cluster.get_or_init(|| handle.block_on(Cluster::start()));
+                let (cluster, _) = shared.get_or_init(|| handle.block_on(start()));
                 handle.block_on(test(Arc::clone(cluster))).map_err(|e| Failed::from(format!("{e:#}")))
             })
         })
         .collect();
     trials.push(every_row);
     let conclusion = libtest_mimic::run(&arguments, trials);
-    let all_tests = arguments.filter.is_none() && arguments.skip.is_empty() && !conclusion.has_failed();
-    let compared = if arguments.list { Ok(String::new()) } else { operations::compare(all_tests) };
-    match &compared {
-        Ok(figures) => println!("permissions equal what was called: {figures}"),
-        Err(error) => eprintln!("permissions do not equal what was called: {error}"),
-    }
-    if let Some(cluster) = Arc::into_inner(cluster).and_then(OnceLock::into_inner).and_then(Arc::into_inner) {
+    let whole = arguments.filter.is_none() && arguments.skip.is_empty() && !conclusion.has_failed();
+    let Some((cluster, recorder)) = Arc::into_inner(shared).and_then(OnceLock::into_inner) else {
+        return conclusion.exit_code();
+    };
+
+    // After all others, whatever was filtered out: they check what those left behind.
+    let handle = runtime.handle().clone();
+    let directory = cluster.plane.directory().to_owned();
+    let status_contract = Trial::test("status_contract", move || {
+        let recorded = handle.block_on(recorder.finish()).map_err(|e| Failed::from(e.to_string()))?;
+        contract::check(&recorded, &directory).map_err(|e| Failed::from(e.to_string()))
+    });
+    let permissions = Trial::test("permissions_equal_what_was_called", move || {
+        let figures = operations::compare(whole).map_err(Failed::from)?;
+        println!("permissions equal what was called: {figures}");
+        Ok(())
+    });
+    let all = Arguments { filter: None, skip: Vec::new(), exact: false, ..arguments };
+    let last = libtest_mimic::run(&all, vec![status_contract, permissions]);
+
+    if let Some(cluster) = Arc::into_inner(cluster) {
         runtime.block_on(cluster.stop());
     }
-    if compared.is_err() { ExitCode::FAILURE } else { conclusion.exit_code() }
+    if conclusion.has_failed() { conclusion.exit_code() } else { last.exit_code() }
+}
+
+async fn start() -> (Arc<Cluster>, Recorder) {
+    let cluster = Cluster::start().await;
+    let file = cluster.plane.directory().join("versions.jsonl");
+    let recorder = Recorder::start(cluster.plane.client(), &file).await.expect("the recording starts");
+    (cluster, recorder)
 }
