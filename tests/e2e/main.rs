@@ -24,6 +24,7 @@ mod read_sets;
 mod recorder;
 mod restarts;
 mod update;
+mod waits;
 mod world;
 
 use std::process::ExitCode;
@@ -54,6 +55,7 @@ const TESTS: &[&[Test]] = &[
     read_sets::TESTS,
     restarts::TESTS,
     update::TESTS,
+    waits::TESTS,
 ];
 
 type Test = (&'static str, fn(Arc<Cluster>) -> world::Outcome);
