@@ -43,8 +43,8 @@ impl Reason {
             | Self::DeletionBlocked => &[WORKING],
             Self::UnknownStatus => &[Shown { synced: None, ..WORKING }],
             Self::Updating | Self::AwsUnavailable | Self::Throttled => &[WORKING, READY_NOT_SYNCED],
-            Self::AccessDenied => &[WORKING, STUCK, READY_NOT_SYNCED],
-            Self::QuotaExceeded | Self::InvalidSpec => &[WORKING, STUCK, READY_NOT_SYNCED],
+            Self::AccessDenied | Self::QuotaExceeded => &[WORKING, STUCK, READY_NOT_SYNCED],
+            Self::InvalidSpec => &[STUCK, READY_NOT_SYNCED],
             Self::Failed
             | Self::ImmutableFieldDiffers
             | Self::OwnershipConflict

@@ -40,6 +40,7 @@ mod refused;
 mod restarts;
 mod rows;
 mod update;
+mod waits;
 mod world;
 
 use std::process::ExitCode;
@@ -83,6 +84,7 @@ const TESTS: &[&[Test]] = &[
     refused::TESTS,
     restarts::TESTS,
     update::TESTS,
+    waits::TESTS,
 ];
 
 type Test = (&'static str, fn(Arc<Cluster>) -> world::Outcome);

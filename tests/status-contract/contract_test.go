@@ -80,7 +80,11 @@ func TestGoodVersionsPass(t *testing.T) {
 		"stalled":           entry(t, 1, stalled(), nil),
 		"edited meanwhile":  entry(t, 1, ready(), fields{"generation": 3}),
 		"deleted meanwhile": entry(t, 1, ready(), deleted),
-		"paused":            entry(t, 1, statusOf(2, [3]string{"Ready", "True", "Available"}, [3]string{"Synced", "False", "Paused"}), nil),
+		"paused unseen": entry(t, 1, fields{
+			"observedGeneration": -1,
+			"conditions":         statusOf(2, [3]string{"Ready", "False", "Paused"}, [3]string{"Synced", "False", "Paused"})["conditions"],
+		}, nil),
+		"paused": entry(t, 1, statusOf(2, [3]string{"Ready", "True", "Available"}, [3]string{"Synced", "False", "Paused"}), nil),
 	} {
 		for _, finding := range found(t, v) {
 			t.Errorf("%s: %+v", name, finding)

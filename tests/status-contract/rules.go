@@ -77,8 +77,10 @@ func (c *checker) one(v *version, is condition) []finding {
 	if !wholeSeconds.MatchString(is.LastTransitionTime) {
 		wrong("lastTransitionTime", "%q is not in whole seconds", is.LastTransitionTime)
 	}
-	if !v.pausedUnseen() && (is.ObservedGeneration == nil || *is.ObservedGeneration != *v.observed) {
-		wrong("generation", "not that of the status, %d", *v.observed)
+	if is.ObservedGeneration == nil {
+		wrong("generation", "there is none")
+	} else if *is.ObservedGeneration != *v.observed && !v.pausedUnseen() {
+		wrong("generation", "%d, and the status is for %d", *is.ObservedGeneration, *v.observed)
 	}
 	if is.Message == "" {
 		wrong("message", "there is none")
