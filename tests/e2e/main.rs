@@ -5,8 +5,12 @@
 //! operator process, so none sees another's objects, stores or requests.
 
 mod account;
+#[path = "../admission/mod.rs"]
+mod admission;
 mod adoption;
+mod bad_input;
 mod checks;
+mod clearing;
 mod create;
 mod deletion;
 mod denied;
@@ -19,6 +23,7 @@ mod mirror;
 mod ownership;
 mod process;
 mod quiet;
+mod ratcheting;
 mod read_sets;
 mod restarts;
 mod update;
@@ -36,6 +41,8 @@ const SIDE_BY_SIDE: usize = 16;
 const TESTS: &[&[Test]] = &[
     account::TESTS,
     adoption::TESTS,
+    bad_input::TESTS,
+    clearing::TESTS,
     create::TESTS,
     deletion::TESTS,
     denied::TESTS,
@@ -48,6 +55,7 @@ const TESTS: &[&[Test]] = &[
     ownership::TESTS,
     process::TESTS,
     quiet::TESTS,
+    ratcheting::TESTS,
     read_sets::TESTS,
     restarts::TESTS,
     update::TESTS,
