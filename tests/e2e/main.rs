@@ -22,6 +22,7 @@ mod kubectl;
 mod mirror;
 mod ownership;
 mod process;
+mod protection;
 mod quiet;
 mod ratcheting;
 mod read_sets;
@@ -54,6 +55,7 @@ const TESTS: &[&[Test]] = &[
     mirror::TESTS,
     ownership::TESTS,
     process::TESTS,
+    protection::TESTS,
     quiet::TESTS,
     ratcheting::TESTS,
     read_sets::TESTS,
