@@ -70,6 +70,10 @@ unit: need-build ## The tests inside the crates; no control plane, seconds
 e2e: need-demo build control-plane ## The tests in tests/ of the operator, on a real kube-apiserver
 	$(CARGO) test --package sequencestore-operator --test '*' --locked
 
+.PHONY: docs
+docs: need-demo build control-plane ## Write docs/bad-input.md from the answers of a real API server
+	UPDATE_DOCS=1 $(CARGO) test --package sequencestore-operator --test e2e --locked -- bad_input
+
 .PHONY: faults
 faults: need-demo build control-plane ## Kill the operator at every request that changes something; FAULTS="--flow create" filters
 	$(CARGO) run --quiet --locked --package faults -- $(FAULTS)

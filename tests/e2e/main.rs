@@ -5,8 +5,12 @@
 //! operator process, so none sees another's objects, stores or requests.
 
 mod account;
+#[path = "../admission/mod.rs"]
+mod admission;
 mod adoption;
+mod bad_input;
 mod checks;
+mod clearing;
 mod cli_document;
 mod cli_export;
 mod cli_permissions;
@@ -33,7 +37,9 @@ mod pages;
 mod paused;
 mod permissions;
 mod process;
+mod protection;
 mod quiet;
+mod ratcheting;
 mod read_sets;
 mod recorder;
 mod refused;
@@ -61,6 +67,8 @@ const TESTS: &[&[Test]] = &[
     cli_export::TESTS,
     cli_permissions::TESTS,
     cli_plan::TESTS,
+    bad_input::TESTS,
+    clearing::TESTS,
     create::TESTS,
     deletion::TESTS,
     denied::TESTS,
@@ -79,7 +87,9 @@ const TESTS: &[&[Test]] = &[
     paused::TESTS,
     permissions::TESTS,
     process::TESTS,
+    protection::TESTS,
     quiet::TESTS,
+    ratcheting::TESTS,
     read_sets::TESTS,
     refused::TESTS,
     restarts::TESTS,
