@@ -51,6 +51,10 @@ crds: need-build ## Write the CRDs from the Rust types, to crds/ and to the char
 	mv crds/.new crds/$(CRDS)
 	cp crds/$(CRDS) $(CHART)/files/crds/$(CRDS)
 
+.PHONY: docs
+docs: need-build ## Write docs/conditions.md from the code
+	SEQSTORE_WRITE_DOCS=1 $(CARGO) test --quiet --locked --package sequencestore-operator --test conditions
+
 ##@ Test
 
 .PHONY: test
@@ -65,6 +69,10 @@ unit: need-build ## The tests inside the crates; no control plane, seconds
 .PHONY: e2e
 e2e: need-demo build control-plane ## The tests in tests/ of the operator, on a real kube-apiserver
 	$(CARGO) test --package sequencestore-operator --test '*' --locked
+
+.PHONY: docs
+docs: need-demo build control-plane ## Write docs/bad-input.md from the answers of a real API server
+	UPDATE_DOCS=1 $(CARGO) test --package sequencestore-operator --test e2e --locked -- bad_input
 
 .PHONY: faults
 faults: need-demo build control-plane ## Kill the operator at every request that changes something; FAULTS="--flow create" filters

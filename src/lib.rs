@@ -7,13 +7,14 @@
 //! ```
 //!
 //! `crd`, `desired`, `intent`, `request`, `lookup`, `observed`, `drift`, `plan`, `status`, `events`, `memory` and
-//! `backoff` decide and do no I/O; `omics`, `kubernetes`, `observe`, `apply`, `reconcile`, `controller` and
-//! `server` are the edges.
+//! `backoff` decide and do no I/O; `omics`, `kubernetes`, `observe`, `look`, `apply`, `reconcile`, `controller` and
+//! `server` are the edges. `cli` reads the command line, and `commands` holds what each command but `run` does.
 
 pub mod apply;
 pub mod arn;
 pub mod backoff;
 pub mod cli;
+pub mod commands;
 pub mod context;
 pub mod controller;
 pub mod crd;
@@ -23,6 +24,7 @@ pub mod error;
 pub mod events;
 pub mod intent;
 pub mod kubernetes;
+pub mod look;
 pub mod lookup;
 pub mod memory;
 pub mod observe;

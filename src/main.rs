@@ -5,54 +5,53 @@ use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use clap::Parser;
-use k8s_openapi::api::core::v1::Namespace;
-use kube::ResourceExt;
-use sequencestore_operator::cli::{Cli, Command, LogFormat, Run};
+use sequencestore_operator::cli::{self, CalledAs, Command, LogFormat, Run};
+use sequencestore_operator::commands::{self, cluster};
 use sequencestore_operator::context::Context;
 use sequencestore_operator::desired::Defaults;
 use sequencestore_operator::omics::Omics;
 use sequencestore_operator::plan::Settings;
-use sequencestore_operator::{cli, controller, crd, kubernetes, server};
+use sequencestore_operator::{controller, server};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 /// A bad flag, an unreadable kubeconfig: nothing that a restart heals.
-const EXIT_USAGE: u8 = 2;
+const EXIT_ERROR: u8 = 2;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let result = match Cli::try_parse() {
-        Ok(Cli { command: Command::Crd }) => print_crd(),
-        Ok(Cli { command: Command::Run(flags) }) => run(flags).await,
-        Err(error) => Err(cli::mistake(&error).unwrap_or_else(|| error.exit())),
+    let called = CalledAs::of(std::env::args_os().next().as_ref());
+    let command = match called.parse(std::env::args_os()) {
+        Ok(command) => command,
+        Err(error) => match cli::mistake(&error) {
+            Some(line) => return failed(called, &line),
+            None => error.exit(),
+        },
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(line) => {
-            eprintln!("sequencestore-operator: {line}");
-            ExitCode::from(EXIT_USAGE)
-        }
-    }
+    // Nothing else installs one, so that there is none to be in the way.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let ended = match command {
+        Command::Run(flags) => run(*flags).await.map(|()| ExitCode::SUCCESS),
+        Command::Plan(flags) => commands::plan::plan(*flags, called.name()).await,
+        Command::Export(flags) => commands::export::export(*flags, called.name()).await,
+        Command::Permissions(flags) => commands::permissions::permissions(&flags),
+        Command::Crd => commands::crd::crd(),
+        Command::Completions(flags) => commands::completions::completions(flags, called),
+    };
+    ended.unwrap_or_else(|line| failed(called, &line))
 }
 
-fn print_crd() -> Result<(), String> {
-    use std::io::Write;
-    let yaml = crd::crd_yaml().map_err(|e| e.to_string())?;
-    // A reader that has seen enough, such as `head`, is no error.
-    let _ = std::io::stdout().write_all(yaml.as_bytes());
-    Ok(())
+fn failed(called: CalledAs, line: &str) -> ExitCode {
+    eprintln!("{}: {line}", called.name());
+    ExitCode::from(EXIT_ERROR)
 }
 
 async fn run(flags: Run) -> Result<(), String> {
     flags.check()?;
     log_to_stderr(&flags);
-    rustls::crypto::aws_lc_rs::default_provider()
-        .install_default()
-        .map_err(|_| "a TLS provider is installed already".to_owned())?;
     let shutdown = stop_on_signal()?;
-    let client = connect().await?;
+    let client = cluster::connect(&cli::Access::default()).await?;
     let health = server::bind(flags.health_probe_bind_address)
         .await
         .map_err(|e| format!("cannot listen on {}: {e}", flags.health_probe_bind_address))?;
@@ -60,8 +59,8 @@ async fn run(flags: Run) -> Result<(), String> {
     let server = tokio::spawn(server::serve(health, ready.clone(), shutdown.clone()));
 
     wait_for_definition(&client, &shutdown).await;
-    let omics = Omics::from_environment(flags.region.clone()).await;
-    let defaults = Defaults { region: omics.default_region(), poll_interval: flags.poll_interval };
+    let omics = Omics::from_environment(flags.place.region.clone()).await;
+    let defaults = Defaults { region: omics.default_region(), poll_interval: flags.pace.poll_interval };
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         region = defaults.region.as_deref().unwrap_or("none: objects must set spec.region"),
@@ -70,9 +69,12 @@ async fn run(flags: Run) -> Result<(), String> {
         "starting"
     );
     let settings = Settings {
-        cluster: cluster_name(&client, &flags).await?,
+        cluster: match &flags.place.cluster_name {
+            Some(name) => name.clone(),
+            None => cluster::uid(&client).await?,
+        },
         replica: replica_name(),
-        create_grace: flags.create_grace,
+        create_grace: flags.pace.create_grace,
     };
     let watches = flags.watch_namespaces.len().max(1);
     let context =
@@ -89,38 +91,10 @@ async fn run(flags: Run) -> Result<(), String> {
     server.await.map_err(|e| e.to_string())?.map_err(|e| format!("the health server failed: {e}"))
 }
 
-/// The given name, else the uid of namespace kube-system, which no two clusters share.
-async fn cluster_name(client: &kube::Client, flags: &Run) -> Result<String, String> {
-    if let Some(name) = &flags.cluster_name {
-        return Ok(name.clone());
-    }
-    let namespaces: kube::Api<Namespace> = kube::Api::all(client.clone());
-    let uid =
-        kubernetes::answered("read it", namespaces.get("kube-system")).await.map(|namespace| namespace.uid());
-    match uid {
-        Ok(Some(uid)) => Ok(uid),
-        Ok(None) => Err("namespace kube-system has no uid: set --cluster-name".into()),
-        Err(error) => Err(format!(
-            "namespace kube-system gives the cluster its name and cannot be read ({error}): set --cluster-name"
-        )),
-    }
-}
-
 /// Tells processes apart, also two that follow each other in one Pod.
 fn replica_name() -> String {
     let pod = std::env::var("POD_NAME").unwrap_or_else(|_| "operator".into());
     format!("{pod}-{:08x}", fastrand::u32(..))
-}
-
-async fn connect() -> Result<kube::Client, String> {
-    let config = kube::Config::infer().await.map_err(|e| {
-        // The lines after the first quote the file, in which there may be a token.
-        let e = e.to_string();
-        let e = e.lines().next().unwrap_or_default();
-        format!("no way to Kubernetes: {e}. Set KUBECONFIG to a readable file, or run inside a cluster")
-    })?;
-    tracing::info!(cluster = %config.cluster_url, "connecting to Kubernetes");
-    kube::Client::try_from(config).map_err(|e| format!("the Kubernetes configuration does not work: {e}"))
 }
 
 /// The definition may be installed after the operator, by the same chart.

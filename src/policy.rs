@@ -37,13 +37,17 @@ fn known(object: &Map<String, Value>, names: &[&str], place: &str) -> Result<(),
 fn conditions(condition: Option<&Value>) -> Result<(), String> {
     for (operator, keys) in condition.and_then(Value::as_object).into_iter().flatten() {
         for key in keys.as_object().into_iter().flat_map(Map::keys) {
-            if !CONDITION_KEYS.contains(&key.as_str()) && !key.starts_with("s3:ExistingObjectTag/") {
+            // IAM reads condition keys without regard to case.
+            let is = |known: &str| key.eq_ignore_ascii_case(known);
+            let tag = "s3:ExistingObjectTag/";
+            let of_tag = key.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag));
+            if !CONDITION_KEYS.into_iter().any(is) && !of_tag {
                 let accepted = CONDITION_KEYS.join(", ");
                 return Err(format!(
                     "s3AccessPolicy has the condition key `{key}`; AWS accepts {accepted} and s3:ExistingObjectTag/<key>"
                 ));
             }
-            if key == "aws:PrincipalArn" && !["ArnEquals", "ArnLike"].contains(&operator.as_str()) {
+            if is("aws:PrincipalArn") && !["ArnEquals", "ArnLike"].contains(&operator.as_str()) {
                 return Err(format!(
                     "s3AccessPolicy uses aws:PrincipalArn with `{operator}`; AWS accepts ArnEquals and ArnLike"
                 ));
@@ -127,10 +131,9 @@ mod tests {
 
     #[test]
     fn what_aws_refuses_is_explained_first() {
-        assert_eq!(
-            check(&object(statement(json!({"Condition": {"StringLike": {"s3:prefix": "a"}}})))),
-            Ok(())
-        );
+        for key in ["s3:prefix", "S3:Prefix", "s3:tlsversion", "s3:existingobjecttag/team"] {
+            assert_eq!(check(&object(statement(json!({"Condition": {"StringLike": {key: "a"}}})))), Ok(()));
+        }
         let refused = [
             (json!({"Rules": []}), "Rules"),
             (statement(json!({"NotAction": "x"})), "NotAction"),
@@ -139,6 +142,7 @@ mod tests {
                 "aws:SecureTransport",
             ),
             (statement(json!({"Condition": {"StringEquals": {"aws:PrincipalArn": "x"}}})), "ArnLike"),
+            (statement(json!({"Condition": {"StringEquals": {"AWS:principalarn": "x"}}})), "ArnLike"),
             (json!({"Id": "x".repeat(MOST_BYTES)}), "bytes"),
         ];
         for (policy, hint) in refused {

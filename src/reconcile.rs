@@ -12,17 +12,17 @@ use kube::runtime::controller::Action as Requeue;
 use kube::runtime::events::EventType;
 
 use crate::context::{Context, Guarded};
-use crate::crd::{OwnerTags, RECONCILE_ANNOTATION, SequenceStore, TAKE_OVER_ANNOTATION, annotation_findings};
-use crate::desired::{self, Desired};
-use crate::drift;
+use crate::crd::{RECONCILE_ANNOTATION, SequenceStore, annotation_findings};
+use crate::desired;
 use crate::error::Error;
 use crate::events::{self, Note};
 use crate::intent::Intent;
 use crate::kubernetes::Guard;
-use crate::observed::{Observed, Policy, Tags};
+use crate::look::Look;
+use crate::observed::Observed;
 use crate::omics::{CALL_TIMEOUT, Class};
 use crate::plan::{self, Action, FinalizerStep, Next, Plan, State};
-use crate::{apply, backoff, kubernetes, observe, status};
+use crate::{apply, backoff, kubernetes, status};
 
 /// The longest a pass may take; shorter than the time a Pod is given to end.
 pub const PASS_DEADLINE: Duration = Duration::from_secs(45);
@@ -65,44 +65,16 @@ async fn pass(context: &Context, object: Arc<SequenceStore>) -> Result<Requeue, 
     if put_back_intent(context, &object).await? {
         return Ok(Requeue::requeue(Duration::ZERO));
     }
-    let desired = Desired::of(&object, &context.defaults);
-    let desired = desired.as_ref();
-    let poll = desired.map_or(context.defaults.poll_interval, |desired| desired.poll_interval);
-    let owner = OwnerTags::of(&object, &context.settings.cluster);
-
-    // What was seen is as old as the moment before the look.
-    let now = Timestamp::now();
-    let observed = match plan::target(&object, desired) {
-        Some(target) => {
-            let observed = observe::observe(context, &object, &owner, &target).await;
-            context.memory.observed(&uid, &target, &observed, Instant::now());
-            observed
-        }
-        None => Observed::NotAsked,
-    };
-    note_differences(context, &object, &owner, &observed);
-
-    // It takes a look at every object, and decides only where the tags name no owner.
-    let unowned = observed.present().is_some_and(|present| present.tags.owner().is_none());
-    if unowned && !context.is_listed() {
+    let look = Look::at(context, &object).await;
+    let poll = look.poll_interval(&context.defaults);
+    if !look.rivals_are_known {
         return Ok(Requeue::requeue(Duration::from_secs(1)));
     }
-    let rival = desired.ok().filter(|_| unowned).and_then(|desired| context.rival(&object, desired));
-    let owner_is_gone = owner_is_gone(context, &object, &observed).await;
     let plan_on = |observed: &Observed| {
         let recollection = context.memory.recollection(&uid, poll, Instant::now());
-        plan::plan(&plan::Input {
-            object: &object,
-            desired,
-            observed,
-            recollection: &recollection,
-            owner: &owner,
-            settings: &context.settings,
-            now,
-            owner_is_gone,
-            rival: rival.as_deref(),
-        })
+        plan::plan(&look.input(&object, observed, &recollection, &context.settings))
     };
+    let observed = look.observed.clone();
     let plan = plan_on(&observed);
 
     if plan.action != Action::None && !is_current(context, &object).await? {
@@ -124,7 +96,8 @@ async fn pass(context: &Context, object: Arc<SequenceStore>) -> Result<Requeue, 
     };
 
     let wait = count_failures(context, &uid, &state);
-    let region = acted.region.as_deref().or(desired.ok().map(|desired| desired.region.as_str()));
+    let region =
+        acted.region.as_deref().or(look.desired.as_ref().ok().map(|desired| desired.region.as_str()));
     let saving = matches!((&plan.action, &observed), (Action::Create { .. }, Observed::Present(_)));
     let reported = report(context, &object, &observed, &state, region, saving).await;
     // What was done in AWS is done, whether or not the status could be written.
@@ -186,46 +159,6 @@ async fn put_back_intent(context: &Context, object: &SequenceStore) -> Result<bo
         Ok(None) | Err(_) => {}
     }
     Ok(false)
-}
-
-/// Notes what AWS shows to differ, for later passes: all other fields have converged.
-fn note_differences(context: &Context, object: &SequenceStore, owner: &OwnerTags, observed: &Observed) {
-    let uid = object.uid().unwrap_or_default();
-    let Observed::Present(present) = observed else { return };
-    let Tags::Read(tags) = &present.tags else { return };
-    let mut differing: Vec<String> =
-        drift::correctable(object, present, tags).into_iter().map(|drift| drift.field).collect();
-    differing.extend(owner.missing_from(tags).keys().map(|key| drift::tag_field(key)));
-    // What was not read may still differ.
-    if !matches!(present.policy, Policy::Read(_)) {
-        differing.push(drift::POLICY.into());
-    }
-    context.memory.differing(&uid, &differing);
-}
-
-/// Whether the owner that the annotation `take-over` names is no managing object of this cluster. What
-/// cannot be told counts as "it is there".
-async fn owner_is_gone(context: &Context, object: &SequenceStore, observed: &Observed) -> bool {
-    let Observed::Present(present) = observed else { return false };
-    let Tags::Read(tags) = &present.tags else { return false };
-    let named = object.annotations().get(TAKE_OVER_ANNOTATION).map(String::as_str);
-    let Some(owner) = present.tags.owner().filter(|owner| named == Some(*owner)) else { return false };
-    if context.is_live(owner) {
-        return false;
-    }
-    match OwnerTags::read(tags) {
-        Some(tags) if tags.cluster == context.settings.cluster => {
-            match kubernetes::read_named(context, &tags.namespace, &tags.name).await {
-                Ok(Some(former)) => former.uid().as_deref() != Some(owner) || !desired::manages(&former),
-                Ok(None) => true,
-                Err(error) => {
-                    tracing::warn!("cannot tell whether the owner {owner} is gone: {error}");
-                    false
-                }
-            }
-        }
-        _ => true,
-    }
 }
 
 /// Nothing in AWS is changed for an object that has changed since the plan was made.

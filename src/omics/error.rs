@@ -37,6 +37,23 @@ pub enum Operation {
 }
 
 impl Operation {
+    /// Every operation that the operator calls.
+    pub const ALL: [Self; 13] = [
+        Self::GetSequenceStore,
+        Self::ListTagsForResource,
+        Self::DeleteSequenceStore,
+        Self::ListReadSets,
+        Self::ListSequenceStores,
+        Self::CreateSequenceStore,
+        Self::UpdateSequenceStore,
+        Self::TagResource,
+        Self::UntagResource,
+        Self::GetS3AccessPolicy,
+        Self::PutS3AccessPolicy,
+        Self::DeleteS3AccessPolicy,
+        Self::GetCallerIdentity,
+    ];
+
     /// The IAM action that allows this operation.
     #[must_use]
     pub fn action(self) -> &'static str {

@@ -4,6 +4,7 @@ use aws_sdk_omics::operation::create_sequence_store::CreateSequenceStoreOutput;
 use aws_sdk_omics::operation::get_sequence_store::GetSequenceStoreOutput;
 use aws_sdk_omics::operation::update_sequence_store::UpdateSequenceStoreOutput;
 use aws_sdk_omics::primitives::DateTime;
+use aws_sdk_omics::types::SequenceStoreDetail;
 use jiff::Timestamp;
 
 use crate::crd::{Store, StoreS3Access, StoreSseConfig};
@@ -52,6 +53,28 @@ pub(super) fn updated(output: &UpdateSequenceStoreOutput) -> Store {
 /// CreateSequenceStore answers all but `updateTime`.
 pub(super) fn created(output: &CreateSequenceStoreOutput) -> Store {
     mirror!(output, None)
+}
+
+/// A listing has fewer members than Get: no propagated tag keys and no S3 access.
+pub(super) fn listed(detail: &SequenceStoreDetail) -> Store {
+    let text = |value: Option<&str>| value.map(ToOwned::to_owned);
+    Store {
+        id: detail.id().to_owned(),
+        arn: detail.arn().to_owned(),
+        name: text(detail.name()),
+        description: text(detail.description()),
+        sse_config: detail.sse_config().map(|sse| StoreSseConfig {
+            type_: Some(sse.r#type().as_str().to_owned()),
+            key_arn: text(sse.key_arn()),
+        }),
+        creation_time: time(detail.creation_time()),
+        fallback_location: text(detail.fallback_location()),
+        e_tag_algorithm_family: detail.e_tag_algorithm_family().map(|family| family.as_str().to_owned()),
+        status: detail.status().map(|status| status.as_str().to_owned()),
+        status_message: text(detail.status_message()),
+        update_time: detail.update_time().and_then(time),
+        ..Store::default()
+    }
 }
 
 /// As AWS writes it: milliseconds, always three digits, and `Z`.

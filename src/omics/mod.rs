@@ -5,6 +5,7 @@ mod change;
 mod credentials;
 mod error;
 mod host_prefix;
+mod listing;
 mod mirror;
 
 use std::collections::{BTreeMap, HashMap};
@@ -24,6 +25,7 @@ use crate::crd::Store;
 use crate::observed::ReadSetCount;
 use credentials::TrackedCredentials;
 pub use error::{CallError, Class, Operation};
+pub use listing::Page;
 
 /// A TCP and TLS connection is there within this time or the call fails.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -79,7 +81,7 @@ impl Omics {
     /// The region of the environment: `AWS_REGION`, the profile, or instance metadata.
     #[must_use]
     pub fn default_region(&self) -> Option<String> {
-        self.config.region().map(ToString::to_string)
+        self.config.region().map(ToString::to_string).filter(|region| !region.is_empty())
     }
 
     /// GetSequenceStore.

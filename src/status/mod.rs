@@ -2,6 +2,7 @@
 
 mod conditions;
 mod reason;
+mod reference;
 #[cfg(test)]
 mod tests;
 
@@ -21,6 +22,7 @@ use crate::omics::Class;
 use crate::plan::{self, State};
 use conditions::{Cond, Conditions, Progress};
 pub use reason::Reason;
+pub use reference::markdown as conditions_reference;
 
 /// From this failure in a row on, a transient failure is shown.
 const SHOWN_FROM_FAILURE: u32 = 3;
@@ -96,7 +98,9 @@ fn reported(input: &Input<'_>, state: &State, old: SequenceStoreStatus) -> Seque
 /// A pause changes `Synced` and nothing else; not even the generation counts as acted on.
 fn paused(input: &Input<'_>, old: SequenceStoreStatus) -> SequenceStoreStatus {
     let conditions::Conditions { ready, synced, .. } = conditions::of(input.state, None, input.denied_grace);
+    // Of an object that was never acted on, the conditions speak of the generation that is paused.
     let acted_on = old.observed_generation.filter(|generation| *generation >= 0);
+    let acted_on = acted_on.or(input.object.metadata.generation);
     let mut new = old.clone();
     new.conditions.clear();
     let existing = |kind: &str| find(&old.conditions, kind).cloned();

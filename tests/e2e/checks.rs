@@ -4,10 +4,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::TryStreamExt;
 use healthomics_simulator::{LedgerEntry, StoreRecord};
-use kube::ResourceExt;
+use kube::api::{ApiResource, DynamicObject, PostParams};
 use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, ResourceExt};
 use sequencestore_operator::crd::{DeletionBlock, DeletionBlockReason, FINALIZER, SequenceStore};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::world::{Error, World, condition, ensure, status};
 
@@ -183,6 +184,18 @@ impl World {
         let there = self.aws.store(&store.arn).await?.filter(|store| !store.deleted);
         ensure!(there.is_some_and(|s| s.status == store.status), "store {} is not as it was", store.id);
         Ok(())
+    }
+
+    /// Creates an object of any spec in a dry run; the refusal, if any.
+    pub async fn refusal(&self, name: &str, spec: &Value) -> Result<Option<String>, Error> {
+        let resource = ApiResource::erase::<SequenceStore>(&());
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &self.namespace, &resource);
+        let object: DynamicObject = serde_json::from_value(crate::admission::examples::object(name, spec))?;
+        match api.create(&PostParams { dry_run: true, ..PostParams::default() }, &object).await {
+            Ok(_) => Ok(None),
+            Err(kube::Error::Api(refusal)) => Ok(Some(refusal.message.clone())),
+            Err(error) => Err(error.into()),
+        }
     }
 
     pub async fn annotate(&self, name: &str, key: &str, value: Option<&str>) -> Result<(), Error> {

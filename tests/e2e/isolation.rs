@@ -21,10 +21,13 @@ tests![
 ];
 
 /// A control plane whose definition lets everything into a spec, as after a downgrade of the operator.
-async fn lenient_cluster(like: &Cluster) -> Result<Arc<Cluster>, Error> {
+pub async fn lenient_cluster(like: &Cluster) -> Result<Arc<Cluster>, Error> {
     let plane = ControlPlane::start().await?;
     let mut crd = serde_json::to_value(crd())?;
-    let schema = &mut crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+    let version = crd["spec"]["versions"][0].as_object_mut().ok_or("no version")?;
+    // They name fields that the schema does not have then.
+    version.remove("selectableFields");
+    let schema = &mut version["schema"]["openAPIV3Schema"];
     schema["properties"]["spec"] = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
     schema.as_object_mut().ok_or("no schema")?.remove("x-kubernetes-validations");
     plane.kubectl_stdin(&["apply", "--server-side", "-f", "-"], &crd.to_string()).await?.checked()?;

@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
+use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::events::v1::Event;
 use kube::Api;
-use serde_json::json;
+use sequencestore_operator::crd::{ManagementPolicy, SequenceStoreSpec, crd};
+use serde_json::{Value, json};
 
 use crate::checks::ensure_stalled;
-use crate::world::{Cluster, Error, Start, World, ensure, message, tests};
+use crate::world::{Cluster, Error, Start, World, ensure, message, naming, tests};
 
 tests![
     get_prints_the_columns_that_matter,
     explain_describes_every_field,
+    fields_select_objects,
     wait_works_for_ready_and_for_deletion,
     a_missing_region_is_explained,
     the_ends_of_a_life_are_events,
@@ -29,26 +32,88 @@ async fn get_prints_the_columns_that_matter(cluster: Arc<Cluster>) -> Result<(),
         ensure!(lines[0] == ["NAME", "STORE", "ID", "STATUS", "READY", "REASON", "AGE"], "{output}");
         ensure!(lines[1][..5] == ["genomes", &store.id, "ACTIVE", "True", "Available"], "{output}");
     }
+    let drifted = json!({"spec": {"managementPolicy": "Observe", "name": "other"}});
+    world.patch("genomes", drifted).await?;
+    world.until_condition("genomes", "Synced", "False", "Drifted").await?;
     let wide = world.kubectl(&["get", "seqstore", "-o", "wide"]).await?.checked()?.stdout;
-    for text in ["SYNCED", "us-east-1", &store.arn, &store.s3_access.s3_uri] {
+    let columns = ["SYNCED", "REGION", "ARN", "S3 URI", "DRIFT"];
+    let values = ["us-east-1", &store.arn, &store.s3_access.s3_uri, "name"];
+    for text in columns.into_iter().chain(values) {
         ensure!(wide.contains(text), "{text} is not in:\n{wide}");
     }
     Ok(())
 }
 
+/// Every path of the definition below spec and status.
+fn paths(schema: &Value, path: &str, found: &mut Vec<String>) {
+    for (name, inner) in schema["properties"].as_object().into_iter().flatten() {
+        let path = format!("{path}.{name}");
+        paths(inner, &path, found);
+        paths(&inner["items"], &path, found);
+        found.push(path);
+    }
+}
+
 async fn explain_describes_every_field(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    for part in ["spec", "status", "status.store", "spec.s3AccessPolicy", "spec.sseConfig"] {
-        let path = format!("seqstore.{part}");
-        let output = world.kubectl(&["explain", &path]).await?.checked()?.stdout;
-        let fields = output.split("FIELDS:").nth(1).unwrap_or_default();
-        // `name <type>` at two spaces, what it means at four.
-        let names = fields.lines().filter(|line| line.starts_with("  ") && line.contains('<')).count();
-        ensure!(names >= 2, "{path}: {output}");
-        ensure!(!output.contains("<no description>"), "{path}: {output}");
+    let crd = serde_json::to_value(crd())?;
+    let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"];
+    let mut all = Vec::new();
+    for part in ["spec", "status"] {
+        paths(&schema[part], &format!("seqstore.{part}"), &mut all);
     }
-    let output = world.kubectl(&["explain", "seqstore.spec.sequenceStoreId"]).await?.checked()?.stdout;
-    ensure!(output.contains("10 to 36 digits"), "{output}");
+    ensure!(all.len() > 60, "the fields are not found: {all:?}");
+    // `explain` believes what kubectl remembers of the cluster; `get` looks again.
+    world.kubectl(&["get", "seqstore"]).await?.checked()?;
+    let seen = &world;
+    let explained = stream::iter(all.clone()).map(|path| async move {
+        let output = seen.kubectl(&["explain", &path]).await?.checked()?.stdout;
+        let meaning = output.split("DESCRIPTION:").nth(1).unwrap_or_default();
+        let meaning = meaning.split("FIELDS:").next().unwrap_or_default().trim();
+        ensure!(meaning.len() > 10 && !output.contains("<no description>"), "{path}: {output}");
+        Ok::<(), Error>(())
+    });
+    explained.buffer_unordered(8).try_collect::<()>().await?;
+    let tree = world.kubectl(&["explain", "seqstore", "--recursive"]).await?.checked()?.stdout;
+    for path in &all {
+        let name = path.rsplit('.').next().unwrap_or_default();
+        ensure!(tree.contains(&format!(" {name}\t")), "{path} is not in:\n{tree}");
+    }
+    let output = world.kubectl(&["explain", "seqstore.spec.managementPolicy"]).await?.checked()?.stdout;
+    ensure!(output.contains("what absence means"), "{output}");
+    Ok(())
+}
+
+async fn fields_select_objects(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = World::with_operator(cluster).await?;
+    let (first, second) = (world.seed().await?, world.seed().await?);
+    world.adopt("first", &first).await?;
+    let observed =
+        SequenceStoreSpec { management_policy: Some(ManagementPolicy::Observe), ..naming(&second) };
+    world.create("second", observed).await?;
+    world
+        .create(
+            "elsewhere",
+            SequenceStoreSpec { sequence_store_id: Some("9876543210".into()), ..Default::default() },
+        )
+        .await?;
+    world.until_ready("first").await?;
+    world.until_ready("second").await?;
+    world.until_condition("elsewhere", "Ready", "False", "StoreNotFound").await?;
+    for (selector, expected) in [
+        (format!("status.store.id={}", first.id), &["first"][..]),
+        (format!("spec.sequenceStoreId={}", second.id), &["second"]),
+        ("spec.managementPolicy=Observe".to_owned(), &["second"]),
+        ("status.store.status=ACTIVE".to_owned(), &["first", "second"]),
+        ("status.store.status!=ACTIVE".to_owned(), &["elsewhere"]),
+        ("status.region=us-east-1,spec.managementPolicy!=Observe".to_owned(), &["first"]),
+        ("status.region=eu-west-1".to_owned(), &[]),
+    ] {
+        let output = world.kubectl(&["get", "seqstore", "-o", "name", "--field-selector", &selector]).await?;
+        let output = output.checked()?.stdout;
+        let names: Vec<&str> = output.lines().filter_map(|line| line.rsplit('/').next()).collect();
+        ensure!(names == expected, "{selector}: {names:?}, not {expected:?}");
+    }
     Ok(())
 }
 

@@ -5,9 +5,19 @@
 //! operator process, so none sees another's objects, stores or requests.
 
 mod account;
+#[path = "../admission/mod.rs"]
+mod admission;
 mod adoption;
+mod bad_input;
 mod checks;
+mod clearing;
+mod cli_document;
+mod cli_export;
+mod cli_permissions;
+mod cli_plan;
+mod commands;
 mod conflict;
+mod contract;
 mod create;
 mod deletion;
 mod denied;
@@ -21,23 +31,29 @@ mod input;
 mod isolation;
 mod kubectl;
 mod mirror;
+mod operations;
 mod ownership;
 mod pages;
 mod paused;
 mod permissions;
 mod process;
+mod protection;
 mod quiet;
+mod ratcheting;
 mod read_sets;
+mod recorder;
 mod refused;
 mod restarts;
 mod rows;
 mod update;
+mod waits;
 mod world;
 
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 
 use libtest_mimic::{Arguments, Failed, Trial};
+use recorder::Recorder;
 use world::Cluster;
 
 /// Tests wait far more than they work.
@@ -47,6 +63,12 @@ const TESTS: &[&[Test]] = &[
     account::TESTS,
     adoption::TESTS,
     conflict::TESTS,
+    cli_document::TESTS,
+    cli_export::TESTS,
+    cli_permissions::TESTS,
+    cli_plan::TESTS,
+    bad_input::TESTS,
+    clearing::TESTS,
     create::TESTS,
     deletion::TESTS,
     denied::TESTS,
@@ -65,11 +87,14 @@ const TESTS: &[&[Test]] = &[
     paused::TESTS,
     permissions::TESTS,
     process::TESTS,
+    protection::TESTS,
     quiet::TESTS,
+    ratcheting::TESTS,
     read_sets::TESTS,
     refused::TESTS,
     restarts::TESTS,
     update::TESTS,
+    waits::TESTS,
 ];
 
 type Test = (&'static str, fn(Arc<Cluster>) -> world::Outcome);
@@ -78,7 +103,7 @@ fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     arguments.test_threads = arguments.test_threads.or(Some(SIDE_BY_SIDE));
     let runtime = tokio::runtime::Runtime::new().expect("a tokio runtime");
-    let cluster: Arc<OnceLock<Arc<Cluster>>> = Arc::default();
+    let shared: Arc<OnceLock<(Arc<Cluster>, Recorder)>> = Arc::default();
 
     let tests = TESTS.concat();
     let names = tests.iter().map(|(name, _)| (*name).to_owned()).collect();
@@ -87,18 +112,45 @@ fn main() -> ExitCode {
     let mut trials: Vec<Trial> = tests
         .into_iter()
         .map(|(name, test): Test| {
-            let (cluster, handle) = (Arc::clone(&cluster), runtime.handle().clone());
+            let (shared, handle) = (Arc::clone(&shared), runtime.handle().clone());
             Trial::test(name, move || {
                 let _entered = handle.enter();
-                let cluster = cluster.get_or_init(|| handle.block_on(Cluster::start()));
+                let (cluster, _) = shared.get_or_init(|| handle.block_on(start()));
                 handle.block_on(test(Arc::clone(cluster))).map_err(|e| Failed::from(format!("{e:#}")))
             })
         })
         .collect();
     trials.push(every_row);
     let conclusion = libtest_mimic::run(&arguments, trials);
-    if let Some(cluster) = Arc::into_inner(cluster).and_then(OnceLock::into_inner).and_then(Arc::into_inner) {
+    let whole = arguments.filter.is_none() && arguments.skip.is_empty() && !conclusion.has_failed();
+    let Some((cluster, recorder)) = Arc::into_inner(shared).and_then(OnceLock::into_inner) else {
+        return conclusion.exit_code();
+    };
+
+    // After all others, whatever was filtered out: they check what those left behind.
+    let handle = runtime.handle().clone();
+    let directory = cluster.plane.directory().to_owned();
+    let status_contract = Trial::test("status_contract", move || {
+        let recorded = handle.block_on(recorder.finish()).map_err(|e| Failed::from(e.to_string()))?;
+        contract::check(&recorded, &directory).map_err(|e| Failed::from(e.to_string()))
+    });
+    let permissions = Trial::test("permissions_equal_what_was_called", move || {
+        let figures = operations::compare(whole).map_err(Failed::from)?;
+        println!("permissions equal what was called: {figures}");
+        Ok(())
+    });
+    let all = Arguments { filter: None, skip: Vec::new(), exact: false, ..arguments };
+    let last = libtest_mimic::run(&all, vec![status_contract, permissions]);
+
+    if let Some(cluster) = Arc::into_inner(cluster) {
         runtime.block_on(cluster.stop());
     }
-    conclusion.exit_code()
+    if conclusion.has_failed() { conclusion.exit_code() } else { last.exit_code() }
+}
+
+async fn start() -> (Arc<Cluster>, Recorder) {
+    let cluster = Cluster::start().await;
+    let file = cluster.plane.directory().join("versions.jsonl");
+    let recorder = Recorder::start(cluster.plane.client(), &file).await.expect("the recording starts");
+    (cluster, recorder)
 }

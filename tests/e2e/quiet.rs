@@ -3,13 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use control_plane::service_account_user;
 use healthomics_simulator::{Fault, FaultAction, SeedStore};
+use kube::ResourceExt;
+use kube::api::ListParams;
 use sequencestore_operator::crd::{DeletionBlockReason, OWNER_UID_TAG};
 use serde_json::json;
 
-use crate::world::{Cluster, Error, Start, World, condition, ensure, status, tests};
+use crate::world::{
+    Cluster, Error, PATIENCE, SERVICE_ACCOUNT, SYSTEM_NAMESPACE, Start, World, condition, ensure, status,
+    tests,
+};
 
-tests![settled_objects_of_every_kind_cost_no_writes];
+tests![settled_objects_of_every_kind_cost_no_writes, thirty_settled_objects_polled_ten_times_cost_no_writes];
 
 /// Objects, their specs, what their stores are like, and the reason that `Ready` gives in the end.
 const OBJECTS: &[(&str, &str)] = &[
@@ -113,5 +119,84 @@ async fn settled_objects_of_every_kind_cost_no_writes(cluster: Arc<Cluster>) -> 
         tried.iter().all(|call| call.operation == "DeleteSequenceStore" && !call.committed),
         "calls that change AWS: {tried:?}"
     );
+    Ok(())
+}
+
+/// How often each store was looked at since.
+async fn gets_since(world: &World, seen: u64) -> Result<BTreeMap<String, usize>, Error> {
+    let mut gets = BTreeMap::new();
+    for call in world.aws.ledger_since(seen).await? {
+        if call.operation == "GetSequenceStore" {
+            *gets.entry(call.store_id.unwrap_or_default()).or_default() += 1;
+        }
+    }
+    Ok(gets)
+}
+
+async fn thirty_settled_objects_polled_ten_times_cost_no_writes(cluster: Arc<Cluster>) -> Result<(), Error> {
+    const OBJECTS: usize = 30;
+    const POLLS: usize = 10;
+    let world = World::new(cluster).await?;
+    let flags = vec!["--poll-interval=1s".to_owned(), "--create-grace=1s".to_owned()];
+    let _operator = world.operator(&Start { flags, ..Start::default() })?;
+    let full = json!({
+        "name": "kept", "description": "as the spec says", "tags": {"team": "genomics"},
+        "fallbackLocation": "s3://fallback/p/", "propagatedSetLevelTags": ["b", "a"],
+        "s3AccessConfig": {"accessLogLocation": "s3://logs/p/"}, "s3AccessPolicy": {},
+    });
+    for number in 0..OBJECTS {
+        let mut spec = full.clone();
+        match number % 5 {
+            // Created here.
+            0 => spec["name"] = json!(format!("created-{number}")),
+            other => {
+                spec["sequenceStoreId"] = json!(world.seed().await?.id);
+                match other {
+                    1 => spec["managementPolicy"] = json!("Observe"),
+                    2 => spec["deletionPolicy"] = json!("Retain"),
+                    3 => spec = json!({"sequenceStoreId": spec["sequenceStoreId"]}),
+                    _ => spec["deletionProtection"] = json!(true),
+                }
+            }
+        }
+        world.create(&format!("store-{number}"), serde_json::from_value(spec)?).await?;
+    }
+    for number in 0..OBJECTS {
+        let (synced, reason) = if number % 5 == 1 { ("False", "Drifted") } else { ("True", "InSync") };
+        world.until_condition(&format!("store-{number}"), "Synced", synced, reason).await?;
+    }
+    // One look at each that was begun after the last of them settled.
+    let last = |ledger: Vec<healthomics_simulator::LedgerEntry>| ledger.last().map_or(0, |call| call.seq);
+    let until_polled = async |since: u64, times: usize| -> Result<(), Error> {
+        let end = tokio::time::Instant::now() + 2 * PATIENCE;
+        loop {
+            let gets = gets_since(&world, since).await?;
+            if gets.len() == OBJECTS && gets.values().all(|count| *count >= times) {
+                return Ok(());
+            }
+            ensure!(
+                tokio::time::Instant::now() < end,
+                "not polled {times} times: {gets:?}\n{}",
+                world.logs()
+            );
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        }
+    };
+    until_polled(last(world.aws.ledger().await?), 2).await?;
+
+    let versions = async || -> Result<BTreeMap<String, Option<String>>, Error> {
+        let objects = world.api.list(&ListParams::default()).await?.items;
+        Ok(objects.iter().map(|object| (object.name_any(), object.resource_version())).collect())
+    };
+    let (mark, since, before) = (world.mark(), last(world.aws.ledger().await?), versions().await?);
+    until_polled(since, POLLS).await?;
+    // Events count here as well. The Lease of this user would be in another namespace.
+    let user = service_account_user(SYSTEM_NAMESPACE, SERVICE_ACCOUNT);
+    let writes = world.cluster.plane.audit().writes_since(&mark, &user, Some(&world.namespace));
+    ensure!(writes.is_empty(), "{POLLS} polls of {OBJECTS} settled objects wrote {writes:?}");
+    ensure!(versions().await? == before, "an object has changed");
+    let calls = world.aws.ledger_since(since).await?;
+    let changes: Vec<_> = calls.iter().filter(|call| call.is_mutating()).collect();
+    ensure!(changes.is_empty(), "calls that change AWS: {changes:?}");
     Ok(())
 }

@@ -204,8 +204,10 @@ async fn the_policy_is_set_compared_by_meaning_and_deleted(cluster: Arc<Cluster>
 async fn a_policy_that_aws_would_refuse_never_reaches_it(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let seeded = world.seed().await?;
-    let policy =
-        json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "NotAction": "s3:GetObject"}]});
+    let statement = json!({
+        "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "*", "NotAction": "s3:PutObject",
+    });
+    let policy = json!({"Version": "2012-10-17", "Statement": [statement]});
     let spec = SequenceStoreSpec { s3_access_policy: policy.as_object().cloned(), ..naming(&seeded) };
     world.create("refused", spec).await?;
     let object = world.until_condition("refused", "Stalled", "True", "InvalidSpec").await?;

@@ -26,6 +26,10 @@ pub type Outcome = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 /// Namespace and name of the chart's ServiceAccount.
 pub const SYSTEM_NAMESPACE: &str = "sequencestore-system";
 pub const SERVICE_ACCOUNT: &str = "sequencestore-operator";
+/// The chart.
+pub const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/sequencestore-operator");
+/// Namespaces with this label are under the chart's policy on deletions: most tests look at what comes after it.
+pub const POLICY_LABEL: &str = "deletion-protection-policy";
 /// How long a test waits for what must come.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 pub const REGION: &str = "us-east-1";
@@ -61,9 +65,10 @@ pub struct Cluster {
 impl Cluster {
     pub async fn start() -> Arc<Self> {
         let plane = ControlPlane::start().await.expect("the control plane starts");
-        let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/sequencestore-operator");
+        let labelled = format!("admissionPolicy.namespaceSelector.matchLabels.{POLICY_LABEL}=on");
         let install =
-            ["install", SERVICE_ACCOUNT, chart, "--namespace", SYSTEM_NAMESPACE, "--create-namespace"];
+            ["install", SERVICE_ACCOUNT, CHART, "--namespace", SYSTEM_NAMESPACE, "--create-namespace"];
+        let install = [&install[..], &["--set-string", &labelled]].concat();
         plane.helm(&install).await.and_then(|output| output.checked()).expect("the chart installs");
         let kubeconfig = plane.kubeconfig_for(SYSTEM_NAMESPACE, SERVICE_ACCOUNT).await.expect("a token");
         let crd = ["wait", "--for=condition=Established", "crd/sequencestores.healthomics.dev"];
@@ -138,6 +143,13 @@ pub struct World {
     pub client: Client,
     pub api: Api<SequenceStore>,
     directory: tempfile::TempDir,
+}
+
+/// At its end a world tells which operations were called in it.
+impl Drop for World {
+    fn drop(&mut self) {
+        crate::operations::note(&self.simulator.ledger());
+    }
 }
 
 impl World {

@@ -74,6 +74,27 @@ proptest! {
     }
 
     #[test]
+    fn the_reference_shows_every_combination((_, scene) in two()) {
+        let status = after(&scene, now());
+        let get = |kind: &str| find(&status.conditions, kind);
+        let (Some(ready), Some(synced)) = (get("Ready"), get("Synced")) else { return Ok(()) };
+        let progress = ["Reconciling", "Stalled"].into_iter().find(|kind| get(kind).is_some()).unwrap_or("");
+        // One that stays as it was tells of the pass before.
+        let kept = ready.reason == "UnknownStatus" || ready.observed_generation != synced.observed_generation;
+        for condition in [ready, synced].into_iter().take(if kept { 1 } else { 2 }) {
+            let reason = Reason::ALL.into_iter().find(|reason| reason.as_str() == condition.reason);
+            let rows = reason.map(Reason::shown).unwrap_or_default();
+            let fits = |wanted: Option<bool>, is: &str| wanted.is_none_or(|wanted| wanted == (is == "True"));
+            let documented = rows.iter().any(|row| {
+                fits(row.ready, &ready.status)
+                    && fits(row.synced, &synced.status)
+                    && ["as before", progress].contains(&row.progress)
+            });
+            prop_assert!(documented, "{}: Ready {}, Synced {}, {progress}", condition.reason, ready.status, synced.status);
+        }
+    }
+
+    #[test]
     fn ready_is_true_only_for_the_generation_that_was_acted_on((_, scene) in two()) {
         let status = after(&scene, now());
         let ready = find(&status.conditions, "Ready").filter(|ready| ready.status == "True");

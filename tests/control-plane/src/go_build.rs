@@ -6,8 +6,8 @@ use std::process::Command;
 
 use sha2::{Digest, Sha256};
 
-use crate::Error;
 use crate::component::tail;
+use crate::{Error, Search};
 
 /// Directories with this prefix hold work in progress.
 pub(crate) const STAGING_PREFIX: &str = ".staging-";
@@ -157,25 +157,10 @@ fn names(programs: &[&Program]) -> String {
 }
 
 fn run_go(go: &Path, module: &Module, program: &Program, source: &Path, output: &Path) -> Result<(), Error> {
-    let built = Command::new(go)
-        .args([
-            "build",
-            "-mod=readonly",
-            "-trimpath",
-            "-buildvcs=false",
-            "-ldflags",
-            &module.linker_flags(),
-            "-o",
-        ])
+    let built = isolated(go, source)
+        .args(["build", "-ldflags", &module.linker_flags(), "-o"])
         .arg(output.join(program.name))
         .arg(program.package)
-        .current_dir(source)
-        // The user's own settings for other modules must not reach this build.
-        .env("CGO_ENABLED", "0")
-        .env("GOWORK", "off")
-        .env("GOFLAGS", "")
-        .env_remove("GOOS")
-        .env_remove("GOARCH")
         .output()
         .map_err(Error::io(format!("could not run {}", go.display())))?;
     if built.status.success() {
@@ -183,6 +168,31 @@ fn run_go(go: &Path, module: &Module, program: &Program, source: &Path, output: 
     }
     let output = tail(&String::from_utf8_lossy(&built.stderr), 30);
     Err(Error::Build { programs: program.name.to_owned(), output })
+}
+
+/// The Go command in the module in `directory`, with the flags of all builds here, so that they share what is compiled.
+///
+/// # Errors
+/// When there is no Go.
+pub fn go(directory: &Path) -> Result<Command, Error> {
+    let go = Search::from_environment().go.ok_or_else(|| Error::GoMissing {
+        programs: directory.display().to_string(),
+        earlier: String::new(),
+    })?;
+    Ok(isolated(&go, directory))
+}
+
+fn isolated(go: &Path, directory: &Path) -> Command {
+    let mut command = Command::new(go);
+    command
+        .current_dir(directory)
+        // The user's own settings for other modules must not reach this build.
+        .env("CGO_ENABLED", "0")
+        .env("GOWORK", "off")
+        .env("GOFLAGS", "-mod=readonly -trimpath -buildvcs=false")
+        .env_remove("GOOS")
+        .env_remove("GOARCH");
+    command
 }
 
 /// Held until the returned file is closed, also by the end of the process.

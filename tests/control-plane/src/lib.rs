@@ -30,4 +30,5 @@ pub use audit::{Audit, AuditMark, AuditedRequest};
 pub use binaries::{Binaries, ENVTEST_INDEX_VARIABLE, Search, binaries};
 pub use command::CommandOutput;
 pub use error::Error;
+pub use go_build::go;
 pub use plane::{ADMIN, ControlPlane, service_account_user};

@@ -99,6 +99,11 @@ impl Simulator {
         SimulatorClient::new(self.url())
     }
 
+    /// Every request so far, oldest first; as [`SimulatorClient::ledger`], without a request of its own.
+    pub fn ledger(&self) -> Vec<LedgerEntry> {
+        self.shared.world().ledger.since(0)
+    }
+
     /// Closes the port and every connection.
     pub async fn stop(mut self) {
         self.shared.stopped.cancel();

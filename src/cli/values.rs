@@ -1,0 +1,93 @@
+//! Values on the command line, each with what to write instead. No I/O.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::desired::parse_duration;
+
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    parse_duration(text)
+        .filter(|duration| !duration.is_zero())
+        .ok_or_else(|| "write a whole number of s, m or h, such as 30s, 5m or 1h".into())
+}
+
+pub(super) fn region(text: &str) -> Result<String, String> {
+    let form = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let is_region =
+        text.contains('-') && text.chars().all(form) && text.ends_with(|c: char| c.is_ascii_digit());
+    is_region
+        .then(|| text.to_owned())
+        .ok_or_else(|| "write the code of an AWS region, such as us-east-1".into())
+}
+
+pub(super) fn cluster_name(text: &str) -> Result<String, String> {
+    let allowed = |c: char| c.is_alphanumeric() || " _.:/=+-@".contains(c);
+    let fits = !text.is_empty() && text.chars().count() <= 256 && text.chars().all(allowed);
+    fits.then(|| text.to_owned()).ok_or_else(|| {
+        "it becomes the value of a tag: 1 to 256 letters, digits, spaces and _ . : / = + - @".into()
+    })
+}
+
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
+    let full = if text.starts_with(':') { format!("0.0.0.0{text}") } else { text.to_owned() };
+    full.parse().map_err(|_| "write an address and a port, such as 127.0.0.1:8081 or :8081".into())
+}
+
+pub(super) fn log_level(text: &str) -> Result<String, String> {
+    text.parse::<tracing_subscriber::filter::Targets>()
+        .map(|_| text.to_owned())
+        .map_err(|_| "write error, warn, info, debug or trace".into())
+}
+
+pub(super) fn account(text: &str) -> Result<String, String> {
+    let fits = text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit());
+    fits.then(|| text.to_owned())
+        .ok_or_else(|| "write the 12 digits of an AWS account, such as 111122223333".into())
+}
+
+/// A policy names keys by their own ARN: an alias would allow nothing.
+pub(super) fn key_arn(text: &str) -> Result<String, String> {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    let fits = matches!(parts[..], ["arn", _, "kms", _, _, key] if key.starts_with("key/") && key.len() > 4);
+    fits.then(|| text.to_owned()).ok_or_else(|| {
+        "write the ARN of the key itself, not of an alias, such as \
+         arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+            .into()
+    })
+}
+
+/// A share of a quota: more than nothing, all at most.
+pub(super) fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse::<f64>().ok().filter(|share| *share > 0.0 && *share <= 1.0);
+    share.ok_or_else(|| "write a number above 0 and up to 1, such as 0.8".into())
+}
+
+/// `key=value`, or `key` for any value.
+pub(super) fn tag(text: &str) -> Result<(String, Option<String>), String> {
+    let (key, value) = match text.split_once('=') {
+        Some((key, value)) => (key, Some(value.to_owned())),
+        None => (text, None),
+    };
+    if key.is_empty() {
+        return Err("write key=value, or a key alone for any value".into());
+    }
+    Ok((key.to_owned(), value))
+}
+
+/// AWS writes statuses in capitals.
+pub(super) fn status(text: &str) -> Result<String, String> {
+    let known = ["CREATING", "ACTIVE", "UPDATING", "DELETING", "FAILED"];
+    let status = text.to_ascii_uppercase();
+    known.contains(&status.as_str()).then_some(status).ok_or_else(|| format!("write {}", known.join(", ")))
+}
+
+/// A name of a Kubernetes namespace.
+pub(super) fn namespace(text: &str) -> Result<String, String> {
+    let form = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let fits = (1..=63).contains(&text.len())
+        && text.chars().all(form)
+        && !text.starts_with('-')
+        && !text.ends_with('-');
+    fits.then(|| text.to_owned())
+        .ok_or_else(|| "write the name of a namespace: lower-case letters, digits and hyphens".into())
+}

@@ -1,0 +1,29 @@
+//! What each command does, by its name; `run` is joined in `main`. What decides or renders is pure and
+//! tested beside; only the functions named like their command do I/O.
+
+pub mod aws;
+pub mod cluster;
+pub mod completions;
+pub mod crd;
+pub mod export;
+pub mod permissions;
+pub mod plan;
+
+use std::io::Write;
+
+/// Writes to standard output, without colour where it is no terminal or `NO_COLOR` is set. A reader that
+/// has seen enough, such as `head`, is no error.
+pub(crate) fn print(text: &str) {
+    let mut out = anstream::stdout();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}
+
+/// Tells the person in front of it something that is no part of the answer.
+pub(crate) fn tell(line: &str) {
+    let _ = writeln!(anstream::stderr(), "{line}");
+}
+
+/// Text from AWS, files or the cluster: nothing in it may steer the terminal.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}

@@ -1,0 +1,281 @@
+//! Everything people may get wrong goes to a real API server, as `kubectl` sends it; `docs/bad-input.md` is what
+//! comes back, word by word. `UPDATE_DOCS=1` writes it anew.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use futures::{StreamExt, TryStreamExt, stream};
+use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use serde_json::{Map, Value, json};
+
+use crate::admission::examples::{self, Example, STRICTER, object};
+use crate::world::{Cluster, Error, World, ensure, message, tests};
+
+tests![every_bad_input_is_answered_as_the_document_says, generated_values_are_judged_as_without_a_cluster];
+
+const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/bad-input.md");
+/// What the API server adds wherever a limit of the schema is broken.
+const ADDED: &str = "* <nil>: Invalid value: null: some validation rules were not checked because the object was \
+    invalid; correct the existing errors to complete validation";
+
+/// One row of the document.
+struct Row {
+    what: String,
+    written: String,
+    answer: String,
+}
+
+async fn every_bad_input_is_answered_as_the_document_says(cluster: Arc<Cluster>) -> Result<(), Error> {
+    // An operator stands by: whatever came through would reach AWS.
+    let (world, _operator) = World::with_operator(Arc::clone(&cluster)).await?;
+    let unattended = World::new(cluster).await?;
+    let (edits, objects): (Vec<_>, Vec<_>) =
+        examples::all().into_iter().partition(|example| example.before.is_some());
+    let refused: Vec<Row> = stream::iter(objects.into_iter().map(|example| applied(&world, example)))
+        .buffered(8)
+        .try_filter_map(|row| async { Ok(row) })
+        .try_collect()
+        .await?;
+    let mut frozen = Vec::new();
+    for example in edits {
+        frozen.extend(edited(&unattended, example).await?);
+    }
+    let misspelt = misspelt(&world).await?;
+    let policies = policies(&world).await?;
+    for world in [&world, &unattended] {
+        let calls = world.aws.ledger().await?;
+        ensure!(calls.is_empty(), "AWS was called: {calls:?}");
+    }
+    compare(&document(&refused, &misspelt, &frozen, &policies))
+}
+
+/// What `kubectl apply` says of a new object; nothing where it is accepted.
+async fn applied(world: &World, example: Example) -> Result<Option<Row>, Error> {
+    let mut arguments = vec!["--namespace", &world.namespace, "apply", "-f", "-"];
+    if example.breaks.is_none() {
+        arguments.push("--dry-run=server");
+    }
+    let output = world.cluster.plane.kubectl_stdin(&arguments, &example.object().to_string()).await?;
+    let written = match example.name.as_str() {
+        "genomes" => example.spec.clone(),
+        name => json!({"metadata": {"name": name}, "spec": example.spec}),
+    };
+    row(&example, &written, output.success(), output.stderr)
+}
+
+/// What `kubectl replace` says of an edit of an object that stands there with its status.
+async fn edited(world: &World, example: Example) -> Result<Option<Row>, Error> {
+    let before = example.before.clone().ok_or("an edit has an object before")?;
+    world.api.create(&PostParams::default(), &serde_json::from_value(before.clone())?).await?;
+    let status = json!({"status": before["status"]});
+    world.api.patch_status(&example.name, &PatchParams::default(), &Patch::Merge(status)).await?;
+    let arguments = ["--namespace", &world.namespace, "replace", "-f", "-"];
+    let output = world.cluster.plane.kubectl_stdin(&arguments, &example.object().to_string()).await?;
+    world.api.delete(&example.name, &DeleteParams::default()).await?;
+    let mut written = Map::new();
+    let fields = |spec: &Value| spec.as_object().cloned().unwrap_or_default();
+    let (old, new) = (fields(&before["spec"]), fields(&example.spec));
+    for (field, value) in new.iter().filter(|(field, value)| old.get(*field) != Some(*value)) {
+        written.insert(field.clone(), value.clone());
+    }
+    row(&example, &Value::Object(written), output.success(), output.stderr)
+}
+
+fn row(example: &Example, written: &Value, accepted: bool, answer: String) -> Result<Option<Row>, Error> {
+    let Some(expected) = example.answer_holds() else {
+        ensure!(accepted, "{}: {} is refused: {answer}", example.what, example.spec);
+        return Ok(None);
+    };
+    ensure!(!accepted, "{}: {} is accepted", example.what, example.spec);
+    for text in expected {
+        ensure!(answer.contains(&text), "{}: {}: {answer}, not: {text}", example.what, example.spec);
+    }
+    Ok(Some(Row { what: example.what.to_owned(), written: written.to_string(), answer }))
+}
+
+/// Fields that are not there.
+async fn misspelt(world: &World) -> Result<Vec<Row>, Error> {
+    let mut rows = Vec::new();
+    for (what, spec, field) in [
+        ("a field in lower case", json!({"sequencestoreid": "1234567890"}), "spec.sequencestoreid"),
+        ("another case inside", json!({"etagAlgorithmFamily": "MD5up"}), "spec.etagAlgorithmFamily"),
+        ("tags in a list", json!({"tags": [{"Key": "team", "Value": "genomics"}]}), "spec.tags[0].Key"),
+        ("a field of AWS's console", json!({"storeName": "genomes"}), "spec.storeName"),
+        (
+            "a field within a field",
+            json!({"s3AccessConfig": {"logLocation": "s3://logs/p/"}}),
+            "spec.s3AccessConfig.logLocation",
+        ),
+    ] {
+        let output = world.kubectl_apply(&object("genomes", &spec).to_string()).await?;
+        ensure!(!output.success(), "{spec} is accepted");
+        ensure!(output.stderr.contains(&format!("unknown field \"{field}\"")), "{}", output.stderr);
+        rows.push(Row { what: what.into(), written: spec.to_string(), answer: output.stderr });
+    }
+    Ok(rows)
+}
+
+/// What only the operator can see, and says in the conditions.
+async fn policies(world: &World) -> Result<Vec<Row>, Error> {
+    let statement = json!({"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "*"});
+    let with = |name: &str, value: Value| {
+        let mut statement = statement.clone();
+        statement[name] = value;
+        json!({"Version": "2012-10-17", "Statement": [statement]})
+    };
+    let mut rows = Vec::new();
+    for (number, (what, policy, says)) in [
+        ("an element that AWS does not take", json!({"Statement": [statement], "Rules": []}), "`Rules`"),
+        ("an element of a statement", with("NotAction", json!("s3:PutObject")), "`NotAction`"),
+        (
+            "a condition key",
+            with("Condition", json!({"Bool": {"aws:SecureTransport": "true"}})),
+            "SecureTransport",
+        ),
+        (
+            "an operator that the key does not take",
+            with(
+                "Condition",
+                json!({"StringEquals": {"aws:PrincipalArn": "arn:aws:iam::111122223333:root"}}),
+            ),
+            "ArnLike",
+        ),
+        ("more than 15 KB", with("Sid", json!("x".repeat(15 * 1024))), "bytes as JSON"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (name, spec) = (format!("policy-{number}"), json!({"s3AccessPolicy": policy}));
+        world.kubectl_apply(&object(&name, &spec).to_string()).await?.checked()?;
+        let found = world.until_condition(&name, "Stalled", "True", "InvalidSpec").await?;
+        let answer = message(&found, "Ready");
+        ensure!(answer.contains(says), "{spec}: {answer}, not: {says}");
+        rows.push(Row { what: what.into(), written: spec.to_string(), answer });
+    }
+    Ok(rows)
+}
+
+/// Not one value is judged otherwise by the API server than by the tests that need none: those may stand for it.
+async fn generated_values_are_judged_as_without_a_cluster(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let world = World::new(cluster).await?;
+    let definition = crate::admission::offline::Definition::new();
+    let (mut accepted, mut refused) = (0, 0);
+    for cases in crate::admission::generated::cases(12) {
+        for spec in cases.specs {
+            let expected = definition.of_spec(&spec);
+            let refusal = world.refusal("genomes", &spec).await?;
+            ensure!(
+                expected.is_empty() == refusal.is_none(),
+                "{}: {spec}: {refusal:?}, and without a cluster {expected:?}",
+                cases.field
+            );
+            match &refusal {
+                None => accepted += 1,
+                Some(text) => {
+                    refused += 1;
+                    // A limit of the schema has other words; the message of a rule stands there as it is.
+                    let told =
+                        expected.iter().all(|rule| rule.starts_with("spec.") || text.contains(rule.as_str()));
+                    ensure!(told, "{spec}: {text}, not {expected:?}");
+                }
+            }
+        }
+    }
+    ensure!(
+        accepted > 30 && refused > 30,
+        "{accepted} accepted, {refused} refused: the sample shows nothing"
+    );
+    Ok(())
+}
+
+fn compare(made: &str) -> Result<(), Error> {
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(DOCUMENT, made)?;
+    }
+    let found = std::fs::read_to_string(DOCUMENT).unwrap_or_default();
+    let line = made.lines().zip(found.lines()).find(|(made, found)| made != found);
+    ensure!(
+        made == found,
+        "docs/bad-input.md is out of date ({line:?}): run `make docs` and commit the result"
+    );
+    Ok(())
+}
+
+fn document(refused: &[Row], misspelt: &[Row], frozen: &[Row], policies: &[Row]) -> String {
+    let mut text = String::from(
+        "<!-- Made by `make docs` from the answers of a real API server; do not edit. -->\n\
+         # Bad input, and the answer\n\n\
+         Everything below was tried, and this is what came back. None of it reached AWS. Long runs of one character are shortened, \
+         and where a limit of\nthe schema is broken one line is left out, which says that the other rules were not looked at.\n\n\
+         ## Refused by `kubectl apply`\n\n",
+    );
+    let _ = writeln!(text, "{} mistakes in the spec of a new object.\n", refused.len());
+    table(&mut text, "in the spec", refused);
+    text += "\n## Misspelt fields\n\n`kubectl` asks for these to be refused; a client that does not gets a warning, and the field is dropped.\n\n";
+    table(&mut text, "in the spec", misspelt);
+    text += "\n## Refused once a store is on record\n\nEdits of an object whose store is known: what AWS cannot change. Until then all of them are free.\n\n";
+    table(&mut text, "changed to", frozen);
+    text += "\n## Refused by the operator\n\nRules cannot see the size of a policy, nor elements that nobody listed. The object is accepted, \
+             AWS is not called, and the\ncondition `Stalled` says `InvalidSpec` with these words:\n\n";
+    table(&mut text, "in the spec", policies);
+    text += "\n## Stricter than AWS, on purpose\n\nA generated test holds the rules against the simulator: what they accept AWS accepts, \
+             and but for these what they refuse AWS refuses.\nBoth count characters, not bytes.\n\n| answer | why AWS is not asked |\n|---|---|\n";
+    for (rule, why) in STRICTER {
+        let _ = writeln!(
+            text,
+            "| {} | {why} |",
+            code(
+                match rule.strip_suffix(" minItems") {
+                    Some(path) => format!("{path} in body should have at least 1 items"),
+                    None => rule.to_owned(),
+                }
+                .as_str()
+            )
+        );
+    }
+    text
+}
+
+fn table(text: &mut String, written: &str, rows: &[Row]) {
+    let _ = writeln!(text, "| tried | {written} | answer |\n|---|---|---|");
+    for row in rows {
+        let lines =
+            row.answer.trim().lines().filter(|line| *line != ADDED).map(|line| code(&shortened(line)));
+        let answer: Vec<String> = lines.collect();
+        let _ =
+            writeln!(text, "| {} | {} | {} |", row.what, code(&shortened(&row.written)), answer.join("<br>"));
+    }
+}
+
+/// As code in a cell of a table, whatever is in it.
+fn code(text: &str) -> String {
+    let text = text.replace('|', "\\|");
+    if text.contains('`') { format!("`` {text} ``") } else { format!("`{text}`") }
+}
+
+/// Invisible characters by their number, long runs of one character by their length, and not without end.
+fn shortened(text: &str) -> String {
+    let mut short = String::new();
+    let mut characters = text.chars().peekable();
+    while let Some(character) = characters.next() {
+        let mut run = 1;
+        while characters.next_if_eq(&character).is_some() {
+            run += 1;
+        }
+        let shown = match character {
+            '\0'..='\u{1f}' | '\u{7f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' => {
+                format!("\\u{:04x}", u32::from(character))
+            }
+            other => other.to_string(),
+        };
+        match run {
+            1..12 => short.push_str(&shown.repeat(run)),
+            _ => short.push_str(&format!("{shown}…({run}×)…")),
+        }
+    }
+    const MOST: usize = 600;
+    if short.chars().count() > MOST {
+        short = short.chars().take(MOST).collect::<String>() + " …";
+    }
+    short
+}

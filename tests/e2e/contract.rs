@@ -1,0 +1,40 @@
+//! The status contract: every recorded version, judged by the code of Flux, Argo CD and kstatus.
+
+use std::path::Path;
+use std::process::Command;
+
+use sequencestore_operator::status::Reason;
+
+use crate::world::{Error, ensure};
+
+/// Where a copy of the recording goes that outlives the run.
+const COPY: &str = "SEQSTORE_STATUS_VERSIONS";
+
+/// Builds the checker and runs it over the recording.
+pub fn check(recorded: &Path, directory: &Path) -> Result<(), Error> {
+    if let Some(copy) = std::env::var_os(COPY).filter(|copy| !copy.is_empty()) {
+        std::fs::copy(recorded, copy)?;
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let checker = directory.join("status-contract");
+    let built = control_plane::go(&root.join("tests/status-contract"))?
+        .args(["build", "-o"])
+        .arg(&checker)
+        .arg(".")
+        .output()?;
+    ensure!(
+        built.status.success(),
+        "the checker does not build:\n{}",
+        String::from_utf8_lossy(&built.stderr)
+    );
+
+    let reasons = Reason::ALL.map(Reason::as_str).join(",");
+    let status = Command::new(checker)
+        .arg(format!("-reasons={reasons}"))
+        .arg("-examples")
+        .arg(root.join("examples"))
+        .arg(recorded)
+        .status()?;
+    ensure!(status.success(), "the status contract is broken: see above ({status})");
+    Ok(())
+}

@@ -1,0 +1,61 @@
+//! Which AWS operations all tests of a run together called, held against the IAM policy that
+//! `permissions` prints.
+
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+
+use healthomics_simulator::LedgerEntry;
+use sequencestore_operator::cli::{CalledAs, Command};
+use sequencestore_operator::commands::permissions::policy;
+
+use crate::world::Error;
+
+static SEEN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// What AWS allows to everybody.
+const ALWAYS_ALLOWED: &str = "sts:GetCallerIdentity";
+/// What AWS asks of a caller beside the operations themselves; nothing here calls it.
+const DEPENDENT: &str = "kms:DescribeKey";
+
+/// Takes a test's ledger in.
+pub fn note(entries: &[LedgerEntry]) {
+    let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
+    seen.extend(entries.iter().map(|entry| action(&entry.operation)));
+}
+
+/// The IAM action of an operation as the ledger names it.
+pub fn action(operation: &str) -> String {
+    if operation.contains(':') { operation.to_owned() } else { format!("omics:{operation}") }
+}
+
+/// The actions that a policy allows.
+pub fn allowed(arguments: &[&str]) -> Result<BTreeSet<String>, Error> {
+    let line = ["x", "permissions"].iter().chain(arguments).map(Into::into);
+    let Command::Permissions(flags) = CalledAs::Operator.parse(line)? else {
+        return Err("not permissions".into());
+    };
+    let policy = serde_json::to_value(policy(&flags))?;
+    let statements = policy["Statement"].as_array().cloned().unwrap_or_default();
+    let allowing = statements.iter().filter(|statement| statement["Effect"] == "Allow");
+    let actions = allowing.flat_map(|statement| statement["Action"].as_array().cloned().unwrap_or_default());
+    Ok(actions.filter_map(|action| action.as_str().map(ToOwned::to_owned)).collect())
+}
+
+/// Every operation called is allowed by the full policy, and, where all tests have run, every action of
+/// the policy was called.
+pub fn compare(all_tests: bool) -> Result<String, Error> {
+    let key = "--kms-key=arn:aws:kms:us-east-1:123456789012:key/1234abcd";
+    let allowed = allowed(&["--for", "full", key])?;
+    let seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let denied: Vec<_> =
+        seen.iter().filter(|action| !allowed.contains(*action) && *action != ALWAYS_ALLOWED).collect();
+    if !denied.is_empty() {
+        return Err(format!("called, and not in the policy: {denied:?}").into());
+    }
+    let unused: Vec<_> =
+        allowed.iter().filter(|action| !seen.contains(*action) && *action != DEPENDENT).collect();
+    if all_tests && !unused.is_empty() {
+        return Err(format!("in the policy, and never called: {unused:?}").into());
+    }
+    Ok(format!("{} operations called, {} actions in the policy", seen.len(), allowed.len()))
+}

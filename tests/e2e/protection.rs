@@ -1,0 +1,156 @@
+//! The chart's ValidatingAdmissionPolicy: a protected object cannot even be marked for deletion.
+
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::Api;
+use kube::api::{Patch, PatchParams};
+use sequencestore_operator::crd::{DeletionBlockReason, SequenceStoreSpec};
+use serde_json::json;
+
+use crate::checks::has_finalizer;
+use crate::world::{
+    CHART, Cluster, Error, PATIENCE, POLICY_LABEL, SERVICE_ACCOUNT, SYSTEM_NAMESPACE, World, ensure, naming,
+    tests,
+};
+
+tests![
+    a_protected_object_is_not_deleted_until_the_protection_is_lifted,
+    two_releases_stand_side_by_side,
+    a_namespace_that_is_deleted_shows_why_it_waits,
+    the_policy_can_be_left_out,
+];
+
+fn protected() -> SequenceStoreSpec {
+    SequenceStoreSpec { deletion_protection: Some(true), ..SequenceStoreSpec::default() }
+}
+
+impl World {
+    /// Puts this world's namespace under the policy of the shared release.
+    async fn under_policy(&self) -> Result<(), Error> {
+        let labels = json!({"metadata": {"labels": {POLICY_LABEL: "on"}}});
+        let namespaces: Api<Namespace> = Api::all(self.client.clone());
+        namespaces.patch(&self.namespace, &PatchParams::default(), &Patch::Merge(labels)).await?;
+        Ok(())
+    }
+
+    /// Tries to delete the object until this policy refuses that: one that is not in force yet would let it go.
+    async fn until_refused(&self, name: &str, policy: &str) -> Result<(), Error> {
+        let end = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let output = self.kubectl(&["delete", "seqstore", name, "--dry-run=server"]).await?;
+            if !output.success() && output.stderr.contains(&format!("'{policy}'")) {
+                return Ok(());
+            }
+            ensure!(tokio::time::Instant::now() < end, "{policy} does not refuse: {output:?}");
+            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        }
+    }
+}
+
+fn policy_of(namespace: &str) -> String {
+    format!("{SERVICE_ACCOUNT}.{namespace}.deletion-protection.healthomics.dev")
+}
+
+async fn a_protected_object_is_not_deleted_until_the_protection_is_lifted(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
+    let (world, _operator) = World::with_operator(cluster).await?;
+    world.under_policy().await?;
+    let store = world.seed().await?;
+    world.create("genomes", SequenceStoreSpec { deletion_protection: Some(true), ..naming(&store) }).await?;
+    world
+        .create(
+            "free",
+            SequenceStoreSpec { deletion_protection: Some(false), ..SequenceStoreSpec::default() },
+        )
+        .await?;
+    world.until_ready("genomes").await?;
+    world.until_refused("genomes", &policy_of(SYSTEM_NAMESPACE)).await?;
+    let refused = world.kubectl(&["delete", "seqstore", "genomes"]).await?;
+    ensure!(!refused.success(), "the deletion passes");
+    let way_out = format!(
+        "spec.deletionProtection of genomes is true. To lift it: kubectl --namespace {} patch seqstore genomes \
+         --type=merge -p '{{\"spec\":{{\"deletionProtection\":false}}}}'",
+        world.namespace
+    );
+    ensure!(refused.stderr.contains(&way_out), "{}", refused.stderr);
+    // All at once, and without a name.
+    let refused = world.kubectl(&["delete", "seqstore", "--all", "--wait=false"]).await?;
+    ensure!(refused.stderr.contains(&way_out), "{}", refused.stderr);
+    let object = world.api.get("genomes").await?;
+    ensure!(object.metadata.deletion_timestamp.is_none(), "a deletion that is refused leaves no mark");
+    world.until_gone("free").await?;
+    ensure!(world.deletes().await? == 1, "of two stores the unprotected one is deleted");
+    world.ensure_there_in_aws(&store).await?;
+
+    // The line as it is printed lifts it.
+    let lift = "{\"spec\":{\"deletionProtection\":false}}";
+    world.kubectl(&["patch", "seqstore", "genomes", "--type=merge", "-p", lift]).await?.checked()?;
+    world.kubectl(&["delete", "seqstore", "genomes", "--timeout=60s"]).await?.checked()?;
+    world.ensure_gone_in_aws(&store).await
+}
+
+async fn two_releases_stand_side_by_side(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let world = World::new(Arc::clone(&cluster)).await?;
+    world.create("genomes", protected()).await?;
+    // The same release name in another namespace, as the chart's README says.
+    let namespace = world.namespace.clone();
+    let watch = format!("watchNamespaces={{{namespace}}}");
+    let settings =
+        ["--set", "crds.enabled=false", "--set", "rbac.aggregateRoles=false", "--set", "clusterName=x"];
+    let install = ["install", SERVICE_ACCOUNT, CHART, "--namespace", &namespace, "--set", &watch];
+    cluster.plane.helm(&[&install, &settings[..]].concat()).await?.checked()?;
+    world.until_refused("genomes", &policy_of(&namespace)).await?;
+    // It means no other namespace.
+    let other = World::new(Arc::clone(&cluster)).await?;
+    other.create("elsewhere", protected()).await?;
+    other.kubectl(&["delete", "seqstore", "elsewhere"]).await?.checked()?;
+    // Under both, one goes and the other goes on.
+    world.under_policy().await?;
+    cluster.plane.helm(&["uninstall", SERVICE_ACCOUNT, "--namespace", &namespace]).await?.checked()?;
+    world.until_refused("genomes", &policy_of(SYSTEM_NAMESPACE)).await?;
+    Ok(())
+}
+
+async fn a_namespace_that_is_deleted_shows_why_it_waits(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = World::with_operator(cluster).await?;
+    world.under_policy().await?;
+    let store = world.seed().await?;
+    world.create("genomes", SequenceStoreSpec { deletion_protection: Some(true), ..naming(&store) }).await?;
+    world.until_ready("genomes").await?;
+    ensure!(has_finalizer(&world.api.get("genomes").await?), "the operator holds it");
+    world.until_refused("genomes", &policy_of(SYSTEM_NAMESPACE)).await?;
+    world
+        .cluster
+        .plane
+        .kubectl(&["delete", "namespace", &world.namespace, "--wait=false"])
+        .await?
+        .checked()?;
+    world.until_blocked("genomes", DeletionBlockReason::DeletionProtection).await?;
+    world.ensure_there_in_aws(&store).await?;
+    world.patch("genomes", json!({"spec": {"deletionProtection": false}})).await?;
+    world.until_gone("genomes").await?;
+    world.ensure_gone_in_aws(&store).await?;
+    let gone = format!("namespace/{}", world.namespace);
+    world.cluster.plane.kubectl(&["wait", "--for=delete", &gone, "--timeout=60s"]).await?.checked()?;
+    Ok(())
+}
+
+async fn the_policy_can_be_left_out(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let rendered = async |settings: &[&str]| -> Result<String, Error> {
+        let arguments = [&["template", "a", CHART, "--namespace", "b"], settings].concat();
+        Ok(cluster.plane.helm(&arguments).await?.checked()?.stdout)
+    };
+    let all = rendered(&[]).await?;
+    ensure!(
+        all.contains("name: \"a.b.deletion-protection.healthomics.dev\""),
+        "the policy is there by default"
+    );
+    ensure!(!all.contains("namespaceSelector"), "and means every namespace");
+    let none = rendered(&["--set", "admissionPolicy.enabled=false"]).await?;
+    ensure!(!none.contains("ValidatingAdmissionPolicy"), "it can be switched off");
+    let some = rendered(&["--set", "clusterName=x", "--set", "watchNamespaces={lab,prod}"]).await?;
+    ensure!(some.contains("namespaceSelector") && some.contains("- prod"), "it follows watchNamespaces");
+    Ok(())
+}

@@ -1,0 +1,220 @@
+//! `helm install --wait` and `kubectl wait`: each state of an object makes them wait, succeed or fail as it should.
+
+use std::sync::Arc;
+
+use control_plane::CommandOutput;
+use healthomics_simulator::{Fault, FaultAction};
+use kube::ResourceExt;
+use serde_json::{Value, json};
+
+use crate::checks::ensure_stalled;
+use crate::world::{Cluster, Error, Start, World, condition, ensure, status, tests};
+
+tests![
+    nothing_is_ready_before_the_operator_has_made_it_so,
+    a_stalled_object_fails_helm_at_once,
+    drift_that_is_only_observed_holds_nothing_up,
+    a_failure_that_passes_is_waited_out,
+    an_edit_that_was_not_acted_on_is_waited_for,
+    a_pause_keeps_what_is_ready,
+    uninstalling_waits_for_the_store_to_be_gone,
+    what_helm_is_told_to_keep_outlives_the_release,
+];
+
+/// Long enough for a tool to look, too short for anything to change.
+const SHORT: &str = "3s";
+const LONG: &str = "60s";
+
+/// A release named `r` whose chart holds one SequenceStore, `a`.
+struct Release<'a> {
+    world: &'a World,
+    directory: tempfile::TempDir,
+}
+
+impl<'a> Release<'a> {
+    fn new(world: &'a World) -> Result<Self, Error> {
+        let directory = tempfile::tempdir()?;
+        std::fs::write(
+            directory.path().join("Chart.yaml"),
+            "apiVersion: v2\nname: stores\nversion: 0.1.0\ndescription: One store\n",
+        )?;
+        std::fs::create_dir(directory.path().join("templates"))?;
+        Ok(Self { world, directory })
+    }
+
+    /// `helm upgrade --install --wait`.
+    async fn apply(&self, spec: Value, timeout: &str) -> Result<CommandOutput, Error> {
+        self.apply_annotated(spec, json!({}), timeout).await
+    }
+
+    async fn apply_annotated(
+        &self,
+        spec: Value,
+        annotations: Value,
+        timeout: &str,
+    ) -> Result<CommandOutput, Error> {
+        let (version, kind) = ("healthomics.dev/v1alpha1", "SequenceStore");
+        let metadata = json!({"name": "a", "annotations": annotations});
+        let object = json!({"apiVersion": version, "kind": kind, "metadata": metadata, "spec": spec});
+        std::fs::write(self.directory.path().join("templates/store.yaml"), object.to_string())?;
+        let chart = self.directory.path().display().to_string();
+        self.helm(&["upgrade", "--install", "r", &chart, "--wait", "--timeout", timeout]).await
+    }
+
+    async fn uninstall(&self, timeout: &str) -> Result<CommandOutput, Error> {
+        self.helm(&["uninstall", "r", "--wait", "--timeout", timeout]).await
+    }
+
+    async fn helm(&self, args: &[&str]) -> Result<CommandOutput, Error> {
+        let args = [args, &["--namespace", &self.world.namespace]].concat();
+        Ok(self.world.cluster.plane.helm(&args).await?)
+    }
+}
+
+impl World {
+    async fn kubectl_wait(&self, timeout: &str) -> Result<CommandOutput, Error> {
+        let timeout = format!("--timeout={timeout}");
+        self.kubectl(&["wait", "--for=condition=Ready", &timeout, "seqstore/a"]).await
+    }
+
+    /// Both tools wait for the object until their time is up.
+    async fn ensure_waited_for(&self, helm: &CommandOutput) -> Result<(), Error> {
+        ensure!(!helm.success() && helm.stderr.contains("deadline exceeded"), "helm: {helm:?}");
+        ensure!(helm.stderr.contains("not ready. status: InProgress"), "helm: {helm:?}");
+        let kubectl = self.kubectl_wait("1s").await?;
+        ensure!(!kubectl.success() && kubectl.stderr.contains("timed out"), "kubectl: {kubectl:?}");
+        Ok(())
+    }
+
+    async fn ensure_kubectl_is_content(&self) -> Result<(), Error> {
+        self.kubectl_wait(SHORT).await?.checked()?;
+        Ok(())
+    }
+}
+
+async fn nothing_is_ready_before_the_operator_has_made_it_so(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let world = World::new(cluster).await?;
+    let release = Release::new(&world)?;
+    let fresh = release.apply(json!({"description": "one"}), SHORT).await?;
+    world.ensure_waited_for(&fresh).await?;
+    let object = world.api.get("a").await?;
+    ensure!(status(&object).observed_generation == Some(-1), "{:?}", object.status);
+    let _operator = world.operator(&Start::default())?;
+    release.apply(json!({"description": "two"}), LONG).await?.checked()?;
+    let object = world.api.get("a").await?;
+    let ready = condition(&object, "Ready").is_some_and(|ready| ready.status == "True");
+    ensure!(ready, "helm did not wait: {:?}", object.status);
+    let store = status(&object).store.unwrap_or_default();
+    ensure!(store.description.as_deref() == Some("two"), "helm waited for another generation: {store:?}");
+    world.ensure_kubectl_is_content().await
+}
+
+async fn a_stalled_object_fails_helm_at_once(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = World::with_operator(cluster).await?;
+    let release = Release::new(&world)?;
+    let output = release.apply(json!({"sequenceStoreId": "9876543210"}), LONG).await?;
+    ensure!(!output.success() && output.stderr.contains("not ready. status: Failed"), "{output:?}");
+    ensure!(!output.stderr.contains("deadline exceeded"), "helm waited to the end: {output:?}");
+    ensure_stalled(&world.api.get("a").await?)?;
+    let kubectl = world.kubectl_wait("1s").await?;
+    ensure!(!kubectl.success() && kubectl.stderr.contains("timed out"), "{kubectl:?}");
+    Ok(())
+}
+
+async fn drift_that_is_only_observed_holds_nothing_up(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = World::with_operator(cluster).await?;
+    let store = world.seed().await?;
+    let spec = json!({"sequenceStoreId": store.id, "managementPolicy": "Observe", "description": "another"});
+    Release::new(&world)?.apply(spec, LONG).await?.checked()?;
+    world.ensure_kubectl_is_content().await?;
+    world.until_condition("a", "Synced", "False", "Drifted").await?;
+    Ok(())
+}
+
+async fn a_failure_that_passes_is_waited_out(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = World::with_operator(cluster).await?;
+    let store = world.seed().await?;
+    let throttling = Fault::always("GetSequenceStore", FaultAction::error("ThrottlingException"));
+    world.aws.script_fault(&throttling).await?;
+    let release = Release::new(&world)?;
+    let spec = json!({"sequenceStoreId": store.id});
+    let output = release.apply(spec.clone(), SHORT).await?;
+    world.ensure_waited_for(&output).await?;
+    world.until_condition("a", "Ready", "False", "Throttled").await?;
+    let output = release.apply(spec.clone(), SHORT).await?;
+    world.ensure_waited_for(&output).await?;
+    world.aws.clear_faults().await?;
+    release.apply(spec, LONG).await?.checked()?;
+    world.ensure_kubectl_is_content().await
+}
+
+async fn an_edit_that_was_not_acted_on_is_waited_for(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, operator) = World::with_operator(cluster).await?;
+    let release = Release::new(&world)?;
+    release.apply(json!({"description": "one"}), LONG).await?.checked()?;
+    operator.kill().await;
+    let output = release.apply(json!({"description": "two"}), SHORT).await?;
+    let object = world.api.get("a").await?;
+    let ready = condition(&object, "Ready").is_some_and(|ready| ready.status == "True");
+    ensure!(ready && object.metadata.generation > status(&object).observed_generation, "{object:?}");
+    world.ensure_waited_for(&output).await?;
+    let _operator = world.operator(&Start::default())?;
+    release.apply(json!({"description": "two"}), LONG).await?.checked()?;
+    world.ensure_kubectl_is_content().await?;
+    let store = status(&world.api.get("a").await?).store.unwrap_or_default();
+    ensure!(store.description.as_deref() == Some("two"), "{store:?}");
+    Ok(())
+}
+
+async fn a_pause_keeps_what_is_ready(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = World::with_operator(cluster).await?;
+    let release = Release::new(&world)?;
+    let paused = json!({"healthomics.dev/paused": "true"});
+    // Before the operator ever looked at it there is nothing that could be ready.
+    let output = release.apply_annotated(json!({}), paused.clone(), SHORT).await?;
+    world.ensure_waited_for(&output).await?;
+    world.until_condition("a", "Ready", "False", "Paused").await?;
+    release.apply(json!({}), LONG).await?.checked()?;
+    release.apply_annotated(json!({}), paused, LONG).await?.checked()?;
+    world.until_condition("a", "Synced", "False", "Paused").await?;
+    world.ensure_kubectl_is_content().await
+}
+
+async fn uninstalling_waits_for_the_store_to_be_gone(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = World::with_operator(cluster).await?;
+    let store = world.seed().await?;
+    let release = Release::new(&world)?;
+    let spec = json!({"sequenceStoreId": store.id, "deletionProtection": true});
+    release.apply(spec, LONG).await?.checked()?;
+    let output = release.uninstall(SHORT).await?;
+    ensure!(!output.success() && output.stderr.contains("Terminating"), "{output:?}");
+    world.until_condition("a", "Ready", "False", "DeletionBlocked").await?;
+    world.ensure_there_in_aws(&store).await?;
+    let kubectl = world.kubectl_wait("1s").await?;
+    ensure!(!kubectl.success() && kubectl.stderr.contains("timed out"), "{kubectl:?}");
+    // Helm has forgotten the release all the same; what it waited for goes on.
+    world.patch("a", json!({"spec": {"deletionProtection": false}})).await?;
+    world.until_gone("a").await?;
+    world.ensure_gone_in_aws(&store).await?;
+
+    let store = world.seed().await?;
+    release.apply(json!({"sequenceStoreId": store.id}), LONG).await?.checked()?;
+    release.uninstall(LONG).await?.checked()?;
+    ensure!(world.api.get_opt("a").await?.is_none(), "helm did not wait for the finalizer");
+    world.ensure_gone_in_aws(&store).await
+}
+
+async fn what_helm_is_told_to_keep_outlives_the_release(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = World::with_operator(cluster).await?;
+    let store = world.seed().await?;
+    let release = Release::new(&world)?;
+    // The annotation as the example has it.
+    let example = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/genomes.yaml"));
+    ensure!(example.contains("helm.sh/resource-policy: keep\n"), "the example keeps nothing");
+    let keep = json!({"helm.sh/resource-policy": "keep"});
+    release.apply_annotated(json!({"sequenceStoreId": store.id}), keep, LONG).await?.checked()?;
+    release.uninstall(LONG).await?.checked()?;
+    let object = world.api.get("a").await?;
+    ensure!(object.metadata.deletion_timestamp.is_none(), "{} is being deleted", object.name_any());
+    world.ensure_there_in_aws(&store).await
+}
