@@ -46,9 +46,11 @@ enum Step {
 
 async fn follow(cluster: Arc<Cluster>, page: &str) -> Result<(), Error> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(page);
-    let steps = steps(&std::fs::read_to_string(&path)?);
+    let text = std::fs::read_to_string(&path)?;
+    let steps = steps(&text);
     let commands = steps.iter().filter(|step| matches!(step, Step::Commands(_))).count();
-    ensure!(commands >= 5, "{page}: only {commands} blocks of commands are found");
+    let fenced = text.matches("```console").count();
+    ensure!(commands >= 5 && commands == fenced, "{page}: {commands} of {fenced} blocks are understood");
     let mut reader = Reader::new(cluster).await?;
     for step in &steps {
         reader
@@ -128,7 +130,7 @@ impl Reader {
     /// Runs a script as somebody's shell would; returns what it prints.
     async fn shell(&self, script: &str) -> Result<String, Error> {
         let needs_aws = script.lines().any(|line| line.starts_with("aws "));
-        let aws = aws_cli();
+        let aws = needs_aws.then(aws_cli).flatten();
         if needs_aws && aws.is_none() {
             println!("not run, as there is no AWS CLI (`make conformance` installs one):\n{script}");
             return Ok(String::new());
@@ -147,6 +149,9 @@ impl Reader {
             .envs(plane.environment())
             .env("KUBECONFIG", self.kubeconfig())
             .env("PATH", path)
+            .env("HOME", std::env::var_os("HOME").unwrap_or_default())
+            .env("AWS_CONFIG_FILE", "/dev/null")
+            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
             .env("AWS_ENDPOINT_URL_OMICS", self.world.aws.url())
             .env("AWS_DISABLE_HOST_PREFIX_INJECTION", "true")
             .env("AWS_ACCESS_KEY_ID", "AKIAREADER0000000000")
@@ -257,7 +262,8 @@ fn aws_cli() -> Option<PathBuf> {
     let cache = std::env::var_os("XDG_CACHE_HOME")
         .map(PathBuf::from)
         .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))?;
-    let environments = std::fs::read_dir(cache.join("sequencestore-operator")).ok()?.flatten();
+    let environments =
+        std::fs::read_dir(cache.join("sequencestore-operator")).into_iter().flatten().flatten();
     let installed = environments.map(|entry| entry.path()).filter(|path| path.join(".complete").is_file());
     let installed = installed.map(|path| path.join("bin/aws"));
     let on_path =
