@@ -52,8 +52,9 @@ crds: need-build ## Write the CRDs from the Rust types, to crds/ and to the char
 	cp crds/$(CRDS) $(CHART)/files/crds/$(CRDS)
 
 .PHONY: docs
-docs: need-build ## Write docs/conditions.md from the code
+docs: need-demo build control-plane ## Write docs/conditions.md and docs/bad-input.md from the code and a real API server
 	SEQSTORE_WRITE_DOCS=1 $(CARGO) test --quiet --locked --package sequencestore-operator --test conditions
+	SEQSTORE_WRITE_DOCS=1 $(CARGO) test --quiet --locked --package sequencestore-operator --test e2e -- bad_input
 
 ##@ Test
 
@@ -69,10 +70,6 @@ unit: need-build ## The tests inside the crates; no control plane, seconds
 .PHONY: e2e
 e2e: need-demo build control-plane ## The tests in tests/ of the operator, on a real kube-apiserver
 	$(CARGO) test --package sequencestore-operator --test '*' --locked
-
-.PHONY: docs
-docs: need-demo build control-plane ## Write docs/bad-input.md from the answers of a real API server
-	UPDATE_DOCS=1 $(CARGO) test --package sequencestore-operator --test e2e --locked -- bad_input
 
 .PHONY: faults
 faults: need-demo build control-plane ## Kill the operator at every request that changes something; FAULTS="--flow create" filters

@@ -1,5 +1,5 @@
 //! Everything people may get wrong goes to a real API server, as `kubectl` sends it; `docs/bad-input.md` is what
-//! comes back, word by word. `UPDATE_DOCS=1` writes it anew.
+//! comes back, word by word. `SEQSTORE_WRITE_DOCS=1` writes it anew.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -189,7 +189,7 @@ async fn generated_values_are_judged_as_without_a_cluster(cluster: Arc<Cluster>)
 }
 
 fn compare(made: &str) -> Result<(), Error> {
-    if std::env::var_os("UPDATE_DOCS").is_some() {
+    if std::env::var_os("SEQSTORE_WRITE_DOCS").is_some() {
         std::fs::write(DOCUMENT, made)?;
     }
     let found = std::fs::read_to_string(DOCUMENT).unwrap_or_default();
