@@ -253,6 +253,14 @@ async fn files_are_checked_by_the_api_server(cluster: Arc<Cluster>) -> Result<()
         ensure!(ended.code == Some(3) && object["reason"] == "InvalidSpec", "{spec}: {ended:?}");
         ensure!(object["message"].as_str().is_some_and(|text| text.contains(says)), "{says}: {object}");
     }
+    // What an annotation cannot be meant to say is pointed out.
+    let mut misspelt: Value =
+        serde_json::from_str(&world.manifest("m", json!({"sequenceStoreId": store.id})))?;
+    misspelt["metadata"]["annotations"] = json!({"healthomics.dev/pause": "true"});
+    let args = ["plan", "-f", "-", "-o", "json"];
+    let notes = world.ended_with(&editor, &args, &misspelt.to_string()).await?.json()?["objects"][0]["notes"]
+        .to_string();
+    ensure!(notes.contains("did you mean healthomics.dev/paused?"), "{notes}");
     // Somebody who may only look gets the plan, and is told that the rules were not asked.
     let fine = world.manifest("a", json!({"sequenceStoreId": store.id}));
     let ended = world.ended_with(&viewer, &["plan", "-f", "-", "-o", "json"], &fine).await?;

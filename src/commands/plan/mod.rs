@@ -19,7 +19,7 @@ use kube::{Client, Config, ResourceExt};
 use super::{aws, print, tell};
 use crate::cli::{Plan, PlanOutput};
 use crate::context::Context;
-use crate::crd::{OWNER_UID_TAG, SequenceStore};
+use crate::crd::{OWNER_UID_TAG, SequenceStore, annotation_findings};
 use crate::desired::{self, Defaults};
 use crate::look::Look;
 use crate::lookup::Found;
@@ -203,7 +203,8 @@ fn blind(steps: &[Step], region: Option<&str>, program: &str) -> Option<String> 
 }
 
 fn notes(object: &SequenceStore, observed: &Observed, steps: &[Step]) -> Vec<String> {
-    let mut notes = Vec::new();
+    let findings = annotation_findings(object.annotations());
+    let mut notes: Vec<String> = findings.iter().map(ToString::to_string).collect();
     let uid = object.uid().unwrap_or_default();
     for step in steps {
         let Action::Claim { tags, former, .. } = &step.plan.action else { continue };
