@@ -241,7 +241,11 @@ fn table(text: &mut String, written: &str, rows: &[Row]) {
     for row in rows {
         let lines =
             row.answer.trim().lines().filter(|line| *line != ADDED).map(|line| code(&shortened(line)));
-        let answer: Vec<String> = lines.collect();
+        let mut answer: Vec<String> = lines.collect();
+        // Several faults come in no fixed order.
+        if let [_, faults @ ..] = answer.as_mut_slice() {
+            faults.sort();
+        }
         let _ =
             writeln!(text, "| {} | {} | {} |", row.what, code(&shortened(&row.written)), answer.join("<br>"));
     }

@@ -14,7 +14,7 @@ use healthomics_simulator::{Knobs, SeedStore, StoreRecord};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::world::{Cluster, Error, Operator, PATIENCE, REGION, Start, World, ensure, tests};
+use crate::world::{Cluster, Error, Operator, PATIENCE, POLICY_LABEL, REGION, Start, World, ensure, tests};
 
 tests![adoption, deletion, drift];
 
@@ -89,6 +89,8 @@ struct Reader {
     directory: tempfile::TempDir,
     /// What the last block of commands printed.
     printed: String,
+    /// The next block of commands has to be refused.
+    refused: bool,
 }
 
 impl Reader {
@@ -97,11 +99,13 @@ impl Reader {
         world.aws.set_knobs(&Knobs { default_account: ACCOUNT.into(), ..Knobs::default() }).await?;
         let operator = Some(world.operator(&Start::default())?);
         let directory = tempfile::tempdir()?;
-        let reader = Self { world, operator, directory, printed: String::new() };
+        let reader = Self { world, operator, directory, printed: String::new(), refused: false };
         // A terminal whose kubectl is set to the namespace of this test.
         std::fs::copy(reader.world.cluster.plane.kubeconfig(), reader.kubeconfig())?;
         let namespace = &reader.world.namespace;
         reader.shell(&format!("kubectl config set-context --current --namespace={namespace}")).await?;
+        // As with the chart's defaults.
+        reader.shell(&format!("kubectl label namespace {namespace} {POLICY_LABEL}=on")).await?;
         Ok(reader)
     }
 
@@ -115,7 +119,15 @@ impl Reader {
                 let name = text.lines().find_map(|line| line.strip_prefix("  name: ")).ok_or("no name")?;
                 std::fs::write(self.directory.path().join(format!("{name}.yaml")), text)?;
             }
-            Step::Commands(script) => self.printed = self.shell(script).await?,
+            Step::Commands(script) => {
+                let refused = std::mem::take(&mut self.refused);
+                self.printed = match (self.shell(script).await, refused) {
+                    (Ok(printed), false) => printed,
+                    (Err(refusal), true) => refusal.to_string(),
+                    (Err(error), false) => return Err(error),
+                    (Ok(printed), true) => return Err(format!("this is not refused: {printed}").into()),
+                };
+            }
             Step::Output(expected) => ensure!(
                 shows(&self.printed, expected),
                 "this is not what is printed:\n{}\n\nit is:\n{}",
@@ -180,6 +192,10 @@ impl Reader {
                 Ok(())
             }
             ("aws", rest) => self.in_aws(rest).await,
+            ("refused", "") => {
+                self.refused = true;
+                Ok(())
+            }
             _ => Err(format!("no such direction: {direction}").into()),
         }
     }

@@ -153,18 +153,19 @@ async fn a_policy_is_mended_by_the_user(cluster: Arc<Cluster>) -> Result<(), Err
     let world = World::new(cluster).await?;
     let _operator = world.operator(&slow())?;
     let store = world.seed().await?;
-    let policy = |statement: serde_json::Value| json!({"Version": "2012-10-17", "Statement": [statement]});
-    let statement = json!({"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject",
+    let accepted = json!({"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject",
         "Resource": store.s3_access.s3_access_point_arn});
-    let mut unknown = statement.clone();
-    unknown["NotAction"] = json!("s3:DeleteObject");
-    let refused = policy(unknown);
+    // The API server lets it pass, and AWS would not.
+    let mut statement = accepted.clone();
+    statement["NotAction"] = json!("s3:PutObject");
+    let policy = |statement| json!({"Version": "2012-10-17", "Statement": [statement]});
+    let refused = policy(statement);
     let spec = SequenceStoreSpec { s3_access_policy: refused.as_object().cloned(), ..naming(&store) };
     world.create("a", spec).await?;
     let object = world.until_condition("a", "Ready", "False", "InvalidSpec").await?;
     ensure_stalled(&object)?;
     ensure!(world.aws.ledger().await?.iter().all(|call| !call.is_mutating()), "nothing is changed");
-    world.patch("a", json!({"spec": {"s3AccessPolicy": policy(statement)}})).await?;
+    world.patch("a", json!({"spec": {"s3AccessPolicy": policy(accepted)}})).await?;
     let object = world.until_ready("a").await?;
     world.until_condition("a", "Synced", "True", "InSync").await?;
     ensure!(condition(&object, "Stalled").is_none(), "{:?}", status(&object).conditions);
