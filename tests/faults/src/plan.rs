@@ -5,7 +5,7 @@ use std::fmt;
 use clap::ValueEnum;
 use healthomics_simulator::{Fault, FaultAction, Knobs};
 
-use crate::call::Nth;
+use crate::call::{Edge, Nth};
 
 /// What happens to the object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
@@ -25,14 +25,6 @@ pub enum Flow {
 impl Flow {
     pub const ALL: [Self; 5] =
         [Self::Create, Self::UpdateAll, Self::Adopt, Self::Delete, Self::DeleteDuringCreate];
-
-    /// The numbers of replicas it is run with.
-    pub fn crews(self) -> &'static [usize] {
-        match self {
-            Self::Create | Self::Delete => &[1, 2],
-            _ => &[1],
-        }
-    }
 
     /// The switches of the simulated AWS. Crashes meet the least helpful AWS that the assumptions allow: it remembers
     /// no token, and shows a new store late.
@@ -108,12 +100,15 @@ pub struct Plan {
     pub knobs: Knobs,
     /// Not a kill, but an answer that leaves open what happened.
     pub ambiguous: bool,
+    /// `--create-grace` as users have it: 60 s.
+    pub default_grace: bool,
 }
 
 impl Plan {
     pub fn reference(flow: Flow, replicas: usize) -> Self {
         let (name, knobs) = ("undisturbed".into(), flow.knobs());
-        Self { flow, replicas, name, disturbance: Disturbance::None, knobs, ambiguous: false }
+        let disturbance = Disturbance::None;
+        Self { flow, replicas, name, disturbance, knobs, ambiguous: false, default_grace: false }
     }
 
     /// The row of the table that it counts in.
@@ -136,6 +131,17 @@ pub fn kills(flow: Flow, replicas: usize, requests: &[Nth]) -> Vec<Plan> {
     .collect()
 }
 
+/// One plan of each flow with the default grace: killed before the first request that changes something in AWS.
+pub fn with_default_grace(flow: Flow, requests: &[Nth]) -> Option<Plan> {
+    let at = requests.iter().find(|at| at.call.edge == Edge::Aws)?;
+    Some(Plan {
+        name: format!("killed before: {at}, default grace"),
+        disturbance: Disturbance::Kill { at: at.clone(), when: When::Before },
+        default_grace: true,
+        ..Plan::reference(flow, 1)
+    })
+}
+
 /// Two replicas: what one saw before the other made the store must not overwrite what is known since.
 pub fn late_status() -> Plan {
     let reference = Plan::reference(Flow::Create, 2);
@@ -151,6 +157,7 @@ pub fn ambiguous_answers() -> Vec<Plan> {
         ("Create: reset after commit", aws(FaultAction::Reset)),
         ("Create: hang after commit", aws(FaultAction::Hang)),
         ("Create: {}", aws(FaultAction::EmptyObject)),
+        ("Create: half a JSON document", aws(FaultAction::TruncatedJson)),
         ("Create: HTML 200", aws(FaultAction::Html { status: 200 })),
         ("Create: wrong id", aws(FaultAction::WrongId)),
         ("Create: wrong ARN", aws(FaultAction::WrongArn)),

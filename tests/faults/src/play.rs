@@ -90,7 +90,7 @@ async fn judge(world: &World, plan: &Plan, reference: &End) -> Result<Verdict, E
             let text: String = broken.iter().map(|line| format!("    ! {line}\n")).collect();
             return Ok(Verdict::Failed(format!("{text}{}", end.differences(reference))));
         }
-        if plan.flow.accepts(&end, reference) {
+        if plan.flow.accepts(&end, reference, plan.replicas) {
             let arrived = *arrived.get_or_insert_with(Instant::now);
             let struck = world.stage.struck_at();
             if struck.is_some_and(|struck| arrived.max(struck).elapsed() >= HOLD) {

@@ -58,6 +58,7 @@ impl World {
             binary: cluster.binary.clone(),
             directory: directory.path().to_owned(),
             namespace: namespace.clone(),
+            default_grace: plan.default_grace,
             aws: Arc::default(),
         };
         let addresses = operator.aws.clone();
@@ -129,6 +130,7 @@ struct Operator {
     binary: PathBuf,
     directory: PathBuf,
     namespace: String,
+    default_grace: bool,
     /// Endpoint for each replica.
     aws: Arc<std::sync::Mutex<Vec<String>>>,
 }
@@ -148,7 +150,8 @@ impl Operator {
                 "--log-format=text",
                 "--region=us-east-1",
             ])
-            .args(["--create-grace=2s", "--poll-interval=2s", "--cluster-name=faults"])
+            .args(["--poll-interval=2s", "--cluster-name=faults"])
+            .args((!self.default_grace).then_some("--create-grace=2s"))
             .arg(format!("--watch-namespace={}", self.namespace))
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
