@@ -53,7 +53,11 @@ impl Look {
         let rival =
             desired.as_ref().ok().filter(|_| unowned).and_then(|desired| context.rival(object, desired));
         let owner_is_gone = owner_is_gone(context, object, &observed).await;
-        let rivals_are_known = !unowned || context.is_listed();
+        // Only where one would decide: tags that name no owner, on a store that is to be changed.
+        let untagged = observed
+            .present()
+            .is_some_and(|present| matches!(present.tags, Tags::Read(_)) && present.tags.owner().is_none());
+        let rivals_are_known = !untagged || !desired::manages(object) || context.is_listed();
         Self { desired, owner, observed, owner_is_gone, rival, rivals_are_known, now }
     }
 

@@ -63,12 +63,12 @@ async fn pass(context: &Context, object: Arc<SequenceStore>) -> Result<Requeue, 
     context.memory.begin(&uid, (object.metadata.generation, asked_for));
     point_out_annotations(context, &object).await;
     if put_back_intent(context, &object).await? {
-        return Ok(Requeue::requeue(Duration::ZERO));
+        return Ok(Requeue::requeue(Duration::from_secs(1)));
     }
     let look = Look::at(context, &object).await;
     let poll = look.poll_interval(&context.defaults);
     if !look.rivals_are_known {
-        return Ok(Requeue::requeue(Duration::from_secs(1)));
+        return Ok(Requeue::requeue(Duration::from_secs(5)));
     }
     let plan_on = |observed: &Observed| {
         let recollection = context.memory.recollection(&uid, poll, Instant::now());
@@ -143,20 +143,24 @@ async fn point_out_annotations(context: &Context, object: &SequenceStore) {
     }
 }
 
-/// Writes an intent back that somebody removed: `kubectl replace` drops annotations, and this one says
+/// Writes an intent back that somebody removed or replaced by an older one: `kubectl replace` drops annotations, and this one says
 /// whether a store may already have been asked for. Keeps a record of it otherwise.
 async fn put_back_intent(context: &Context, object: &SequenceStore) -> Result<bool, Error> {
     let uid = object.uid().unwrap_or_default();
+    let last = context.memory.last_intent(&uid);
     match Intent::of(object) {
-        Ok(Some(intent)) => context.memory.intent(&uid, &intent, Instant::now()),
-        Ok(None) if !desired::is_paused(object) => {
-            let Some(lost) = context.memory.last_intent(&uid) else { return Ok(false) };
+        Ok(Some(intent)) if last.as_ref().is_none_or(|last| !last.is_after(&intent)) => {
+            context.memory.intent(&uid, &intent, Instant::now());
+        }
+        // None, or one of an earlier attempt, as an old export brings it back.
+        Ok(_) if !desired::is_paused(object) => {
+            let Some(lost) = last else { return Ok(false) };
             tracing::warn!("the record of the store's creation was removed from the object; it is put back");
             kubernetes::metadata(context, object, FinalizerStep::Keep, Some(&lost)).await?;
             return Ok(true);
         }
         // Unreadable: the plan says so.
-        Ok(None) | Err(_) => {}
+        Ok(_) | Err(_) => {}
     }
     Ok(false)
 }

@@ -20,6 +20,9 @@ mod tests;
 /// Read sets of a store are counted at most this often.
 const COUNT_EVERY: Duration = Duration::from_secs(600);
 
+/// Tags that a create wrote stand in for the first look this long: ownership is decided on them.
+const TAGS_ARE_FRESH_FOR: Duration = Duration::from_secs(30);
+
 /// The S3 access policy is read at least this often where the spec manages it.
 const POLICY_EVERY: Duration = Duration::from_secs(3600);
 
@@ -51,7 +54,7 @@ struct Record {
     pointed_out: Vec<AnnotationFinding>,
     /// The last intent on the object, and since when its attempt is known.
     intent: Option<(Intent, Instant)>,
-    known_tags: Option<(String, BTreeMap<String, String>)>,
+    known_tags: Option<(String, BTreeMap<String, String>, Instant)>,
     policy: Option<PolicyRead>,
     corrections: BTreeMap<String, (u32, Instant)>,
     corrections_of: Option<i64>,
@@ -120,6 +123,10 @@ impl Memory {
         let record = records.entry(uid.to_owned()).or_default();
         let known = record.intent.as_ref().filter(|(known, _)| known.is_attempt_of(intent));
         let since = known.map_or(then, |(_, since)| *since);
+        // A refusal of another replica's attempt of the same number says nothing about this one.
+        if known.is_none() && record.not_created == Some((intent.epoch, intent.attempt)) {
+            record.not_created = None;
+        }
         record.intent = Some((intent.clone(), since));
     }
 
@@ -232,14 +239,15 @@ impl Memory {
 
     /// Tags that a create has just written: the next look at the store need not read them again.
     pub fn wrote_tags(&self, uid: &str, id: &str, tags: BTreeMap<String, String>) {
-        self.records().entry(uid.to_owned()).or_default().known_tags = Some((id.to_owned(), tags));
+        self.records().entry(uid.to_owned()).or_default().known_tags =
+            Some((id.to_owned(), tags, Instant::now()));
     }
 
     /// Takes the tags that are known of a store, once.
     #[must_use]
     pub fn take_tags(&self, uid: &str, id: &str) -> Option<BTreeMap<String, String>> {
-        let (known, tags) = self.records().get_mut(uid)?.known_tags.take()?;
-        (known == id).then_some(tags)
+        let (known, tags, at) = self.records().get_mut(uid)?.known_tags.take()?;
+        (known == id && at.elapsed() < TAGS_ARE_FRESH_FOR).then_some(tags)
     }
 
     /// The policy as it was last read, unless it is time to read it again: on a new generation, when

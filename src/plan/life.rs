@@ -1,7 +1,7 @@
 //! Rules for an object that lives. No I/O.
 
 use super::creation::{claim_former, create};
-use super::update::{correct, owner_tags, owner_tags_denied};
+use super::update::{self, correct, owner_tags, owner_tags_denied};
 use super::{
     Action, Input, Next, Plan, Rule, State, absence_is_confirmed, call_failed, invalid,
     ownership::{may_take_over, stranger, wrong_account},
@@ -76,7 +76,7 @@ fn reclaim(input: &Input<'_>) -> Option<Plan> {
         tags: input.owner.tags(),
         former: former.clone(),
     };
-    may.then(|| Plan { action, ..Plan::wait(State::Adopting, Next::Quick) })
+    may.then(|| update::claim(input, action))
 }
 
 /// `Observe` may watch anybody's store.
