@@ -53,11 +53,10 @@ impl Look {
         let rival =
             desired.as_ref().ok().filter(|_| unowned).and_then(|desired| context.rival(object, desired));
         let owner_is_gone = owner_is_gone(context, object, &observed).await;
-        // Only where one would decide: tags that name no owner, on a store that is to be changed.
-        let untagged = observed
-            .present()
-            .is_some_and(|present| matches!(present.tags, Tags::Read(_)) && present.tags.owner().is_none());
-        let rivals_are_known = !untagged || !desired::manages(object) || context.is_listed();
+        // Where tags are read and name no owner, a rival decides whether the store may be changed.
+        let tags_are_read = observed.present().is_some_and(|present| matches!(present.tags, Tags::Read(_)));
+        let rival_decides = unowned && tags_are_read && desired::manages(object);
+        let rivals_are_known = !rival_decides || context.is_listed();
         Self { desired, owner, observed, owner_is_gone, rival, rivals_are_known, now }
     }
 

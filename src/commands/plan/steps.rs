@@ -17,7 +17,7 @@ use crate::request::CreateRequest;
 /// A step as it is shown; none where nothing happens.
 pub(super) fn shown(step: &Step, is_last: bool) -> Option<ShownStep> {
     let (plan, object) = (&step.plan, &step.before.object);
-    let operation = operation(&plan.action);
+    let operation = plan.action.operation();
     let written = written(step);
     let waits = operation.is_none() && plan.intent.is_none() && written.is_empty();
     if waits && is_last {
@@ -48,19 +48,6 @@ pub(super) fn shown(step: &Step, is_last: bool) -> Option<ShownStep> {
         why,
         changes: changes(step),
         object: written,
-    })
-}
-
-fn operation(action: &Action) -> Option<Operation> {
-    Some(match action {
-        Action::None => return None,
-        Action::Create { .. } => Operation::CreateSequenceStore,
-        Action::Claim { .. } | Action::Tag { .. } => Operation::TagResource,
-        Action::Update { .. } => Operation::UpdateSequenceStore,
-        Action::SetPolicy { policy: Some(_), .. } => Operation::PutS3AccessPolicy,
-        Action::SetPolicy { policy: None, .. } => Operation::DeleteS3AccessPolicy,
-        Action::Untag { .. } => Operation::UntagResource,
-        Action::DeleteStore { .. } => Operation::DeleteSequenceStore,
     })
 }
 
