@@ -1,22 +1,28 @@
 //! The command line: one program that is the operator and, by another name, a kubectl plugin. No I/O.
 
+mod aws_failure;
+mod completions;
+mod crd;
 mod export;
+mod flags;
+mod output;
 mod permissions;
 mod plan;
 mod run;
-mod shared;
 mod values;
 
 use std::ffi::OsString;
 use std::path::Path;
+use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use export::{Export, Output as ExportOutput, Policy};
-pub use permissions::{Level, Permissions};
+pub use flags::{KubernetesFlags, Pace, Place};
+use output::{print, printable, tell};
+pub use permissions::{Level, Permissions, policy};
 pub use plan::{Output as PlanOutput, Plan};
 pub use run::{LogFormat, Run};
-pub use shared::{Access, Pace, Place};
 
 /// Makes AWS HealthOmics sequence stores declarative on Kubernetes.
 #[derive(Debug, Parser)]
@@ -148,6 +154,37 @@ impl CalledAs {
             .into_iter()
             .fold(command, |command, name| command.mut_subcommand(name, |sub| self.named(sub)))
     }
+}
+
+/// A bad flag, an unreadable kubeconfig: nothing that a restart heals.
+const EXIT_ERROR: u8 = 2;
+
+/// Runs the command that the arguments ask for, the first of which is the name of the program.
+pub async fn main(arguments: Vec<OsString>) -> ExitCode {
+    let called = CalledAs::of(arguments.first());
+    let command = match called.parse(arguments.into_iter()) {
+        Ok(command) => command,
+        Err(error) => match mistake(&error) {
+            Some(line) => return failed(called, &line),
+            None => error.exit(),
+        },
+    };
+    // Nothing else installs a crypto provider, so there is none that could be in the way.
+    let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
+    let ended = match command {
+        Command::Run(flags) => run::run(*flags).await.map(|()| ExitCode::SUCCESS),
+        Command::Plan(flags) => plan::plan(*flags, called.name()).await,
+        Command::Export(flags) => export::export(*flags, called.name()).await,
+        Command::Permissions(flags) => permissions::permissions(&flags),
+        Command::Crd => crd::crd(),
+        Command::Completions(flags) => completions::completions(flags, called),
+    };
+    ended.unwrap_or_else(|line| failed(called, &line))
+}
+
+fn failed(called: CalledAs, line: &str) -> ExitCode {
+    eprintln!("{}: {line}", called.name());
+    ExitCode::from(EXIT_ERROR)
 }
 
 /// What is wrong with a command line, in one line; none where help or the version was asked for.

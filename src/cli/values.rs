@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::desired::parse_duration;
+use crate::store::desired::parse_duration;
 
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     parse_duration(text)

@@ -6,7 +6,7 @@ use std::fmt;
 
 use super::{
     INTENT_ANNOTATION, PAUSED_ANNOTATION, PREFIX, RECONCILE_ANNOTATION, RECREATE_ANNOTATION,
-    TAKE_OVER_ANNOTATION,
+    TAKE_OVER_ANNOTATION, is_store_id,
 };
 
 /// Every annotation that the operator reads; the last one is its own record, nobody's to write.
@@ -122,10 +122,6 @@ fn nearest(name: &str, at_least: f64) -> Option<&'static str> {
         .filter(|(alike, _)| *alike >= at_least)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, known)| known)
-}
-
-fn is_store_id(value: &str) -> bool {
-    (10..=36).contains(&value.len()) && value.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]

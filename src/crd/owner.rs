@@ -28,7 +28,7 @@ impl OwnerTags {
     #[must_use]
     pub fn of(object: &SequenceStore, cluster: &str) -> Self {
         Self {
-            uid: object.uid().unwrap_or_default(),
+            uid: object.uid_str().to_owned(),
             cluster: cluster.to_owned(),
             namespace: object.namespace().unwrap_or_default(),
             name: object.name_any(),

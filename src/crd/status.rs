@@ -7,7 +7,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::schema;
+use super::Store;
 
 /// Observed state of the store.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -53,84 +53,6 @@ pub struct SequenceStoreStatus {
     /// The last value of the annotation `healthomics.dev/reconcile-requested-at` that was acted on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
-}
-
-/// A sequence store as AWS reports it. Strings are open: AWS may add values.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
-#[serde(rename_all = "camelCase")]
-pub struct Store {
-    /// Id of the store, made by AWS.
-    #[serde(default)]
-    pub id: String,
-    /// ARN of the store.
-    #[serde(default)]
-    pub arn: String,
-    /// Name of the store; names are not unique in AWS.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
-    /// Description of the store.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub description: Option<String>,
-    /// Server-side encryption of the store.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sse_config: Option<StoreSseConfig>,
-    /// When the store was created, RFC 3339.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("format" = "date-time"))]
-    pub creation_time: Option<String>,
-    /// Where parts of failed direct uploads go.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub fallback_location: Option<String>,
-    /// S3 access to the store.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub s3_access: Option<StoreS3Access>,
-    /// Algorithm family of ETags.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub e_tag_algorithm_family: Option<String>,
-    /// Status in AWS: CREATING, ACTIVE, UPDATING, DELETING, FAILED, or a value AWS adds later.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status: Option<String>,
-    /// AWS's explanation of the status.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub status_message: Option<String>,
-    /// Keys of read-set tags that are copied to S3 objects.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub propagated_set_level_tags: Option<Vec<String>>,
-    /// When the store was last updated, RFC 3339.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("format" = "date-time"))]
-    pub update_time: Option<String>,
-    /// Tags of the store, from ListTagsForResource.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(schema_with = "schema::string_map")]
-    pub tags: Option<BTreeMap<String, String>>,
-}
-
-/// Server-side encryption as AWS reports it.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
-#[serde(rename_all = "camelCase")]
-pub struct StoreSseConfig {
-    /// Kind of encryption.
-    #[serde(rename = "type", default, skip_serializing_if = "Option::is_none")]
-    pub type_: Option<String>,
-    /// ARN of the key.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key_arn: Option<String>,
-}
-
-/// S3 access as AWS reports it.
-#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
-#[serde(rename_all = "camelCase")]
-pub struct StoreS3Access {
-    /// S3 URI of the store's objects.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub s3_uri: Option<String>,
-    /// ARN of the S3 access point.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub s3_access_point_arn: Option<String>,
-    /// Where access logs go.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub access_log_location: Option<String>,
 }
 
 /// One field of the spec that the store does not show.

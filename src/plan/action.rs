@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::intent::Intent;
-use crate::omics::Operation;
-use crate::request::{CreateRequest, UpdateRequest};
+use crate::aws::Operation;
+use crate::aws::{CreateRequest, UpdateRequest};
+use crate::store::intent::Intent;
 
 /// A mutating AWS action.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -3,15 +3,14 @@
 use std::time::Duration;
 
 use super::{Action, Input, Next, Plan, State, update};
-use crate::desired;
-use crate::intent::Intent;
-use crate::lookup::Found;
-use crate::observed::Observed;
-use crate::request::CreateRequest;
+use crate::aws::CreateRequest;
+use crate::store::intent::Intent;
+use crate::store::observed::Observed;
+use crate::store::ownership::OwnerMatch;
 
 /// A store of a former object of this cluster, namespace and name is claimed; no id typed by anyone.
 pub(super) fn claim_former(input: &Input<'_>) -> Option<Plan> {
-    let (Observed::LookedUp { found: Found::Former { arn, uid, .. }, .. }, Ok(desired)) =
+    let (Observed::Searched { found: OwnerMatch::Former { arn, uid, .. }, .. }, Ok(desired)) =
         (input.observed, input.desired)
     else {
         return None;
@@ -22,15 +21,15 @@ pub(super) fn claim_former(input: &Input<'_>) -> Option<Plan> {
         tags: input.owner.tags(),
         former: uid.clone(),
     };
-    desired::manages(input.object).then(|| update::claim(input, claim))
+    input.object.manages().then(|| update::claim(input, claim))
 }
 
 /// Nothing was found: wait for the attempt that may still be under way, or make the next one.
 pub(super) fn create(input: &Input<'_>) -> Option<Plan> {
-    let (Observed::LookedUp { account, .. }, Ok(desired)) = (input.observed, input.desired) else {
+    let (Observed::Searched { account, .. }, Ok(desired)) = (input.observed, input.desired) else {
         return None;
     };
-    if !desired::manages(input.object) {
+    if !input.object.manages() {
         return Some(Plan::wait(State::StoreNotNamed, Next::Poll));
     }
     let request = CreateRequest::of(input.object, input.owner);
@@ -56,7 +55,7 @@ pub(super) fn create(input: &Input<'_>) -> Option<Plan> {
 
 /// While deleting nothing is created, and "there is none" is said only when no attempt can land any more.
 pub(super) fn nothing_to_delete(input: &Input<'_>) -> Option<Plan> {
-    let (Observed::LookedUp { .. }, Ok(desired)) = (input.observed, input.desired) else { return None };
+    let (Observed::Searched { .. }, Ok(desired)) = (input.observed, input.desired) else { return None };
     Some(match desired.intent.as_ref().and_then(|intent| open_attempt(input, intent)) {
         Some(rest) => Plan::wait(State::Deleting, within(input, rest)),
         None => Plan::release(State::Released),

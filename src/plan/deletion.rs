@@ -4,15 +4,13 @@ use kube::ResourceExt;
 
 use super::creation::nothing_to_delete;
 use super::{
-    Action, DELETE_GRACE, Input, Next, Plan, Rule, State, absence_is_confirmed, call_failed,
-    has_our_finalizer, invalid,
+    Action, DELETE_GRACE, Input, Next, Plan, Rule, State, absence_is_confirmed, call_failed, invalid,
     ownership::{stranger, wrong_account},
     paused,
 };
 use crate::crd::{DeletionBlock, DeletionBlockReason, FINALIZER, SequenceStore};
-use crate::desired;
-use crate::observed::{Observed, Tags};
 use crate::plan::Refusal;
+use crate::store::observed::{Observed, ObservedTags};
 
 pub(super) const RULES: &[Rule] = &[
     not_ours_any_more,
@@ -34,16 +32,16 @@ pub(super) const RULES: &[Rule] = &[
 
 /// Whether the plan is made before AWS is looked at.
 pub(super) fn decided_without_aws(object: &SequenceStore) -> bool {
-    !has_our_finalizer(object) || !desired::deletes(object) || !blocks_in_kubernetes(object).is_empty()
+    !object.has_our_finalizer() || !object.deletes_store() || !blocks_in_kubernetes(object).is_empty()
 }
 
 fn not_ours_any_more(input: &Input<'_>) -> Option<Plan> {
-    (!has_our_finalizer(input.object)).then(|| Plan::wait(State::Released, Next::Poll))
+    (!input.object.has_our_finalizer()).then(|| Plan::wait(State::Released, Next::Poll))
 }
 
 /// Under `Retain` and `Observe` nothing in AWS needs cleaning up.
 fn store_stays(input: &Input<'_>) -> Option<Plan> {
-    (!desired::deletes(input.object)).then(|| Plan::release(State::Released))
+    (!input.object.deletes_store()).then(|| Plan::release(State::Released))
 }
 
 fn blocked_in_kubernetes(input: &Input<'_>) -> Option<Plan> {
@@ -78,7 +76,7 @@ fn gone(input: &Input<'_>) -> Option<Plan> {
 
 /// Whose store it is cannot be told, so it is not touched.
 fn tags_unreadable(input: &Input<'_>) -> Option<Plan> {
-    let Tags::Unreadable(error) = &input.observed.present()?.tags else { return None };
+    let ObservedTags::Unreadable(error) = &input.observed.present()?.tags else { return None };
     Some(Plan::wait(State::CallFailed(error.clone()), Next::Backoff))
 }
 
@@ -138,7 +136,7 @@ pub(crate) fn refused(refusal: &Refusal) -> State {
             format!(
                 "AWS refuses to delete the store in its current state, perhaps because it holds read sets; \
                  they could not be counted: allow {} to see",
-                error.operation.action()
+                error.operation.iam_action()
             ),
         ),
     };

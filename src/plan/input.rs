@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::aws::ReadSetCount;
+use crate::aws::{CallError, Operation};
 use crate::crd::{OwnerTags, SequenceStore};
-use crate::desired::{Desired, InvalidSpec};
-use crate::observed::{Observed, ReadSetCount};
-use crate::omics::{CallError, Operation};
+use crate::store::desired::{Desired, InvalidSpec};
+use crate::store::observed::Observed;
 
 /// Everything a plan depends on.
 #[derive(Clone, Copy, Debug)]

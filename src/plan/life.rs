@@ -8,9 +8,9 @@ use super::{
     paused, recreation,
 };
 use crate::crd::OWNER_UID_TAG;
-use crate::desired;
-use crate::drift;
-use crate::observed::{Observed, Policy, Tags};
+use crate::store::desired;
+use crate::store::drift;
+use crate::store::observed::{Observed, ObservedPolicy, ObservedTags};
 
 pub(super) const RULES: &[Rule] = &[
     paused,
@@ -44,16 +44,12 @@ fn absent(input: &Input<'_>) -> Option<Plan> {
     let desired = input.desired.ok()?;
     let (id, region) = (desired.id.clone().unwrap_or_default(), desired.region.clone());
     let account = account.clone();
-    let known = desired::is_recorded(input.object) || input.object.spec.sequence_store_id.is_none();
+    let known = desired::is_recorded(input.object) || !input.object.names_store();
     let state = if known {
         if let Some(plan) = recreation(input, &id) {
             return Some(plan);
         }
-        State::StoreMissing {
-            id,
-            region,
-            named: input.object.spec.sequence_store_id.is_some() || !desired::manages(input.object),
-        }
+        State::StoreMissing { id, region, named: input.object.names_store() || !input.object.manages() }
     } else {
         State::StoreNotFound { id, region, account }
     };
@@ -64,9 +60,9 @@ fn absent(input: &Input<'_>) -> Option<Plan> {
 /// same cluster, namespace and name, so it cannot be alive.
 fn reclaim(input: &Input<'_>) -> Option<Plan> {
     let present = input.observed.present()?;
-    let Tags::Read(tags) = &present.tags else { return None };
+    let ObservedTags::Read(tags) = &present.tags else { return None };
     let former = tags.get(OWNER_UID_TAG).filter(|uid| **uid != input.owner.uid)?;
-    let may = desired::manages(input.object)
+    let may = input.object.manages()
         && !desired::is_recorded(input.object)
         && input.owner.owned_before(tags)
         && present.store.status.as_deref() != Some("DELETING");
@@ -82,7 +78,7 @@ fn reclaim(input: &Input<'_>) -> Option<Plan> {
 /// `Observe` may watch anybody's store.
 fn owned_by_another(input: &Input<'_>) -> Option<Plan> {
     let present = input.observed.present()?;
-    if !desired::manages(input.object) || may_take_over(input, present) {
+    if !input.object.manages() || may_take_over(input, present) {
         return None;
     }
     Some(Plan::wait(stranger(input, present)?, Next::Poll))
@@ -118,15 +114,15 @@ fn immutable_field_differs(input: &Input<'_>) -> Option<Plan> {
 
 /// The store is as ready as it is; only whether it is in sync is not known.
 fn tags_unreadable(input: &Input<'_>) -> Option<Plan> {
-    let Tags::Unreadable(error) = &input.observed.present()?.tags else { return None };
+    let ObservedTags::Unreadable(error) = &input.observed.present()?.tags else { return None };
     Some(Plan::wait(State::TagsUnreadable(error.clone()), Next::Backoff))
 }
 
 /// Under `Observe` differences are only shown.
 fn drifted(input: &Input<'_>) -> Option<Plan> {
     let present = input.observed.present()?;
-    let Tags::Read(tags) = &present.tags else { return None };
-    if desired::manages(input.object) {
+    let ObservedTags::Read(tags) = &present.tags else { return None };
+    if input.object.manages() {
         return None;
     }
     let found = drift::correctable(input.object, present, tags);
@@ -134,7 +130,7 @@ fn drifted(input: &Input<'_>) -> Option<Plan> {
 }
 
 fn policy_unreadable(input: &Input<'_>) -> Option<Plan> {
-    let Policy::Unreadable(error) = &input.observed.present()?.policy else { return None };
+    let ObservedPolicy::Unreadable(error) = &input.observed.present()?.policy else { return None };
     Some(Plan::wait(State::PolicyUnreadable(error.clone()), Next::Backoff))
 }
 

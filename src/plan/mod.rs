@@ -15,11 +15,11 @@ use std::time::Duration;
 
 use kube::ResourceExt;
 
+use crate::aws::CreateRequest;
 use crate::crd::{FINALIZER, RECREATE_ANNOTATION, SequenceStore};
-use crate::desired::{self, Desired, InvalidSpec};
-use crate::intent::Intent;
-use crate::observed::Observed;
-use crate::request::CreateRequest;
+use crate::store::desired::{self, Desired, InvalidSpec};
+use crate::store::intent::Intent;
+use crate::store::observed::Observed;
 pub use action::Action;
 pub(crate) use deletion::refused;
 pub use input::{Correction, Denial, Input, Recollection, Refusal, Settings};
@@ -87,7 +87,7 @@ pub enum Target {
         id: String,
     },
     /// All stores of these names.
-    LookUp {
+    Search {
         /// Region to look in.
         region: String,
         /// Exact names.
@@ -101,13 +101,13 @@ pub enum Target {
 #[must_use]
 pub fn target(object: &SequenceStore, desired: Result<&Desired, &InvalidSpec>) -> Option<Target> {
     let desired = desired.ok()?;
-    if desired::is_paused(object) || (is_deleting(object) && deletion::decided_without_aws(object)) {
+    if object.is_paused() || (object.is_being_deleted() && deletion::decided_without_aws(object)) {
         return None;
     }
     let region = desired.region.clone();
     Some(match desired.id.clone() {
         Some(id) => Target::Store { region, id },
-        None => Target::LookUp {
+        None => Target::Search {
             region,
             names: desired.names.clone(),
             replaced: desired.intent.as_ref().and_then(|intent| intent.replaces.clone()),
@@ -118,11 +118,11 @@ pub fn target(object: &SequenceStore, desired: Result<&Desired, &InvalidSpec>) -
 /// Plans one pass.
 #[must_use]
 pub fn plan(input: &Input<'_>) -> Plan {
-    let rules = if is_deleting(input.object) { deletion::RULES } else { life::RULES };
+    let rules = if input.object.is_being_deleted() { deletion::RULES } else { life::RULES };
     let verdict = rules.iter().find_map(|rule| rule(input));
     // The last rule of each table matches everything; the fallback keeps the function total.
     let mut plan = verdict.unwrap_or_else(|| Plan::wait(State::Reconciling, Next::Poll));
-    if !is_deleting(input.object) && !desired::is_paused(input.object) {
+    if !input.object.is_being_deleted() && !input.object.is_paused() {
         plan.intent = plan.intent.or_else(|| resolved_intent(input).map(Box::new));
         plan.finalizer = finalizer_of_the_living(input, &plan);
     }
@@ -139,13 +139,13 @@ fn finalizer_of_the_living(input: &Input<'_>, plan: &Plan) -> FinalizerStep {
     let recorded = input.desired.is_ok_and(|desired| desired.intent.is_some());
     let unresolved =
         !known && (recorded || plan.intent.is_some() || matches!(plan.action, Action::Create { .. }));
-    let wanted = (desired::deletes(input.object) && known) || unresolved;
+    let wanted = (input.object.deletes_store() && known) || unresolved;
     // It goes only where it is known that nothing was asked for or that a store is found.
     let blind = input.desired.is_err() || matches!(input.observed, Observed::Failed(_) | Observed::NotAsked);
     if !known && blind {
         return FinalizerStep::Keep;
     }
-    match (wanted, has_our_finalizer(input.object)) {
+    match (wanted, input.object.has_our_finalizer()) {
         (true, false) => FinalizerStep::Add,
         (false, true) => FinalizerStep::Remove,
         _ => FinalizerStep::Keep,
@@ -155,7 +155,7 @@ fn finalizer_of_the_living(input: &Input<'_>, plan: &Plan) -> FinalizerStep {
 /// The id is noted in the intent as well, so that a status that was wiped does not make the store unknown.
 fn resolved_intent(input: &Input<'_>) -> Option<Intent> {
     let Observed::Present(present) = input.observed else { return None };
-    let named = input.object.spec.sequence_store_id.is_some();
+    let named = input.object.names_store();
     let intent = input.desired.ok()?.intent.as_ref().filter(|intent| intent.id.is_none() && !named)?;
     let ours = present.tags.owner() == Some(intent.uid.as_str());
     ours.then(|| Intent { id: Some(present.store.id.clone()), ..intent.clone() })
@@ -164,7 +164,7 @@ fn resolved_intent(input: &Input<'_>) -> Option<Intent> {
 /// The user allows one new store for the loss of this one.
 fn recreation(input: &Input<'_>, missing: &str) -> Option<Plan> {
     let allowed = input.object.annotations().get(RECREATE_ANNOTATION).is_some_and(|id| id == missing);
-    if !allowed || input.object.spec.sequence_store_id.is_some() || !desired::manages(input.object) {
+    if !allowed || input.object.names_store() || !input.object.manages() {
         return None;
     }
     let desired = input.desired.ok()?;
@@ -211,7 +211,7 @@ pub fn has_our_finalizer(object: &SequenceStore) -> bool {
 // Rules that hold whether the object lives or is being deleted.
 
 fn paused(input: &Input<'_>) -> Option<Plan> {
-    desired::is_paused(input.object).then(|| Plan::wait(State::Paused, Next::Poll))
+    input.object.is_paused().then(|| Plan::wait(State::Paused, Next::Poll))
 }
 
 fn invalid(input: &Input<'_>) -> Option<Plan> {
@@ -230,7 +230,7 @@ fn absence_is_confirmed(input: &Input<'_>) -> bool {
     }
     // A store that was just made, and never seen since, may not show yet.
     let intent = input.desired.ok().and_then(|desired| desired.intent.as_ref());
-    let named = input.object.spec.sequence_store_id.is_some();
+    let named = input.object.names_store();
     let fresh = intent.is_some_and(|intent| {
         !named && intent.id.is_none() && creation::rest_of_window(input, intent).is_some()
     });

@@ -4,9 +4,9 @@
 use kube::ResourceExt;
 
 use super::{Input, Next, Plan, State};
-use crate::arn::StoreArn;
+use crate::aws::StoreArn;
 use crate::crd::TAKE_OVER_ANNOTATION;
-use crate::observed::{Observed, Present, Tags};
+use crate::store::observed::{Observed, ObservedTags, Present};
 
 /// Ids hold neither account nor region, so an answer got with other credentials says nothing about the
 /// store on record, or about one whose creation was asked for.
@@ -15,7 +15,7 @@ pub(super) fn wrong_account(input: &Input<'_>) -> Option<Plan> {
     let record = status.and_then(|status| status.store.as_ref());
     let by_arn = || Some(StoreArn::parse(&record?.arn)?.account.to_owned());
     let by_intent = || {
-        let named = input.object.spec.sequence_store_id.is_some();
+        let named = input.object.names_store();
         input.desired.ok()?.intent.as_ref().filter(|_| !named)?.account.clone()
     };
     let recorded = status.and_then(|status| status.account_id.clone()).or_else(by_arn).or_else(by_intent);
@@ -28,7 +28,7 @@ pub(super) fn wrong_account(input: &Input<'_>) -> Option<Plan> {
             });
             (&present.account, !other_arn && recorded.is_none_or(|recorded| recorded == present.account))
         }
-        Observed::Absent { account } | Observed::LookedUp { account, .. } => {
+        Observed::Absent { account } | Observed::Searched { account, .. } => {
             (account, recorded.is_none_or(|recorded| recorded == account))
         }
         Observed::NotAsked | Observed::Failed(_) => return None,
@@ -40,8 +40,8 @@ pub(super) fn wrong_account(input: &Input<'_>) -> Option<Plan> {
 
 /// Why this object may not change or delete the store it names.
 pub(super) fn stranger(input: &Input<'_>, present: &Present) -> Option<State> {
-    let uid = input.object.uid().unwrap_or_default();
-    let named = input.object.spec.sequence_store_id.is_some();
+    let uid = input.object.uid_str();
+    let named = input.object.names_store();
     match present.tags.owner() {
         Some(owner) if owner == uid => None,
         Some(owner) => Some(State::OwnershipConflict {
@@ -53,10 +53,12 @@ pub(super) fn stranger(input: &Input<'_>, present: &Present) -> Option<State> {
                 Some(State::OwnershipConflict { owner: format!("the older object {rival}"), way_on: None })
             }
             // A store that nobody named and that does not carry our tag came from an edited status.
-            None if !named && matches!(present.tags, Tags::Read(_)) => Some(State::OwnershipConflict {
-                owner: "nobody that its tags name: the tag healthomics.dev/uid is not on it".into(),
-                way_on: None,
-            }),
+            None if !named && matches!(present.tags, ObservedTags::Read(_)) => {
+                Some(State::OwnershipConflict {
+                    owner: "nobody that its tags name: the tag healthomics.dev/uid is not on it".into(),
+                    way_on: None,
+                })
+            }
             None => None,
         },
     }

@@ -1,7 +1,7 @@
 //! Where an object stands; `status` turns it into conditions. No I/O.
 
+use crate::aws::CallError;
 use crate::crd::{DeletionBlock, Drift};
-use crate::omics::CallError;
 
 /// Where an object stands. Closed: every state has its conditions in the `status` module.
 #[derive(Clone, Debug, PartialEq)]

@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::{Action, Denial, Input, Next, Plan, State};
+use crate::aws::Operation;
+use crate::aws::UpdateRequest;
 use crate::crd::{Drift, OWNER_UID_TAG};
-use crate::desired;
-use crate::drift;
-use crate::observed::{Observed, Present, Tags};
-use crate::omics::Operation;
-use crate::policy;
-use crate::request::{TagChanges, UpdateRequest};
+use crate::store::drift;
+use crate::store::observed::{Observed, ObservedTags, Present};
+use crate::store::s3_policy;
+use crate::store::tag_changes::TagChanges;
 
 /// After this many accepted updates that AWS never showed, the writing of a field stops.
 const ENOUGH: u32 = 3;
@@ -118,7 +118,7 @@ fn policy_action(input: &Input<'_>, region: &str, present: &Present, due: &[Drif
     due.iter().find(|drift| drift.field == drift::POLICY)?;
     let wanted = input.object.spec.s3_access_policy.as_ref()?;
     let access_point = present.store.s3_access.as_ref()?.s3_access_point_arn.clone()?;
-    let policy = (!wanted.is_empty()).then(|| policy::render(wanted));
+    let policy = (!wanted.is_empty()).then(|| s3_policy::render(wanted));
     Some(Action::SetPolicy { region: region.to_owned(), access_point, policy })
 }
 
@@ -157,9 +157,9 @@ fn correction(input: &Input<'_>, field: &str) -> Option<(u32, Duration)> {
 
 fn managed<'a>(input: &Input<'a>) -> Option<(&'a Present, &'a BTreeMap<String, String>)> {
     match input.observed {
-        Observed::Present(present) if desired::manages(input.object) => match &present.tags {
-            Tags::Read(tags) => Some((present, tags)),
-            Tags::Unreadable(_) => None,
+        Observed::Present(present) if input.object.manages() => match &present.tags {
+            ObservedTags::Read(tags) => Some((present, tags)),
+            ObservedTags::Unreadable(_) => None,
         },
         _ => None,
     }

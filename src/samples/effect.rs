@@ -1,8 +1,8 @@
 //! What AWS shows after an action of a plan.
 
 use super::*;
+use crate::aws::UpdateRequest;
 use crate::plan::Action;
-use crate::request::UpdateRequest;
 
 impl Scene {
     /// The scene after the action, as the next pass would find it.
@@ -17,11 +17,11 @@ impl Scene {
                 status.managed_tag_keys.clone_from(managed);
             }
             Action::Untag { keys, .. } => {
-                if let Tags::Read(shown) = &mut present.tags {
+                if let ObservedTags::Read(shown) = &mut present.tags {
                     shown.retain(|key, _| !keys.contains(key));
                 }
             }
-            Action::SetPolicy { policy, .. } => present.policy = Policy::Read(policy.clone()),
+            Action::SetPolicy { policy, .. } => present.policy = ObservedPolicy::Read(policy.clone()),
             Action::DeleteStore { .. } => present.store.status = Some("DELETING".into()),
             Action::None | Action::Create { .. } => {}
         }
@@ -29,8 +29,8 @@ impl Scene {
     }
 }
 
-fn add(shown: &mut Tags, tags: &BTreeMap<String, String>) {
-    if let Tags::Read(shown) = shown {
+fn add(shown: &mut ObservedTags, tags: &BTreeMap<String, String>) {
+    if let ObservedTags::Read(shown) = shown {
         shown.extend(tags.clone());
     }
 }

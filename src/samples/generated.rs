@@ -9,13 +9,13 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
+use crate::aws::ReadSetCount;
 use crate::crd::{
     DeletionPolicy, ETagAlgorithmFamily, INTENT_ANNOTATION, ManagementPolicy, PAUSED_ANNOTATION,
     RECREATE_ANNOTATION, S3AccessConfig, TAKE_OVER_ANNOTATION,
 };
-use crate::lookup::Found;
-use crate::observed::ReadSetCount;
 use crate::plan::{Correction, Denial, Refusal};
+use crate::store::ownership::OwnerMatch;
 
 pub(crate) const CLASSES: [Class; 9] = [
     Class::Transient,
@@ -164,13 +164,13 @@ prop_compose! {
     }
 }
 
-fn any_tags() -> impl Strategy<Value = Tags> {
+fn any_tags() -> impl Strategy<Value = ObservedTags> {
     prop_oneof![
-        3 => Just(Tags::Read(own_tags())),
+        3 => Just(ObservedTags::Read(own_tags())),
         1 => Just(tags_of(UID)),
         2 => Just(tags_of(OTHER_UID)),
-        2 => Just(Tags::Read(BTreeMap::new())),
-        2 => any_call_error().prop_map(Tags::Unreadable),
+        2 => Just(ObservedTags::Read(BTreeMap::new())),
+        2 => any_call_error().prop_map(ObservedTags::Unreadable),
     ]
 }
 
@@ -178,10 +178,10 @@ fn any_store() -> impl Strategy<Value = Observed> {
     let status =
         select(vec!["ACTIVE", "ACTIVE", "ACTIVE", "CREATING", "UPDATING", "DELETING", "FAILED", "NEW", ""]);
     let policy = prop_oneof![
-        2 => Just(Policy::NotRead),
-        1 => Just(Policy::Read(None)),
-        1 => Just(Policy::Read(Some("{}".into()))),
-        1 => any_call_error().prop_map(Policy::Unreadable),
+        2 => Just(ObservedPolicy::NotRead),
+        1 => Just(ObservedPolicy::Read(None)),
+        1 => Just(ObservedPolicy::Read(Some("{}".into()))),
+        1 => any_call_error().prop_map(ObservedPolicy::Unreadable),
     ];
     (any_account(), status, any_tags(), policy.boxed(), any_changeable().boxed()).prop_map(
         |(account, status, tags, policy, shown)| {
@@ -202,9 +202,9 @@ fn any_store() -> impl Strategy<Value = Observed> {
 
 fn any_look_up() -> impl Strategy<Value = Observed> {
     let arn = store(OTHER_ID, ACCOUNT, None).arn;
-    let former = Found::Former { id: OTHER_ID.into(), arn, uid: OTHER_UID.into() };
-    (select(vec![Found::Nothing, Found::Nothing, former]), any_account())
-        .prop_map(|(found, account)| Observed::LookedUp { found, account: account.into() })
+    let former = OwnerMatch::Former { id: OTHER_ID.into(), arn, uid: OTHER_UID.into() };
+    (select(vec![OwnerMatch::Nothing, OwnerMatch::Nothing, former]), any_account())
+        .prop_map(|(found, account)| Observed::Searched { found, account: account.into() })
 }
 
 prop_compose! {
@@ -281,7 +281,7 @@ prop_compose! {
                 Observed::Present(Box::new(Present { store: seen, ..*present }))
             }
             // A look-up that found the object's own store shows that store.
-            (Some(Target::LookUp { .. }), 3, Observed::Present(present)) if present.tags.owner() == Some(UID) => {
+            (Some(Target::Search { .. }), 3, Observed::Present(present)) if present.tags.owner() == Some(UID) => {
                 Observed::Present(present)
             }
             (Some(_), ..) => looked_up,

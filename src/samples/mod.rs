@@ -9,15 +9,15 @@ use std::time::Duration;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 
+use crate::aws::{CallError, Class, Operation};
 use crate::crd::{
     FINALIZER, OWNER_UID_TAG, OwnerTags, SequenceStore, SequenceStoreSpec, SequenceStoreStatus, Store,
     StoreS3Access,
 };
-use crate::desired::{Defaults, Desired};
-use crate::intent::Intent;
-use crate::observed::{Observed, Policy, Present, Tags};
-use crate::omics::{CallError, Class, Operation};
 use crate::plan::{self, Input, Plan, Recollection, Settings, Target};
+use crate::store::desired::{Defaults, Desired};
+use crate::store::intent::Intent;
+use crate::store::observed::{Observed, ObservedPolicy, ObservedTags, Present};
 pub(crate) use generated::{CLASSES, any_scene, any_valid_spec};
 
 pub(crate) const ID: &str = "1111111111";
@@ -57,7 +57,7 @@ impl Scene {
             account_id: Some(ACCOUNT.into()),
             ..Default::default()
         });
-        let observed = present(ACCOUNT, Some("ACTIVE"), Tags::Read(own_tags()));
+        let observed = present(ACCOUNT, Some("ACTIVE"), ObservedTags::Read(own_tags()));
         Self { object, observed, recollection: Recollection::default(), owner_is_gone: false, rival: None }
     }
 
@@ -82,7 +82,7 @@ impl Scene {
         self.with(|scene| scene.observed = observed)
     }
 
-    pub(crate) fn desired(&self) -> Result<Desired, crate::desired::InvalidSpec> {
+    pub(crate) fn desired(&self) -> Result<Desired, crate::store::desired::InvalidSpec> {
         let poll_interval = Duration::from_secs(300);
         Desired::of(&self.object, &Defaults { region: Some(REGION.into()), poll_interval })
     }
@@ -126,13 +126,13 @@ pub(crate) fn store(id: &str, account: &str, status: Option<&str>) -> Store {
     }
 }
 
-pub(crate) fn present(account: &str, status: Option<&str>, tags: Tags) -> Observed {
+pub(crate) fn present(account: &str, status: Option<&str>, tags: ObservedTags) -> Observed {
     Observed::Present(Box::new(Present {
         store: store(ID, account, status),
         account: account.into(),
         tags,
         duplicates: Vec::new(),
-        policy: Policy::NotRead,
+        policy: ObservedPolicy::NotRead,
     }))
 }
 
@@ -142,8 +142,8 @@ pub(crate) fn own_tags() -> BTreeMap<String, String> {
     owner.tags()
 }
 
-pub(crate) fn tags_of(uid: &str) -> Tags {
-    Tags::Read(BTreeMap::from([(OWNER_UID_TAG.to_owned(), uid.to_owned())]))
+pub(crate) fn tags_of(uid: &str) -> ObservedTags {
+    ObservedTags::Read(BTreeMap::from([(OWNER_UID_TAG.to_owned(), uid.to_owned())]))
 }
 
 pub(crate) fn absent() -> Observed {

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::Reason;
+use crate::aws::{CallError, Class, Operation};
 use crate::crd::{DeletionBlock, Drift};
-use crate::omics::{CallError, Class, Operation};
 use crate::plan::State;
 
 /// From this attempt to create the store on, outcomes that are not known are shown as AWS's trouble.
@@ -201,7 +201,7 @@ fn call_failed(error: &CallError, denied_for: Option<Duration>, denied_grace: Du
 
 /// Reason and message of a failed call: fixed texts, so that a repeated failure writes nothing.
 fn failure(error: &CallError) -> (Reason, String) {
-    let action = error.operation.action();
+    let action = error.operation.iam_action();
     match error.class {
         Class::Conflict => (
             Reason::Updating,

@@ -1,6 +1,7 @@
 //! The next status of an object: the one place where it is made. Pure; `now` is passed in. No I/O.
 
 mod conditions;
+pub mod event;
 mod reason;
 mod reference;
 #[cfg(test)]
@@ -12,14 +13,13 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use kube::ResourceExt;
 
+use crate::aws::Class;
 use crate::crd::{
     DeletionBlock, DeletionBlockReason, RECONCILE_ANNOTATION, SequenceStore, SequenceStoreStatus, Store,
 };
-use crate::desired;
-use crate::intent::Intent;
-use crate::observed::{Observed, Present, Tags};
-use crate::omics::Class;
-use crate::plan::{self, State};
+use crate::plan::State;
+use crate::store::intent::Intent;
+use crate::store::observed::{Observed, ObservedTags, Present};
 use conditions::{Cond, Conditions, Progress};
 pub use reason::Reason;
 pub use reference::markdown as conditions_reference;
@@ -44,6 +44,9 @@ pub struct Input<'a> {
     pub denied_for: Option<Duration>,
     /// How long a denial counts as IAM being slow.
     pub denied_grace: Duration,
+    /// Keys of `spec.tags` that the operator is about to write to the store. They are saved before the call:
+    /// a crash in between must not make them foreign.
+    pub managed_tag_keys: Option<&'a [String]>,
     /// The time of the pass.
     pub now: Timestamp,
 }
@@ -51,6 +54,12 @@ pub struct Input<'a> {
 /// The status after a pass. Equal to the old one where there is nothing new to say.
 #[must_use]
 pub fn next(input: &Input<'_>) -> SequenceStoreStatus {
+    let status = after(input);
+    let managed_tag_keys = input.managed_tag_keys.map(<[String]>::to_vec);
+    SequenceStoreStatus { managed_tag_keys: managed_tag_keys.unwrap_or(status.managed_tag_keys), ..status }
+}
+
+fn after(input: &Input<'_>) -> SequenceStoreStatus {
     let old = input.object.status.clone().unwrap_or_default();
     match input.state {
         State::Paused => paused(input, old),
@@ -88,7 +97,7 @@ fn reported(input: &Input<'_>, state: &State, old: SequenceStoreStatus) -> Seque
     };
     new.deletion_blocked_by = match state {
         State::DeletionBlocked(blocks) => blocks.clone(),
-        State::CallFailed(_) if plan::is_deleting(input.object) => old.deletion_blocked_by.clone(),
+        State::CallFailed(_) if input.object.is_being_deleted() => old.deletion_blocked_by.clone(),
         _ => Vec::new(),
     };
     new.conditions = conditions(input, state, &old);
@@ -111,7 +120,7 @@ fn paused(input: &Input<'_>, old: SequenceStoreStatus) -> SequenceStoreStatus {
     new.conditions.extend(synced);
     new.conditions.extend(existing("Reconciling"));
     new.conditions.extend(existing("Stalled"));
-    if plan::is_deleting(input.object) {
+    if input.object.is_being_deleted() {
         let message = "the object is paused: remove the annotation healthomics.dev/paused";
         new.deletion_blocked_by = vec![DeletionBlock::new(DeletionBlockReason::Paused, message)];
     }
@@ -155,15 +164,17 @@ fn may_record(state: &State) -> bool {
 fn is_strange(input: &Input<'_>, present: &Present, old: &SequenceStoreStatus) -> bool {
     let other = present.tags.owner().is_some_and(|owner| Some(owner) != input.object.metadata.uid.as_deref());
     let known = old.store.as_ref().is_some_and(|store| store.id == present.store.id);
-    other && !known && desired::manages(input.object)
+    other && !known && input.object.manages()
 }
 
 fn mirror(present: &Present, old: Option<&Store>) -> Store {
     let tags = match &present.tags {
-        Tags::Read(tags) => Some(tags.clone()),
+        ObservedTags::Read(tags) => Some(tags.clone()),
         // A denied permission shows as no tags; a passing failure does not.
-        Tags::Unreadable(error) if error.class == Class::Denied => None,
-        Tags::Unreadable(_) => old.filter(|old| old.id == present.store.id).and_then(|old| old.tags.clone()),
+        ObservedTags::Unreadable(error) if error.class == Class::Denied => None,
+        ObservedTags::Unreadable(_) => {
+            old.filter(|old| old.id == present.store.id).and_then(|old| old.tags.clone())
+        }
     };
     Store { tags, ..present.store.clone() }
 }
@@ -173,12 +184,12 @@ fn mirror(present: &Present, old: Option<&Store>) -> Store {
 fn managed_tag_keys(input: &Input<'_>, present: &Present, old: &SequenceStoreStatus) -> Vec<String> {
     let known = old.store.as_ref().is_some_and(|store| store.id == present.store.id);
     if !known {
-        let named = input.object.spec.sequence_store_id.is_some();
+        let named = input.object.names_store();
         let intent = Intent::of(input.object).ok().flatten().filter(|_| !named);
         let keys = intent.into_iter().flat_map(|intent| intent.tag_keys).chain(old.managed_tag_keys.clone());
         return keys.collect::<std::collections::BTreeSet<_>>().into_iter().collect();
     }
-    let (Some(wanted), Tags::Read(shown)) = (&input.object.spec.tags, &present.tags) else {
+    let (Some(wanted), ObservedTags::Read(shown)) = (&input.object.spec.tags, &present.tags) else {
         return old.managed_tag_keys.clone();
     };
     let ours = |key: &&String| wanted.contains_key(*key) || shown.contains_key(*key);

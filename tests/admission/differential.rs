@@ -12,9 +12,9 @@ use aws_sdk_omics::config::{BehaviorVersion, Config, Credentials, Region};
 use aws_sdk_omics::error::ProvideErrorMetadata;
 use aws_sdk_omics::types::{ETagAlgorithmFamily, S3AccessConfig, SseConfig};
 use healthomics_simulator::{Options, Simulator};
+use sequencestore_operator::aws::CreateRequest;
 use sequencestore_operator::crd::{OwnerTags, SequenceStore};
-use sequencestore_operator::policy;
-use sequencestore_operator::request::CreateRequest;
+use sequencestore_operator::store::s3_policy;
 use serde_json::{Value, json};
 
 use crate::examples::{STRICTER, object};
@@ -107,7 +107,7 @@ async fn change(client: &Client, store: &healthomics_simulator::StoreRecord, obj
         let put = client
             .put_s3_access_policy()
             .s3_access_point_arn(&store.s3_access.s3_access_point_arn)
-            .s3_access_policy(policy::render(&policy));
+            .s3_access_policy(s3_policy::render(&policy));
         all &= taken(put.send().await);
     }
     all
@@ -119,7 +119,7 @@ fn refusals(definition: &Definition, spec: &Value) -> Vec<String> {
     if all.is_empty()
         && let Some(policy) = spec["s3AccessPolicy"].as_object()
     {
-        all.extend(policy::check(policy).err());
+        all.extend(s3_policy::check(policy).err());
     }
     all
 }

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use healthomics_simulator::LedgerEntry;
+use sequencestore_operator::cli::policy;
 use sequencestore_operator::cli::{CalledAs, Command};
-use sequencestore_operator::commands::permissions::policy;
 
 use crate::world::Error;
 

@@ -4,22 +4,23 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Scene, check};
+use crate::aws::ReadSetCount;
+use crate::aws::{Class, Operation};
 use crate::crd::{DeletionBlockReason, DeletionPolicy, FINALIZER, ManagementPolicy, PAUSED_ANNOTATION};
-use crate::lookup::Found;
-use crate::observed::{Observed, ReadSetCount, Tags};
-use crate::omics::{Class, Operation};
 use crate::plan::{Action, DELETE_GRACE, Refusal, State};
 use crate::samples::{
     ACCOUNT, ID, OTHER_ACCOUNT, OTHER_ID, OTHER_UID, REGION, UID, absent, call_error, intent, own_tags,
     present, store, tags_of,
 };
+use crate::store::observed::{Observed, ObservedTags};
+use crate::store::ownership::OwnerMatch;
 
-fn active(tags: Tags) -> Observed {
+fn active(tags: ObservedTags) -> Observed {
     present(ACCOUNT, Some("ACTIVE"), tags)
 }
 
 fn in_status(status: &str) -> Observed {
-    present(ACCOUNT, Some(status), Tags::Read(own_tags()))
+    present(ACCOUNT, Some(status), ObservedTags::Read(own_tags()))
 }
 
 fn absent_for(seconds: u64) -> Scene {
@@ -28,7 +29,7 @@ fn absent_for(seconds: u64) -> Scene {
         .with(|scene| scene.recollection.absent_for = Some(Duration::from_secs(seconds)))
 }
 
-fn refused(read_sets: Result<ReadSetCount, crate::omics::CallError>, due: bool) -> Scene {
+fn refused(read_sets: Result<ReadSetCount, crate::aws::CallError>, due: bool) -> Scene {
     Scene::deleting().with(|scene| scene.recollection.refusal = Some(Refusal { read_sets, due }))
 }
 
@@ -36,30 +37,33 @@ fn accepted_ago(ago: Duration) -> Scene {
     Scene::deleting().with(|scene| scene.recollection.delete_accepted_for = Some(ago))
 }
 
-fn counted(total: usize) -> Result<ReadSetCount, crate::omics::CallError> {
+fn counted(total: usize) -> Result<ReadSetCount, crate::aws::CallError> {
     Ok(ReadSetCount { total, ..Default::default() })
 }
 
 /// No id is known: the spec names none, and the status is empty.
-fn unnamed(found: Found) -> Scene {
+fn unnamed(found: OwnerMatch) -> Scene {
     Scene::deleting()
         .with(|scene| {
             scene.object.spec.sequence_store_id = None;
             scene.object.status = None;
         })
-        .seen(Observed::LookedUp { found, account: ACCOUNT.into() })
+        .seen(Observed::Searched { found, account: ACCOUNT.into() })
 }
 
 #[test]
 fn every_rule() {
     let denied = |operation| call_error(operation, Class::Denied);
-    let former =
-        Found::Former { id: OTHER_ID.into(), arn: store(OTHER_ID, ACCOUNT, None).arn, uid: OTHER_UID.into() };
+    let former = OwnerMatch::Former {
+        id: OTHER_ID.into(),
+        arn: store(OTHER_ID, ACCOUNT, None).arn,
+        uid: OTHER_UID.into(),
+    };
     check(vec![
         ("own store", Scene::deleting(), "Deleting delete, quick"),
         (
             "untagged store that the spec names",
-            Scene::deleting().seen(active(Tags::Read(BTreeMap::new()))),
+            Scene::deleting().seen(active(ObservedTags::Read(BTreeMap::new()))),
             "Deleting delete, quick",
         ),
         (
@@ -118,7 +122,7 @@ fn every_rule() {
         ),
         (
             "another account answers",
-            Scene::deleting().seen(present(OTHER_ACCOUNT, Some("ACTIVE"), Tags::Read(own_tags()))),
+            Scene::deleting().seen(present(OTHER_ACCOUNT, Some("ACTIVE"), ObservedTags::Read(own_tags()))),
             "WrongAccount, poll",
         ),
         (
@@ -132,13 +136,13 @@ fn every_rule() {
         ("a 404 after our delete", accepted_ago(Duration::ZERO).seen(absent()), "Deleted -finalizer, poll"),
         (
             "tags denied",
-            Scene::deleting().seen(active(Tags::Unreadable(denied(Operation::ListTagsForResource)))),
+            Scene::deleting().seen(active(ObservedTags::Unreadable(denied(Operation::ListTagsForResource)))),
             "CallFailed, backoff",
         ),
         (
             "tags denied, an older object",
             Scene::deleting()
-                .seen(active(Tags::Unreadable(denied(Operation::ListTagsForResource))))
+                .seen(active(ObservedTags::Unreadable(denied(Operation::ListTagsForResource))))
                 .with(|s| s.rival = Some("ns/b")),
             "CallFailed, backoff",
         ),
@@ -149,7 +153,9 @@ fn every_rule() {
         ),
         (
             "an older object names it",
-            Scene::deleting().seen(active(Tags::Read(BTreeMap::new()))).with(|s| s.rival = Some("ns/b")),
+            Scene::deleting()
+                .seen(active(ObservedTags::Read(BTreeMap::new())))
+                .with(|s| s.rival = Some("ns/b")),
             "OwnershipConflict -finalizer, poll",
         ),
         (
@@ -160,7 +166,7 @@ fn every_rule() {
         (
             "an untagged store from an edited status",
             Scene::deleting()
-                .seen(active(Tags::Read(BTreeMap::new())))
+                .seen(active(ObservedTags::Read(BTreeMap::new())))
                 .with(|s| s.object.spec.sequence_store_id = None),
             "OwnershipConflict -finalizer, poll",
         ),
@@ -173,18 +179,18 @@ fn every_rule() {
         ("a status nobody knows", Scene::deleting().seen(in_status("NEW")), "Deleting delete, quick"),
         ("refused a moment ago", refused(counted(3), false), "DeletionBlocked, poll"),
         ("refused, and due again", refused(counted(3), true), "DeletionBlocked delete, quick"),
-        ("nothing was created", unnamed(Found::Nothing), "Released -finalizer, poll"),
+        ("nothing was created", unnamed(OwnerMatch::Nothing), "Released -finalizer, poll"),
         ("a former object's store is left alone", unnamed(former), "Released -finalizer, poll"),
         (
             "an attempt that may still land",
-            unnamed(Found::Nothing).annotated(crate::crd::INTENT_ANNOTATION, &intent(None).render()),
+            unnamed(OwnerMatch::Nothing).annotated(crate::crd::INTENT_ANNOTATION, &intent(None).render()),
             "Deleting, within",
         ),
         (
             "the attempt is known by its id",
-            unnamed(Found::Nothing)
+            unnamed(OwnerMatch::Nothing)
                 .annotated(crate::crd::INTENT_ANNOTATION, &intent(Some(ID)).render())
-                .seen(active(Tags::Read(own_tags()))),
+                .seen(active(ObservedTags::Read(own_tags()))),
             "Deleting delete, quick",
         ),
     ]);

@@ -4,26 +4,26 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{Scene, check};
+use crate::aws::{Class, Operation};
 use crate::crd::{
     DeletionPolicy, ETagAlgorithmFamily, INTENT_ANNOTATION, ManagementPolicy, PAUSED_ANNOTATION,
     RECREATE_ANNOTATION, TAKE_OVER_ANNOTATION,
 };
-use crate::intent::Intent;
-use crate::lookup::Found;
-use crate::observed::{Observed, Tags};
-use crate::omics::{Class, Operation};
 use crate::plan::{Action, State};
 use crate::samples::{
     ACCOUNT, ID, OTHER_ACCOUNT, OTHER_ID, OTHER_UID, UID, absent, call_error, intent, own_tags, present,
     store, tags_of,
 };
+use crate::store::intent::Intent;
+use crate::store::observed::{Observed, ObservedTags};
+use crate::store::ownership::OwnerMatch;
 
-fn active(tags: Tags) -> Observed {
+fn active(tags: ObservedTags) -> Observed {
     present(ACCOUNT, Some("ACTIVE"), tags)
 }
 
 fn in_status(status: Option<&str>) -> Scene {
-    Scene::settled().seen(present(ACCOUNT, status, Tags::Read(own_tags())))
+    Scene::settled().seen(present(ACCOUNT, status, ObservedTags::Read(own_tags())))
 }
 
 fn observing(scene: Scene) -> Scene {
@@ -42,23 +42,24 @@ fn never_seen(scene: Scene) -> Scene {
 }
 
 /// No store is named and none is on record.
-fn unnamed(found: Found) -> Scene {
-    let looked_up = Observed::LookedUp { found, account: ACCOUNT.into() };
+fn unnamed(found: OwnerMatch) -> Scene {
+    let looked_up = Observed::Searched { found, account: ACCOUNT.into() };
     never_seen(Scene::settled()).seen(looked_up).with(|s| {
         s.object.spec.sequence_store_id = None;
         s.object.metadata.finalizers = None;
     })
 }
 
-fn former() -> Found {
-    Found::Former { id: OTHER_ID.into(), arn: store(OTHER_ID, ACCOUNT, None).arn, uid: OTHER_UID.into() }
+fn former() -> OwnerMatch {
+    OwnerMatch::Former { id: OTHER_ID.into(), arn: store(OTHER_ID, ACCOUNT, None).arn, uid: OTHER_UID.into() }
 }
 
 #[test]
 fn a_store_that_is_known() {
-    let untagged = || Scene::settled().seen(active(Tags::Read(BTreeMap::new())));
+    let untagged = || Scene::settled().seen(active(ObservedTags::Read(BTreeMap::new())));
     let taken = || Scene::settled().seen(active(tags_of(OTHER_UID)));
-    let tags_denied = || active(Tags::Unreadable(call_error(Operation::ListTagsForResource, Class::Denied)));
+    let tags_denied =
+        || active(ObservedTags::Unreadable(call_error(Operation::ListTagsForResource, Class::Denied)));
     let described = |s: &mut Scene| s.object.spec.description = Some("new".into());
     check(vec![
         ("settled", Scene::settled(), "Available, poll"),
@@ -88,7 +89,7 @@ fn a_store_that_is_known() {
         ),
         (
             "another account answers",
-            Scene::settled().seen(present(OTHER_ACCOUNT, Some("ACTIVE"), Tags::Read(own_tags()))),
+            Scene::settled().seen(present(OTHER_ACCOUNT, Some("ACTIVE"), ObservedTags::Read(own_tags()))),
             "WrongAccount, poll",
         ),
         (
@@ -188,50 +189,50 @@ fn a_store_that_is_not_known() {
     let tomorrow = crate::samples::now() + jiff::SignedDuration::from_hours(24);
     let tomorrow = Intent { started_at: tomorrow, ..intent(None) }.render();
     check(vec![
-        ("nothing found", unnamed(Found::Nothing), "Creating create +finalizer, quick"),
-        ("nothing found under Observe", observing(unnamed(Found::Nothing)), "StoreNotNamed, poll"),
+        ("nothing found", unnamed(OwnerMatch::Nothing), "Creating create +finalizer, quick"),
+        ("nothing found under Observe", observing(unnamed(OwnerMatch::Nothing)), "StoreNotNamed, poll"),
         ("a former object's store", unnamed(former()), "Adopting claim, quick"),
         ("a former object's store under Observe", observing(unnamed(former())), "StoreNotNamed, poll"),
         (
             "an attempt is open",
-            unnamed(Found::Nothing).annotated(INTENT_ANNOTATION, &open()),
+            unnamed(OwnerMatch::Nothing).annotated(INTENT_ANNOTATION, &open()),
             "OutcomeUnknown +finalizer, within",
         ),
         (
             "an attempt is over",
-            known_for(unnamed(Found::Nothing).annotated(INTENT_ANNOTATION, &open()), 75),
+            known_for(unnamed(OwnerMatch::Nothing).annotated(INTENT_ANNOTATION, &open()), 75),
             "Creating create +finalizer, quick",
         ),
         (
             "an attempt of yesterday, just seen",
-            unnamed(Found::Nothing).annotated(INTENT_ANNOTATION, &yesterday),
+            unnamed(OwnerMatch::Nothing).annotated(INTENT_ANNOTATION, &yesterday),
             "Creating create +finalizer, quick",
         ),
         (
             "an attempt of tomorrow, just seen",
-            unnamed(Found::Nothing).annotated(INTENT_ANNOTATION, &tomorrow),
+            unnamed(OwnerMatch::Nothing).annotated(INTENT_ANNOTATION, &tomorrow),
             "OutcomeUnknown +finalizer, within",
         ),
         (
             "an attempt of tomorrow is over",
-            known_for(unnamed(Found::Nothing).annotated(INTENT_ANNOTATION, &tomorrow), 75),
+            known_for(unnamed(OwnerMatch::Nothing).annotated(INTENT_ANNOTATION, &tomorrow), 75),
             "Creating create +finalizer, quick",
         ),
         (
             "another object's intent",
-            unnamed(Found::Nothing)
+            unnamed(OwnerMatch::Nothing)
                 .annotated(INTENT_ANNOTATION, &Intent { uid: OTHER_UID.into(), ..intent(None) }.render()),
             "Creating create +finalizer, quick",
         ),
         (
             "the look-up failed",
-            unnamed(Found::Nothing)
+            unnamed(OwnerMatch::Nothing)
                 .seen(Observed::Failed(call_error(Operation::ListSequenceStores, Class::Denied))),
             "CallFailed, backoff",
         ),
         (
             "found by its tags",
-            unnamed(Found::Nothing).seen(active(Tags::Read(own_tags()))),
+            unnamed(OwnerMatch::Nothing).seen(active(ObservedTags::Read(own_tags()))),
             "Available +finalizer, poll",
         ),
     ]);
@@ -243,8 +244,10 @@ fn messages_have_what_they_name() {
     let expected =
         State::StoreNotFound { id: ID.into(), region: "us-east-1".into(), account: ACCOUNT.into() };
     assert_eq!(state, expected);
-    let state =
-        Scene::settled().seen(present(OTHER_ACCOUNT, Some("ACTIVE"), Tags::Read(own_tags()))).plan().state;
+    let state = Scene::settled()
+        .seen(present(OTHER_ACCOUNT, Some("ACTIVE"), ObservedTags::Read(own_tags())))
+        .plan()
+        .state;
     let expected = State::WrongAccount { recorded: ACCOUNT.into(), credentials: OTHER_ACCOUNT.into() };
     assert_eq!(state, expected);
 }
@@ -252,7 +255,7 @@ fn messages_have_what_they_name() {
 #[test]
 fn adoption_writes_the_owner_tags_and_nothing_else() {
     let foreign = BTreeMap::from([("team".to_owned(), "genomics".to_owned())]);
-    let plan = Scene::settled().seen(active(Tags::Read(foreign))).plan();
+    let plan = Scene::settled().seen(active(ObservedTags::Read(foreign))).plan();
     let Action::Claim { tags, arn, former, .. } = plan.action else { panic!("{:?}", plan.action) };
     assert_eq!((tags, arn), (own_tags(), store(ID, ACCOUNT, None).arn));
     assert_eq!(former, "");

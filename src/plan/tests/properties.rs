@@ -6,11 +6,11 @@ use proptest::prelude::*;
 use super::Scene;
 use crate::crd::FINALIZER;
 use crate::crd::ManagementPolicy;
-use crate::desired;
-use crate::lookup::Found;
-use crate::observed::{Observed, Policy, Tags};
-use crate::plan::{Action, FinalizerStep, State, is_deleting};
+use crate::plan::{Action, FinalizerStep, State};
 use crate::samples::{UID, any_scene, any_valid_spec};
+use crate::store::desired;
+use crate::store::observed::{Observed, ObservedPolicy, ObservedTags};
+use crate::store::ownership::OwnerMatch;
 
 /// The most actions it takes from any difference to none: owner tags, fields, tags to set, tags to remove,
 /// policy.
@@ -42,11 +42,11 @@ fn any_pair() -> impl Strategy<Value = Scene> {
             ours.policy = other.policy;
         }
         if let Observed::Present(ours) = &mut scene.observed {
-            if matches!(ours.policy, Policy::Unreadable(_)) {
-                ours.policy = Policy::Read(None);
+            if matches!(ours.policy, ObservedPolicy::Unreadable(_)) {
+                ours.policy = ObservedPolicy::Read(None);
             }
             if untagged {
-                ours.tags = Tags::Read([("old".to_owned(), "x".to_owned())].into());
+                ours.tags = ObservedTags::Read([("old".to_owned(), "x".to_owned())].into());
                 scene.object.status.get_or_insert_default().managed_tag_keys = vec!["old".into()];
             }
         }
@@ -65,7 +65,7 @@ proptest! {
 
     #[test]
     fn a_deletion_only_deletes(scene in any_scene()) {
-        if !(is_deleting(&scene.object)) {
+        if !(scene.object.is_being_deleted()) {
             return Ok(());
         }
         let plan = scene.plan();
@@ -78,16 +78,16 @@ proptest! {
         let plan = scene.plan();
         let Action::DeleteStore { region, id } = &plan.action else { return Ok(()) };
         let object = &scene.object;
-        prop_assert!(is_deleting(object), "a living object");
-        prop_assert!(desired::deletes(object), "under Observe or Retain");
+        prop_assert!(object.is_being_deleted(), "a living object");
+        prop_assert!(object.deletes_store(), "under Observe or Retain");
         prop_assert!(object.spec.deletion_protection != Some(true), "protected");
-        prop_assert!(!desired::is_paused(object), "paused");
+        prop_assert!(!object.is_paused(), "paused");
         prop_assert_eq!(object.finalizers(), [FINALIZER.to_owned()], "finalizers");
         let Some(present) = scene.observed.present() else { return Err(TestCaseError::fail("a store that was not seen")) };
-        prop_assert!(matches!(present.tags, Tags::Read(_)), "tags that were not read");
+        prop_assert!(matches!(present.tags, ObservedTags::Read(_)), "tags that were not read");
         let owner = present.tags.owner();
         prop_assert!(owner.is_none_or(|owner| owner == UID), "a store of {owner:?}");
-        let named = object.spec.sequence_store_id.is_some();
+        let named = object.names_store();
         prop_assert!(owner.is_some() || (named && scene.rival.is_none()), "a store that nobody gave this object");
         prop_assert!(same_account(&scene, &present.account), "another account");
         prop_assert_eq!(id, &present.store.id, "another store than was looked at");
@@ -101,13 +101,13 @@ proptest! {
     #[test]
     fn an_object_is_let_go_only_for_a_reason(scene in any_scene()) {
         let plan = scene.plan();
-        if !(is_deleting(&scene.object) && plan.finalizer == FinalizerStep::Remove) {
+        if !(scene.object.is_being_deleted() && plan.finalizer == FinalizerStep::Remove) {
             return Ok(());
         }
         let object = &scene.object;
-        prop_assert!(!desired::is_paused(object), "paused");
+        prop_assert!(!object.is_paused(), "paused");
         prop_assert_eq!(&plan.action, &Action::None, "something is still to be done");
-        if !desired::deletes(object) {
+        if !object.deletes_store() {
             return Ok(());
         }
         prop_assert!(object.spec.deletion_protection != Some(true), "protected");
@@ -120,11 +120,11 @@ proptest! {
             }
             Observed::Present(present) => {
                 prop_assert!(same_account(&scene, &present.account), "another account");
-                prop_assert!(matches!(present.tags, Tags::Read(_)), "tags that were not read");
+                prop_assert!(matches!(present.tags, ObservedTags::Read(_)), "tags that were not read");
                 prop_assert!(present.tags.owner() != Some(UID), "its own store is still there");
                 prop_assert!(matches!(plan.state, State::OwnershipConflict { .. }), "{plan:?}");
             }
-            Observed::LookedUp { .. } => prop_assert!(scene.desired().is_ok_and(|desired| desired.id.is_none())),
+            Observed::Searched { .. } => prop_assert!(scene.desired().is_ok_and(|desired| desired.id.is_none())),
             other => return Err(TestCaseError::fail(format!("let go after {other:?}"))),
         }
     }
@@ -136,25 +136,25 @@ proptest! {
             return Ok(());
         }
         let object = &scene.object;
-        prop_assert!(desired::manages(object), "under Observe");
-        prop_assert!(!desired::is_paused(object), "paused");
+        prop_assert!(object.manages(), "under Observe");
+        prop_assert!(!object.is_paused(), "paused");
         prop_assert!(scene.desired().is_ok(), "a spec that cannot be read");
         match &scene.observed {
             Observed::Present(present) => {
-                prop_assert!(matches!(present.tags, Tags::Read(_)), "tags that were not read");
+                prop_assert!(matches!(present.tags, ObservedTags::Read(_)), "tags that were not read");
                 prop_assert!(same_account(&scene, &present.account), "another account");
                 let displaced = matches!(plan.action, Action::Claim { .. }) && scene.owner_is_gone;
                 let ours = present.tags.owner().is_none_or(|owner| owner == UID);
                 prop_assert!(ours || displaced, "a store of {:?}", present.tags.owner());
             }
-            Observed::LookedUp { .. } => {}
+            Observed::Searched { .. } => {}
             other => return Err(TestCaseError::fail(format!("after {other:?}"))),
         }
     }
 
     #[test]
     fn a_paused_object_is_left_as_it_is(scene in any_scene()) {
-        if !(desired::is_paused(&scene.object)) {
+        if !(scene.object.is_paused()) {
             return Ok(());
         }
         let plan = scene.plan();
@@ -166,7 +166,7 @@ proptest! {
 
     #[test]
     fn the_finalizer_of_the_living_is_held_where_a_store_is_to_be_deleted(scene in any_scene()) {
-        if !(!is_deleting(&scene.object) && !desired::is_paused(&scene.object)) {
+        if !(!scene.object.is_being_deleted() && !scene.object.is_paused()) {
             return Ok(());
         }
         let plan = scene.plan();
@@ -177,7 +177,7 @@ proptest! {
             FinalizerStep::Remove => false,
         };
         let known = desired::store_id(&scene.object).is_some() || scene.observed.present().is_some();
-        if desired::deletes(&scene.object) && known {
+        if scene.object.deletes_store() && known {
             prop_assert!(has, "a store would be left behind");
         }
         let recorded = scene.desired().is_ok_and(|desired| desired.intent.is_some());
@@ -185,7 +185,7 @@ proptest! {
         // What is not known holds the finalizer where it is.
         let blind = scene.desired().is_err() || matches!(scene.observed, Observed::Failed(_) | Observed::NotAsked);
         let nothing_asked_for = !recorded && !begun && !blind;
-        if !desired::deletes(&scene.object) && (known || nothing_asked_for) {
+        if !scene.object.deletes_store() && (known || nothing_asked_for) {
             prop_assert!(!has, "an uninstalled operator would strand the object");
         }
     }
@@ -213,10 +213,10 @@ proptest! {
     fn a_create_is_sent_only_when_no_store_is_known_and_no_attempt_can_land(scene in any_scene()) {
         let plan = scene.plan();
         let Action::Create { intent: next, .. } = &plan.action else { return Ok(()) };
-        prop_assert!(!is_deleting(&scene.object), "while deleting");
-        prop_assert!(scene.object.spec.sequence_store_id.is_none(), "a store is named");
+        prop_assert!(!scene.object.is_being_deleted(), "while deleting");
+        prop_assert!(!scene.object.names_store(), "a store is named");
         prop_assert_eq!(desired::store_id(&scene.object), None, "a store is known");
-        let looked = matches!(scene.observed, Observed::LookedUp { found: Found::Nothing, .. });
+        let looked = matches!(scene.observed, Observed::Searched { found: OwnerMatch::Nothing, .. });
         prop_assert!(looked, "not after a complete look-up that found nothing: {:?}", scene.observed);
         let desired = scene.desired().expect("a spec that can be read");
         let Some(last) = desired.intent else { return Ok(()) };

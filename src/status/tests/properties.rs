@@ -20,6 +20,7 @@ fn after(scene: &Scene, now: Timestamp) -> SequenceStoreStatus {
         failures: scene.recollection.failures,
         denied_for: scene.recollection.denied_for,
         denied_grace: Duration::from_secs(300),
+        managed_tag_keys: None,
         now,
     })
 }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use crate::aws::{Class, Operation};
 use crate::crd::{Drift, RECONCILE_ANNOTATION, SequenceStoreStatus};
-use crate::observed::{Observed, Tags};
-use crate::omics::{Class, Operation};
 use crate::plan::State;
 use crate::samples::{ACCOUNT, CLASSES, ID, Scene, call_error, now, present, tags_of};
 use crate::status::{Input, Reason, find, next};
+use crate::store::observed::{Observed, ObservedTags};
 
 const GRACE: Duration = Duration::from_secs(300);
 
@@ -36,6 +36,7 @@ impl Pass {
             failures: self.failures,
             denied_for: self.denied_for,
             denied_grace: GRACE,
+            managed_tag_keys: None,
             now: now(),
         })
     }
@@ -223,7 +224,7 @@ fn tags_that_are_denied_are_shown_as_none_and_others_are_kept() {
     for (class, kept) in [(Class::Denied, false), (Class::Transient, true), (Class::Throttled, true)] {
         let mut pass = reported();
         let error = call_error(Operation::ListTagsForResource, class);
-        pass.scene.observed = present(ACCOUNT, Some("ACTIVE"), Tags::Unreadable(error.clone()));
+        pass.scene.observed = present(ACCOUNT, Some("ACTIVE"), ObservedTags::Unreadable(error.clone()));
         (pass.state, pass.failures) = (State::TagsUnreadable(error), 3);
         let tags = pass.next().store.and_then(|store| store.tags);
         assert_eq!(tags.is_some(), kept, "{class:?}");

@@ -8,12 +8,14 @@ use std::time::Duration;
 use jiff::Timestamp;
 use kube::CustomResourceExt;
 use kube::core::cel::validate_cel;
+use sequencestore_operator::aws::{CallError, Class, Operation};
 use sequencestore_operator::crd::{Drift, INTENT_ANNOTATION, SequenceStore, SequenceStoreSpec};
-use sequencestore_operator::desired::{Defaults, Desired};
-use sequencestore_operator::observed::Observed;
-use sequencestore_operator::omics::{CallError, Class, Operation};
 use sequencestore_operator::plan::State;
-use sequencestore_operator::{intent::Intent, policy, status};
+use sequencestore_operator::status;
+use sequencestore_operator::store::desired::{Defaults, Desired};
+use sequencestore_operator::store::intent::Intent;
+use sequencestore_operator::store::observed::Observed;
+use sequencestore_operator::store::s3_policy as policy;
 use serde_json::{Value, json};
 
 const NOTES: &str = "charts/sequencestore-operator/templates/NOTES.txt";
@@ -72,7 +74,7 @@ fn every_block_of_a_deletion_is_explained() {
 
 #[test]
 fn the_readme_names_every_iam_action_and_annotation() {
-    let (errors, crd, readme) = (read("src/omics/error.rs"), read("src/crd/mod.rs"), read("README.md"));
+    let (errors, crd, readme) = (read("src/aws/error.rs"), read("src/crd/mod.rs"), read("README.md"));
     let actions: Vec<&str> = arms(&errors).into_iter().filter(|arm| arm.contains(':')).collect();
     assert!(actions.len() >= 13, "the actions are not found in the code: {actions:?}");
     let missing = without(actions.into_iter(), &readme);
@@ -258,7 +260,10 @@ fn messages() -> Vec<String> {
 
     let duplicates =
         "More than one sequence store carries the owner tags of this object: {} is kept, {} left alone.";
-    assert!(read("src/reconcile.rs").contains(duplicates), "the Event of duplicates says something else");
+    assert!(
+        read("src/controller/reconcile.rs").contains(duplicates),
+        "the Event of duplicates says something else"
+    );
     messages.push(duplicates.replacen("{}", "3936421177", 1).replacen("{}", "7148590366", 1));
     let unique: BTreeSet<String> = messages.iter().cloned().collect();
     assert_eq!(unique.len(), messages.len(), "a message stands twice");
@@ -276,6 +281,7 @@ fn message(state: &State) -> String {
         failures: 3,
         denied_for: None,
         denied_grace: Duration::from_secs(300),
+        managed_tag_keys: None,
         now: Timestamp::UNIX_EPOCH,
     });
     status::find(&new.conditions, "Synced").map(|condition| condition.message.clone()).expect("a condition")

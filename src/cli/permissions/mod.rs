@@ -1,0 +1,222 @@
+//! `permissions`: the IAM policy for what the operator is to do. The mapping from operations to actions is
+//! `Operation::iam_action`. Pure but for printing.
+
+mod flags;
+
+pub(in crate::cli) use flags::EXAMPLES;
+pub use flags::{Level, Permissions};
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::print;
+use crate::aws::Operation;
+use crate::crd::{OWNER_UID_TAG, PREFIX};
+
+/// The owner tag that names the cluster.
+const CLUSTER_TAG: &str = "healthomics.dev/cluster";
+
+/// Operations that IAM authorises without a resource: a store's ARN never matches them.
+const WITHOUT_RESOURCE: &[Operation] = &[Operation::ListSequenceStores, Operation::ListTagsForResource];
+const READ: &[Operation] = &[Operation::GetSequenceStore, Operation::GetS3AccessPolicy];
+/// Read sets are counted to explain a deletion that AWS refuses.
+const DELETE: &[Operation] = &[Operation::DeleteSequenceStore, Operation::ListReadSets];
+const CREATE: &[Operation] = &[Operation::CreateSequenceStore];
+const CHANGE: &[Operation] = &[
+    Operation::UpdateSequenceStore,
+    Operation::TagResource,
+    Operation::UntagResource,
+    Operation::PutS3AccessPolicy,
+    Operation::DeleteS3AccessPolicy,
+];
+/// What AWS asks of whoever creates a store with a key, beside the creation itself.
+const DESCRIBE_KEY: &str = "kms:DescribeKey";
+
+/// Prints the policy.
+///
+/// # Errors
+/// Flags that do not go together.
+pub fn permissions(flags: &Permissions) -> Result<ExitCode, String> {
+    flags.check()?;
+    let text = serde_json::to_string_pretty(&policy(flags)).map_err(|e| e.to_string())?;
+    print(&format!("{text}\n"));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// An IAM policy.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Policy {
+    version: &'static str,
+    statement: Vec<Statement>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Statement {
+    sid: &'static str,
+    effect: &'static str,
+    action: Vec<&'static str>,
+    resource: Vec<String>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    condition: BTreeMap<&'static str, BTreeMap<String, Value>>,
+}
+
+impl Statement {
+    fn allow(sid: &'static str, operations: &[Operation], resource: &[String]) -> Self {
+        let action = operations.iter().map(|operation| operation.iam_action()).collect();
+        Self { sid, effect: "Allow", action, resource: resource.to_vec(), condition: BTreeMap::new() }
+    }
+
+    fn when(mut self, condition: Option<(&'static str, String, Value)>) -> Self {
+        if let Some((operator, key, value)) = condition {
+            self.condition.entry(operator).or_default().insert(key, value);
+        }
+        self
+    }
+}
+
+/// The policy that these flags ask for.
+#[must_use]
+pub fn policy(flags: &Permissions) -> Policy {
+    let anywhere = ["*".to_owned()];
+    let stores = stores(flags);
+    let in_regions = || {
+        (!flags.regions.is_empty())
+            .then(|| ("StringEquals", "aws:RequestedRegion".into(), json!(flags.regions)))
+    };
+    let owned = |place| owner_condition(flags, place);
+
+    let mut statement = vec![
+        Statement::allow("ListStoresAndTags", WITHOUT_RESOURCE, &anywhere).when(in_regions()),
+        Statement::allow("ReadStores", READ, &stores),
+    ];
+    if flags.level >= Level::ObserveAndDelete {
+        statement.push(Statement::allow("DeleteStores", DELETE, &stores).when(owned("aws:ResourceTag")));
+    }
+    if flags.level >= Level::Full {
+        let create = Statement::allow("CreateStores", CREATE, &anywhere);
+        statement.push(create.when(owned("aws:RequestTag")).when(in_regions()));
+        statement.push(Statement::allow("ChangeStores", CHANGE, &stores).when(owned("aws:ResourceTag")));
+    }
+    if flags.level >= Level::Full && flags.require_owner_tags {
+        // A creation and an adoption write the owner tags themselves.
+        let tag = Statement::allow("WriteOwnerTags", &[Operation::TagResource], &stores);
+        statement.push(tag.when(owned("aws:RequestTag")));
+        let keep = Statement::allow("KeepOwnerTags", &[Operation::UntagResource], &stores);
+        let ours = ("ForAnyValue:StringLike", "aws:TagKeys".to_owned(), json!([format!("{PREFIX}*")]));
+        statement.push(Statement { effect: "Deny", ..keep.when(Some(ours)) });
+    }
+    if !flags.kms_keys.is_empty() {
+        statement.push(Statement {
+            action: vec![DESCRIBE_KEY],
+            ..Statement::allow("DescribeKeysOfNewStores", &[], &flags.kms_keys)
+        });
+    }
+    Policy { version: "2012-10-17", statement }
+}
+
+fn stores(flags: &Permissions) -> Vec<String> {
+    let account = flags.account.as_deref().unwrap_or("*");
+    let arn = |region: &str| format!("arn:{}:omics:{region}:{account}:sequenceStore/*", flags.partition);
+    match flags.regions.as_slice() {
+        [] => vec![arn("*")],
+        regions => regions.iter().map(|region| arn(region)).collect(),
+    }
+}
+
+/// The tag of this cluster, or, where its name is not given, any owner at all.
+fn owner_condition(flags: &Permissions, place: &str) -> Option<(&'static str, String, Value)> {
+    flags.require_owner_tags.then(|| match &flags.cluster_name {
+        Some(name) => ("StringEquals", format!("{place}/{CLUSTER_TAG}"), json!(name)),
+        None => ("Null", format!("{place}/{OWNER_UID_TAG}"), json!("false")),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{CalledAs, Command};
+    use std::collections::BTreeSet;
+
+    fn made(args: &[&str]) -> Value {
+        let line = ["x", "permissions"].iter().chain(args).map(Into::into);
+        let Command::Permissions(flags) = CalledAs::Operator.parse(line).expect("a command line") else {
+            panic!("not permissions")
+        };
+        flags.check().expect("flags that go together");
+        serde_json::to_value(policy(&flags)).expect("plain data")
+    }
+
+    fn actions(policy: &Value, effect: &str) -> BTreeSet<String> {
+        let statements = policy["Statement"].as_array().expect("statements").iter();
+        let statements = statements.filter(|statement| statement["Effect"] == effect);
+        statements
+            .flat_map(|statement| statement["Action"].as_array().expect("a list"))
+            .map(|action| action.as_str().expect("text").to_owned())
+            .collect()
+    }
+
+    #[test]
+    fn full_allows_every_operation_there_is_and_nothing_else() {
+        let called = Operation::ALL.iter().map(|operation| operation.iam_action().to_owned());
+        let called: BTreeSet<String> = called.filter(|action| action != "sts:GetCallerIdentity").collect();
+        assert_eq!(actions(&made(&[]), "Allow"), called);
+        assert_eq!(actions(&made(&["--require-owner-tags"]), "Allow"), called);
+    }
+
+    #[test]
+    fn every_level_allows_more_than_the_one_before() {
+        let levels = ["observe", "observe-and-delete", "full"].map(|level| made(&["--for", level]));
+        let [observe, delete, full] = levels.map(|policy| actions(&policy, "Allow"));
+        assert!(observe.is_subset(&delete) && delete.is_subset(&full));
+        let reads = |action: &&String| action.contains(":Get") || action.contains(":List");
+        assert_eq!(observe.iter().filter(reads).count(), observe.len());
+        assert_eq!((observe.len(), delete.len(), full.len()), (4, 6, 12));
+    }
+
+    #[test]
+    fn with_owner_tags_nothing_is_changed_on_other_stores_and_the_tags_stay() {
+        for (args, tag) in [
+            (vec!["--require-owner-tags"], "/healthomics.dev/uid"),
+            (vec!["--require-owner-tags", "--cluster-name", "production"], "/healthomics.dev/cluster"),
+        ] {
+            let policy = made(&args);
+            for statement in policy["Statement"].as_array().expect("statements") {
+                let reads =
+                    ["ListStoresAndTags", "ReadStores"].contains(&statement["Sid"].as_str().expect("text"));
+                let condition = statement["Condition"].to_string();
+                assert!(reads || condition.contains(tag) || condition.contains("aws:TagKeys"), "{statement}");
+            }
+            assert_eq!(actions(&policy, "Deny"), ["omics:UntagResource".to_owned()].into());
+        }
+    }
+
+    #[test]
+    fn regions_and_account_narrow_every_statement() {
+        let args = ["--region", "us-east-1,eu-west-1", "--account", "111122223333"];
+        for statement in made(&args)["Statement"].as_array().expect("statements") {
+            let text = statement.to_string();
+            assert!(text.contains("us-east-1") && text.contains("eu-west-1"), "{text}");
+            assert!(
+                text.contains("aws:RequestedRegion") || text.contains("eu-west-1:111122223333:"),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_key_adds_the_dependent_action_for_that_key_alone() {
+        let key = "arn:aws:kms:us-east-1:111122223333:key/1234abcd";
+        let policy = made(&["--kms-key", key]);
+        let last = policy["Statement"].as_array().and_then(|all| all.last()).expect("statements");
+        assert_eq!((&last["Action"], &last["Resource"]), (&json!([DESCRIBE_KEY]), &json!([key])));
+        let line = ["x", "permissions", "--for", "observe", "--kms-key", key];
+        let Ok(Command::Permissions(flags)) = CalledAs::Operator.parse(line.iter().map(Into::into)) else {
+            panic!("not permissions")
+        };
+        assert!(flags.check().is_err());
+    }
+}

@@ -1,0 +1,118 @@
+//! `run`: connects to Kubernetes and AWS, and joins controller and health server until told to stop. I/O.
+
+mod flags;
+
+use std::io::IsTerminal;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing_subscriber::EnvFilter;
+
+use crate::aws::Aws;
+use crate::controller::context::Context;
+use crate::controller::{self, health};
+use crate::kubernetes::cluster::{self, Access};
+use crate::plan::Settings;
+use crate::store::desired::Defaults;
+pub(in crate::cli) use flags::EXAMPLES;
+pub use flags::{LogFormat, Run};
+
+/// Runs the operator until SIGTERM or SIGINT.
+///
+/// # Errors
+/// One line, where it cannot start.
+pub async fn run(flags: Run) -> Result<(), String> {
+    flags.check()?;
+    log_to_stderr(&flags);
+    let shutdown = stop_on_signal()?;
+    let client = cluster::connect(&Access::default()).await?;
+    let health = health::bind(flags.health_probe_bind_address)
+        .await
+        .map_err(|e| format!("cannot listen on {}: {e}", flags.health_probe_bind_address))?;
+    let ready = health::Ready::default();
+    let server = tokio::spawn(health::serve(health, ready.clone(), shutdown.clone()));
+
+    wait_for_definition(&client, &shutdown).await;
+    let aws = Aws::from_environment(flags.place.region.clone()).await;
+    let defaults = Defaults { region: aws.default_region(), poll_interval: flags.pace.poll_interval };
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        region = defaults.region.as_deref().unwrap_or("none: objects must set spec.region"),
+        poll_interval = ?defaults.poll_interval,
+        namespaces = ?flags.watch_namespaces,
+        "starting"
+    );
+    let settings = Settings {
+        cluster: match &flags.place.cluster_name {
+            Some(name) => name.clone(),
+            None => cluster::uid(&client).await?,
+        },
+        replica: replica_name(),
+        create_grace: flags.pace.create_grace,
+    };
+    let watches = flags.watch_namespaces.len().max(1);
+    let context =
+        Context::new(client, aws, defaults, settings, flags.denied_grace, flags.concurrency, watches);
+    let watched = context.clone();
+    tokio::spawn(async move {
+        watched.until_listed().await;
+        ready.store(true, Ordering::Relaxed);
+        tracing::info!("ready");
+    });
+    controller::run(context, &flags.watch_namespaces, flags.concurrency, shutdown.clone()).await;
+    shutdown.cancel();
+    tracing::info!("stopped");
+    server.await.map_err(|e| e.to_string())?.map_err(|e| format!("the health server failed: {e}"))
+}
+
+/// Tells processes apart, also two that follow each other in one Pod.
+fn replica_name() -> String {
+    let pod = std::env::var("POD_NAME").unwrap_or_else(|_| "operator".into());
+    format!("{pod}-{:08x}", fastrand::u32(..))
+}
+
+/// The definition may be installed after the operator, by the same chart.
+async fn wait_for_definition(client: &kube::Client, shutdown: &CancellationToken) {
+    while !shutdown.is_cancelled() {
+        match controller::kind_is_known(client).await {
+            Ok(true) => return,
+            Ok(false) => tracing::warn!(
+                "the CustomResourceDefinition sequencestores.healthomics.dev is not installed; waiting for it"
+            ),
+            Err(error) => tracing::warn!("the Kubernetes API server does not answer; trying again: {error}"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(2)) => {}
+            () = shutdown.cancelled() => {}
+        }
+    }
+}
+
+fn stop_on_signal() -> Result<CancellationToken, String> {
+    let shutdown = CancellationToken::new();
+    let token = shutdown.clone();
+    let mut terminate = signal(SignalKind::terminate()).map_err(|e| e.to_string())?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| e.to_string())?;
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: passes that are under way come to their end");
+        token.cancel();
+    });
+    Ok(shutdown)
+}
+
+fn log_to_stderr(flags: &Run) {
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new(&flags.log_level))
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
+    match flags.log_format {
+        LogFormat::Json => log.json().flatten_event(true).init(),
+        LogFormat::Text => log.init(),
+    }
+}

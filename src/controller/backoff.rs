@@ -1,0 +1,51 @@
+//! How long to wait: after failures by their class, and between polls. No I/O.
+
+use std::time::Duration;
+
+use crate::aws::Class;
+
+/// How long to wait after `failures` failed passes in a row. `random` is in `0.0..1.0`: objects that
+/// failed together must not come back together.
+#[must_use]
+pub fn wait(class: Class, failures: u32, random: f64) -> Duration {
+    let (first, cap) = match class {
+        Class::Transient | Class::Conflict | Class::Unreadable => (1, 300),
+        Class::Throttled => (2, 300),
+        Class::Denied | Class::Credentials => (60, 600),
+        Class::Quota => (300, 900),
+        // The slow poll of these states is the caller's; this is only a floor for it.
+        Class::Terminal | Class::NotFound => (60, 600),
+    };
+    let doublings = failures.saturating_sub(1).min(16);
+    let longest = Duration::from_secs((first << doublings).min(cap));
+    longest.mul_f64(0.5 + 0.5 * random)
+}
+
+/// A wait of `interval` give or take a tenth. `random` is in `0.0..1.0`.
+#[must_use]
+pub fn jittered(interval: Duration, random: f64) -> Duration {
+    interval.mul_f64(0.9 + 0.2 * random)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_double_up_to_the_cap_of_their_class() {
+        let secs = |class, failures| wait(class, failures, 1.0).as_secs();
+        assert_eq!([1, 2, 3, 9, 40].map(|n| secs(Class::Transient, n)), [1, 2, 4, 256, 300]);
+        assert_eq!([1, 2, 5].map(|n| secs(Class::Denied, n)), [60, 120, 600]);
+        assert_eq!([1, 2, 3].map(|n| secs(Class::Quota, n)), [300, 600, 900]);
+    }
+
+    #[test]
+    fn jitter_stays_within_its_bounds() {
+        for random in [0.0, 0.5, 0.999] {
+            let wait = wait(Class::Transient, 3, random);
+            assert!(wait >= Duration::from_secs(2) && wait <= Duration::from_secs(4));
+            let poll = jittered(Duration::from_secs(100), random);
+            assert!(poll >= Duration::from_secs(90) && poll <= Duration::from_secs(110));
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! What the rest of the code asks an object about itself. No I/O.
+
+use kube::ResourceExt;
+
+use super::{
+    DeletionPolicy, FINALIZER, ManagementPolicy, PAUSED_ANNOTATION, RECONCILE_ANNOTATION, SequenceStore,
+};
+
+impl SequenceStore {
+    /// `metadata.uid`; empty only for an object that was never in a cluster.
+    #[must_use]
+    pub fn uid_str(&self) -> &str {
+        self.metadata.uid.as_deref().unwrap_or_default()
+    }
+
+    /// Whether the operator may change AWS for this object: `managementPolicy` is `Manage`, the default.
+    #[must_use]
+    pub fn manages(&self) -> bool {
+        self.spec.management_policy.unwrap_or_default() == ManagementPolicy::Manage
+    }
+
+    /// Whether deleting the object deletes its store.
+    #[must_use]
+    pub fn deletes_store(&self) -> bool {
+        self.manages() && self.spec.deletion_policy.unwrap_or_default() == DeletionPolicy::Delete
+    }
+
+    /// Whether the spec names an existing store. The operator never creates a store for such an object.
+    #[must_use]
+    pub fn names_store(&self) -> bool {
+        self.spec.sequence_store_id.is_some()
+    }
+
+    /// Whether the annotation `healthomics.dev/paused` is `true`; every other value has no effect.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.annotations().get(PAUSED_ANNOTATION).is_some_and(|value| value == "true")
+    }
+
+    /// Whether somebody asked Kubernetes to delete the object.
+    #[must_use]
+    pub fn is_being_deleted(&self) -> bool {
+        self.metadata.deletion_timestamp.is_some()
+    }
+
+    /// Whether this operator's finalizer is on the object.
+    #[must_use]
+    pub fn has_our_finalizer(&self) -> bool {
+        self.finalizers().iter().any(|finalizer| finalizer == FINALIZER)
+    }
+
+    /// The value of the annotation `healthomics.dev/reconcile-requested-at`.
+    #[must_use]
+    pub fn reconcile_request(&self) -> Option<&str> {
+        self.annotations().get(RECONCILE_ANNOTATION).map(String::as_str)
+    }
+}
