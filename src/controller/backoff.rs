@@ -1,19 +1,19 @@
-//! How long to wait: after failures by their class, and between polls. No I/O.
+//! The back-off of failed passes by the class of the error, and the jitter of polls. Pure: no I/O.
 
 use std::time::Duration;
 
 use crate::aws::Class;
 
-/// How long to wait after `failures` failed passes in a row. `random` is in `0.0..1.0`: objects that
-/// failed together must not come back together.
+/// How long to wait after `failures` failed passes in a row. `random` is in `0.0..1.0` and spreads the passes of objects
+/// that failed at the same time.
 #[must_use]
 pub fn wait(class: Class, failures: u32, random: f64) -> Duration {
+    // In seconds.
     let (first, cap) = match class {
         Class::Transient | Class::Conflict | Class::Unreadable => (1, 300),
         Class::Throttled => (2, 300),
         Class::Denied | Class::Credentials => (60, 600),
         Class::Quota => (300, 900),
-        // The slow poll of these states is the caller's; this is only a floor for it.
         Class::Terminal | Class::NotFound => (60, 600),
     };
     let doublings = failures.saturating_sub(1).min(16);
@@ -21,7 +21,7 @@ pub fn wait(class: Class, failures: u32, random: f64) -> Duration {
     longest.mul_f64(0.5 + 0.5 * random)
 }
 
-/// A wait of `interval` give or take a tenth. `random` is in `0.0..1.0`.
+/// `interval`, a tenth more or less. `random` is in `0.0..1.0`.
 #[must_use]
 pub fn jittered(interval: Duration, random: f64) -> Duration {
     interval.mul_f64(0.9 + 0.2 * random)

@@ -1,162 +1,169 @@
-//! The edge to Kubernetes: conditional patches of finalizer, intent and status, Events. I/O.
+//! The edge to Kubernetes: reads, conditional patches, Events, and the cache that the watches fill. I/O.
 
+mod cache;
 pub mod cluster;
 mod error;
+mod events;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use kube::api::{Api, Patch, PatchParams};
-use kube::runtime::events;
-use kube::{Resource, ResourceExt};
+use kube::core::DeserializeGuard;
+use kube::{Client, Resource, ResourceExt};
 use serde_json::json;
 
-use crate::controller::context::Context;
 use crate::crd::{FINALIZER, INTENT_ANNOTATION, SequenceStore, SequenceStoreStatus};
 use crate::plan::FinalizerStep;
-use crate::status::event::Event;
-use crate::store::intent::Intent;
+use crate::store::Intent;
+pub use cache::Cache;
 pub use error::Error;
-use kube::core::DeserializeGuard;
+use events::Recorders;
 
-/// Objects as they are watched: one that does not decode must not stop the others.
+/// An object as the watch delivers it. One that cannot be decoded must not stop the others.
 pub type WatchedObject = DeserializeGuard<SequenceStore>;
 
-/// Name under which the operator owns fields.
+/// Name under which the operator owns fields and reports Events.
 pub const FIELD_MANAGER: &str = "sequencestore-operator";
 
-/// The client has no time-out of its own.
+/// kube's client has no timeout of its own.
 pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Adds or removes our finalizer and writes the intent in one patch, on condition that the object is
-/// still the one that was planned for.
-///
-/// # Errors
-/// A conflict where it is not.
-pub async fn metadata(
-    context: &Context,
-    object: &SequenceStore,
-    step: FinalizerStep,
-    intent: Option<&Intent>,
-) -> Result<(), Error> {
-    if step == FinalizerStep::Keep && intent.is_none() {
-        return Ok(());
-    }
-    let mut finalizers: Vec<String> =
-        object.finalizers().iter().filter(|f| *f != FINALIZER).cloned().collect();
-    let held = match step {
-        FinalizerStep::Keep => object.finalizers().iter().any(|f| f == FINALIZER),
-        FinalizerStep::Add => true,
-        FinalizerStep::Remove => false,
-    };
-    if held {
-        finalizers.push(FINALIZER.into());
-    }
-    let mut patch = json!({"metadata": {
-        "uid": object.uid(),
-        "resourceVersion": object.resource_version(),
-    }});
-    if step != FinalizerStep::Keep {
-        patch["metadata"]["finalizers"] = json!(finalizers);
-    }
-    if let Some(intent) = intent {
-        patch["metadata"]["annotations"] = json!({INTENT_ANNOTATION: intent.render()});
-    }
-    let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
-    let (api, name, patch) = (api(context, object), object.name_any(), Patch::Merge(patch));
-    match answered("write finalizer and intent", api.patch(&name, &parameters, &patch)).await {
-        Ok(written) => context.memory.written(written),
-        Err(error) if step == FinalizerStep::Remove && error.is_not_found() => {}
-        Err(error) => return Err(error),
-    }
-    Ok(())
+/// The Kubernetes API server, and what the watches have cached of it.
+pub struct Kubernetes {
+    pub client: Client,
+    pub cache: Cache,
+    recorders: Recorders,
 }
 
-/// On which condition a status is written.
+/// On which condition the API server accepts a status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Guard {
-    /// The object is as it was when the status was made: another replica may have put a store on record since.
-    Unchanged,
-    /// It is the same object: the status holds what nobody else knows.
+pub enum Precondition {
+    /// Nobody changed the object since the status was made: another replica may have recorded a store.
+    SameVersion,
+    /// It is the same object. For a status with what only this process knows: the id of a new store.
     SameObject,
 }
 
-/// Writes the status by server-side apply.
-///
-/// # Errors
-/// A conflict where the guard does not hold.
-pub async fn status(
-    context: &Context,
-    object: &SequenceStore,
-    status: &SequenceStoreStatus,
-    guard: Guard,
-) -> Result<(), Error> {
-    let mut patch = json!({
-        "apiVersion": SequenceStore::api_version(&()),
-        "kind": SequenceStore::kind(&()),
-        "metadata": {"name": object.name_any(), "uid": object.uid()},
-        "status": status,
-    });
-    if guard == Guard::Unchanged {
-        patch["metadata"]["resourceVersion"] = json!(object.resource_version());
+impl Kubernetes {
+    #[must_use]
+    pub fn new(client: Client, cache: Cache) -> Self {
+        let recorders = Recorders::new(client.clone());
+        Self { client, cache, recorders }
     }
-    let parameters = PatchParams::apply(FIELD_MANAGER).force();
-    let (api, name, patch) = (api(context, object), object.name_any(), Patch::Apply(patch));
-    let written = answered("write the status", api.patch_status(&name, &parameters, &patch)).await?;
-    context.memory.written(written);
-    Ok(())
-}
 
-/// Reads the object from the API server itself.
-///
-/// # Errors
-/// Not found where it is gone.
-pub async fn read_live(context: &Context, object: &SequenceStore) -> Result<SequenceStore, Error> {
-    answered("read the object", api(context, object).get(&object.name_any())).await
-}
-
-/// Reads an object by name; none where there is none.
-///
-/// # Errors
-/// Everything but "not found".
-pub async fn read_named(
-    context: &Context,
-    namespace: &str,
-    name: &str,
-) -> Result<Option<SequenceStore>, Error> {
-    let api: Api<SequenceStore> = Api::namespaced(context.client.clone(), namespace);
-    answered("read the former owner", api.get_opt(name)).await
-}
-
-/// Publishes Events; a lost Event is logged and nothing more.
-pub async fn publish(context: &Context, object: &SequenceStore, events: Vec<Event>) {
-    for note in events {
-        let recorder = context.recorder(&note.note);
-        let event = events::Event {
-            type_: note.type_,
-            reason: note.reason.into(),
-            note: Some(note.note),
-            action: note.action.into(),
-            secondary: None,
-        };
-        let regarding = object.object_ref(&());
-        if let Err(error) = answered("publish an Event", recorder.publish(&event, &regarding)).await {
-            tracing::warn!(reason = note.reason, "{error}");
+    /// Adds or removes this operator's finalizer and writes the intent, in one patch. Returns the object as the API
+    /// server has it then; none where there was nothing to write, or the object whose finalizer was to be removed is
+    /// gone.
+    ///
+    /// # Errors
+    /// A conflict, if anybody changed the object since it was read.
+    pub async fn patch_metadata(
+        &self,
+        object: &SequenceStore,
+        step: FinalizerStep,
+        intent: Option<&Intent>,
+    ) -> Result<Option<Arc<SequenceStore>>, Error> {
+        let Some(patch) = metadata_patch(object, step, intent) else { return Ok(None) };
+        let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
+        let (api, name, patch) = (self.api(object), object.name_any(), Patch::Merge(patch));
+        match answered("write finalizer and intent", api.patch(&name, &parameters, &patch)).await {
+            Ok(written) => Ok(Some(Arc::new(written))),
+            Err(error) if step == FinalizerStep::Remove && error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
         }
     }
+
+    /// Writes the status by server-side apply. Returns the object as the API server has it then.
+    ///
+    /// # Errors
+    /// A conflict, if the precondition does not hold.
+    pub async fn patch_status(
+        &self,
+        object: &SequenceStore,
+        status: &SequenceStoreStatus,
+        precondition: Precondition,
+    ) -> Result<Arc<SequenceStore>, Error> {
+        let mut patch = json!({
+            "apiVersion": SequenceStore::api_version(&()),
+            "kind": SequenceStore::kind(&()),
+            "metadata": {"name": object.name_any(), "uid": object.uid()},
+            "status": status,
+        });
+        match precondition {
+            Precondition::SameVersion => {
+                patch["metadata"]["resourceVersion"] = json!(object.resource_version());
+            }
+            Precondition::SameObject => {}
+        }
+        let parameters = PatchParams::apply(FIELD_MANAGER).force();
+        let (api, name, patch) = (self.api(object), object.name_any(), Patch::Apply(patch));
+        answered("write the status", api.patch_status(&name, &parameters, &patch)).await.map(Arc::new)
+    }
+
+    /// Reads the object from the API server, not from the cache.
+    ///
+    /// # Errors
+    /// Not found, if the object is gone.
+    pub async fn read(&self, object: &SequenceStore) -> Result<Arc<SequenceStore>, Error> {
+        answered("read the object", self.api(object).get(&object.name_any())).await.map(Arc::new)
+    }
+
+    /// Reads an object by name; none if there is no such object.
+    ///
+    /// # Errors
+    /// Everything but "not found".
+    pub async fn read_named(&self, namespace: &str, name: &str) -> Result<Option<SequenceStore>, Error> {
+        let api: Api<SequenceStore> = Api::namespaced(self.client.clone(), namespace);
+        answered("read the former owner", api.get_opt(name)).await
+    }
+
+    /// Whether the API server knows the kind. Without its CustomResourceDefinition there is nothing to watch.
+    ///
+    /// # Errors
+    /// The API server does not respond.
+    pub async fn knows_kind(client: &Client) -> Result<bool, Error> {
+        let group_version = SequenceStore::api_version(&()).into_owned();
+        match answered("look for the kind", client.list_api_group_resources(&group_version)).await {
+            Ok(found) => Ok(found.resources.iter().any(|found| found.kind == SequenceStore::kind(&()))),
+            Err(error) if error.is_not_found() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn api(&self, object: &SequenceStore) -> Api<SequenceStore> {
+        Api::namespaced(self.client.clone(), &object.namespace().unwrap_or_default())
+    }
 }
 
-/// The answer to a request, if it comes in time.
-///
-/// # Errors
-/// The client's, or [`Error::NoAnswer`].
-pub async fn answered<T>(
+/// None where there is nothing to write. uid and resourceVersion make the API server refuse the patch if the object is
+/// not the one that was planned for.
+fn metadata_patch(
+    object: &SequenceStore,
+    step: FinalizerStep,
+    intent: Option<&Intent>,
+) -> Option<serde_json::Value> {
+    if step == FinalizerStep::Keep && intent.is_none() {
+        return None;
+    }
+    let mut metadata = json!({"uid": object.uid(), "resourceVersion": object.resource_version()});
+    let others = object.finalizers().iter().map(String::as_str).filter(|finalizer| *finalizer != FINALIZER);
+    match step {
+        FinalizerStep::Keep => {}
+        FinalizerStep::Add => metadata["finalizers"] = others.chain([FINALIZER]).collect(),
+        FinalizerStep::Remove => metadata["finalizers"] = others.collect(),
+    }
+    if let Some(intent) = intent {
+        metadata["annotations"] = json!({INTENT_ANNOTATION: intent.render()});
+    }
+    Some(json!({"metadata": metadata}))
+}
+
+/// The response to a request, if it comes in time. `step` completes the sentence "failed to …".
+async fn answered<T>(
     step: &'static str,
     request: impl Future<Output = Result<T, kube::Error>>,
 ) -> Result<T, Error> {
-    let answer = tokio::time::timeout(REQUEST_TIMEOUT, request).await;
-    answer.map_err(|_| Error::NoAnswer { step, after: REQUEST_TIMEOUT })?.map_err(Error::kubernetes(step))
-}
-
-fn api(context: &Context, object: &SequenceStore) -> Api<SequenceStore> {
-    Api::namespaced(context.client.clone(), &object.namespace().unwrap_or_default())
+    let response = tokio::time::timeout(REQUEST_TIMEOUT, request).await;
+    response.map_err(|_| Error::NoAnswer { step, after: REQUEST_TIMEOUT })?.map_err(Error::kubernetes(step))
 }

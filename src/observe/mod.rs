@@ -1,191 +1,180 @@
-//! Looks at AWS for one object: a known store, or all stores of a name; and whose answer a 404 is.
-//! I/O, read-only.
+//! The observe step: what a plan depends on, from AWS and from other objects. I/O, read-only.
+//!
+//! The command `plan` observes with the same code, so that it sees what the operator sees.
 
-pub mod look;
+mod policy;
+mod search;
+mod store;
 
-use std::time::{Duration, Instant};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use kube::ResourceExt;
 
-use crate::aws::NamedStore;
-use crate::aws::{CallError, Class};
-use crate::controller::context::Context;
-use crate::crd::{OwnerTags, RECONCILE_ANNOTATION, SequenceStore, Store};
-use crate::plan::Target;
-use crate::store::intent::Intent;
-use crate::store::observed::{Observed, ObservedPolicy, ObservedTags, Present};
-use crate::store::ownership::{self, OwnerMatch};
+use crate::aws::{Aws, CallError, ReadSetCount};
+use crate::crd::{OwnerTags, SequenceStore, TAKE_OVER_ANNOTATION};
+use crate::kubernetes::Kubernetes;
+use crate::plan::{self, Recollection, Settings, Target};
+use crate::store::{Defaults, Observed, Prepared};
 
-/// Observes what a plan depends on.
-pub async fn observe(
-    context: &Context,
-    object: &SequenceStore,
-    owner: &OwnerTags,
-    target: &Target,
-) -> Observed {
-    let (region, mut observed) = match target {
-        Target::Store { region, id } => {
-            let mut observed = store(context, owner, region, id, None).await;
-            if let Observed::Present(present) = &mut observed {
-                present.duplicates = strays(context, object, owner, id).await;
+/// What the observe step needs.
+#[derive(Clone, Copy)]
+pub struct Observer<'a> {
+    pub aws: &'a Aws,
+    pub kubernetes: &'a Kubernetes,
+    pub defaults: &'a Defaults,
+    pub settings: &'a Settings,
+}
+
+/// What earlier passes know, so that this one need not ask AWS again.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// The S3 access policy, if it was read recently; none inside where the store has none.
+    pub policy: Option<Option<String>>,
+    /// Id and tags of a store that the operator has just created.
+    pub tags: Option<(String, BTreeMap<String, String>)>,
+    /// Stores of an attempt that the spec overtook were searched for.
+    pub strays_searched: bool,
+    /// The read sets in a store whose delete AWS refused, if they were counted recently.
+    pub read_sets: Option<Result<ReadSetCount, CallError>>,
+}
+
+impl Known {
+    fn tags_of(&self, id: &str) -> Option<BTreeMap<String, String>> {
+        self.tags.as_ref().filter(|(known, _)| known == id).map(|(_, tags)| tags.clone())
+    }
+}
+
+/// What the step saw.
+#[derive(Clone, Debug)]
+pub struct Observation {
+    /// What AWS was asked about; none where the plan does not depend on AWS.
+    pub target: Option<Target>,
+    pub observed: Observed,
+    /// AWS was asked for the S3 access policy, and answered.
+    pub policy_was_read: bool,
+    /// Stores of an attempt that the spec overtook were searched for in this pass.
+    pub strays_were_searched: bool,
+    /// The owner that the annotation `take-over` names is not a living, managing object of this cluster.
+    pub owner_is_gone: bool,
+    /// An older object that names the same store, as `namespace/name`.
+    pub rival: Option<String>,
+    /// False: a rival would decide what to do, and not all objects are listed yet.
+    pub rivals_are_known: bool,
+    /// When the step began: what it saw may be as old as that.
+    pub began: Timestamp,
+}
+
+impl Observer<'_> {
+    /// Observes what the plan for this object depends on.
+    pub async fn observe(
+        &self,
+        prepared: &Prepared,
+        recollection: &Recollection,
+        known: &Known,
+        now: Timestamp,
+    ) -> Observation {
+        let mut observation = Observation {
+            target: plan::target(&prepared.object, prepared.desired.as_ref()),
+            observed: Observed::NotAsked,
+            policy_was_read: false,
+            strays_were_searched: false,
+            owner_is_gone: false,
+            rival: None,
+            rivals_are_known: true,
+            began: now,
+        };
+        let Some(target) = observation.target.clone() else { return observation };
+        observation.observed = match &target {
+            Target::Store { region, id } => self.store(region, id, known.tags_of(id)).await,
+            Target::Search { names, replaced, .. } => {
+                self.search(prepared, names, replaced.as_deref(), known).await
             }
-            (region, observed)
+        };
+        if let Observed::Present(present) = &mut observation.observed {
+            if !known.strays_searched {
+                let strays = self.strays(prepared, recollection, now).await;
+                observation.strays_were_searched = strays.is_some();
+                present.duplicates.extend(strays.unwrap_or_default());
+            }
+            (present.policy, observation.policy_was_read) = self.policy(prepared, &present.store, known).await;
         }
-        Target::Search { region, names, replaced } => {
-            // `Observe` watches a store of a former object, `Manage` claims it first.
-            let claims = object.manages();
-            (region, look_up(context, owner, region, names, replaced.as_deref(), claims).await)
-        }
-    };
-    if let Observed::Present(present) = &mut observed {
-        present.policy = policy(context, object, region, &present.store).await;
+        self.other_objects(prepared, &mut observation).await;
+        observation
     }
-    observed
-}
 
-/// Stores that an attempt of this object may have made before the spec named another one. Looked for once,
-/// when the attempt is over; a failure leaves it to a later pass.
-async fn strays(context: &Context, object: &SequenceStore, owner: &OwnerTags, id: &str) -> Vec<String> {
-    let named = object.names_store();
-    let intent = Intent::of(object).ok().flatten();
-    let Some(intent) = intent.filter(|intent| named && intent.attempt > 0 && intent.id.is_none()) else {
-        return Vec::new();
-    };
-    let known_for = context.memory.recollection(&owner.uid, Duration::ZERO, Instant::now()).attempt_known_for;
-    let open = intent.open_for(context.settings.create_grace, known_for, Timestamp::now());
-    if open.is_some() || context.memory.are_strays_sought(&owner.uid) {
-        return Vec::new();
-    }
-    match context.aws.find_by_name(&intent.region, &intent.name).await {
-        Ok(hits) => {
-            context.memory.strays_sought(&owner.uid);
-            hits.into_iter().filter(|hit| hit.id != id && owner.own(&hit.tags)).map(|hit| hit.id).collect()
-        }
-        Err(error) => {
-            log(&error);
-            Vec::new()
+    /// Looks at the objects that decide whose the store is.
+    async fn other_objects(&self, prepared: &Prepared, observation: &mut Observation) {
+        let Some(present) = observation.observed.present() else { return };
+        match (present.tags.owner(), present.known_tags()) {
+            (Some(owner), Some(tags)) => {
+                observation.owner_is_gone = self.owner_is_gone(&prepared.object, owner, tags).await;
+            }
+            // Where no tag names an owner, the oldest object that names the store may have it.
+            (_, tags) => {
+                observation.rival = self.kubernetes.cache.rival(prepared, self.defaults);
+                let rival_decides = tags.is_some() && prepared.object.manages();
+                observation.rivals_are_known = !rival_decides || self.kubernetes.cache.is_complete();
+            }
         }
     }
-}
 
-/// The policy, where the spec manages it and the object lives; read rarely, for AWS allows one such
-/// request per second.
-async fn policy(context: &Context, object: &SequenceStore, region: &str, store: &Store) -> ObservedPolicy {
-    let access_point = store.s3_access.as_ref().and_then(|access| access.s3_access_point_arn.as_deref());
-    let (Some(_), Some(access_point)) = (&object.spec.s3_access_policy, access_point) else {
-        return ObservedPolicy::NotRead;
-    };
-    if object.is_being_deleted() || store.status.as_deref() != Some("ACTIVE") {
-        return ObservedPolicy::NotRead;
-    }
-    let uid = object.uid_str();
-    let asked = (object.metadata.generation, object.annotations().get(RECONCILE_ANNOTATION).cloned());
-    if let Some(document) = context.memory.policy(&uid, &asked, Instant::now()) {
-        return ObservedPolicy::Read(document);
-    }
-    match context.aws.get_policy(region, access_point).await {
-        Ok(document) => {
-            context.memory.read_policy(&uid, asked, document.clone(), Instant::now());
-            ObservedPolicy::Read(document)
+    /// Whether the owner that the annotation `take-over` names is gone. If nobody can tell, it counts as existing.
+    async fn owner_is_gone(
+        &self,
+        object: &SequenceStore,
+        owner: &str,
+        tags: &BTreeMap<String, String>,
+    ) -> bool {
+        let named = object.annotations().get(TAKE_OVER_ANNOTATION).map(String::as_str);
+        if named != Some(owner) || self.kubernetes.cache.has_manager(owner) {
+            return false;
         }
-        Err(error) => {
-            log(&error);
-            ObservedPolicy::Unreadable(error)
+        // The API server of another cluster cannot be asked.
+        let Some(tags) = OwnerTags::read(tags).filter(|tags| tags.cluster == self.settings.cluster) else {
+            return true;
+        };
+        match self.kubernetes.read_named(&tags.namespace, &tags.name).await {
+            Ok(Some(former)) => former.uid_str() != owner || !former.manages(),
+            Ok(None) => true,
+            Err(error) => {
+                tracing::warn!("cannot tell whether the owner {owner} is gone: {error}");
+                false
+            }
         }
     }
 }
 
-/// GetSequenceStore and tags. Tags are read every time: ownership is decided on them. Only the tags
-/// that the listing before, or our own create, has just shown are not read again.
-async fn store(
-    context: &Context,
-    owner: &OwnerTags,
-    region: &str,
-    id: &str,
-    hit: Option<(&NamedStore, Vec<String>)>,
-) -> Observed {
-    match context.aws.get(region, id).await {
-        Ok(answer) => {
-            let written = context.memory.take_tags(&owner.uid, id);
-            let known = hit.as_ref().map(|(hit, _)| hit.tags.clone()).or(written);
-            let tags = match known {
-                Some(tags) => ObservedTags::Read(tags),
-                None => match context.aws.list_tags(region, &answer.store.arn).await {
-                    Ok(tags) => ObservedTags::Read(tags),
-                    Err(error) => {
-                        log(&error);
-                        // The store went between the two calls, or is too new for its tags: the next Get tells.
-                        let passing = error.class == Class::NotFound;
-                        let class = if passing { Class::Transient } else { error.class };
-                        ObservedTags::Unreadable(CallError { class, ..error })
-                    }
-                },
-            };
-            let duplicates = hit.map(|(_, duplicates)| duplicates).unwrap_or_default();
-            let (store, account, policy) = (answer.store, answer.account, ObservedPolicy::NotRead);
-            let present = Present { store, account, tags, duplicates, policy };
-            Observed::Present(Box::new(present))
-        }
-        Err(error) if error.class == Class::NotFound => match context.aws.account(region).await {
-            Ok(account) => Observed::Absent { account },
-            Err(error) => failed(error),
-        },
-        Err(error) => failed(error),
+impl Observation {
+    /// What is known after an AWS call whose response shows the store.
+    pub fn with(self, observed: Observed) -> Self {
+        Self { observed, ..self }
     }
-}
 
-/// A complete listing of every name, with the tags of each hit; anything less is a failure.
-async fn look_up(
-    context: &Context,
-    owner: &OwnerTags,
-    region: &str,
-    names: &[String],
-    replaced: Option<&str>,
-    claims: bool,
-) -> Observed {
-    let account = match context.aws.account(region).await {
-        Ok(account) => account,
-        Err(error) => return failed(error),
-    };
-    let mut hits = Vec::new();
-    for name in names {
-        match context.aws.find_by_name(region, name).await {
-            Ok(found) => hits.extend(found),
-            Err(error) => return failed(error),
+    /// Region in which AWS was asked.
+    pub fn region(&self) -> Option<&str> {
+        match self.target.as_ref()? {
+            Target::Store { region, .. } | Target::Search { region, .. } => Some(region),
         }
     }
-    hits.retain(|hit| Some(hit.id.as_str()) != replaced);
-    let found = ownership::choose(&hits, owner);
-    let (id, duplicates) = match &found {
-        OwnerMatch::Own { id, duplicates } => (id.clone(), duplicates.clone()),
-        OwnerMatch::Former { id, .. } if !claims => (id.clone(), Vec::new()),
-        OwnerMatch::Former { .. } | OwnerMatch::Nothing => return Observed::Searched { found, account },
-    };
-    let hit = hits.iter().find(|hit| hit.id == id).map(|hit| (hit, duplicates));
-    match store(context, owner, region, &id, hit).await {
-        // Listed and not there: one of the two lags, so nothing is known.
-        Observed::Absent { .. } => failed(CallError::unreadable(
-            crate::aws::Operation::GetSequenceStore,
-            "a store that the listing shows is not found",
-        )),
-        observed => observed,
+
+    /// What the plan depends on.
+    pub fn input<'a>(
+        &'a self,
+        prepared: &'a Prepared,
+        recollection: &'a Recollection,
+        settings: &'a Settings,
+    ) -> plan::Input<'a> {
+        plan::Input {
+            object: &prepared.object,
+            desired: prepared.desired.as_ref(),
+            observed: &self.observed,
+            recollection,
+            owner: &prepared.owner,
+            settings,
+            now: self.began,
+            owner_is_gone: self.owner_is_gone,
+            rival: self.rival.as_deref(),
+        }
     }
-}
-
-fn failed(error: CallError) -> Observed {
-    log(&error);
-    Observed::Failed(error)
-}
-
-/// The log carries what status and Events must not: AWS's own words and its request id.
-pub(crate) fn log(error: &CallError) {
-    tracing::warn!(
-        operation = error.operation.iam_action(),
-        class = ?error.class,
-        code = error.code.as_deref(),
-        aws_request_id = error.request_id.as_deref(),
-        "AWS call failed: {}",
-        error.detail
-    );
 }

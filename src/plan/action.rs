@@ -1,15 +1,13 @@
-//! The mutating AWS actions that a plan can ask for. No I/O.
+//! The AWS calls that a plan can ask for, of those that change something. No I/O.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::aws::Operation;
-use crate::aws::{CreateRequest, UpdateRequest};
-use crate::store::intent::Intent;
+use crate::aws::{CreateRequest, Operation, UpdateRequest};
+use crate::store::Intent;
 
-/// A mutating AWS action.
+/// An AWS call that changes something.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Action {
-    /// None.
     #[default]
     None,
     /// CreateSequenceStore, after the intent is recorded.
@@ -18,70 +16,40 @@ pub enum Action {
         account: String,
         /// The attempt to record.
         intent: Box<Intent>,
-        /// The request.
         request: Box<CreateRequest>,
     },
-    /// TagResource with owner tags.
+    /// TagResource with owner tags: the object adopts the store.
     Claim {
-        /// Region of the store.
         region: String,
-        /// ARN of the store.
         arn: String,
-        /// Owner tags.
         tags: BTreeMap<String, String>,
-        /// uid of the former owner, or empty.
+        /// uid of the former owner; empty if there was none.
         former: String,
     },
     /// UpdateSequenceStore.
-    Update {
-        /// Region of the store.
-        region: String,
-        /// Id of the store.
-        id: String,
-        /// The members that differ.
-        request: Box<UpdateRequest>,
-    },
+    Update { region: String, id: String, request: Box<UpdateRequest> },
     /// TagResource with tags of the spec.
     Tag {
-        /// Region of the store.
         region: String,
-        /// ARN of the store.
         arn: String,
-        /// Tags to set.
         tags: BTreeMap<String, String>,
-        /// Keys that are ours from now on; saved before the call.
+        /// Keys that this operator manages from now on. They are saved to status before the call.
         managed: Vec<String>,
     },
-    /// PutS3AccessPolicy or DeleteS3AccessPolicy.
+    /// PutS3AccessPolicy, or DeleteS3AccessPolicy where the policy is none.
     SetPolicy {
-        /// Region of the store.
         region: String,
-        /// ARN of the store's access point.
+        /// ARN of the S3 access point of the store.
         access_point: String,
-        /// The document; none deletes the policy.
         policy: Option<String>,
     },
     /// UntagResource.
-    Untag {
-        /// Region of the store.
-        region: String,
-        /// ARN of the store.
-        arn: String,
-        /// Keys to remove.
-        keys: BTreeSet<String>,
-    },
+    Untag { region: String, arn: String, keys: BTreeSet<String> },
     /// DeleteSequenceStore.
-    DeleteStore {
-        /// Region of the store.
-        region: String,
-        /// Id of the store.
-        id: String,
-    },
+    DeleteStore { region: String, id: String },
 }
 
 impl Action {
-    /// The operation it calls.
-    #[must_use]
     pub fn operation(&self) -> Option<Operation> {
         Some(match self {
             Self::None => return None,

@@ -1,14 +1,13 @@
-//! Rules for an object of which no store is known: find it, adopt it, or create it exactly once. No I/O.
+//! The rules for an object whose store is not known: find it, adopt it, or create it exactly once. No I/O.
 
 use std::time::Duration;
 
 use super::{Action, Input, Next, Plan, State, update};
 use crate::aws::CreateRequest;
-use crate::store::intent::Intent;
-use crate::store::observed::Observed;
-use crate::store::ownership::OwnerMatch;
+use crate::store::create_request::request_hash;
+use crate::store::{Intent, Observed, OwnerMatch, create_request};
 
-/// A store of a former object of this cluster, namespace and name is claimed; no id typed by anyone.
+/// Adopts the store of a former object with the same cluster, namespace and name. Nobody has to enter an id.
 pub(super) fn claim_former(input: &Input<'_>) -> Option<Plan> {
     let (Observed::Searched { found: OwnerMatch::Former { arn, uid, .. }, .. }, Ok(desired)) =
         (input.observed, input.desired)
@@ -24,7 +23,7 @@ pub(super) fn claim_former(input: &Input<'_>) -> Option<Plan> {
     input.object.manages().then(|| update::claim(input, claim))
 }
 
-/// Nothing was found: wait for the attempt that may still be under way, or make the next one.
+/// The search found nothing: waits for an attempt that may still succeed, or makes the next one.
 pub(super) fn create(input: &Input<'_>) -> Option<Plan> {
     let (Observed::Searched { account, .. }, Ok(desired)) = (input.observed, input.desired) else {
         return None;
@@ -32,7 +31,7 @@ pub(super) fn create(input: &Input<'_>) -> Option<Plan> {
     if !input.object.manages() {
         return Some(Plan::wait(State::StoreNotNamed, Next::Poll));
     }
-    let request = CreateRequest::of(input.object, input.owner);
+    let request = create_request(input.object, input.owner);
     let next = match &desired.intent {
         None => first_attempt(input, account, &desired.region, &request),
         Some(intent) => {
@@ -43,7 +42,7 @@ pub(super) fn create(input: &Input<'_>) -> Option<Plan> {
             later_attempt(input, account, intent, &request)
         }
     };
-    // A region that was mended is looked through before anything is sent there.
+    // The user corrected the region: the next pass searches there before anything is sent.
     if next.region != desired.region {
         let intent = Some(Box::new(Intent { attempt: 0, ..next }));
         return Some(Plan { intent, ..Plan::wait(State::Creating, Next::Quick) });
@@ -53,7 +52,8 @@ pub(super) fn create(input: &Input<'_>) -> Option<Plan> {
     Some(Plan { action, ..Plan::wait(State::Creating, Next::Quick) })
 }
 
-/// While deleting nothing is created, and "there is none" is said only when no attempt can land any more.
+/// Nothing is created while the object is being deleted. "No store exists" is concluded only once no attempt can still
+/// succeed.
 pub(super) fn nothing_to_delete(input: &Input<'_>) -> Option<Plan> {
     let (Observed::Searched { .. }, Ok(desired)) = (input.observed, input.desired) else { return None };
     Some(match desired.intent.as_ref().and_then(|intent| open_attempt(input, intent)) {
@@ -62,16 +62,17 @@ pub(super) fn nothing_to_delete(input: &Input<'_>) -> Option<Plan> {
     })
 }
 
-/// How long the recorded attempt may still land or not show yet.
+/// How long the recorded attempt may still succeed, or its store stay invisible; none when that time is over.
 fn open_attempt(input: &Input<'_>, intent: &Intent) -> Option<Duration> {
-    let refused = input.recollection.not_created == Some((intent.epoch, intent.attempt));
-    let recorded_only = intent.attempt == 0;
-    if refused || recorded_only {
+    let certainly_not_created = input.recollection.not_created == Some((intent.epoch, intent.attempt));
+    let never_sent = intent.attempt == 0;
+    if certainly_not_created || never_sent {
         return None;
     }
     rest_of_window(input, intent)
 }
 
+/// See [`Intent::open_for`].
 pub(super) fn rest_of_window(input: &Input<'_>, intent: &Intent) -> Option<Duration> {
     intent.open_for(input.settings.create_grace, input.recollection.attempt_known_for, input.now)
 }
@@ -90,31 +91,28 @@ fn first_attempt(input: &Input<'_>, account: &str, region: &str, request: &Creat
         account: Some(account.to_owned()),
         region: region.to_owned(),
         name: request.name.clone(),
-        request_hash: request_hash(input, request),
+        request_hash: request_hash_of(input, request),
         tag_keys: input.object.spec.tags.iter().flatten().map(|(key, _)| key.clone()).collect(),
         id: None,
         replaces: None,
     }
 }
 
-/// The same request under the same token, or, for an edited spec, a new epoch: the old one is over, as
-/// its grace has passed with nothing found.
+/// The same request with the same client token. For an edited spec a new epoch begins: the old one is over, because its
+/// grace period passed and the search found nothing.
 fn later_attempt(input: &Input<'_>, account: &str, intent: &Intent, request: &CreateRequest) -> Intent {
-    let same = intent.request_hash == request_hash(input, request);
+    let same = intent.request_hash == request_hash_of(input, request);
     let spec_region = input.object.spec.region.clone();
     let region =
         if same { intent.region.clone() } else { spec_region.unwrap_or_else(|| intent.region.clone()) };
     Intent {
         epoch: if same { intent.epoch } else { intent.epoch + 1 },
-        // An intent that was only recorded has sent nothing.
         attempt: if same { intent.attempt + 1 } else { 1 },
         replaces: intent.replaces.clone(),
         ..first_attempt(input, account, &region, request)
     }
 }
 
-/// Tells requests apart, the region that the spec names included; the operator's default is not the
-/// user's edit.
-pub(super) fn request_hash(input: &Input<'_>, request: &CreateRequest) -> String {
-    request.hash(input.object.spec.region.as_deref())
+pub(super) fn request_hash_of(input: &Input<'_>, request: &CreateRequest) -> String {
+    request_hash(request, input.object.spec.region.as_deref())
 }

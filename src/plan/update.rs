@@ -1,27 +1,27 @@
-//! Rules that keep an ACTIVE store as the spec says: owner tags, fields, tags, policy. No I/O.
+//! The rules that make an ACTIVE store match the spec: owner tags, fields, tags, S3 access policy. No I/O.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use super::life::drifts;
 use super::{Action, Denial, Input, Next, Plan, State};
 use crate::aws::Operation;
-use crate::aws::UpdateRequest;
-use crate::crd::{Drift, OWNER_UID_TAG};
-use crate::store::drift;
-use crate::store::observed::{Observed, ObservedTags, Present};
-use crate::store::s3_policy;
-use crate::store::tag_changes::TagChanges;
+use crate::crd::OWNER_UID_TAG;
+use crate::store::drift::differences;
+use crate::store::field::update_request;
+use crate::store::{Difference, Field, Present, TagChanges, s3_policy};
 
-/// After this many accepted updates that AWS never showed, the writing of a field stops.
-const ENOUGH: u32 = 3;
-/// After that it is tried again this often.
-const SLOWLY: Duration = Duration::from_secs(3600);
+/// The convergence guard: after this many updates of a field that AWS accepted and never showed, the operator stops
+/// updating the field.
+const MOST_UPDATES: u32 = 3;
+/// After that it tries again this often.
+const SLOW_RETRY: Duration = Duration::from_secs(3600);
 
-/// The store is given this object's owner tags, or, after a restore into another cluster, the new ones.
+/// Writes the owner tags of this object, or, after a restore into another cluster, the new ones.
 pub(super) fn owner_tags(input: &Input<'_>) -> Option<Plan> {
     let (present, tags) = managed(input)?;
     let missing = input.owner.missing_from(tags);
-    // Nothing is done to a store that still names another owner before it is claimed.
+    // While the tags name another owner, nothing else may be changed, so a denial must not let the other rules run.
     let others = tags.get(OWNER_UID_TAG).is_some_and(|owner| *owner != input.owner.uid);
     if missing.is_empty() || (denial(input, Operation::TagResource).is_some_and(|d| d.waits) && !others) {
         return None;
@@ -31,38 +31,32 @@ pub(super) fn owner_tags(input: &Input<'_>) -> Option<Plan> {
     Some(claim(input, Action::Claim { region, arn: present.store.arn.clone(), tags: missing, former }))
 }
 
-/// Owner tags are under the convergence guard as well: a claim that never shows is not repeated for ever.
+/// The convergence guard holds for owner tags too.
 pub(super) fn claim(input: &Input<'_>, claim: Action) -> Plan {
     let Action::Claim { tags, .. } = &claim else { return Plan::wait(State::Adopting, Next::Quick) };
-    let wanted = |(key, value): (&String, &String)| Drift {
-        field: drift::tag_field(key),
+    let wanted = tags.iter().map(|(key, value)| Difference {
+        field: Field::Tag(key.clone()),
         desired: Some(value.clone()),
         observed: None,
-    };
-    let wanted: Vec<Drift> = tags.iter().map(wanted).collect();
-    let stuck: Vec<Drift> = wanted.iter().filter(|drift| is_stuck(input, &drift.field)).cloned().collect();
-    let action = match wanted.iter().any(|drift| is_due(input, &drift.field)) {
-        true => claim,
-        false => Action::None,
-    };
+    });
+    let (stuck, due) = stuck_and_due(input, wanted.collect());
+    let action = if due.is_empty() { Action::None } else { claim };
     match stuck.is_empty() {
         true => Plan { action, ..Plan::wait(State::Adopting, Next::Quick) },
-        false => Plan { action, ..Plan::wait(State::NotConverging(stuck), Next::Poll) },
+        false => Plan { action, ..Plan::wait(State::NotConverging(drifts(&stuck)), Next::Poll) },
     }
 }
 
-/// One call for the fields of the store, then one for tags to set, one for tags to remove, one for the
-/// policy. What AWS has just denied keeps none of the others from being tried.
+/// One call a pass: first the fields of the store, then tags to set, tags to remove, and the policy. A call that AWS
+/// has just denied does not keep the others from being sent.
 pub(super) fn correct(input: &Input<'_>) -> Option<Plan> {
     let (present, tags) = managed(input)?;
-    let differences = drift::correctable(input.object, present, tags);
-    if differences.is_empty() {
+    let found = differences(input.object, present).correctable;
+    if found.is_empty() {
         return None;
     }
-    let of = |wanted: fn(&Input<'_>, &str) -> bool| -> Vec<Drift> {
-        differences.iter().filter(|drift| wanted(input, &drift.field)).cloned().collect()
-    };
-    let (stuck, due) = (of(is_stuck), of(is_due));
+    let all = drifts(&found);
+    let (stuck, due) = stuck_and_due(input, found);
     let actions = actions(input, present, tags, &due);
     let denied = |action: &Action| denial(input, action.operation()?).filter(|denial| denial.waits);
     let first_denied = actions.iter().find_map(denied).map(|denial| denial.error.clone());
@@ -71,33 +65,35 @@ pub(super) fn correct(input: &Input<'_>) -> Option<Plan> {
     Some(match (action, first_denied) {
         (action, _) if !stuck.is_empty() => {
             let next = if action.is_some() { Next::Quick } else { Next::Poll };
-            Plan { action: action.unwrap_or_default(), ..Plan::wait(State::NotConverging(stuck), next) }
+            let state = State::NotConverging(drifts(&stuck));
+            Plan { action: action.unwrap_or_default(), ..Plan::wait(state, next) }
         }
-        (Some(action), _) => Plan { action, ..Plan::wait(State::Correcting(differences), Next::Quick) },
+        (Some(action), _) => Plan { action, ..Plan::wait(State::Correcting(all), Next::Quick) },
         (None, Some(error)) if error.operation == Operation::UpdateSequenceStore => {
             Plan::wait(State::CallFailed(error), Next::Backoff)
         }
-        (None, Some(error)) => Plan::wait(State::ChangeDenied { error, drift: differences }, Next::Backoff),
-        // AWS does not show yet what was written.
-        (None, None) => Plan::wait(State::Correcting(differences), Next::Quick),
+        (None, Some(error)) => Plan::wait(State::ChangeDenied { error, drift: all }, Next::Backoff),
+        // AWS accepted the updates and does not show them yet.
+        (None, None) => Plan::wait(State::Correcting(all), Next::Quick),
     })
 }
 
-/// What is to be done about the differences that are due, in the order in which it is done.
+/// The calls that end the differences which are due, in the order in which they are sent.
 fn actions(
     input: &Input<'_>,
     present: &Present,
     tags: &BTreeMap<String, String>,
-    due: &[Drift],
+    due: &[Difference],
 ) -> Vec<Action> {
     let Ok(desired) = input.desired else { return Vec::new() };
     let (region, arn) = (desired.region.clone(), present.store.arn.clone());
     let changes = TagChanges::of(input.object, tags);
-    let is_due = |key: &String| due.iter().any(|drift| drift.field == drift::tag_field(key));
+    let is_due = |key: &String| due.iter().any(|difference| difference.field == Field::Tag(key.clone()));
     let set: BTreeMap<_, _> = changes.set.into_iter().filter(|(key, _)| is_due(key)).collect();
     let keys: BTreeSet<_> = changes.remove.into_iter().filter(|key| is_due(key)).collect();
 
-    let update = UpdateRequest::of(input.object, due).map(|request| Action::Update {
+    let fields = due.iter().map(|difference| &difference.field);
+    let update = update_request(&input.object.spec, fields).map(|request| Action::Update {
         region: region.clone(),
         id: present.store.id.clone(),
         request: Box::new(request),
@@ -113,16 +109,21 @@ fn actions(
     [update, tag, untag, policy].into_iter().flatten().collect()
 }
 
-/// An empty policy is deleted. A store without an access point cannot have one yet.
-fn policy_action(input: &Input<'_>, region: &str, present: &Present, due: &[Drift]) -> Option<Action> {
-    due.iter().find(|drift| drift.field == drift::POLICY)?;
+/// An empty policy in the spec deletes the policy. A store that has no access point yet cannot have a policy.
+fn policy_action(
+    input: &Input<'_>,
+    region: &str,
+    present: &Present,
+    due: &[Difference],
+) -> Option<Action> {
+    due.iter().find(|difference| difference.field == Field::S3AccessPolicy)?;
     let wanted = input.object.spec.s3_access_policy.as_ref()?;
-    let access_point = present.store.s3_access.as_ref()?.s3_access_point_arn.clone()?;
+    let access_point = present.store.access_point()?.to_owned();
     let policy = (!wanted.is_empty()).then(|| s3_policy::render(wanted));
     Some(Action::SetPolicy { region: region.to_owned(), access_point, policy })
 }
 
-/// The owner tags could not be written; everything else goes on.
+/// AWS denied the owner tags. The store matches the spec in everything else.
 pub(super) fn owner_tags_denied(input: &Input<'_>) -> Option<Plan> {
     let (_, tags) = managed(input)?;
     let denial = denial(input, Operation::TagResource)?;
@@ -134,33 +135,36 @@ fn denial<'a>(input: &Input<'a>, operation: Operation) -> Option<&'a Denial> {
     input.recollection.denials.get(&operation)
 }
 
-/// AWS accepted so many updates of the field without ever showing one. A slow retry does not change that.
-fn is_stuck(input: &Input<'_>, field: &str) -> bool {
+/// Divides differences: those whose updates AWS accepts without effect, and those that are worth an update now. Some
+/// are neither, because a read may not show the last update yet; some are both, because a slow retry is due.
+fn stuck_and_due(input: &Input<'_>, found: Vec<Difference>) -> (Vec<Difference>, Vec<Difference>) {
+    let of = |wanted: fn(&Input<'_>, &Field) -> bool| -> Vec<Difference> {
+        found.iter().filter(|difference| wanted(input, &difference.field)).cloned().collect()
+    };
+    (of(is_stuck), of(is_due))
+}
+
+fn is_stuck(input: &Input<'_>, field: &Field) -> bool {
     correction(input, field).is_some_and(|(accepted, last)| {
-        accepted > ENOUGH || (accepted == ENOUGH && last >= input.settings.create_grace)
+        accepted > MOST_UPDATES || (accepted == MOST_UPDATES && last >= input.settings.create_grace)
     })
 }
 
-/// Worth writing now: never written, or long enough ago that a read would show it.
-fn is_due(input: &Input<'_>, field: &str) -> bool {
+fn is_due(input: &Input<'_>, field: &Field) -> bool {
     correction(input, field).is_none_or(|(accepted, last)| {
-        last >= if accepted >= ENOUGH { SLOWLY } else { input.settings.create_grace }
+        last >= if accepted >= MOST_UPDATES { SLOW_RETRY } else { input.settings.create_grace }
     })
 }
 
-/// Updates accepted without effect in this generation, and how long ago the last one was.
-fn correction(input: &Input<'_>, field: &str) -> Option<(u32, Duration)> {
+/// Updates of this generation that had no effect so far, and the age of the last one.
+fn correction(input: &Input<'_>, field: &Field) -> Option<(u32, Duration)> {
     let same_generation = input.recollection.corrections_of == input.object.metadata.generation;
     let correction = input.recollection.corrections.get(field).filter(|_| same_generation)?;
     Some((correction.accepted, correction.last))
 }
 
+/// The store and its tags, where the operator may change the store.
 fn managed<'a>(input: &Input<'a>) -> Option<(&'a Present, &'a BTreeMap<String, String>)> {
-    match input.observed {
-        Observed::Present(present) if input.object.manages() => match &present.tags {
-            ObservedTags::Read(tags) => Some((present, tags)),
-            ObservedTags::Unreadable(_) => None,
-        },
-        _ => None,
-    }
+    let present = input.observed.present().filter(|_| input.object.manages())?;
+    Some((present, present.known_tags()?))
 }

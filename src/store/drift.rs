@@ -1,158 +1,197 @@
-//! Compares what the spec manages with what AWS shows, field by field. No I/O.
+//! Drift: compares what the spec manages with what AWS shows, field by field. No I/O.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::crd::{Drift, SequenceStore, SequenceStoreSpec, Store};
-use crate::store::observed::{ObservedPolicy, Present};
-use crate::store::s3_policy;
-use crate::store::tag_changes::TagChanges;
+use super::{Field, ObservedPolicy, ObservedTags, Present, TagChanges, s3_policy};
+use crate::crd::{
+    Drift, ETagAlgorithmFamily, SequenceStore, SequenceStoreSpec, SseConfig, Store, StoreSseConfig,
+};
 
-/// The field of the spec that holds the S3 access policy.
-pub const POLICY: &str = "s3AccessPolicy";
+/// How many characters of a policy status shows: a policy may have 15 KB.
+const POLICY_SHOWN: usize = 256;
 
-/// The field of the spec that holds one tag.
-#[must_use]
-pub fn tag_field(key: &str) -> String {
-    format!("tags[{key}]")
+/// A field whose value in AWS is not the one that the spec asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    pub field: Field,
+    /// None: the field is to be removed.
+    pub desired: Option<String>,
+    /// None: AWS shows no value.
+    pub observed: Option<String>,
 }
 
-/// Differences between spec and store. Absent fields of the spec are not managed: never a difference.
+impl From<&Difference> for Drift {
+    fn from(difference: &Difference) -> Self {
+        let Difference { field, desired, observed } = difference;
+        Self { field: field.to_string(), desired: desired.clone(), observed: observed.clone() }
+    }
+}
+
+/// All differences between a spec and a store. A field that the spec leaves out is not managed: never a difference.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Differences {
-    /// Fields that AWS can change.
-    pub mutable: Vec<Drift>,
-    /// Fields that AWS cannot change after creation.
-    pub immutable: Vec<Drift>,
+    /// AWS can change these.
+    pub correctable: Vec<Difference>,
+    /// AWS cannot change these after the store is created.
+    pub frozen: Vec<Difference>,
 }
 
-/// Compares a store with the spec. `tags` is none where they are not known.
-#[must_use]
-pub fn compare(
-    spec: &SequenceStoreSpec,
-    store: &Store,
-    tags: Option<&BTreeMap<String, String>>,
-) -> Differences {
-    let mut found = Differences::default();
-    let mut text = |field: &str, desired: Option<&str>, observed: Option<&str>| {
-        let unset = |value: Option<&str>| value.filter(|v| !v.is_empty()).map(ToOwned::to_owned);
-        if let Some(wanted) = desired {
-            let (desired, observed) = (Some(wanted.to_owned()), unset(observed));
-            // After clearing, null, absent and "" are the same.
-            if unset(Some(wanted)) != observed {
-                found.mutable.push(Drift { field: field.into(), desired, observed });
-            }
-        }
+/// Compares an object with its store. Tags and a policy that were not read are not compared.
+pub fn differences(object: &SequenceStore, present: &Present) -> Differences {
+    let tags = match &present.tags {
+        ObservedTags::Read(tags) => Some(tags),
+        ObservedTags::Unreadable(_) => None,
     };
-    text("name", spec.name.as_deref(), store.name.as_deref());
-    text("description", spec.description.as_deref(), store.description.as_deref());
-    text("fallbackLocation", spec.fallback_location.as_deref(), store.fallback_location.as_deref());
-    let wanted = spec.s3_access_config.as_ref().and_then(|s3| s3.access_log_location.as_deref());
-    let shown = store.s3_access.as_ref().and_then(|s3| s3.access_log_location.as_deref());
-    // AWS may answer the location with the store's id appended.
-    let appended = wanted.filter(|w| !w.is_empty()).map(|w| format!("{w}{}/", store.id));
-    let shown = if appended.is_some() && appended.as_deref() == shown { wanted } else { shown };
-    text("s3AccessConfig.accessLogLocation", wanted, shown);
-
-    if let Some(wanted) = &spec.propagated_set_level_tags {
-        let shown = store.propagated_set_level_tags.as_deref().unwrap_or_default();
-        if set(wanted) != set(shown) {
-            found.mutable.push(Drift {
-                field: "propagatedSetLevelTags".into(),
-                desired: Some(list(wanted)),
-                observed: Some(list(shown)),
-            });
-        }
+    let mut found = compare(&object.spec, &present.store, tags);
+    if let Some(tags) = tags {
+        found.correctable.extend(TagChanges::of(object, tags).remove.iter().map(|key| Difference {
+            field: Field::Tag(key.clone()),
+            desired: None,
+            observed: tags.get(key).cloned(),
+        }));
     }
-    if let (Some(wanted), Some(shown)) = (&spec.tags, tags) {
-        for (key, value) in wanted.iter().filter(|(key, value)| shown.get(*key) != Some(*value)) {
-            found.mutable.push(Drift {
-                field: tag_field(key),
-                desired: Some(value.clone()),
-                observed: shown.get(key).cloned(),
-            });
-        }
-    }
-    immutable(spec, store, &mut found.immutable);
+    found.correctable.extend(policy(&object.spec, &present.policy));
     found
 }
 
-/// Everything that AWS can change and that is not as the spec says: fields, tags to set, tags of ours
-/// that the spec dropped, and the policy.
-#[must_use]
-pub fn correctable(object: &SequenceStore, present: &Present, tags: &BTreeMap<String, String>) -> Vec<Drift> {
-    let mut found = compare(&object.spec, &present.store, Some(tags)).mutable;
-    found.extend(TagChanges::of(object, tags).remove.iter().map(|key| Drift {
-        field: tag_field(key),
-        desired: None,
-        observed: tags.get(key).cloned(),
-    }));
-    found.extend(policy_difference(&object.spec, &present.policy));
-    found
+/// Compares everything but the S3 access policy and tags to remove. Spec and store are taken apart in full, so that
+/// the compiler asks how a new member compares.
+fn compare(spec: &SequenceStoreSpec, store: &Store, tags: Option<&BTreeMap<String, String>>) -> Differences {
+    let SequenceStoreSpec {
+        name,
+        description,
+        fallback_location,
+        s3_access_config,
+        propagated_set_level_tags,
+        tags: wanted_tags,
+        e_tag_algorithm_family,
+        sse_config,
+        s3_access_policy: _, // compared by meaning, in `policy`
+        // The operator's own settings: AWS does not know them.
+        region: _,
+        sequence_store_id: _,
+        management_policy: _,
+        deletion_policy: _,
+        deletion_protection: _,
+        poll_interval: _,
+    } = spec;
+    let Store {
+        id,
+        name: shown_name,
+        description: shown_description,
+        fallback_location: shown_fallback,
+        s3_access,
+        propagated_set_level_tags: shown_keys,
+        e_tag_algorithm_family: shown_family,
+        sse_config: shown_sse,
+        // What AWS decides: no field of the spec asks for it. Tags come apart from the store.
+        arn: _,
+        creation_time: _,
+        update_time: _,
+        status: _,
+        status_message: _,
+        tags: _,
+    } = store;
+    let wanted_log = s3_access_config.as_ref().and_then(|s3| s3.access_log_location.as_deref());
+    let shown_log = s3_access.as_ref().and_then(|s3| s3.access_log_location.as_deref());
+    let shown_log = log_location(wanted_log, shown_log, id);
+    let texts = [
+        text(Field::Name, name.as_deref(), shown_name.as_deref()),
+        text(Field::Description, description.as_deref(), shown_description.as_deref()),
+        text(Field::FallbackLocation, fallback_location.as_deref(), shown_fallback.as_deref()),
+        text(Field::AccessLogLocation, wanted_log, shown_log),
+    ];
+    let keys = keys(propagated_set_level_tags.as_deref(), shown_keys.as_deref());
+    let tags = wanted_tags.iter().zip(tags).flat_map(|(wanted, shown)| missing_tags(wanted, shown));
+    let correctable = texts.into_iter().flatten().chain(keys).chain(tags).collect();
+    let family = family(e_tag_algorithm_family.as_ref(), shown_family.as_deref());
+    Differences { correctable, frozen: family.into_iter().chain(key_arn(sse_config.as_ref(), shown_sse.as_ref())).collect() }
 }
 
-/// The policy as a difference; none where it says what the spec says, or was not read.
-fn policy_difference(spec: &SequenceStoreSpec, observed: &ObservedPolicy) -> Option<Drift> {
+/// After clearing, AWS shows null, nothing, or an empty text: all are the same.
+fn text(field: Field, wanted: Option<&str>, shown: Option<&str>) -> Option<Difference> {
+    let unless_empty = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(ToOwned::to_owned);
+    let wanted = wanted?;
+    let observed = unless_empty(shown);
+    (unless_empty(Some(wanted)) != observed).then(|| Difference { field, desired: Some(wanted.into()), observed })
+}
+
+/// AWS may report the log location with the store's id appended. That is the location that was asked for.
+fn log_location<'a>(wanted: Option<&'a str>, shown: Option<&'a str>, id: &str) -> Option<&'a str> {
+    let appended = wanted.filter(|wanted| !wanted.is_empty()).map(|wanted| format!("{wanted}{id}/"));
+    if appended.is_some() && appended.as_deref() == shown { wanted } else { shown }
+}
+
+/// Lists of tag keys compare as sets.
+fn keys(wanted: Option<&[String]>, shown: Option<&[String]>) -> Option<Difference> {
+    let set = |keys: &[String]| keys.iter().cloned().collect::<BTreeSet<String>>();
+    let list = |keys: BTreeSet<String>| Some(format!("[{}]", Vec::from_iter(keys).join(", ")));
+    let (wanted, shown) = (set(wanted?), set(shown.unwrap_or_default()));
+    (wanted != shown).then(|| Difference {
+        field: Field::PropagatedSetLevelTags,
+        desired: list(wanted),
+        observed: list(shown),
+    })
+}
+
+fn missing_tags<'a>(
+    wanted: &'a BTreeMap<String, String>,
+    shown: &'a BTreeMap<String, String>,
+) -> impl Iterator<Item = Difference> + 'a {
+    wanted.iter().filter(|(key, value)| shown.get(*key) != Some(*value)).map(|(key, value)| Difference {
+        field: Field::Tag(key.clone()),
+        desired: Some(value.clone()),
+        observed: shown.get(key).cloned(),
+    })
+}
+
+fn family(wanted: Option<&ETagAlgorithmFamily>, shown: Option<&str>) -> Option<Difference> {
+    // AWS says nothing for stores that are older than the field: they have its default.
+    let (wanted, shown) = (wanted?.as_str(), shown.unwrap_or("MD5up"));
+    (shown != wanted).then(|| Difference {
+        field: Field::ETagAlgorithmFamily,
+        desired: Some(wanted.into()),
+        observed: Some(shown.into()),
+    })
+}
+
+fn key_arn(wanted: Option<&SseConfig>, shown: Option<&StoreSseConfig>) -> Option<Difference> {
+    // AWS resolves an alias to the ARN of its key, so the two cannot be compared.
+    let wanted = wanted?.key_arn.as_deref().filter(|arn| !arn.contains(":alias/"))?;
+    let shown = shown.and_then(|sse| sse.key_arn.as_deref());
+    (shown != Some(wanted)).then(|| Difference {
+        field: Field::SseKeyArn,
+        desired: Some(wanted.into()),
+        observed: shown.map(ToOwned::to_owned),
+    })
+}
+
+/// None where the policies say the same, or the policy was not read.
+fn policy(spec: &SequenceStoreSpec, observed: &ObservedPolicy) -> Option<Difference> {
     let (Some(wanted), ObservedPolicy::Read(shown)) = (&spec.s3_access_policy, observed) else { return None };
-    if s3_policy::says_the_same(wanted, shown.as_deref()) {
-        return None;
-    }
-    Some(Drift {
-        field: POLICY.into(),
+    let different = !s3_policy::is_equivalent(wanted, shown.as_deref());
+    different.then(|| Difference {
+        field: Field::S3AccessPolicy,
         desired: Some(shortened(&s3_policy::render(wanted))),
         observed: shown.as_deref().map(shortened),
     })
 }
 
-/// A policy may have 15 KB; status shows where it begins.
 fn shortened(text: &str) -> String {
-    match text.char_indices().nth(256) {
+    match text.char_indices().nth(POLICY_SHOWN) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),
     }
 }
 
-fn immutable(spec: &SequenceStoreSpec, store: &Store, found: &mut Vec<Drift>) {
-    if let Some(family) = spec.e_tag_algorithm_family {
-        // Stores of an older API say nothing; AWS's default is then the fact.
-        let shown = store.e_tag_algorithm_family.as_deref().unwrap_or("MD5up");
-        if shown != family.as_str() {
-            found.push(Drift {
-                field: "eTagAlgorithmFamily".into(),
-                desired: Some(family.as_str().into()),
-                observed: Some(shown.into()),
-            });
-        }
-    }
-    let wanted = spec.sse_config.as_ref().and_then(|sse| sse.key_arn.as_deref());
-    // An alias resolves to a key ARN in AWS; the two cannot be compared.
-    if let Some(wanted) = wanted.filter(|arn| !arn.contains(":alias/")) {
-        let shown = store.sse_config.as_ref().and_then(|sse| sse.key_arn.as_deref());
-        if shown != Some(wanted) {
-            found.push(Drift {
-                field: "sseConfig.keyArn".into(),
-                desired: Some(wanted.into()),
-                observed: shown.map(ToOwned::to_owned),
-            });
-        }
-    }
-}
-
-fn set(keys: &[String]) -> BTreeSet<&str> {
-    keys.iter().map(String::as_str).collect()
-}
-
-fn list(keys: &[String]) -> String {
-    format!("[{}]", set(keys).into_iter().collect::<Vec<_>>().join(", "))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crd::{ETagAlgorithmFamily, EncryptionType, S3AccessConfig, SseConfig, StoreS3Access};
+    use crate::crd::{EncryptionType, S3AccessConfig, StoreS3Access};
 
     fn fields(spec: &SequenceStoreSpec, store: &Store) -> Vec<String> {
         let found = compare(spec, store, Some(&BTreeMap::new()));
-        found.mutable.into_iter().chain(found.immutable).map(|d| d.field).collect()
+        found.correctable.into_iter().chain(found.frozen).map(|d| d.field.to_string()).collect()
     }
 
     #[test]
@@ -227,8 +266,8 @@ mod tests {
             ..Default::default()
         };
         let found = compare(&spec, &Store::default(), None);
-        assert!(found.mutable.is_empty());
-        assert_eq!(found.immutable.len(), 1);
-        assert_eq!(found.immutable[0].observed.as_deref(), Some("MD5up"));
+        assert!(found.correctable.is_empty());
+        assert_eq!(found.frozen.len(), 1);
+        assert_eq!(found.frozen[0].observed.as_deref(), Some("MD5up"));
     }
 }

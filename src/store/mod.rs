@@ -1,16 +1,24 @@
 //! What the operator knows of a store and wants of it: what the spec asks for, the record of a creation, fields
-//! and drift, the S3 access policy, whose a store is, and what AWS showed. Pure: no I/O.
+//! and drift, the S3 access policy, whose a store is, and what AWS reported. Pure: no I/O.
 
+pub mod create_request;
 pub mod desired;
 pub mod drift;
+pub mod field;
+pub mod identity;
 pub mod intent;
 pub mod observed;
 pub mod ownership;
+mod prepare;
 pub mod s3_policy;
 pub mod tag_changes;
 
+pub use create_request::create_request;
 pub use desired::{Defaults, Desired, InvalidSpec};
+pub use drift::Difference;
+pub use field::Field;
 pub use intent::Intent;
 pub use observed::{Observed, ObservedPolicy, ObservedTags, Present};
 pub use ownership::OwnerMatch;
+pub use prepare::{Prepared, prepare};
 pub use tag_changes::TagChanges;

@@ -1,84 +1,94 @@
-//! What AWS said about one store in one pass. No I/O.
+//! What AWS reported about the store of one object in one pass. No I/O.
 
 use std::collections::BTreeMap;
 
-use super::ownership::OwnerMatch;
+use super::OwnerMatch;
 use crate::aws::CallError;
 use crate::crd::{OWNER_UID_TAG, Store};
 
-/// The outcome of looking at AWS.
+/// What AWS reported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Observed {
-    /// AWS was not asked: the plan does not depend on it.
+    /// The plan does not depend on AWS, so AWS was not called.
     NotAsked,
-    /// The store as it is.
+    /// The store exists.
     Present(Box<Present>),
-    /// No store is known, and a complete look-up by name and owner tags found no store of this object
-    /// to look at.
+    /// No id is known, and a complete search by name and owner tags found no store that this object may use yet.
     Searched {
-        /// What was found instead.
         found: OwnerMatch,
-        /// Account of the credentials that looked.
+        /// Account of the credentials that searched.
         account: String,
     },
-    /// A 404, answered to credentials of this account.
+    /// GetSequenceStore answered 404.
     Absent {
-        /// Account of the credentials that were told so.
+        /// Account of the credentials that got the 404.
         account: String,
     },
-    /// Nothing is known.
+    /// A call failed, so nothing is known.
     Failed(CallError),
 }
 
 impl Observed {
-    /// The store, where it is there.
-    #[must_use]
     pub fn present(&self) -> Option<&Present> {
         match self {
             Self::Present(present) => Some(present),
-            _ => None,
+            Self::NotAsked | Self::Searched { .. } | Self::Absent { .. } | Self::Failed(_) => None,
+        }
+    }
+
+    /// The account that the report is about.
+    pub fn account(&self) -> Option<&str> {
+        match self {
+            Self::Present(present) => Some(&present.account),
+            Self::Absent { account } | Self::Searched { account, .. } => Some(account),
+            Self::NotAsked | Self::Failed(_) => None,
         }
     }
 }
 
-/// A store that is there.
+/// A store that exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Present {
-    /// GetSequenceStore's answer, without tags.
+    /// The response of GetSequenceStore; its `tags` are unset.
     pub store: Store,
-    /// Account in the store's ARN.
+    /// Account in the ARN of the store.
     pub account: String,
-    /// The store's tags.
     pub tags: ObservedTags,
-    /// Newer stores that carry the same owner's tags: somebody else's doing.
+    /// Ids of newer stores that carry the owner tags of the same object. The operator did not create them.
     pub duplicates: Vec<String>,
-    /// The S3 access policy.
     pub policy: ObservedPolicy,
 }
 
-/// The S3 access policy of a store, which is read only where the spec manages it, and then rarely.
+impl Present {
+    /// The tags, if they were read.
+    pub fn known_tags(&self) -> Option<&BTreeMap<String, String>> {
+        match &self.tags {
+            ObservedTags::Read(tags) => Some(tags),
+            ObservedTags::Unreadable(_) => None,
+        }
+    }
+}
+
+/// The S3 access policy of a store. The operator reads it only where the spec manages it, and then rarely.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ObservedPolicy {
-    /// Not read in this pass; nothing is concluded.
+    /// Not read in this pass, so nothing is concluded from it.
     NotRead,
-    /// The document as AWS shows it; none where there is none.
+    /// The document; none where the store has no policy.
     Read(Option<String>),
-    /// Not known.
     Unreadable(CallError),
 }
 
-/// Tags of a store, or why they are not known.
+/// The tags of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ObservedTags {
-    /// All tags.
     Read(BTreeMap<String, String>),
-    /// Not known; nothing may be changed or deleted.
+    /// The owner is not known, so the operator must neither change nor delete the store.
     Unreadable(CallError),
 }
 
 impl ObservedTags {
-    /// The uid of the object that owns the store, if the tags are known and name one.
-    #[must_use]
+    /// The uid of the object that owns the store, if the tags were read and name one.
     pub fn owner(&self) -> Option<&str> {
         match self {
             Self::Read(tags) => tags.get(OWNER_UID_TAG).map(String::as_str),

@@ -1,48 +1,47 @@
-//! Which of the stores that bear a name is the object's own, by owner tags. No I/O.
+//! Which of the stores with a certain name belongs to an object, judged by owner tags. No I/O.
 
 use crate::aws::NamedStore;
-use crate::crd::OwnerTags;
+use crate::crd::{OWNER_UID_TAG, OwnerTags, StoreStatus};
 
-/// What a complete look-up found.
+/// The result of a complete search.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OwnerMatch {
-    /// No store of this object.
+    /// No store belongs to this object.
     Nothing,
-    /// A store that carries the object's uid, and newer ones that do too.
+    /// A store carries the uid of this object.
     Own {
-        /// The oldest; it is kept.
+        /// The oldest such store, which the object keeps.
         id: String,
-        /// Somebody else's doing: reported, never deleted.
+        /// Newer ones. The operator reports them and never deletes them.
         duplicates: Vec<String>,
     },
-    /// A store of a former object of the same cluster, namespace and name.
+    /// A store belonged to an earlier object of the same cluster, namespace and name.
     Former {
-        /// Id of the store.
         id: String,
-        /// ARN of the store.
         arn: String,
-        /// uid of the former object.
+        /// uid of the earlier object.
         uid: String,
     },
 }
 
-/// Chooses among all stores that bear the name; a uid match beats a name match, the oldest wins.
-#[must_use]
-pub fn choose(hits: &[NamedStore], owner: &OwnerTags) -> OwnerMatch {
-    let mut hits: Vec<&NamedStore> = hits.iter().collect();
-    hits.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
-    let own: Vec<&&NamedStore> = hits.iter().filter(|hit| owner.own(&hit.tags)).collect();
+/// Chooses among all stores with the name. A match by uid beats a match by name, and the oldest store wins.
+pub fn choose(stores: &[NamedStore], owner: &OwnerTags) -> OwnerMatch {
+    let mut stores: Vec<&NamedStore> = stores.iter().collect();
+    stores.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
+    let own: Vec<&NamedStore> = stores.iter().copied().filter(|store| owner.own(&store.tags)).collect();
     if let Some((oldest, newer)) = own.split_first() {
-        let duplicates = newer.iter().map(|hit| hit.id.clone()).collect();
+        let duplicates = newer.iter().map(|store| store.id.clone()).collect();
         return OwnerMatch::Own { id: oldest.id.clone(), duplicates };
     }
-    let former =
-        hits.iter().find(|hit| owner.owned_before(&hit.tags) && hit.status.as_deref() != Some("DELETING"));
+    let deleting = StoreStatus::Deleting.as_str();
+    let former = stores
+        .into_iter()
+        .find(|store| owner.owned_before(&store.tags) && store.status.as_deref() != Some(deleting));
     match former {
-        Some(hit) => OwnerMatch::Former {
-            id: hit.id.clone(),
-            arn: hit.arn.clone(),
-            uid: hit.tags.get(crate::crd::OWNER_UID_TAG).cloned().unwrap_or_default(),
+        Some(store) => OwnerMatch::Former {
+            id: store.id.clone(),
+            arn: store.arn.clone(),
+            uid: store.tags.get(OWNER_UID_TAG).cloned().unwrap_or_default(),
         },
         None => OwnerMatch::Nothing,
     }
@@ -75,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn a_store_that_is_being_deleted_is_not_claimed() {
+    fn a_store_that_aws_is_deleting_does_not_match() {
         let mut former = hit("former", 1, owner("v").tags());
         assert!(
             matches!(choose(std::slice::from_ref(&former), &owner("u")), OwnerMatch::Former { uid, .. } if uid == "v")
@@ -85,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn a_store_that_only_bears_the_name_is_nobody_s() {
+    fn a_store_with_only_the_same_name_does_not_match() {
         assert_eq!(choose(&[hit("x", 1, BTreeMap::new())], &owner("u")), OwnerMatch::Nothing);
         let elsewhere = OwnerTags { cluster: "other".into(), ..owner("v") };
         assert_eq!(choose(&[hit("x", 1, elsewhere.tags())], &owner("u")), OwnerMatch::Nothing);

@@ -1,4 +1,4 @@
-//! S3 access policies: what AWS accepts, and when two say the same. No I/O.
+//! S3 access policies: what AWS accepts, and when two policies mean the same. No I/O.
 
 use serde_json::{Map, Value};
 
@@ -9,10 +9,7 @@ const ELEMENTS: [&str; 3] = ["Version", "Id", "Statement"];
 const STATEMENT_ELEMENTS: [&str; 6] = ["Sid", "Effect", "Principal", "Action", "Resource", "Condition"];
 const CONDITION_KEYS: [&str; 4] = ["s3:prefix", "s3:signatureversion", "s3:TlsVersion", "aws:PrincipalArn"];
 
-/// Checks what the API server's rules cannot: size, element names, condition keys.
-///
-/// # Errors
-/// What is wrong and what AWS accepts.
+/// Checks what the API server's rules cannot: size, element names, condition keys. The error says what AWS accepts.
 pub fn check(policy: &Map<String, Value>) -> Result<(), String> {
     let size = render(policy).len();
     if size > MOST_BYTES {
@@ -37,7 +34,7 @@ fn known(object: &Map<String, Value>, names: &[&str], place: &str) -> Result<(),
 fn conditions(condition: Option<&Value>) -> Result<(), String> {
     for (operator, keys) in condition.and_then(Value::as_object).into_iter().flatten() {
         for key in keys.as_object().into_iter().flat_map(Map::keys) {
-            // IAM reads condition keys without regard to case.
+            // IAM ignores the case of condition keys.
             let is = |known: &str| key.eq_ignore_ascii_case(known);
             let tag = "s3:ExistingObjectTag/";
             let of_tag = key.get(..tag.len()).is_some_and(|start| start.eq_ignore_ascii_case(tag));
@@ -57,16 +54,14 @@ fn conditions(condition: Option<&Value>) -> Result<(), String> {
     Ok(())
 }
 
-/// Compact JSON, as it is sent.
-#[must_use]
+/// Compact JSON: the form in which AWS gets it, and to which AWS's size limit applies.
 pub fn render(policy: &Map<String, Value>) -> String {
     serde_json::to_string(policy).unwrap_or_default()
 }
 
-/// Whether two policies say the same: key order, white space, the order of lists and statements, and a
-/// scalar against a list of one element do not matter. No policy and an empty one are the same.
-#[must_use]
-pub fn says_the_same(wanted: &Map<String, Value>, shown: Option<&str>) -> bool {
+/// Whether two policies mean the same. Key order, white space, the order of lists and statements do not matter, a
+/// scalar equals a list of that one element, and no policy equals an empty one.
+pub fn is_equivalent(wanted: &Map<String, Value>, shown: Option<&str>) -> bool {
     let wanted = canonical(&Value::Object(wanted.clone()));
     let shown = match shown.map(str::trim).filter(|text| !text.is_empty()) {
         Some(text) => match serde_json::from_str::<Value>(text) {
@@ -78,7 +73,7 @@ pub fn says_the_same(wanted: &Map<String, Value>, shown: Option<&str>) -> bool {
     wanted == shown
 }
 
-/// Lists become sorted lists, scalars lists of one; what is left is equal where the meaning is.
+/// Sorts lists and turns scalars into lists of one element, so that policies with one meaning become equal.
 fn canonical(value: &Value) -> Value {
     match value {
         Value::Object(members) => {
@@ -115,22 +110,22 @@ mod tests {
     }
 
     #[test]
-    fn form_does_not_matter_and_meaning_does() {
+    fn policies_are_equal_by_meaning_not_by_form() {
         let wanted = object(statement(json!({"Action": ["s3:GetObject", "s3:ListBucket"]})));
         let same = r#" {"Statement": {"Action":["s3:ListBucket","s3:GetObject"], "Principal":{"AWS":["x"]},
             "Effect":"Allow","Sid":"a"}, "Version":"2012-10-17"} "#;
-        assert!(says_the_same(&wanted, Some(same)));
-        assert!(!says_the_same(&wanted, Some(&same.replace("Allow", "Deny"))));
-        assert!(!says_the_same(&wanted, Some(&same.replace("s3:ListBucket", "s3:GetObjectTagging"))));
-        assert!(!says_the_same(&wanted, Some("<html>")));
-        assert!(!says_the_same(&wanted, None));
+        assert!(is_equivalent(&wanted, Some(same)));
+        assert!(!is_equivalent(&wanted, Some(&same.replace("Allow", "Deny"))));
+        assert!(!is_equivalent(&wanted, Some(&same.replace("s3:ListBucket", "s3:GetObjectTagging"))));
+        assert!(!is_equivalent(&wanted, Some("<html>")));
+        assert!(!is_equivalent(&wanted, None));
         for empty in [None, Some(""), Some("{}")] {
-            assert!(says_the_same(&Map::new(), empty), "{empty:?}");
+            assert!(is_equivalent(&Map::new(), empty), "{empty:?}");
         }
     }
 
     #[test]
-    fn what_aws_refuses_is_explained_first() {
+    fn a_policy_that_aws_would_refuse_is_explained_before_the_call() {
         for key in ["s3:prefix", "S3:Prefix", "s3:tlsversion", "s3:existingobjecttag/team"] {
             assert_eq!(check(&object(statement(json!({"Condition": {"StringLike": {key: "a"}}})))), Ok(()));
         }

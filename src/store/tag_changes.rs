@@ -1,24 +1,21 @@
-//! What becomes of a store's tags: which to set, which to remove, and which keys are this operator's. No I/O.
+//! Which tags of a store to set, which to remove, and which keys this operator manages. No I/O.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::crd::SequenceStore;
 
-/// What becomes of the tags of the spec.
+/// The smallest change that makes the tags of a store match the spec.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TagChanges {
-    /// Tags to set.
     pub set: BTreeMap<String, String>,
-    /// Keys to remove.
     pub remove: BTreeSet<String>,
-    /// Keys that are ours once the call is made; saved before it.
+    /// Keys that this operator manages once the change is made. They are saved to status before the call.
     pub managed: Vec<String>,
 }
 
 impl TagChanges {
-    /// The smallest change: keys of the spec are ensured, keys this operator once set and the spec
-    /// dropped are removed, all others are left alone. An absent `spec.tags` manages nothing.
-    #[must_use]
+    /// Sets the keys in the spec, removes keys that this operator set and the spec no longer has, and leaves all other
+    /// keys alone. An absent `spec.tags` manages nothing.
     pub fn of(object: &SequenceStore, shown: &BTreeMap<String, String>) -> Self {
         let once_set = object.status.iter().flat_map(|status| status.managed_tag_keys.iter());
         let once_set: BTreeSet<&String> = once_set.collect();
@@ -26,20 +23,17 @@ impl TagChanges {
             return Self { managed: once_set.into_iter().cloned().collect(), ..Self::default() };
         };
         let set: BTreeMap<_, _> =
-            wanted.iter().filter(|(key, value)| shown.get(*key) != Some(*value)).map(own).collect();
+            wanted.iter().filter(|(key, value)| shown.get(*key) != Some(*value))
+                .map(|(key, value)| (key.clone(), value.clone())).collect();
         let dropped = once_set.iter().filter(|key| !wanted.contains_key(**key));
         let remove: BTreeSet<String> =
             dropped.filter(|key| shown.contains_key(**key)).map(|key| (*key).clone()).collect();
-        // A key found with the wanted value was somebody else's doing and stays theirs.
+        // A key that already has the wanted value was set by somebody else and stays theirs.
         let managed = once_set.iter().filter(|key| wanted.contains_key(**key) || shown.contains_key(**key));
         let managed: BTreeSet<String> =
             managed.map(|key| (*key).clone()).chain(set.keys().cloned()).collect();
         Self { set, remove, managed: managed.into_iter().collect() }
     }
-}
-
-fn own((key, value): (&String, &String)) -> (String, String) {
-    (key.clone(), value.clone())
 }
 
 #[cfg(test)]

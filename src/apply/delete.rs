@@ -1,0 +1,24 @@
+//! Deletes a store, and counts its read sets where AWS refuses. I/O: AWS.
+
+use super::{Effect, Outcome};
+use crate::aws::{Aws, Class};
+use crate::observe::Known;
+
+pub(super) async fn delete(aws: &Aws, region: &str, id: &str, known: &Known) -> Outcome {
+    let Err(error) = aws.delete(region, id).await else {
+        tracing::info!(store_id = id, region, "AWS accepted the delete");
+        return Outcome::from(Effect::DeleteAccepted);
+    };
+    match error.class {
+        Class::NotFound => Outcome::from(Effect::DeleteNotFound),
+        Class::Conflict | Class::Terminal => {
+            let (read_sets, counted_now) = match &known.read_sets {
+                Some(read_sets) => (read_sets.clone(), false),
+                None => (aws.count_read_sets(region, id).await, true),
+            };
+            Outcome::from(Effect::DeleteRefused { read_sets, counted_now })
+        }
+        // Nothing else is worth trying when AWS denies the delete.
+        _ => Outcome::from(Effect::Failed(error)),
+    }
+}

@@ -1,0 +1,52 @@
+//! What came of a plan's AWS call. No I/O.
+
+use crate::aws::{CallError, ReadSetCount};
+use crate::status::event::Event;
+use crate::store::{Field, Present};
+
+/// What came of the apply step.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    pub effect: Effect,
+    pub events: Vec<Event>,
+}
+
+/// What the AWS call did, as far as is known.
+#[derive(Clone, Debug)]
+pub enum Effect {
+    /// No call was sent.
+    Nothing,
+    /// A store was created.
+    Created { region: String, present: Box<Present> },
+    /// AWS certainly created no store in this attempt.
+    NotCreated { epoch: u32, attempt: u32, error: CallError },
+    /// AWS may have created a store.
+    CreationUnknown { attempt: u32 },
+    /// AWS accepted a change of these fields.
+    Accepted {
+        fields: Vec<Field>,
+        /// The store as the response shows it, for operations that respond with it.
+        present: Option<Box<Present>>,
+    },
+    /// AWS denied the change. Other changes may still be allowed.
+    Denied(CallError),
+    /// The call failed; it may have had an effect.
+    Failed(CallError),
+    /// AWS accepted the delete, which does not mean that the store is gone.
+    DeleteAccepted,
+    /// AWS answered the delete with a 404. The next pass checks whether the store is gone.
+    DeleteNotFound,
+    /// AWS refused the delete.
+    DeleteRefused {
+        /// The read sets in the store, or why they could not be counted.
+        read_sets: Result<ReadSetCount, CallError>,
+        /// False: an earlier count was still recent enough.
+        counted_now: bool,
+    },
+}
+
+impl From<Effect> for Outcome {
+    fn from(effect: Effect) -> Self {
+        Self { effect, events: Vec::new() }
+    }
+}

@@ -1,0 +1,322 @@
+//! What the process remembers of one object. Pure: time and randomness are passed in. No I/O.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use kube::ResourceExt;
+
+use crate::apply::{Effect, WrittenAhead};
+use crate::aws::{CallError, Class, Operation, ReadSetCount};
+use crate::controller::backoff;
+use crate::crd::{AnnotationFinding, SequenceStore};
+use crate::observe::{Known, Observation};
+use crate::plan::{Action, Correction, Denial, Recollection, Refusal, Target};
+use crate::store::drift::differences;
+use crate::store::{Field, Intent, Observed, ObservedPolicy, Prepared};
+
+/// The read sets of a store are counted at most this often.
+const COUNT_EVERY: Duration = Duration::from_secs(600);
+/// For this long the tags that a Create has written need not be read again.
+const CREATED_TAGS_LAST: Duration = Duration::from_secs(30);
+/// The S3 access policy is read at least this often where the spec manages it.
+const POLICY_EVERY: Duration = Duration::from_secs(3600);
+/// A pass may come this part of the poll interval early, by its jitter, and still counts as the next poll.
+const JITTER: f64 = 0.85;
+
+/// What the process remembers of one object.
+#[derive(Debug, Default)]
+pub struct Record {
+    /// The object as the API server returned it for the last write.
+    latest: Option<Arc<SequenceStore>>,
+    failures: u32,
+    /// When the pass after the last failure is due.
+    due: Option<Instant>,
+    denied_since: Option<Instant>,
+    /// The store that a 404 was about, and when the first 404 came.
+    absent: Option<(Sought, Instant)>,
+    delete_accepted: Option<Instant>,
+    refused: Option<Refused>,
+    /// Epoch and attempt up to which AWS certainly created no store of that epoch.
+    not_created: Option<(u32, u32)>,
+    /// Operations that AWS denied: the error, how often in a row, and until when they are not tried again.
+    denied: BTreeMap<Operation, (CallError, u32, Instant)>,
+    trigger: Trigger,
+    strays_searched: bool,
+    /// The annotations without effect that Events have pointed out.
+    pointed_out: Vec<AnnotationFinding>,
+    /// The last intent seen on the object, and since when this process knows of its attempt.
+    intent: Option<(Intent, Instant)>,
+    /// Id and tags of a store that the operator has just created.
+    created: Option<(String, BTreeMap<String, String>, Instant)>,
+    policy: Option<PolicyRead>,
+    corrections: BTreeMap<Field, (u32, Instant)>,
+    corrections_of: Option<i64>,
+}
+
+/// Generation and reconcile request. When one of them changes, a user wants what failed to be tried again.
+type Trigger = (Option<i64>, Option<String>);
+
+/// Region, id and account in which a store was looked for.
+type Sought = (String, String, String);
+
+#[derive(Debug)]
+struct PolicyRead {
+    at: Instant,
+    trigger: Trigger,
+    document: Option<String>,
+}
+
+#[derive(Debug)]
+struct Refused {
+    /// When AWS refused; none where the delete is to be sent again at once.
+    at: Option<Instant>,
+    counted_at: Instant,
+    read_sets: Result<ReadSetCount, CallError>,
+}
+
+// === the start of a pass ===
+
+impl Record {
+    /// The newer one of the cached object and the response to the last write: the cache may lag behind that write.
+    #[must_use]
+    pub fn newest(&self, cached: Arc<SequenceStore>) -> Arc<SequenceStore> {
+        let version = |object: &SequenceStore| object.resource_version().and_then(|v| v.parse::<u128>().ok());
+        match &self.latest {
+            Some(latest) if version(latest) > version(&cached) && version(&cached).is_some() => latest.clone(),
+            _ => cached,
+        }
+    }
+
+    /// A pass begins. What AWS refused is tried again if the spec changed or a user requested a reconciliation.
+    pub fn begin(&mut self, object: &SequenceStore) {
+        let trigger = (object.metadata.generation, object.reconcile_request().map(ToOwned::to_owned));
+        if self.trigger != trigger {
+            self.trigger = trigger;
+            self.denied.clear();
+            if let Some(refused) = &mut self.refused {
+                refused.at = None;
+            }
+        }
+    }
+
+    /// The findings, if they are other than those that were pointed out before.
+    pub fn new_findings(&mut self, findings: Vec<AnnotationFinding>) -> Vec<AnnotationFinding> {
+        if self.pointed_out == findings {
+            return Vec::new();
+        }
+        self.pointed_out.clone_from(&findings);
+        findings
+    }
+
+    /// The intent that somebody removed from the object or replaced by an older one: `kubectl replace` drops
+    /// annotations, and this one says whether the operator may already have created a store.
+    pub fn lost_intent(&mut self, object: &SequenceStore, now: Instant) -> Option<Intent> {
+        let last = self.intent.as_ref().map(|(intent, _)| intent.clone());
+        match Intent::of(object) {
+            Ok(Some(intent)) if last.as_ref().is_none_or(|last| !last.is_after(&intent)) => {
+                self.intent_seen(&intent, now);
+                None
+            }
+            Ok(_) if !object.is_paused() => last,
+            // An unreadable one is reported by the plan.
+            Ok(_) | Err(_) => None,
+        }
+    }
+
+    /// The time of an attempt counts from when this process first knew of it.
+    fn intent_seen(&mut self, intent: &Intent, then: Instant) {
+        let known = self.intent.as_ref().filter(|(known, _)| known.is_attempt_of(intent));
+        let since = known.map_or(then, |(_, since)| *since);
+        // Another replica may have made an attempt with the number of one that AWS refused here.
+        if known.is_none() && self.not_created == Some((intent.epoch, intent.attempt)) {
+            self.not_created = None;
+        }
+        self.intent = Some((intent.clone(), since));
+    }
+
+    /// What the observe step need not ask AWS again.
+    #[must_use]
+    pub fn known(&self, now: Instant) -> Known {
+        let is_recent = |then: Instant, limit| now.duration_since(then) < limit;
+        let created = self.created.as_ref().filter(|(.., at)| is_recent(*at, CREATED_TAGS_LAST));
+        let refused = self.refused.as_ref().filter(|refused| is_recent(refused.counted_at, COUNT_EVERY));
+        // Read again on a new generation, on request, hourly, and while an update of it does not show.
+        let policy = self.policy.as_ref().filter(|read| {
+            read.trigger == self.trigger
+                && is_recent(read.at, POLICY_EVERY)
+                && !self.corrections.contains_key(&Field::S3AccessPolicy)
+        });
+        Known {
+            policy: policy.map(|read| read.document.clone()),
+            tags: created.map(|(id, tags, _)| (id.clone(), tags.clone())),
+            strays_searched: self.strays_searched,
+            read_sets: refused.map(|refused| refused.read_sets.clone()),
+        }
+    }
+
+    /// What a plan may know of earlier passes. AWS's refusal to delete a store is tried again at the poll interval.
+    #[must_use]
+    pub fn recollection(&self, poll_interval: Duration, now: Instant) -> Recollection {
+        let since = |then: Option<Instant>| then.map(|then| now.duration_since(then));
+        let denials = self.denied.iter().map(|(operation, (error, _, until))| {
+            (*operation, Denial { error: error.clone(), waits: now < *until })
+        });
+        let corrections = self.corrections.iter().map(|(field, (accepted, at))| {
+            (field.clone(), Correction { accepted: *accepted, last: now.duration_since(*at) })
+        });
+        Recollection {
+            absent_for: since(self.absent.as_ref().map(|(_, since)| *since)),
+            delete_accepted_for: since(self.delete_accepted),
+            refusal: self.refused.as_ref().map(|refused| Refusal {
+                read_sets: refused.read_sets.clone(),
+                due: since(refused.at).is_none_or(|refused| refused >= poll_interval.mul_f64(JITTER)),
+            }),
+            failures: self.failures,
+            denied_for: since(self.denied_since),
+            not_created: self.not_created,
+            attempt_known_for: since(self.intent.as_ref().map(|(_, since)| *since)).unwrap_or_default(),
+            denials: denials.collect(),
+            corrections_of: self.corrections_of,
+            corrections: corrections.collect(),
+        }
+    }
+}
+
+// === the steps of a pass ===
+
+impl Record {
+    /// The API server returned this object for a read or a write.
+    pub fn returned(&mut self, object: &Arc<SequenceStore>) {
+        self.latest = Some(object.clone());
+    }
+
+    /// The observe step is over.
+    pub fn observed(&mut self, prepared: &Prepared, observation: &Observation, now: Instant) {
+        match (&observation.observed, &observation.target) {
+            (Observed::Absent { account }, Some(Target::Store { region, id })) => {
+                let sought = (region.clone(), id.clone(), account.clone());
+                let same = self.absent.take().filter(|(before, _)| *before == sought);
+                self.absent = same.or(Some((sought, now)));
+            }
+            (Observed::Present(present), _) => {
+                self.absent = None;
+                self.created = None;
+                if let (ObservedPolicy::Read(document), true) = (&present.policy, observation.policy_was_read)
+                {
+                    let (trigger, document) = (self.trigger.clone(), document.clone());
+                    self.policy = Some(PolicyRead { at: now, trigger, document });
+                }
+            }
+            _ => {}
+        }
+        self.strays_searched |= observation.strays_were_searched;
+        self.converged(prepared, &observation.observed);
+    }
+
+    /// Fields that no longer differ have converged.
+    fn converged(&mut self, prepared: &Prepared, observed: &Observed) {
+        let Some((present, tags)) = observed.present().and_then(|found| Some((found, found.known_tags()?)))
+        else {
+            return;
+        };
+        let found = differences(&prepared.object, present).correctable;
+        let mut differing: BTreeSet<Field> = found.into_iter().map(|difference| difference.field).collect();
+        differing.extend(prepared.owner.missing_from(tags).into_keys().map(Field::Tag));
+        // A policy that was not read may still differ.
+        if !matches!(present.policy, ObservedPolicy::Read(_)) {
+            differing.insert(Field::S3AccessPolicy);
+        }
+        self.corrections.retain(|field, _| differing.contains(field));
+    }
+
+    /// Finalizer and intent are written.
+    pub fn written_ahead(&mut self, ahead: &WrittenAhead) {
+        if ahead.is_newer {
+            self.returned(&ahead.object);
+        }
+        if let Some((intent, recording)) = &ahead.attempt {
+            self.intent_seen(intent, *recording);
+        }
+    }
+
+    /// The apply step is over. `random` is in `0.0..1.0`.
+    pub fn applied(&mut self, action: &Action, effect: &Effect, now: Instant, random: f64) {
+        match effect {
+            Effect::Created { present, .. } => {
+                let tags = present.known_tags().cloned().unwrap_or_default();
+                self.created = Some((present.store.id.clone(), tags, now));
+            }
+            Effect::NotCreated { epoch, attempt, .. } => {
+                if *attempt == 1 || self.not_created == Some((*epoch, attempt - 1)) {
+                    self.not_created = Some((*epoch, *attempt));
+                }
+            }
+            // Whatever AWS refused before, a store may exist now.
+            Effect::CreationUnknown { .. } => self.not_created = None,
+            Effect::Accepted { fields, .. } => {
+                if let Some(operation) = action.operation() {
+                    self.denied.remove(&operation);
+                }
+                self.accepted(fields, now);
+            }
+            Effect::Denied(error) => {
+                let times = self.denied.get(&error.operation).map_or(1, |(_, times, _)| times + 1);
+                let until = now + backoff::wait(error.class, times, random);
+                self.denied.insert(error.operation, (error.clone(), times, until));
+            }
+            Effect::DeleteAccepted => {
+                self.delete_accepted = Some(now);
+                self.refused = None;
+            }
+            Effect::DeleteRefused { read_sets, counted_now } => {
+                let counted_at = match &self.refused {
+                    Some(refused) if !counted_now => refused.counted_at,
+                    _ => now,
+                };
+                self.refused = Some(Refused { at: Some(now), counted_at, read_sets: read_sets.clone() });
+            }
+            Effect::Nothing | Effect::Failed(_) | Effect::DeleteNotFound => {}
+        }
+    }
+
+    fn accepted(&mut self, fields: &[Field], now: Instant) {
+        let generation = self.trigger.0;
+        if self.corrections_of != generation {
+            self.corrections.clear();
+            self.corrections_of = generation;
+        }
+        for field in fields {
+            let (count, _) = self.corrections.get(field).copied().unwrap_or((0, now));
+            self.corrections.insert(field.clone(), (count + 1, now));
+        }
+    }
+
+    /// The pass is over. Returns the back-off, if it ended with a failed call. `random` is in `0.0..1.0`.
+    pub fn ended(&mut self, error: Option<&CallError>, now: Instant, random: f64) -> Option<Duration> {
+        if let Some(error) = error {
+            return Some(self.failed(error.class, now, random));
+        }
+        self.failures = 0;
+        self.due = None;
+        self.denied_since = None;
+        None
+    }
+
+    /// Counts a failed pass and says how long to wait. A pass that came early, because the object changed, does not make
+    /// the wait longer. `random` is in `0.0..1.0`.
+    pub fn failed(&mut self, class: Class, now: Instant, random: f64) -> Duration {
+        if self.due.is_none_or(|due| now >= due) {
+            self.failures = self.failures.saturating_add(1);
+        }
+        match class {
+            Class::Denied | Class::Credentials | Class::Quota => {
+                self.denied_since = self.denied_since.or(Some(now));
+            }
+            _ => self.denied_since = None,
+        }
+        let wait = backoff::wait(class, self.failures, random);
+        self.due = Some(now + wait);
+        wait
+    }
+}

@@ -1,0 +1,236 @@
+//! One pass over one object: prepare, observe, plan, apply, report. Each step takes what the one before returned. I/O.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
+use super::conclude::{conclude, observed_after};
+use super::context::Context;
+use super::error::Error;
+use super::memory::Record;
+use super::report::{Report, report};
+use super::requeue::{LISTING, OVERTAKEN, requeue_after};
+use crate::apply::{self, Outcome};
+use crate::crd::{SequenceStore, annotation_findings};
+use crate::observe::{Known, Observation};
+use crate::plan::{self, Action, FinalizerStep, Plan};
+use crate::status::event::{self, Event};
+use crate::store::{Observed, Prepared, identity, prepare};
+
+/// How a pass ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    RequeueAfter(Duration),
+    /// The object was being deleted, and the operator has removed its finalizer.
+    Released,
+}
+
+/// Runs the steps. `record` is what earlier passes of the process left behind; only this pass changes it.
+pub async fn pass(
+    context: &Context,
+    cached: Arc<SequenceStore>,
+    record: &mut Record,
+) -> Result<Ended, Error> {
+    let mut pass = Pass { context, record };
+
+    // Prepare (no client required).
+    let prepared = prepare(pass.record.newest(cached), &context.defaults, &context.settings.cluster);
+    pass.record.begin(&prepared.object);
+    pass.point_out_annotations(&prepared.object).await;
+    if pass.put_back_intent(&prepared.object).await? {
+        return Ok(Ended::RequeueAfter(OVERTAKEN));
+    }
+
+    // Observe (AWS and Kubernetes clients required, read-only).
+    let known = pass.record.known(Instant::now());
+    let observation = pass.observe(&prepared, &known).await;
+    if !observation.rivals_are_known {
+        return Ok(Ended::RequeueAfter(LISTING));
+    }
+
+    // Plan (no client required).
+    let plan = pass.plan(&prepared, &observation);
+
+    // Apply (AWS and Kubernetes clients required).
+    let Some(applied) = pass.apply(&prepared, &observation, &plan, &known).await? else {
+        return Ok(Ended::RequeueAfter(OVERTAKEN));
+    };
+
+    // Report (Kubernetes client required).
+    pass.report(&prepared, observation, &plan, applied).await
+}
+
+struct Pass<'a> {
+    context: &'a Context,
+    record: &'a mut Record,
+}
+
+/// What the apply step leaves to report.
+struct Applied {
+    /// The object as the API server has it now.
+    object: Arc<SequenceStore>,
+    outcome: Outcome,
+}
+
+impl Pass<'_> {
+    /// An annotation without effect is pointed out once, not in every pass.
+    async fn point_out_annotations(&mut self, object: &SequenceStore) {
+        let findings = object.metadata.annotations.as_ref().map(annotation_findings).unwrap_or_default();
+        let findings = self.record.new_findings(findings);
+        self.context.kubernetes.publish(object, event::annotations_without_effect(&findings)).await;
+    }
+
+    /// Writes a lost intent back to the object. True where that ended the pass.
+    async fn put_back_intent(&mut self, object: &SequenceStore) -> Result<bool, Error> {
+        let Some(lost) = self.record.lost_intent(object, Instant::now()) else { return Ok(false) };
+        tracing::warn!("somebody removed the annotation create-intent, which the operator needs; it is put back");
+        let written =
+            self.context.kubernetes.patch_metadata(object, FinalizerStep::Keep, Some(&lost)).await?;
+        written.iter().for_each(|object| self.record.returned(object));
+        Ok(true)
+    }
+
+    async fn observe(&mut self, prepared: &Prepared, known: &Known) -> Observation {
+        let recollection = self.record.recollection(prepared.poll_interval, Instant::now());
+        let observer = self.context.observer();
+        let observation = observer.observe(prepared, &recollection, known, Timestamp::now()).await;
+        self.record.observed(prepared, &observation, Instant::now());
+        observation
+    }
+
+    fn plan(&self, prepared: &Prepared, observation: &Observation) -> Plan {
+        let recollection = self.record.recollection(prepared.poll_interval, Instant::now());
+        plan::plan(&observation.input(prepared, &recollection, &self.context.settings))
+    }
+
+    /// None where somebody changed the object since the plan was made: then nothing is changed in AWS.
+    async fn apply(
+        &mut self,
+        prepared: &Prepared,
+        observation: &Observation,
+        plan: &Plan,
+        known: &Known,
+    ) -> Result<Option<Applied>, Error> {
+        let Context { kubernetes, aws, .. } = self.context;
+        if plan.action != Action::None && !self.is_current(&prepared.object).await? {
+            return Ok(None);
+        }
+        let mut ahead = apply::write_ahead(kubernetes, &prepared.object, plan).await?;
+        self.record.written_ahead(&ahead);
+        kubernetes.publish(&prepared.object, event::drift_found(&prepared.object, &plan.state)).await;
+        if let Action::Tag { managed, .. } = &plan.action {
+            ahead.object = self.save_tag_keys(ahead.object, observation, plan, managed).await?;
+        }
+        let outcome = apply::send(aws, &observation.observed, &plan.action, &ahead, known).await;
+        self.record.applied(&plan.action, &outcome.effect, Instant::now(), fastrand::f64());
+        Ok(Some(Applied { object: ahead.object, outcome }))
+    }
+
+    async fn is_current(&mut self, object: &SequenceStore) -> Result<bool, Error> {
+        let live = self.context.kubernetes.read(object).await?;
+        let is_same = live.uid_str() == object.uid_str();
+        if is_same {
+            self.record.returned(&live);
+        }
+        Ok(is_same && live.metadata.resource_version == object.metadata.resource_version)
+    }
+
+    /// Tag keys are recorded before the call that writes them. After a crash in between they would count as set by
+    /// somebody else, and would never be removed.
+    async fn save_tag_keys(
+        &mut self,
+        object: Arc<SequenceStore>,
+        observation: &Observation,
+        plan: &Plan,
+        keys: &[String],
+    ) -> Result<Arc<SequenceStore>, Error> {
+        if object.status.as_ref().is_some_and(|status| status.managed_tag_keys == keys) {
+            return Ok(object);
+        }
+        let recollection = self.record.recollection(Duration::ZERO, Instant::now());
+        let written = report(
+            self.context,
+            Report {
+                object: &object,
+                observed: &observation.observed,
+                state: &plan.state,
+                region: observation.region(),
+                managed_tag_keys: Some(keys),
+                recollection: &recollection,
+                must_be_saved: false,
+            },
+        );
+        Ok(self.returned(written.await?, object))
+    }
+
+    async fn report(
+        &mut self,
+        prepared: &Prepared,
+        observation: Observation,
+        plan: &Plan,
+        Applied { object, outcome }: Applied,
+    ) -> Result<Ended, Error> {
+        let kubernetes = &self.context.kubernetes;
+        let observation = match observed_after(&outcome.effect) {
+            Some(observed) => observation.with(observed),
+            None => observation,
+        };
+        let conclusion = conclude(plan, &outcome.effect, || self.plan(prepared, &observation));
+        let now = Instant::now();
+        let backoff = self.record.ended(conclusion.state.error(), now, fastrand::f64());
+        let recollection = self.record.recollection(prepared.poll_interval, now);
+        let reported = Report {
+            object: &object,
+            observed: &observation.observed,
+            state: &conclusion.state,
+            region: observation.region(),
+            managed_tag_keys: None,
+            recollection: &recollection,
+            must_be_saved: conclusion.must_be_saved,
+        };
+        let written = report(self.context, reported).await;
+        // AWS was changed, whether or not the status could be written.
+        kubernetes.publish(&object, outcome.events).await;
+        kubernetes.publish(&object, duplicates(&object, &observation.observed)).await;
+        let releases = plan.finalizer == FinalizerStep::Remove;
+        let object = match written {
+            Ok(written) => self.returned(written, object),
+            // An object that is about to go needs no status: a status that the API server refuses must not hold it.
+            Err(error) if object.is_being_deleted() && releases => {
+                tracing::warn!("the last status could not be written: {error}");
+                object
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if releases {
+            let removed = kubernetes.patch_metadata(&object, plan.finalizer, plan.intent.as_deref()).await?;
+            removed.iter().for_each(|object| self.record.returned(object));
+            if object.is_being_deleted() {
+                return Ok(Ended::Released);
+            }
+        }
+        let wait = requeue_after(plan, &conclusion, backoff, prepared.poll_interval, fastrand::f64());
+        Ok(Ended::RequeueAfter(wait))
+    }
+
+    /// The newest version of the object, after a write that may not have been necessary.
+    fn returned(
+        &mut self,
+        written: Option<Arc<SequenceStore>>,
+        before: Arc<SequenceStore>,
+    ) -> Arc<SequenceStore> {
+        let Some(written) = written else { return before };
+        self.record.returned(&written);
+        written
+    }
+}
+
+/// A search finds duplicates of a new store; they are reported then, and not in every later pass.
+fn duplicates(object: &SequenceStore, observed: &Observed) -> Vec<Event> {
+    let Some(present) = observed.present().filter(|present| !present.duplicates.is_empty()) else {
+        return Vec::new();
+    };
+    let was_searched = object.names_store() || !identity::is_recorded(object);
+    was_searched.then(|| Event::duplicate_stores(&present.store.id, &present.duplicates)).into_iter().collect()
+}

@@ -1,0 +1,82 @@
+//! Searches for the store of an object whose id is not known: ListSequenceStores by name, and the tags of every store
+//! with that name. I/O: AWS, read-only.
+
+use jiff::Timestamp;
+
+use super::{Known, Observer};
+use crate::aws::{CallError, Operation};
+use crate::plan::Recollection;
+use crate::store::ownership::choose;
+use crate::store::{Intent, Observed, OwnerMatch, Prepared};
+
+impl Observer<'_> {
+    /// A search that is not complete is a failure: a store must not be created because a page was missing.
+    pub(super) async fn search(
+        &self,
+        prepared: &Prepared,
+        names: &[String],
+        replaced: Option<&str>,
+        known: &Known,
+    ) -> Observed {
+        match self.find(prepared, names, replaced, known).await {
+            Ok(observed) => observed,
+            Err(error) => Observed::Failed(error),
+        }
+    }
+
+    async fn find(
+        &self,
+        prepared: &Prepared,
+        names: &[String],
+        replaced: Option<&str>,
+        known: &Known,
+    ) -> Result<Observed, CallError> {
+        let region = prepared.region().unwrap_or_default();
+        let account = self.aws.account(region).await?;
+        let mut stores = Vec::new();
+        for name in names {
+            stores.extend(self.aws.find_by_name(region, name).await?);
+        }
+        stores.retain(|store| Some(store.id.as_str()) != replaced);
+        let found = choose(&stores, &prepared.owner);
+        let (id, duplicates) = match &found {
+            OwnerMatch::Own { id, duplicates } => (id.clone(), duplicates.clone()),
+            // `Observe` mirrors the store of a former object. `Manage` adopts it first.
+            OwnerMatch::Former { id, .. } if !prepared.object.manages() => (id.clone(), Vec::new()),
+            OwnerMatch::Former { .. } | OwnerMatch::Nothing => return Ok(Observed::Searched { found, account }),
+        };
+        let listed = stores.into_iter().find(|store| store.id == id).map(|store| store.tags);
+        match self.store(region, &id, listed.or(known.tags_of(&id))).await {
+            // List shows the store and Get does not. One of the two lags, so nothing is known.
+            Observed::Absent { .. } => Err(CallError::unreadable(
+                Operation::GetSequenceStore,
+                "GetSequenceStore does not find a store that ListSequenceStores shows",
+            )),
+            Observed::Present(mut present) => {
+                present.duplicates = duplicates;
+                Ok(Observed::Present(present))
+            }
+            other => Ok(other),
+        }
+    }
+
+    /// Stores that an attempt of this object may have created before the user set `spec.sequenceStoreId`. Searched for
+    /// once, when the attempt is over; none where that is not due or failed.
+    pub(super) async fn strays(
+        &self,
+        prepared: &Prepared,
+        recollection: &Recollection,
+        now: Timestamp,
+    ) -> Option<Vec<String>> {
+        let named = prepared.object.spec.sequence_store_id.as_ref()?;
+        let intent = Intent::of(&prepared.object).ok().flatten()?;
+        let grace = self.settings.create_grace;
+        let is_open = intent.open_for(grace, recollection.attempt_known_for, now).is_some();
+        if intent.attempt == 0 || intent.id.is_some() || is_open {
+            return None;
+        }
+        let stores = self.aws.find_by_name(&intent.region, &intent.name).await.ok()?;
+        let strays = stores.into_iter().filter(|store| store.id != *named && prepared.owner.own(&store.tags));
+        Some(strays.map(|store| store.id).collect())
+    }
+}

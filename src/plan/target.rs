@@ -1,0 +1,38 @@
+//! What the observe step has to look at before a plan can be made. No I/O.
+
+use super::deletion;
+use crate::crd::SequenceStore;
+use crate::store::{Desired, InvalidSpec};
+
+/// What the plan for an object depends on in AWS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The store with this id.
+    Store { region: String, id: String },
+    /// Whatever stores have one of these names: the id is not known.
+    Search {
+        region: String,
+        /// Compared exactly.
+        names: Vec<String>,
+        /// Id of a missing store that the user let the operator replace. The search must not find it again.
+        replaced: Option<String>,
+    },
+}
+
+/// None where the plan does not depend on AWS.
+#[must_use]
+pub fn target(object: &SequenceStore, desired: Result<&Desired, &InvalidSpec>) -> Option<Target> {
+    let desired = desired.ok()?;
+    if object.is_paused() || (object.is_being_deleted() && deletion::decided_without_aws(object)) {
+        return None;
+    }
+    let region = desired.region.clone();
+    Some(match desired.id.clone() {
+        Some(id) => Target::Store { region, id },
+        None => Target::Search {
+            region,
+            names: desired.names.clone(),
+            replaced: desired.intent.as_ref().and_then(|intent| intent.replaces.clone()),
+        },
+    })
+}
