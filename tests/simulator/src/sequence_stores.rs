@@ -136,7 +136,7 @@ pub(crate) fn update(world: &mut World, call: &Call<'_>) -> Result<Outcome, ApiE
 
     let (key, store) =
         world.stores.live(&call.account_region(), call.label).ok_or_else(|| no_such_store(call.label))?;
-    refuse_while_busy(&store.record, &world.knobs)?;
+    check_not_busy(&store.record, &world.knobs)?;
     let keys_change = settings.propagated_set_level_tags.as_ref().is_some_and(|new| {
         let sorted = |keys: &[String]| std::collections::BTreeSet::from_iter(keys.to_vec());
         sorted(new) != sorted(&store.record.propagated_set_level_tags)
@@ -194,7 +194,7 @@ fn apply(record: &mut StoreRecord, name: Option<String>, settings: Settings) {
     record.update_time = Some(timestamp_now());
 }
 
-fn refuse_while_busy(record: &StoreRecord, knobs: &Knobs) -> Result<(), ApiError> {
+fn check_not_busy(record: &StoreRecord, knobs: &Knobs) -> Result<(), ApiError> {
     let busy = matches!(record.status.as_str(), "CREATING" | "UPDATING" | "DELETING");
     if busy && knobs.busy_conflict {
         return Err(ApiError::conflict(format!(
@@ -209,7 +209,7 @@ pub(crate) fn delete(world: &mut World, call: &Call<'_>) -> Result<Outcome, ApiE
     validation::ID.check("id", call.label)?;
     let (key, store) =
         world.stores.live(&call.account_region(), call.label).ok_or_else(|| no_such_store(call.label))?;
-    refuse_while_busy(&store.record, &world.knobs)?;
+    check_not_busy(&store.record, &world.knobs)?;
     if store.record.read_set_count > 0 {
         let message =
             format!("The sequence store {} is not empty: delete its read sets first.", store.record.id);
