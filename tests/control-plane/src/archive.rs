@@ -99,8 +99,8 @@ fn curl(address: &str, options: &[&str]) -> Result<Vec<u8>, String> {
     Err(format!("could not download {address}: {}", String::from_utf8_lossy(&output.stderr).trim()))
 }
 
-/// Unpacks into a staging directory and renames each program into `directory`, so that a search never finds an incomplete
-/// program.
+/// Unpacks into a staging directory and renames each program into `directory`, so that a search never finds an
+/// incomplete program.
 fn unpack(bytes: &[u8], directory: &Path) -> Result<(), String> {
     let failed = |what: &str| {
         let message = format!("could not {what} in {}", directory.display());

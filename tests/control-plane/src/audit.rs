@@ -18,8 +18,8 @@ const QUIET_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// The audit log of a control plane. Cheap to clone.
 ///
-/// It contains one record for every request of every user: written when the request ends or, for a watch, when it starts.
-/// Unfinished requests are not in it.
+/// It contains one record for every request of every user: written when the request ends or, for a watch, when it
+/// starts. Unfinished requests are not in it.
 #[derive(Clone, Debug)]
 pub struct Audit {
     path: PathBuf,
@@ -29,8 +29,8 @@ pub struct Audit {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditMark {
     offset: u64,
-    /// The API server may write a record shortly after its response. A record after `offset` counts as before the mark if
-    /// the API server received its request before this time.
+    /// The API server may write a record shortly after its response. A record after `offset` counts as before the mark
+    /// if the API server received its request before this time.
     at: Timestamp,
 }
 
@@ -102,8 +102,8 @@ impl Audit {
         self.read_from(mark.offset).lines().filter_map(request).filter(after).collect()
     }
 
-    /// Counts the writes of `user` after `mark` by verb and resource, in one namespace or in all. Refused writes count as
-    /// well, because a controller with nothing to do must not send any.
+    /// Counts the writes of `user` after `mark` by verb and resource, in one namespace or in all. Refused writes count
+    /// as well, because a controller with nothing to do must not send any.
     ///
     /// # Panics
     /// When the log cannot be read: a count from an incomplete log would prove nothing.

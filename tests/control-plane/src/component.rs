@@ -24,8 +24,8 @@ const LOG_TAIL_LINES: usize = 30;
 pub(crate) struct Component {
     name: &'static str,
     log: PathBuf,
-    /// The guardian stops the component when this pipe closes. Rust opens pipes close-on-exec, so no other child process
-    /// can keep it open.
+    /// The guardian stops the component when this pipe closes. Rust opens pipes close-on-exec, so no other child
+    /// process can keep it open.
     lifeline: Option<ChildStdin>,
     watcher: Option<JoinHandle<()>>,
     exit_status: watch::Receiver<Option<String>>,

@@ -11,8 +11,8 @@ pub enum Error {
     #[error("{component} exited unexpectedly with status {status}; the end of its log:\n{log_tail}")]
     Crashed {
         component: &'static str,
-        /// The exit status as a shell reports it: 128 plus the signal's number after a signal; `unknown` if the guardian
-        /// died.
+        /// The exit status as a shell reports it: 128 plus the signal's number after a signal; `unknown` if the
+        /// guardian died.
         status: String,
         log_tail: String,
     },

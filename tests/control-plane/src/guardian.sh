@@ -2,10 +2,10 @@
 #
 # sh -c "$(cat guardian.sh)" guardian DIRECTORY LOG GRACE PROGRAM [ARGUMENT...]
 #
-# Standard input is a pipe that the parent holds open and never writes to. When the pipe closes, because the parent closed
-# it, exited, panicked or was killed with SIGKILL, this script sends the component SIGTERM, sends SIGKILL after GRACE
-# tenths of a second, and removes DIRECTORY. If the component exits first, this script writes its exit status to standard
-# output and keeps DIRECTORY, which holds the component's log, until the pipe closes.
+# Standard input is a pipe that the parent holds open and never writes to. When the pipe closes, because the parent
+# closed it, exited, panicked or was killed with SIGKILL, this script sends the component SIGTERM, sends SIGKILL after
+# GRACE tenths of a second, and removes DIRECTORY. If the component exits first, this script writes its exit status to
+# standard output and keeps DIRECTORY, which holds the component's log, until the pipe closes.
 directory=$1
 log=$2
 grace=$3
@@ -49,6 +49,6 @@ echo "$status" >&4
 exec 4>&-
 
 while read -r _; do :; done <&3
-# All guardians of a control plane share DIRECTORY, and each removes it after its own component has exited. When the last
-# guardian does so, no component writes to it any more.
+# All guardians of a control plane share DIRECTORY, and each removes it after its own component has exited. When the
+# last guardian does so, no component writes to it any more.
 rm -rf "$directory" || { sleep 0.2; rm -rf "$directory"; }

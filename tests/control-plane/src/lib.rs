@@ -1,7 +1,7 @@
 //! Runs a real Kubernetes control plane on loopback: etcd, kube-apiserver and kube-controller-manager, without a node.
 //!
-//! For tests and demos. RBAC is on and the API server audits every request. All processes and files are removed when the
-//! process that started them ends, even by SIGKILL.
+//! For tests and demos. RBAC is on and the API server audits every request. All processes and files are removed when
+//! the process that started them ends, even by SIGKILL.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), control_plane::Error> {

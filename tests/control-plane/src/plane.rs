@@ -13,7 +13,8 @@ use crate::command::{self, CommandOutput};
 use crate::component::Component;
 use crate::{Audit, Binaries, Error, credentials, startup};
 
-/// The user name that [`ControlPlane::client`], [`ControlPlane::kubectl`] and [`ControlPlane::helm`] have in the audit log.
+/// The user name that [`ControlPlane::client`], [`ControlPlane::kubectl`] and [`ControlPlane::helm`] have in the audit
+/// log.
 pub const ADMIN: &str = "admin";
 /// Longer than any test or demo runs.
 const TOKEN_SECONDS: i64 = 7 * 24 * 3600;
@@ -40,8 +41,8 @@ pub struct ControlPlane {
 }
 
 impl ControlPlane {
-    /// Finds or builds the programs, starts them and waits until they are ready. This takes some seconds when no program
-    /// has to be downloaded or built.
+    /// Finds or builds the programs, starts them and waits until they are ready. This takes some seconds when no
+    /// program has to be downloaded or built.
     ///
     /// # Errors
     /// When a program cannot be found or built, crashes (with the end of its log), or is not ready within a minute.
@@ -168,8 +169,8 @@ impl ControlPlane {
         }
     }
 
-    /// The environment variables for kubectl and helm. Each control plane has its own caches, because kubectl caches API
-    /// discovery by host and port, and a later control plane may use the same port with other resources.
+    /// The environment variables for kubectl and helm. Each control plane has its own caches, because kubectl caches
+    /// API discovery by host and port, and a later control plane may use the same port with other resources.
     #[must_use]
     pub fn environment(&self) -> Vec<(&'static str, OsString)> {
         let path = |name: &str| self.directory.join(name).into_os_string();

@@ -1,5 +1,5 @@
-//! Proves in which order the crate searches for programs, and how it downloads and builds them. A local HTTP server stands
-//! in for the envtest releases and a shell script for Go.
+//! Proves in which order the crate searches for programs, and how it downloads and builds them. A local HTTP server
+//! stands in for the envtest releases and a shell script for Go.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -15,8 +15,8 @@ use tempfile::TempDir;
 const ALL: [&str; 5] = ["etcd", "kube-apiserver", "kube-controller-manager", "kubectl", "helm"];
 const ARCHIVED: [&str; 3] = ["etcd", "kube-apiserver", "kubectl"];
 
-/// Writes an executable script with a shell. The test process must not write it itself: a child that another test starts at
-/// the same time would inherit the open file, and an open file cannot be executed ("text file busy").
+/// Writes an executable script with a shell. The test process must not write it itself: a child that another test
+/// starts at the same time would inherit the open file, and an open file cannot be executed ("text file busy").
 fn script(path: &Path, text: &str) {
     let mut shell = Command::new("sh")
         .args(["-c", "cat > \"$0\" && chmod +x \"$0\""])

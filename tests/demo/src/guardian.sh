@@ -2,8 +2,9 @@
 #
 # sh -c "$(cat guardian.sh)" guardian LOG PROGRAM [ARGUMENT...]
 #
-# Standard input is a pipe that the parent holds open and never writes to. When the pipe closes, because the parent closed
-# it, exited, panicked or was killed with SIGKILL, this script sends the program SIGTERM, and SIGKILL five seconds later.
+# Standard input is a pipe that the parent holds open and never writes to. When the pipe closes, because the parent
+# closed it, exited, panicked or was killed with SIGKILL, this script sends the program SIGTERM, and SIGKILL five
+# seconds later.
 log=$1
 shift
 

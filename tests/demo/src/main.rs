@@ -1,5 +1,5 @@
-//! The command `demo`: runs the operator on a local Kubernetes API server with a simulated AWS, either as a guided tour or
-//! as a sandbox.
+//! The command `demo`: runs the operator on a local Kubernetes API server with a simulated AWS, either as a guided tour
+//! or as a sandbox.
 
 mod operator;
 mod sandbox;
@@ -20,8 +20,8 @@ type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// Shows the SequenceStore operator at work, without AWS and without a cluster.
 ///
-/// Starts a Kubernetes API server, a simulator of AWS HealthOmics and the operator on this machine, and installs the Helm
-/// chart. Stops and removes everything at the end, even after a crash or SIGKILL.
+/// Starts a Kubernetes API server, a simulator of AWS HealthOmics and the operator on this machine, and installs the
+/// Helm chart. Stops and removes everything at the end, even after a crash or SIGKILL.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {

@@ -5,8 +5,8 @@ use crate::stack::REGION;
 use crate::steps::{GENOMES, GENOMES_MANIFEST, seed};
 use crate::tour::Tour;
 
-/// Creates two stores and prints commands to try. Everything else is printed as comments, so that the user can paste any
-/// part of the text into a shell.
+/// Creates two stores and prints commands to try. Everything else is printed as comments, so that the user can paste
+/// any part of the text into a shell.
 pub async fn show(tour: &Tour<'_>) -> Result<(), Error> {
     seed(tour, "ACTIVE").await?;
     let manifest = tour.stack.write("genomes.yaml", GENOMES_MANIFEST)?;

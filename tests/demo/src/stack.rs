@@ -50,7 +50,8 @@ impl Stack {
         let wait_for_crd = ["wait", "--for=condition=Established", "crd/sequencestores.healthomics.dev"];
         plane.kubectl(&wait_for_crd).await?.checked()?;
 
-        // Without a node the chart's Pod never runs. The operator runs as a process with the Pod's ServiceAccount instead.
+        // Without a node the chart's Pod never runs. The operator runs as a process with the Pod's ServiceAccount
+        // instead.
         screen.progress("Starting the operator with the token of the chart's ServiceAccount ...");
         let operator = Operator::start(OperatorConfig {
             kubeconfig: plane.kubeconfig_for(SYSTEM_NAMESPACE, RELEASE).await?,
@@ -100,8 +101,8 @@ impl Stack {
         Ok(path)
     }
 
-    /// Stops everything. The operator stops first, while it can still reach the API server. `keep_log` keeps the temporary
-    /// directory with the operator's log.
+    /// Stops everything. The operator stops first, while it can still reach the API server. `keep_log` keeps the
+    /// temporary directory with the operator's log.
     pub async fn stop(self, keep_log: bool) {
         let Self { operator, simulator, plane, mut directory } = self;
         directory.disable_cleanup(keep_log);

@@ -1,5 +1,5 @@
-//! Proves that the demo and the sandbox work as a user runs them, and that they leave no process and no file behind. Starts
-//! real control planes.
+//! Proves that the demo and the sandbox work as a user runs them, and that they leave no process and no file behind.
+//! Starts real control planes.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -12,8 +12,8 @@ const DEMO: &str = env!("CARGO_BIN_EXE_demo");
 /// The start of the last line that the sandbox prints.
 const LAST_HINT: &str = "# Ctrl-C here";
 
-/// A run of the demo with its own temporary directory. Every process of the run has this directory in its command line or
-/// environment.
+/// A run of the demo with its own temporary directory. Every process of the run has this directory in its command line
+/// or environment.
 struct Run {
     child: Child,
     temporary: tempfile::TempDir,

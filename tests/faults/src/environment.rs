@@ -1,5 +1,5 @@
-//! The environment of one plan: its own namespace, HealthOmics simulator, proxies and operator processes, on the cluster
-//! that all plans share.
+//! The environment of one plan: its own namespace, HealthOmics simulator, proxies and operator processes, on the
+//! cluster that all plans share.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -47,8 +47,8 @@ impl Flow {
         }
     }
 
-    /// Whether the flow has achieved its purpose. Only the reference run is checked with this; all other runs are compared
-    /// with the reference run.
+    /// Whether the flow has achieved its purpose. Only the reference run is checked with this; all other runs are
+    /// compared with the reference run.
     pub fn is_complete(self, snapshot: &Snapshot) -> bool {
         let [store] = snapshot.stores.as_slice() else { return false };
         match self {

@@ -1,5 +1,5 @@
-//! Checks what must never happen, whichever process is killed. The injector runs the checks before it forwards a request;
-//! they read the object from the API server and the stores from the simulator.
+//! Checks what must never happen, whichever process is killed. The injector runs the checks before it forwards a
+//! request; they read the object from the API server and the stores from the simulator.
 
 use kube::ResourceExt;
 

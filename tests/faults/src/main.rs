@@ -1,10 +1,10 @@
-//! Kills the operator at every request that changes something, and compares the final state with that of a run without a
-//! fault. Needs a control plane on loopback, which it starts, and no AWS.
+//! Kills the operator at every request that changes something, and compares the final state with that of a run without
+//! a fault. Needs a control plane on loopback, which it starts, and no AWS.
 //!
 //! Each operator process is the unmodified binary between two proxies: one to the API server and one to the HealthOmics
-//! simulator. A *reference run* without a fault numbers the requests that change something by kind. Each of its M requests
-//! gives three plans: the operator is killed before the proxy forwards the request, after the request took effect but
-//! before the response, and after the response.
+//! simulator. A *reference run* without a fault numbers the requests that change something by kind. Each of its M
+//! requests gives three plans: the operator is killed before the proxy forwards the request, after the request took
+//! effect but before the response, and after the response.
 
 mod cluster;
 mod environment;

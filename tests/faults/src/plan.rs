@@ -168,8 +168,8 @@ pub fn late_status() -> FaultPlan {
     }
 }
 
-/// Responses to the Create, or to the patches before and after it, from which the operator cannot tell what happened. Each
-/// is combined with the different times for which AWS may remember client tokens, with and without delayed reads.
+/// Responses to the Create, or to the patches before and after it, from which the operator cannot tell what happened.
+/// Each is combined with the different times for which AWS may remember client tokens, with and without delayed reads.
 pub fn ambiguous_responses() -> Vec<FaultPlan> {
     let aws = |action| InjectedFault::Aws(Box::new(Fault::once_after_commit("CreateSequenceStore", action)));
     let faults = [

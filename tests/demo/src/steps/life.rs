@@ -1,5 +1,5 @@
-//! The steps about a store that the operator creates: create (with the operator killed meanwhile), ready, update, drift,
-//! delete.
+//! The steps about a store that the operator creates: create (with the operator killed meanwhile), ready, update,
+//! drift, delete.
 
 use std::time::Duration;
 

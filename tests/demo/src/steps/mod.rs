@@ -1,5 +1,5 @@
-//! Runs the steps of the tour in order: first the life of a store that the operator creates, then what it does with stores
-//! that already exist.
+//! Runs the steps of the tour in order: first the life of a store that the operator creates, then what it does with
+//! stores that already exist.
 
 mod existing;
 mod life;
