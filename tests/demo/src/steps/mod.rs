@@ -61,7 +61,7 @@ async fn summary(tour: &Tour<'_>) -> Result<(), Error> {
     tour.step("Summary", "All requests that AWS received, and how it responded.");
     let mut requests: BTreeMap<(String, String), usize> = BTreeMap::new();
     for entry in tour.aws.ledger().await? {
-        // The demo killed the operator before the response to one of its requests.
+        // Status 0 means that the simulator sent no response.
         let response = match (entry.error, entry.status) {
             (Some(error), _) => error,
             (None, 0) => "no response".to_owned(),
