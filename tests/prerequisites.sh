@@ -1,21 +1,25 @@
 #!/usr/bin/env bash
-# Names everything this machine lacks, at once, with how to get it.
+# Lists every tool that is missing on this machine, with how to install it.
 #
 #   tests/prerequisites.sh [rust] [rustfmt] [clippy] [cc] [make] [go] [python] [container[:TOOL]]
 #
-# No argument: all that `make test` needs. Exit code 2 when something is missing.
+# Without arguments, checks everything that `make test` needs. Exits with status 2 if something is missing.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 missing=()
-lacks() { missing+=("$1"$'\n'"      $2"); }
+report_missing() { # tool advice
+    missing+=("$1"$'\n'"      $2")
+}
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# at_least 1.94.1 1.95.0: the second version is not older than the first.
-at_least() { [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]; }
+# Succeeds if the second version is not older than the first.
+at_least() { # wanted found
+    [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]
+}
 
-# A tool in its usual directory that is not on PATH needs no installation.
-off_path() { # tool directory
+# A tool that is in its usual directory but not on PATH needs no installation.
+path_or_install() { # tool directory install-advice
     if [ -x "$2/$1" ]; then echo "it is in $2: export PATH=\"$2:\$PATH\""; else echo "$3"; fi
 }
 
@@ -27,59 +31,59 @@ check_rust() {
     local tool found
     for tool in cargo rustc; do
         if ! have "$tool"; then
-            lacks "$tool $rust_wanted or newer" "$(off_path "$tool" "${CARGO_HOME:-${HOME:-}/.cargo}/bin" "$install_rust")"
+            report_missing "$tool $rust_wanted or newer" "$(path_or_install "$tool" "${CARGO_HOME:-${HOME:-}/.cargo}/bin" "$install_rust")"
         elif ! found=$("$tool" --version 2>&1 | awk 'NR == 1 && $2 ~ /^[0-9]/ { print $2 }') || [ -z "$found" ]; then
-            lacks "$tool $rust_wanted or newer ('$tool --version' fails)" "rustup default stable"
+            report_missing "$tool $rust_wanted or newer ('$tool --version' fails)" "rustup default stable"
         elif ! at_least "$rust_wanted" "${found%%-*}"; then
-            lacks "$tool $rust_wanted or newer (found $found)" "rustup update stable"
+            report_missing "$tool $rust_wanted or newer (found $found)" "rustup update stable"
         fi
     done
 }
 
 check_component() { # name command
     if have cargo && ! cargo "$2" --version >/dev/null 2>&1; then
-        lacks "cargo $2" "rustup component add $1, or your system's package $1"
+        report_missing "cargo $2" "rustup component add $1, or your system's package $1"
     fi
 }
 
 check_cc() {
     local cc=${CC:-cc}
     if ! have "${cc%% *}"; then
-        lacks "a C compiler ($cc)" "Debian, Ubuntu: apt-get install build-essential; Fedora: dnf install gcc; macOS: xcode-select --install"
+        report_missing "a C compiler ($cc)" "Debian, Ubuntu: apt-get install build-essential; Fedora: dnf install gcc; macOS: xcode-select --install"
     elif ! echo '#include <stdlib.h>' | $cc -x c -E - >/dev/null 2>&1; then
-        lacks "the C library's headers ($cc does not find stdlib.h)" "Debian, Ubuntu: apt-get install libc6-dev; Fedora: dnf install glibc-devel"
+        report_missing "the C library's headers ($cc cannot find stdlib.h)" "Debian, Ubuntu: apt-get install libc6-dev; Fedora: dnf install glibc-devel"
     fi
 }
 
 check_make() {
-    have make || lacks "make" "Debian, Ubuntu: apt-get install make; Fedora: dnf install make; macOS: xcode-select --install"
+    have make || report_missing "make" "Debian, Ubuntu: apt-get install make; Fedora: dnf install make; macOS: xcode-select --install"
 }
 
 check_go() {
     local found get="install Go from https://go.dev/dl, or your system's package of that version"
     if ! have go; then
-        lacks "go $go_wanted or newer" "$(off_path go /usr/local/go/bin "$get")"
+        report_missing "go $go_wanted or newer" "$(path_or_install go /usr/local/go/bin "$get")"
         return
     fi
     found=$(GOTOOLCHAIN=local go env GOVERSION 2>/dev/null | sed -n 's/^go\([0-9.]*\).*/\1/p')
     if [ -z "$found" ] || ! at_least "${go_wanted:-0}" "$found"; then
-        lacks "go $go_wanted or newer (found ${found:-none that runs})" "$get"
+        report_missing "go $go_wanted or newer (found ${found:-one that does not run})" "$get"
     fi
 }
 
 check_python() {
     if ! have python3; then
-        lacks "python3 with venv" "Debian, Ubuntu: apt-get install python3-venv; Fedora: dnf install python3; macOS: xcode-select --install"
+        report_missing "python3 with venv" "Debian, Ubuntu: apt-get install python3-venv; Fedora: dnf install python3; macOS: xcode-select --install"
     elif ! python3 -c 'import ensurepip, venv' >/dev/null 2>&1; then
-        lacks "python3 with venv ($(command -v python3) has none)" "Debian, Ubuntu: apt-get install python3-venv"
+        report_missing "python3 with venv ($(command -v python3) lacks it)" "Debian, Ubuntu: apt-get install python3-venv"
     fi
 }
 
 check_container() { # tool
     if ! have "$1"; then
-        lacks "$1" "install Docker or Podman, and name it with CONTAINER_TOOL"
+        report_missing "$1" "install Docker or Podman, and set CONTAINER_TOOL to its command"
     elif ! "$1" info >/dev/null 2>&1; then
-        lacks "a running container engine ('$1 info' fails)" "start it, or name another with CONTAINER_TOOL"
+        report_missing "a running container engine ('$1 info' fails)" "start it, or set CONTAINER_TOOL to another tool"
     fi
 }
 

@@ -1,4 +1,4 @@
-"""Starts the simulator, offers SDK clients for it, and holds every answer against the service model."""
+"""Starts the simulator and provides boto3 clients that check every HealthOmics response against the service model."""
 
 import functools
 import json
@@ -11,14 +11,14 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from model import check_exchange
+from model import check_response
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
 
 
 class Control:
-    """The simulator's control API."""
+    """A client for the control API of the simulator."""
 
     def __init__(self, url):
         self.url = url
@@ -26,8 +26,8 @@ class Control:
     def call(self, method, path, body=None):
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{self.url}/_simulator/{path}", data=data, method=method)
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return json.load(answer)
+        with urllib.request.urlopen(request, timeout=10) as response:
+            return json.load(response)
 
     def knobs(self, **changes):
         self.call("PUT", "knobs", {**self.call("GET", "knobs"), **changes})
@@ -62,9 +62,9 @@ def control(simulator):
 
 @pytest.fixture(scope="session")
 def connect(simulator):
-    """Makes clients whose every HealthOmics answer is checked against the service model."""
+    """Creates clients. Those for HealthOmics check every response against the service model."""
 
-    # Loading the model takes longer than most tests, so equal clients are made once.
+    # Loading the service model takes longer than most tests, so the tests share clients with the same settings.
     @functools.cache
     def connect(service="omics", key="AKIATEST", token=None, region=REGION, **config):
         settings = {"inject_host_prefix": False, "retries": {"total_max_attempts": 1}, **config}
@@ -72,7 +72,7 @@ def connect(simulator):
             service, endpoint_url=simulator, config=Config(**settings)
         )
         if service == "omics":
-            client.meta.events.register("after-call.omics", check_exchange)
+            client.meta.events.register("after-call.omics", check_response)
         return client
 
     return connect
@@ -84,8 +84,8 @@ def omics(connect, control):
 
 
 @pytest.fixture
-def unchecked(connect, control):
-    """A client that sends whatever it is given: botocore's own checks are off."""
+def unvalidated(connect, control):
+    """A client that does not validate parameters before sending them."""
     return connect(parameter_validation=False)
 
 
@@ -108,7 +108,7 @@ def policy_document(store):
 
 
 def valid_input(operation, store):
-    """An input of the operation that the simulator accepts for this store."""
+    """Returns an input of the operation that the simulator accepts for this store."""
     identifier = {"id": store["id"]}
     arn = {"resourceArn": store["arn"]}
     access_point = {"s3AccessPointArn": store["s3Access"]["s3AccessPointArn"]}

@@ -1,4 +1,4 @@
-"""The public service model of HealthOmics, as botocore carries it, and checks of raw answers against it."""
+"""The public service model of HealthOmics, from botocore, and the checks of raw responses against it."""
 
 import json
 import re
@@ -24,8 +24,8 @@ OPERATIONS = [
     "BatchDeleteReadSet",
 ]
 
-# Refused before any operation is reached; no operation models these.
-FRONT_DOOR = {
+# AWS returns these errors before it executes an operation, so the model of no operation contains them.
+COMMON_ERRORS = {
     "MissingAuthenticationTokenException": 403,
     "UnrecognizedClientException": 403,
     "ExpiredTokenException": 403,
@@ -38,26 +38,27 @@ REQUEST_ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}
 
 
 def errors_of(operation):
-    """Name and status of each error the model gives the operation."""
+    """Returns the name and HTTP status of each error that the model defines for the operation."""
     shapes = SERVICE.operation_model(operation).error_shapes
     return {shape.name: shape.metadata["error"]["httpStatusCode"] for shape in shapes}
 
 
 def matches(pattern, value):
-    """Full match. Python's re knows no Unicode classes, so the one pattern that has them is done by hand."""
+    """Whether the pattern matches the whole value."""
+    # The re module does not support the Unicode classes of this pattern.
     if r"\p{L}" in pattern:
         return value != "" and all(unicodedata.category(character)[0] in "LMZSNP" for character in value)
-    # `$|^x` is meant as "empty or x".
+    # The model writes "empty or x" as `$|^x`.
     return re.fullmatch(pattern.replace("$|^", "|"), value) is not None
 
 
 def check_value(shape, value, path):
-    """Asserts that a JSON value is what the shape allows."""
+    """Asserts that the shape allows the JSON value."""
     kind = shape.type_name
     if kind == "structure":
         assert isinstance(value, dict), f"{path}: not an object: {value!r}"
         unknown = value.keys() - {m.serialization.get("name", n) for n, m in shape.members.items()}
-        assert not unknown, f"{path}: members that the model lacks: {unknown}"
+        assert not unknown, f"{path}: members that are not in the model: {unknown}"
         for name, member in shape.members.items():
             wire_name = member.serialization.get("name", name)
             required = name in shape.required_members
@@ -87,16 +88,16 @@ def check_value(shape, value, path):
     elif kind in ("integer", "long"):
         assert isinstance(value, int) and not isinstance(value, bool), f"{path}: {value!r}"
     else:
-        raise AssertionError(f"{path}: no check for {kind}")
+        raise AssertionError(f"{path}: cannot check a shape of type {kind}")
 
 
 def check_size(shape, size, path):
     bounds = shape.metadata
-    assert bounds.get("min", 0) <= size <= bounds.get("max", size), f"{path}: size {size} is out of {bounds}"
+    assert bounds.get("min", 0) <= size <= bounds.get("max", size), f"{path}: size {size} is out of bounds {bounds}"
 
 
-def check_exchange(http_response, parsed, model, **_):
-    """Runs after every call: the raw answer has to be one that the model allows."""
+def check_response(http_response, parsed, model, **_):
+    """Runs after every call and asserts that the model allows the raw response."""
     headers = {name.lower(): value for name, value in http_response.headers.items()}
     assert REQUEST_ID.fullmatch(headers["x-amzn-requestid"]), headers
     assert headers["date"].endswith("GMT")
@@ -110,8 +111,8 @@ def check_exchange(http_response, parsed, model, **_):
         check_value(model.output_shape, json.loads(body), model.name)
         return
     code = headers["x-amzn-errortype"]
-    expected = {**errors_of(model.name), **FRONT_DOOR}
+    expected = {**errors_of(model.name), **COMMON_ERRORS}
     assert expected.get(code) == status, f"{model.name}: {code} {status} is not modelled"
     assert headers["content-type"] == "application/json"
-    answer = json.loads(body)
-    assert list(answer) == ["message"] and isinstance(answer["message"], str), answer
+    error = json.loads(body)
+    assert list(error) == ["message"] and isinstance(error["message"], str), error

@@ -1,19 +1,19 @@
 #!/bin/sh
-# Holds the simulator against the public service model: boto3 and the AWS CLI in a venv of their own.
-# HEALTHOMICS_SIMULATOR names the program; without it cargo builds one. Arguments go to pytest.
+# Checks the simulator against the public AWS service model, with boto3 and the AWS CLI in a separate venv.
+# HEALTHOMICS_SIMULATOR is the path of the simulator; if it is not set, cargo builds the simulator. Arguments go to pytest.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 
-command -v python3 >/dev/null || { echo "python3 with venv is needed (Debian: apt install python3-venv)" >&2; exit 2; }
+command -v python3 >/dev/null || { echo "this script requires python3 with the venv module (Debian: apt install python3-venv)" >&2; exit 2; }
 
 hash=$(python3 -c 'import hashlib, sys
 data = open(sys.argv[1], "rb").read() + sys.version.encode()
 print(hashlib.sha256(data).hexdigest()[:16])' "$here/requirements.txt")
 venv=${XDG_CACHE_HOME:-$HOME/.cache}/sequencestore-operator/conformance-venv-$hash
 
-# The stamp comes last: a venv without it is an installation that was cut short.
+# The marker file is written last: a venv without it is an incomplete installation.
 if [ ! -f "$venv/.complete" ]; then
     rm -rf "$venv"
     mkdir -p "$(dirname "$venv")"
@@ -31,7 +31,7 @@ if [ -z "${HEALTHOMICS_SIMULATOR:-}" ]; then
 fi
 export HEALTHOMICS_SIMULATOR
 
-# Nothing of the caller's own AWS set-up may reach the tests.
+# The AWS configuration of the caller must not affect the tests.
 for name in $(env | sed -n 's/^\(AWS_[A-Z0-9_]*\)=.*/\1/p'); do unset "$name"; done
 export AWS_CONFIG_FILE=/dev/null AWS_SHARED_CREDENTIALS_FILE=/dev/null AWS_EC2_METADATA_DISABLED=true
 export PYTHONDONTWRITEBYTECODE=1 NO_PROXY=127.0.0.1,localhost no_proxy=127.0.0.1,localhost

@@ -1,4 +1,4 @@
-"""The checks themselves: a simulator that misbehaves has to fail them."""
+"""Prove that the checks of the responses fail for a simulator that deviates from the service model."""
 
 import pytest
 
@@ -28,20 +28,20 @@ WRONG = [
 
 
 @pytest.mark.parametrize("operation,member,value", WRONG)
-def test_a_wrong_member_is_noticed(omics, control, store, operation, member, value):
+def test_a_wrong_member_fails_the_check(omics, control, store, operation, member, value):
     control.fault(operation, {"type": "replace", "member": member, "value": value})
     with pytest.raises((AssertionError, ValueError, TypeError, KeyError)):
         call(omics, operation, valid_input(operation, store))
 
 
 @pytest.mark.parametrize("code,status", [("ConflictException", 409), ("ThrottlingException", 400), ("Other", 500)])
-def test_a_wrong_error_is_noticed(omics, control, store, code, status):
+def test_a_wrong_error_fails_the_check(omics, control, store, code, status):
     control.fault("GetSequenceStore", {"type": "error", "code": code, "status": status})
     with pytest.raises(AssertionError, match="is not modelled"):
         omics.get_sequence_store(id=store["id"])
 
 
-def test_a_wrong_status_is_noticed(omics, control, store):
+def test_a_wrong_status_fails_the_check(omics, control, store):
     control.fault("TagResource", {"type": "raw", "status": 200, "body": "{}"})
     with pytest.raises(AssertionError):
         omics.tag_resource(resourceArn=store["arn"], tags={"k": "v"})

@@ -1,4 +1,4 @@
-"""The AWS CLI against the simulator."""
+"""Prove that the AWS CLI works with the simulator."""
 
 import json
 import os
@@ -26,8 +26,8 @@ def aws(simulator, control, tmp_path):
         "AWS_PAGER": "",
     }
 
-    def aws(*arguments, endpoint=simulator, prefix=False):
-        extra = {} if prefix else {"AWS_DISABLE_HOST_PREFIX_INJECTION": "true"}
+    def aws(*arguments, endpoint=simulator, host_prefix=False):
+        extra = {} if host_prefix else {"AWS_DISABLE_HOST_PREFIX_INJECTION": "true"}
         command = [sys.executable, str(AWS), *arguments, "--endpoint-url", endpoint, "--output", "json"]
         done = subprocess.run(command, env={**environment, **extra}, capture_output=True, text=True, timeout=60)
         if done.returncode:
@@ -37,7 +37,7 @@ def aws(simulator, control, tmp_path):
     return aws
 
 
-def test_stores(aws, control):
+def test_stores_can_be_created_changed_tagged_and_deleted(aws, control):
     created = aws("omics", "create-sequence-store", "--name", "cli", "--tags", "team=genomics")
     identifier, arn = created["id"], created["arn"]
     assert aws("omics", "get-sequence-store", "--id", identifier)["name"] == "cli"
@@ -52,7 +52,7 @@ def test_stores(aws, control):
     assert "ResourceNotFoundException" in aws("omics", "get-sequence-store", "--id", identifier)
 
 
-def test_policy_and_read_sets(aws, control, store):
+def test_policies_and_read_sets_can_be_changed_and_deleted(aws, control, store):
     access_point = store["s3Access"]["s3AccessPointArn"]
     named = ("--s3-access-point-arn", access_point)
     document = policy_document(store)
@@ -69,13 +69,13 @@ def test_policy_and_read_sets(aws, control, store):
     assert aws("omics", "delete-sequence-store", "--id", store["id"]) is None
 
 
-def test_endpoint_with_userinfo_needs_no_switch(aws, simulator, control, store):
+def test_an_endpoint_with_userinfo_works_with_the_host_prefix(aws, simulator, control, store):
     endpoint = simulator.replace("http://", "http://sim@")
-    listed = aws("omics", "list-sequence-stores", endpoint=endpoint, prefix=True)
+    listed = aws("omics", "list-sequence-stores", endpoint=endpoint, host_prefix=True)
     assert [item["id"] for item in listed["sequenceStores"]] == [store["id"]]
 
 
-def test_sts(aws):
+def test_sts_returns_the_caller_and_assumes_roles(aws):
     assert aws("sts", "get-caller-identity")["Account"] == "123456789012"
     role = ("--role-arn", "arn:aws:iam::222222222222:role/r", "--role-session-name", "cli")
     assumed = aws("sts", "assume-role", *role, "--tags", "Key=namespace,Value=team-a")

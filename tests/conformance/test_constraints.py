@@ -1,6 +1,7 @@
-"""Every constraint of the model on every input member, derived from the model itself.
+"""Prove that the simulator rejects every input that violates the service model, with cases derived from the model.
 
-botocore checks types and minima only, and here not even these: the simulator has to refuse."""
+The simulator must do so because botocore validates only types and minimum sizes. These tests turn that off too.
+"""
 
 import copy
 import json
@@ -11,8 +12,9 @@ from botocore.exceptions import ClientError
 from conftest import call, valid_input
 from model import OPERATIONS, SERVICE, matches
 
-def bad_values(shape, name):
-    """Values that the shape forbids, each with a word for it."""
+
+def invalid_values(shape):
+    """Yields values that the shape forbids, each with the reason."""
     bounds = shape.metadata
     kind = shape.type_name
     if kind == "string":
@@ -39,23 +41,23 @@ def bad_values(shape, name):
             yield "too many", [valid_text(shape.member, 10, index) for index in range(bounds["max"] + 1)]
         if bounds.get("min", 0) > 0:
             yield "too few", []
-        for why, item in bad_values(shape.member, name):
-            yield f"item {why}", [item]
+        for reason, item in invalid_values(shape.member):
+            yield f"item {reason}", [item]
     elif kind == "map":
         yield "wrong type", "not a map"
         yield "too many", {f"key{index}": "" for index in range(51)}
         yield "reserved", {"aws:key": "value"}
-        for why, key in bad_values(shape.key, name):
+        for reason, key in invalid_values(shape.key):
             if isinstance(key, str):
-                yield f"key {why}", {key: "value"}
-        for why, value in bad_values(shape.value, name):
-            yield f"value {why}", {"key": value}
+                yield f"key {reason}", {key: "value"}
+        for reason, value in invalid_values(shape.value):
+            yield f"value {reason}", {"key": value}
     elif kind == "structure":
         yield "wrong type", "not a structure"
 
 
 def valid_text(shape, length, index=0):
-    """A string of this length that breaks no other rule of the shape, as far as its length allows."""
+    """Returns a string of this length that otherwise satisfies the shape, as far as the length allows."""
     pattern = shape.metadata.get("pattern", "")
     start = ""
     if pattern.startswith("arn:") or "arn:" in pattern:
@@ -65,7 +67,7 @@ def valid_text(shape, length, index=0):
 
 
 def members(shape, path=()):
-    """Every member below the shape, structures included, by path."""
+    """Yields every member of the shape and of its nested structures: path, shape, and whether it is required."""
     for name, member in shape.members.items():
         yield path + (name,), member, name in shape.required_members
         if member.type_name == "structure":
@@ -80,21 +82,21 @@ def cases():
             label = ".".join(path)
             if required and location is None:
                 yield pytest.param(operation, path, ..., id=f"{operation}-{label}-missing")
-            for why, value in bad_values(shape, path[-1]):
-                # The URI can hold strings only, and botocore refuses an empty label itself.
+            for reason, value in invalid_values(shape):
+                # A URI contains only strings, and botocore itself rejects an empty path label.
                 if location in ("uri", "querystring") and not isinstance(value, (str, int, list)):
                     continue
                 if location == "uri" and value == "":
                     continue
-                if location == "querystring" and shape.type_name == "list" and why == "wrong type":
+                if location == "querystring" and shape.type_name == "list" and reason == "wrong type":
                     continue
                 if location == "querystring" and shape.type_name == "list" and not isinstance(value[0], str):
                     continue
-                yield pytest.param(operation, path, value, id=f"{operation}-{label}-{why}")
+                yield pytest.param(operation, path, value, id=f"{operation}-{label}-{reason}")
 
 
 @pytest.mark.parametrize("operation,path,value", list(cases()))
-def test_refused(unchecked, control, store, operation, path, value):
+def test_an_invalid_value_is_rejected_without_effect(unvalidated, control, store, operation, path, value):
     parameters = copy.deepcopy(valid_input(operation, store))
     target = parameters
     for name in path[:-1]:
@@ -104,42 +106,45 @@ def test_refused(unchecked, control, store, operation, path, value):
     else:
         target[path[-1]] = value
     before = control.call("GET", "stores")
-    send_as_is(unchecked, operation, parameters, store)
+    send_unchanged(unvalidated, operation, parameters, store)
     entry = control.ledger()[-1]
     assert entry["operation"] == operation and entry["status"] == 400, entry
     assert entry["error"] == "ValidationException" and not entry["committed"]
     assert control.call("GET", "stores") == before
 
 
-def send_as_is(client, operation, parameters, store):
-    """Path and query go through botocore; the body is swapped before signing, so that it may hold anything."""
+def send_unchanged(client, operation, parameters, store):
+    """Sends parameters that botocore cannot serialise.
+
+    botocore serialises path and query; before it signs the request, this function replaces the body.
+    """
     model = SERVICE.operation_model(operation)
     in_body = {
         name: value
         for name, value in parameters.items()
         if model.input_shape.members[name].serialization.get("location") is None
     }
-    carrier = {name: value for name, value in parameters.items() if name not in in_body}
+    serialisable = {name: value for name, value in parameters.items() if name not in in_body}
     for name, value in valid_input(operation, store).items():
         if model.input_shape.members[name].serialization.get("location") is None:
-            carrier[name] = value
+            serialisable[name] = value
 
-    def swap(params, **_):
+    def replace_body(params, **_):
         if in_body or params["body"]:
             params["body"] = json.dumps(in_body).encode()
 
     event = f"before-call.omics.{operation}"
-    client.meta.events.register_last(event, swap)
+    client.meta.events.register_last(event, replace_body)
     try:
         with pytest.raises(ClientError) as failure:
-            call(client, operation, carrier)
+            call(client, operation, serialisable)
     finally:
-        client.meta.events.unregister(event, swap)
+        client.meta.events.unregister(event, replace_body)
     assert failure.value.response["Error"]["Code"] == "ValidationException"
 
 
 @pytest.mark.parametrize("count,accepted", [(5, True), (6, False)])
-def test_propagated_key_quota(omics, store, count, accepted):
+def test_the_quota_allows_five_propagated_keys(omics, store, count, accepted):
     keys = [f"k{index}" for index in range(count)]
     if accepted:
         omics.update_sequence_store(id=store["id"], propagatedSetLevelTags=keys)
@@ -148,7 +153,7 @@ def test_propagated_key_quota(omics, store, count, accepted):
         omics.update_sequence_store(id=store["id"], propagatedSetLevelTags=keys)
 
 
-def test_propagated_keys_up_to_the_model(omics, control, store):
+def test_a_knob_raises_the_quota_to_the_limit_of_the_model(omics, control, store):
     control.knobs(maxPropagatedKeys=50)
     keys = [f"k{index}" for index in range(50)]
     assert omics.update_sequence_store(id=store["id"], propagatedSetLevelTags=keys)["propagatedSetLevelTags"] == keys

@@ -1,4 +1,4 @@
-"""STS under boto3: identities, temporary keys, refusals."""
+"""Prove that STS works with boto3: caller identity, temporary credentials and errors."""
 
 import datetime
 
@@ -13,13 +13,13 @@ def sts(connect, control):
     return connect("sts")
 
 
-def code(call, **parameters):
+def error_code(call, **parameters):
     with pytest.raises(ClientError) as failure:
         call(**parameters)
     return failure.value.response["Error"]["Code"]
 
 
-def test_caller_identity(sts, control):
+def test_the_identity_follows_the_account_of_the_key(sts, control):
     assert sts.get_caller_identity()["Account"] == "123456789012"
     control.call("PUT", "keys/AKIATEST", {"account": "333333333333"})
     identity = sts.get_caller_identity()
@@ -29,44 +29,44 @@ def test_caller_identity(sts, control):
 
 
 @pytest.mark.parametrize("web_identity", [False, True])
-def test_temporary_keys(sts, connect, control, web_identity):
+def test_temporary_credentials_belong_to_the_account_of_the_role(sts, connect, control, web_identity):
     parameters = {"RoleArn": ROLE, "RoleSessionName": "team-a", "DurationSeconds": 900}
     if web_identity:
-        answer = sts.assume_role_with_web_identity(WebIdentityToken="a.secret.token", **parameters)
+        response = sts.assume_role_with_web_identity(WebIdentityToken="a.secret.token", **parameters)
     else:
-        answer = sts.assume_role(
+        response = sts.assume_role(
             ExternalId="handshake", Tags=[{"Key": "namespace", "Value": "team-a"}], **parameters
         )
         recorded = control.ledger()[-1]["parameters"]
         assert recorded["Tags"] == {"namespace": "team-a"} and recorded["ExternalId"] == "handshake"
     assert "a.secret.token" not in str(control.ledger())
-    assert answer["AssumedRoleUser"]["Arn"] == "arn:aws:sts::222222222222:assumed-role/sequence-stores/team-a"
-    keys = answer["Credentials"]
+    assert response["AssumedRoleUser"]["Arn"] == "arn:aws:sts::222222222222:assumed-role/sequence-stores/team-a"
+    keys = response["Credentials"]
     left = keys["Expiration"] - datetime.datetime.now(datetime.timezone.utc)
     assert datetime.timedelta(minutes=14) < left <= datetime.timedelta(minutes=15)
     as_role = connect(key=keys["AccessKeyId"], token=keys["SessionToken"])
     assert ":222222222222:" in as_role.create_sequence_store(name="a")["arn"]
     identity = connect("sts", key=keys["AccessKeyId"], token=keys["SessionToken"]).get_caller_identity()
-    assert identity["Arn"] == answer["AssumedRoleUser"]["Arn"]
+    assert identity["Arn"] == response["AssumedRoleUser"]["Arn"]
     control.call("POST", f"keys/{keys['AccessKeyId']}/expire")
-    assert code(as_role.list_sequence_stores) == "ExpiredTokenException"
+    assert error_code(as_role.list_sequence_stores) == "ExpiredTokenException"
     forged = connect(key=keys["AccessKeyId"], token="forged")
-    assert code(forged.list_sequence_stores) == "UnrecognizedClientException"
+    assert error_code(forged.list_sequence_stores) == "UnrecognizedClientException"
 
 
-def test_refusals(sts, control):
+def test_denied_invalid_and_unknown_requests_fail(sts, control):
     parameters = {"RoleArn": ROLE, "RoleSessionName": "team-a"}
     control.knobs(requiredExternalIds={ROLE: "right"})
-    assert code(sts.assume_role, **parameters) == "AccessDenied"
-    assert code(sts.assume_role, ExternalId="wrong", **parameters) == "AccessDenied"
+    assert error_code(sts.assume_role, **parameters) == "AccessDenied"
+    assert error_code(sts.assume_role, ExternalId="wrong", **parameters) == "AccessDenied"
     sts.assume_role(ExternalId="right", **parameters)
     control.knobs(deniedRoles=[ROLE])
-    assert code(sts.assume_role, ExternalId="right", **parameters) == "AccessDenied"
-    assert code(sts.assume_role, RoleArn="not a role arn at all", RoleSessionName="s1") == "ValidationError"
-    assert code(sts.assume_role, RoleArn=ROLE, RoleSessionName="a b") == "ValidationError"
-    assert code(sts.assume_role, DurationSeconds=900_000, **parameters) == "ValidationError"
+    assert error_code(sts.assume_role, ExternalId="right", **parameters) == "AccessDenied"
+    assert error_code(sts.assume_role, RoleArn="not a role arn at all", RoleSessionName="s1") == "ValidationError"
+    assert error_code(sts.assume_role, RoleArn=ROLE, RoleSessionName="a b") == "ValidationError"
+    assert error_code(sts.assume_role, DurationSeconds=900_000, **parameters) == "ValidationError"
     control.call("POST", "keys/AKIATEST/expire")
-    assert code(sts.get_caller_identity) == "ExpiredToken"
+    assert error_code(sts.get_caller_identity) == "ExpiredToken"
     control.fault("sts:*", {"type": "error", "code": "InternalFailure"})
-    assert code(sts.get_caller_identity) == "InternalFailure"
-    assert code(sts.get_session_token) == "InvalidAction"
+    assert error_code(sts.get_caller_identity) == "InternalFailure"
+    assert error_code(sts.get_session_token) == "InvalidAction"

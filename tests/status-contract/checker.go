@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// finding says what is wrong with a version. A warning does not break the contract.
+// finding is a violation of a rule. A warning does not break the contract.
 type finding struct {
 	warning bool
 	rule    string
@@ -23,19 +23,19 @@ func fail(rule, format string, values ...any) finding {
 	return finding{rule: rule, text: fmt.Sprintf(format, values...)}
 }
 
-// checker judges versions in the order in which they came.
+// checker checks versions in the order in which the watch delivered them.
 type checker struct {
 	reasons    map[string]bool
 	script     string
 	expression *cel.StatusEvaluator
-	// Flux's rules for a status that is final, and for one on its way.
-	final, midway *check.Checker
-	// The version before, by uid.
-	before map[string]*version
+	// Flux's rules for a final status, and for the status of an object whose reconciliation is in progress.
+	final, inProgress *check.Checker
+	// The previous version of each object, by uid.
+	previous map[string]*version
 }
 
-// judgement is all that is said of one version.
-type judgement struct {
+// result holds what the tools and the rules say about one version.
+type result struct {
 	verdicts verdicts
 	findings []finding
 }
@@ -54,81 +54,81 @@ func newChecker(reasons []string, examples string) (*checker, error) {
 		known[reason] = true
 	}
 	final := check.NewChecker(nil, &check.Conditions{NegativePolarity: []string{"Stalled", "Reconciling"}})
-	midway := check.NewInProgressChecker(nil)
-	for _, flux := range []*check.Checker{final, midway} {
+	inProgress := check.NewInProgressChecker(nil)
+	for _, flux := range []*check.Checker{final, inProgress} {
 		flux.DisableFetch = true
 		flux.Stdout, flux.Stderr = io.Discard, io.Discard
 	}
-	return &checker{known, script, expression, final, midway, map[string]*version{}}, nil
+	return &checker{known, script, expression, final, inProgress, map[string]*version{}}, nil
 }
 
-// check judges a version, and how it follows the one before.
-func (c *checker) check(v *version) judgement {
+// check checks a version by itself and against the previous version of the same object.
+func (c *checker) check(v *version) result {
 	uid := string(v.object.GetUID())
-	before := c.before[uid]
-	c.before[uid] = v
-	verdicts, findings := c.ask(v)
+	previous := c.previous[uid]
+	c.previous[uid] = v
+	verdicts, findings := c.evaluate(v)
 	if v.edited() {
-		// What the tools make of somebody else's status is not the operator's doing.
-		return judgement{verdicts, nil}
+		// The operator is not responsible for a status that a test has written.
+		return result{verdicts, nil}
 	}
-	findings = append(findings, agree(v, verdicts)...)
-	findings = append(findings, c.rules(v)...)
-	findings = append(findings, c.flux(v)...)
-	if before != nil && !before.edited() {
-		findings = append(findings, follows(before, v)...)
+	findings = append(findings, checkVerdicts(v, verdicts)...)
+	findings = append(findings, c.checkStatus(v)...)
+	findings = append(findings, c.checkFlux(v)...)
+	if previous != nil && !previous.edited() {
+		findings = append(findings, checkChange(previous, v)...)
 	}
-	return judgement{verdicts, findings}
+	return result{verdicts, findings}
 }
 
-// ask asks every tool.
-func (c *checker) ask(v *version) (verdicts, []finding) {
+// evaluate runs the health checks of all tools.
+func (c *checker) evaluate(v *version) (verdicts, []finding) {
 	var (
-		said     verdicts
+		all      verdicts
 		findings []finding
 	)
 	if result, err := status.Compute(v.object.DeepCopy()); err != nil {
-		findings = append(findings, fail("kstatus", "does not understand it: %v", err))
+		findings = append(findings, fail("kstatus", "kstatus fails: %v", err))
 	} else {
-		said.kstatus = string(result.Status)
+		all.kstatus = string(result.Status)
 	}
 	if result, err := c.expression.Evaluate(context.Background(), v.object.DeepCopy()); err != nil {
-		findings = append(findings, fail("healthCheckExprs", "an error: %v", err))
+		findings = append(findings, fail("healthCheckExprs", "the evaluation fails: %v", err))
 	} else {
-		said.expression = string(result.Status)
+		all.expression = string(result.Status)
 	}
 	if result, err := runLua(c.script, v.object); err != nil {
 		findings = append(findings, fail("health.lua", "%v", err))
 	} else {
-		said.script, said.message = result.Status, result.Message
+		all.script, all.message = result.Status, result.Message
 	}
-	return said, findings
+	return all, findings
 }
 
-// flux asks Flux's checkers. A status is held to all rules for the generation it was made for; where the object has
-// moved on since, which is nobody's fault, the object as it is must be fit for a status on its way.
-func (c *checker) flux(v *version) []finding {
-	if v.fresh() {
+// checkFlux runs Flux's checkers. If the spec has changed since the operator wrote the status, the object must satisfy
+// the rules for an object in progress, and the status must satisfy all rules for the generation it was written for.
+func (c *checker) checkFlux(v *version) []finding {
+	if v.unobserved() {
 		return nil
 	}
 	object := v.object.DeepCopy()
 	var findings []finding
 	if v.stale() && *v.observed > 0 {
-		findings = result("Flux, in progress", c.midway, object)
+		findings = runFlux("Flux, in progress", c.inProgress, object)
 		object = object.DeepCopy()
 		object.SetGeneration(*v.observed)
 	}
-	return append(findings, result("Flux", c.final, object)...)
+	return append(findings, runFlux("Flux", c.final, object)...)
 }
 
-func result(name string, flux *check.Checker, object *unstructured.Unstructured) []finding {
+func runFlux(rule string, flux *check.Checker, object *unstructured.Unstructured) []finding {
 	failed, warned := flux.Check(context.Background(), conditions.UnstructuredGetter(object))
 	var findings []finding
 	if failed != nil {
-		findings = append(findings, fail(name, "%v", failed))
+		findings = append(findings, fail(rule, "%v", failed))
 	}
 	if warned != nil {
-		findings = append(findings, finding{warning: true, rule: name, text: warned.Error()})
+		findings = append(findings, finding{warning: true, rule: rule, text: warned.Error()})
 	}
 	return findings
 }

@@ -14,13 +14,13 @@ import (
 	"k8s.io/apimachinery/pkg/util/yaml"
 )
 
-// Where the examples are, under the directory of all examples.
+// Paths under the directory of the examples.
 const (
 	customization = "argo-cd/resource_customizations/healthomics.dev/SequenceStore"
 	fluxStores    = "flux/stores.yaml"
 )
 
-// documents splits a YAML file.
+// documents splits a YAML file into its documents.
 func documents(path string) ([][]byte, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -40,13 +40,13 @@ func documents(path string) ([][]byte, error) {
 	}
 }
 
-// healthScript reads the script for Argo CD.
+// healthScript reads the health script of the Argo CD example.
 func healthScript(examples string) (string, error) {
 	text, err := os.ReadFile(filepath.Join(examples, customization, "health.lua"))
 	return string(text), err
 }
 
-// healthCheck makes Flux's evaluator of the expressions for a SequenceStore in the Flux example.
+// healthCheck creates Flux's evaluator for the healthCheckExprs of the SequenceStore in the Flux example.
 func healthCheck(examples string) (*cel.StatusEvaluator, error) {
 	path := filepath.Join(examples, fluxStores)
 	found, err := documents(path)

@@ -14,8 +14,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// The test that Argo CD runs over its resource_customizations: the health must be the expected one, with its message.
-func TestHealthTestOfArgoCD(t *testing.T) {
+// Argo CD runs the same test for its resource_customizations.
+func TestHealthScriptReturnsTheExpectedHealthForEachExample(t *testing.T) {
 	directory := filepath.Join(examples, customization)
 	script, err := healthScript(examples)
 	if err != nil {
@@ -35,7 +35,7 @@ func TestHealthTestOfArgoCD(t *testing.T) {
 		decode(t, filepath.Join(directory, test.InputPath), nil, &object.Object)
 		result, err := runLua(script, object)
 		if err != nil || result != test.HealthStatus {
-			t.Errorf("%s: %+v instead of %+v (%v)", test.InputPath, result, test.HealthStatus, err)
+			t.Errorf("%s: got %+v, want %+v (%v)", test.InputPath, result, test.HealthStatus, err)
 		}
 	}
 	entries, err := os.ReadDir(filepath.Join(directory, "testdata"))
@@ -49,7 +49,7 @@ func TestHealthTestOfArgoCD(t *testing.T) {
 	}
 }
 
-func TestTheConfigMapOfArgoCDHasTheScript(t *testing.T) {
+func TestArgoCDConfigMapContainsTheHealthScript(t *testing.T) {
 	script, err := healthScript(examples)
 	if err != nil {
 		t.Fatal(err)
@@ -62,8 +62,7 @@ func TestTheConfigMapOfArgoCDHasTheScript(t *testing.T) {
 	}
 }
 
-// Every object of Flux has only fields that Flux's own types have.
-func TestTheFluxExamplesFitFluxsTypes(t *testing.T) {
+func TestFluxExamplesHaveOnlyFieldsOfTheFluxTypes(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(examples, "flux/*.yaml"))
 	if err != nil || len(files) < 2 {
 		t.Fatalf("%v %v", files, err)
@@ -87,16 +86,16 @@ func TestTheFluxExamplesFitFluxsTypes(t *testing.T) {
 			case helmv2.GroupVersion.String() + " HelmRelease":
 				decode(t, file, document, &helmv2.HelmRelease{})
 			default:
-				t.Errorf("%s: %s is not one of Flux's", file, kind)
+				t.Errorf("%s: %s is not a Flux type", file, kind)
 			}
 		}
 	}
 	if len(kinds) < 3 {
-		t.Errorf("only %v", kinds)
+		t.Errorf("the examples contain only %v", kinds)
 	}
 }
 
-// decode reads YAML into a value and takes no field that the value does not have.
+// decode decodes YAML into a value and fails on fields that the type does not have. It reads the file if text is nil.
 func decode(t *testing.T, file string, text []byte, into any) {
 	t.Helper()
 	if text == nil {
@@ -110,16 +109,16 @@ func decode(t *testing.T, file string, text []byte, into any) {
 	}
 }
 
-func TestAScriptThatArgoCDWouldNotUnderstandIsAnError(t *testing.T) {
+func TestScriptsThatArgoCDDoesNotAcceptAreErrors(t *testing.T) {
 	object := &unstructured.Unstructured{Object: map[string]any{"kind": "SequenceStore"}}
-	for script, says := range map[string]string{
-		`return "Healthy"`:                 "no table",
+	for script, message := range map[string]string{
+		`return "Healthy"`:                 "instead of a table",
 		`return {status = "Ready"}`:        "does not know",
 		`return os.time()`:                 "index",
 		`while true do end`:                "deadline",
 		`return {status = obj.kind.x.y.z}`: "index",
 	} {
-		if _, err := runLua(script, object); err == nil || !strings.Contains(err.Error(), says) {
+		if _, err := runLua(script, object); err == nil || !strings.Contains(err.Error(), message) {
 			t.Errorf("%s: %v", script, err)
 		}
 	}

@@ -7,57 +7,59 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-var changing = regexp.MustCompile(`[0-9a-f-]*\d[0-9a-f-]*`)
+// Numbers and hexadecimal ids in a message.
+var numbers = regexp.MustCompile(`[0-9a-f-]*\d[0-9a-f-]*`)
 
-// follows holds a version to what the one before it of the same object was.
-func follows(before, v *version) []finding {
+// checkChange checks a version against the previous version of the same object.
+func checkChange(previous, v *version) []finding {
 	var findings []finding
-	wrong := func(rule, format string, values ...any) {
+	report := func(rule, format string, values ...any) {
 		findings = append(findings, fail(rule, format, values...))
 	}
-	if v.event != "DELETED" && reflect.DeepEqual(settled(before), settled(v)) {
-		wrong("writes", "nothing is different from the version before")
+	if v.event != "DELETED" && reflect.DeepEqual(withoutServerFields(previous), withoutServerFields(v)) {
+		report("writes", "the version does not differ from the previous one")
 	}
-	// A status that was wiped starts over.
-	if v.fresh() || before.fresh() || before.observed == nil || v.observed == nil {
+	// If a test has wiped the status, the operator starts from the defaults of the CRD.
+	if v.unobserved() || previous.unobserved() || previous.observed == nil || v.observed == nil {
 		return findings
 	}
-	if *v.observed < *before.observed {
-		wrong("observedGeneration", "goes back from %d to %d", *before.observed, *v.observed)
+	if *v.observed < *previous.observed {
+		report("observedGeneration", "decreases from %d to %d", *previous.observed, *v.observed)
 	}
 	for _, is := range v.conditions {
-		was := before.condition(is.Type)
+		was := previous.condition(is.Type)
 		if was == nil {
 			continue
 		}
 		if was.Status == is.Status && was.LastTransitionTime != is.LastTransitionTime {
-			wrong("lastTransitionTime", "%s moves and the condition stays %s", is.Type, is.Status)
+			report("lastTransitionTime", "the time of %s changes although its status stays %s", is.Type, is.Status)
 		}
 		if was.Status != is.Status && is.LastTransitionTime < was.LastTransitionTime {
-			wrong("lastTransitionTime", "%s goes back", is.Type)
+			report("lastTransitionTime", "the time of %s decreases", is.Type)
 		}
-		same := was.Reason == is.Reason && was.Message != is.Message
-		if same && onlyConditions(before, v) && shape(was.Message) == shape(is.Message) {
-			wrong("message", "%s says the same with another number: %q, then %q", is.Type, was.Message, is.Message)
+		messageChanged := was.Reason == is.Reason && was.Message != is.Message
+		if messageChanged && onlyConditionsDiffer(previous, v) && shape(was.Message) == shape(is.Message) {
+			report("message", "the message of %s differs only in a number: %q, then %q", is.Type, was.Message, is.Message)
 		}
 	}
 	return findings
 }
 
-// settled is the object without what the API server writes for every version.
-func settled(v *version) map[string]any {
+// withoutServerFields returns the object without the fields that the API server changes with every write.
+func withoutServerFields(v *version) map[string]any {
 	object := v.object.DeepCopy().Object
 	unstructured.RemoveNestedField(object, "metadata", "resourceVersion")
 	unstructured.RemoveNestedField(object, "metadata", "managedFields")
 	return object
 }
 
-// onlyConditions: the two differ in nothing but conditions.
-func onlyConditions(before, v *version) bool {
-	one, other := settled(before), settled(v)
-	unstructured.RemoveNestedField(one, "status", "conditions")
-	unstructured.RemoveNestedField(other, "status", "conditions")
-	return reflect.DeepEqual(one, other)
+// onlyConditionsDiffer reports whether the versions differ in nothing but their conditions.
+func onlyConditionsDiffer(previous, v *version) bool {
+	first, second := withoutServerFields(previous), withoutServerFields(v)
+	unstructured.RemoveNestedField(first, "status", "conditions")
+	unstructured.RemoveNestedField(second, "status", "conditions")
+	return reflect.DeepEqual(first, second)
 }
 
-func shape(message string) string { return changing.ReplaceAllString(message, "#") }
+// shape returns the message with every number replaced by the same character.
+func shape(message string) string { return numbers.ReplaceAllString(message, "#") }

@@ -11,19 +11,19 @@ import (
 	luajson "layeh.com/gopher-json"
 )
 
-// health is what a script of Argo CD returns.
+// health is the result of an Argo CD health script.
 type health struct {
 	Status  string `json:"status"`
 	Message string `json:"message"`
 }
 
-// What Argo CD takes for a health; anything else it shows as Unknown.
+// The health statuses that Argo CD accepts. It shows any other value as Unknown.
 var healths = map[string]bool{
 	"Healthy": true, "Progressing": true, "Degraded": true, "Suspended": true, "Missing": true, "Unknown": true,
 }
 
-// runLua runs a health script in the engine of Argo CD with what Argo CD gives to a user's script: the base and table
-// libraries, a second, and the object as the global `obj`.
+// runLua runs a health script in the Lua engine of Argo CD, with the limits that Argo CD sets for user scripts: only the
+// base and table libraries, and a timeout of one second. The script reads the object from the global `obj`.
 func runLua(script string, object *unstructured.Unstructured) (health, error) {
 	state := lua.NewState(lua.Options{SkipOpenLibs: true})
 	defer state.Close()
@@ -50,7 +50,7 @@ func runLua(script string, object *unstructured.Unstructured) (health, error) {
 	}
 	returned := state.Get(-1)
 	if returned.Type() != lua.LTTable {
-		return health{}, fmt.Errorf("the script returns no table but %s", returned.Type())
+		return health{}, fmt.Errorf("the script returns a %s instead of a table", returned.Type())
 	}
 	text, err = luajson.Encode(returned)
 	if err != nil {
@@ -61,7 +61,7 @@ func runLua(script string, object *unstructured.Unstructured) (health, error) {
 		return health{}, err
 	}
 	if !healths[result.Status] {
-		return health{}, fmt.Errorf("the script returns the health %q, which Argo CD does not know", result.Status)
+		return health{}, fmt.Errorf("the script returns the health status %q, which Argo CD does not know", result.Status)
 	}
 	return result, nil
 }

@@ -1,5 +1,6 @@
-// Command status-contract judges every recorded version of every SequenceStore with the code that other projects judge
-// it by: kstatus (Helm, Flux), Flux's condition checks, Flux's health check expressions and Argo CD's Lua engine.
+// Command status-contract checks every recorded version of every SequenceStore with the code that other projects use to
+// determine its health: kstatus (Helm, Flux), Flux's condition checks, Flux's health check expressions and Argo CD's Lua
+// engine. It reads the recording and the examples, and prints a report.
 //
 //	status-contract -reasons Available,InSync,... -examples ../../examples RECORDING
 //
@@ -17,8 +18,8 @@ import (
 )
 
 func main() {
-	reasons := flag.String("reasons", "", "comma-separated: every reason the operator knows")
-	examples := flag.String("examples", "", "the directory of the examples whose health checks are tried")
+	reasons := flag.String("reasons", "", "comma-separated list of all condition reasons of the operator")
+	examples := flag.String("examples", "", "directory of the examples whose health checks the program runs")
 	flag.Parse()
 	if *reasons == "" || *examples == "" || flag.NArg() != 1 {
 		flag.Usage()
@@ -34,7 +35,7 @@ func main() {
 	}
 }
 
-// run checks a recording and prints the report; false when something breaks the contract.
+// run checks a recording and prints the report. It returns false if a version breaks the contract.
 func run(reasons []string, examples, recording string, out io.Writer) (bool, error) {
 	checker, err := newChecker(reasons, examples)
 	if err != nil {

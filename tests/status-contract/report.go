@@ -10,62 +10,62 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// Objects printed in full; more of the same kind tell nothing new.
-const printed = 10
+// The maximum number of versions printed in full: further ones usually fail for the same reason.
+const maxPrinted = 10
 
-// report gathers judgements.
+// report collects results.
 type report struct {
 	versions, edited, failures, warnings int
 	objects                              map[string]bool
-	// How often which state got which verdicts.
+	// The number of versions by state and verdicts.
 	states map[string]int
 	failed []string
 	warned map[string]int
-	// Reasons that no version had.
-	unseen map[string]bool
+	// The reasons that occur in no version.
+	unusedReasons map[string]bool
 }
 
 func newReport(reasons []string) *report {
-	unseen := map[string]bool{}
+	unusedReasons := map[string]bool{}
 	for _, reason := range reasons {
-		unseen[reason] = true
+		unusedReasons[reason] = true
 	}
-	return &report{objects: map[string]bool{}, states: map[string]int{}, warned: map[string]int{}, unseen: unseen}
+	return &report{objects: map[string]bool{}, states: map[string]int{}, warned: map[string]int{}, unusedReasons: unusedReasons}
 }
 
-func (r *report) add(v *version, j judgement) {
+func (r *report) add(v *version, result result) {
 	r.versions++
 	r.objects[string(v.object.GetUID())] = true
 	if v.edited() {
 		r.edited++
 	}
 	for _, condition := range v.conditions {
-		delete(r.unseen, condition.Reason)
+		delete(r.unusedReasons, condition.Reason)
 	}
-	tools := fmt.Sprintf("%s, %s, %s", j.verdicts.kstatus, j.verdicts.expression, j.verdicts.script)
+	tools := fmt.Sprintf("%s, %s, %s", result.verdicts.kstatus, result.verdicts.expression, result.verdicts.script)
 	r.states[v.signature()+" -> "+tools]++
-	var wrong []string
-	for _, finding := range j.findings {
+	var failures []string
+	for _, finding := range result.findings {
 		if finding.warning {
 			r.warnings++
 			r.warned[finding.rule+": "+finding.text+" ["+v.signature()+"]"]++
 			continue
 		}
 		r.failures++
-		wrong = append(wrong, "FAIL "+finding.rule+": "+finding.text)
+		failures = append(failures, "FAIL "+finding.rule+": "+finding.text)
 	}
-	if len(wrong) > 0 && len(r.failed) < printed {
+	if len(failures) > 0 && len(r.failed) < maxPrinted {
 		object := v.object.DeepCopy()
 		object.SetManagedFields(nil)
 		text, err := yaml.Marshal(object.Object)
 		if err != nil {
 			text = []byte(err.Error())
 		}
-		r.failed = append(r.failed, strings.Join(wrong, "\n")+"\n"+v.event+"\n"+string(text))
+		r.failed = append(r.failed, strings.Join(failures, "\n")+"\n"+v.event+"\n"+string(text))
 	}
 }
 
-// print returns whether the contract holds.
+// print prints the report and returns whether all versions satisfy the contract. An empty recording does not.
 func (r *report) print(out io.Writer) bool {
 	fmt.Fprintln(out, "versions  state -> kstatus (Helm, Flux), healthCheckExprs (Flux), health.lua (Argo CD)")
 	for _, state := range slices.Sorted(maps.Keys(r.states)) {
@@ -77,13 +77,13 @@ func (r *report) print(out io.Writer) bool {
 	for _, failure := range r.failed {
 		fmt.Fprintf(out, "\n%s", failure)
 	}
-	if len(r.unseen) > 0 {
-		fmt.Fprintln(out, "never seen:", strings.Join(slices.Sorted(maps.Keys(r.unseen)), ", "))
+	if len(r.unusedReasons) > 0 {
+		fmt.Fprintln(out, "reasons that occur in no version:", strings.Join(slices.Sorted(maps.Keys(r.unusedReasons)), ", "))
 	}
-	fmt.Fprintf(out, "%d versions of %d objects in %d states; %d edited by tests and not judged; %d FAIL, %d WARN\n",
+	fmt.Fprintf(out, "%d versions of %d objects in %d states; %d edited by tests and not checked; %d FAIL, %d WARN\n",
 		r.versions, len(r.objects), len(r.states), r.edited, r.failures, r.warnings)
 	if r.versions == 0 {
-		fmt.Fprintln(out, "FAIL nothing was recorded")
+		fmt.Fprintln(out, "FAIL the recording is empty")
 	}
 	return r.failures == 0 && r.versions > 0
 }

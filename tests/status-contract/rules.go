@@ -6,11 +6,12 @@ import (
 )
 
 var (
-	kinds        = []string{"Ready", "Synced", "Reconciling", "Stalled"}
+	types        = []string{"Ready", "Synced", "Reconciling", "Stalled"}
 	wholeSeconds = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$`)
-	// What moves on by itself has no place in a message: every repetition would be another status.
-	moving = []struct {
-		what    string
+	// A message must not contain values that change without a change of the state: each reconciliation would write the
+	// status again.
+	volatile = []struct {
+		name    string
 		pattern *regexp.Regexp
 	}{
 		{"a date", regexp.MustCompile(`\d{4}-\d\d-\d\d[T ]\d\d:`)},
@@ -20,108 +21,109 @@ var (
 		{"a duration", regexp.MustCompile(`(?i)\b\d+(\.\d+)? ?(ms|s|secs?|seconds|min|minutes|hours)\b`)},
 	}
 	uuid = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
-	// The uid of an object stays what it is.
+	// The uid of an object never changes, so a message may contain it.
 	uidOfAnObject = regexp.MustCompile(`(?:uid |take-over: ")` + uuid.String())
 )
 
-// rules holds one version to the contract of the status.
-func (c *checker) rules(v *version) []finding {
+// checkStatus checks one version against the status contract of the operator.
+func (c *checker) checkStatus(v *version) []finding {
 	var findings []finding
-	wrong := func(rule, format string, values ...any) {
+	report := func(rule, format string, values ...any) {
 		findings = append(findings, fail(rule, format, values...))
 	}
 	if v.observed == nil {
-		wrong("observedGeneration", "the status has none")
+		report("observedGeneration", "the status has no observedGeneration")
 		return findings
 	}
 	if *v.observed > v.object.GetGeneration() {
-		wrong("observedGeneration", "%d is ahead of generation %d", *v.observed, v.object.GetGeneration())
+		report("observedGeneration", "%d is greater than the generation %d", *v.observed, v.object.GetGeneration())
 	}
-	if v.fresh() {
+	if v.unobserved() {
 		return findings
 	}
-	if *v.observed < 1 && !v.pausedUnseen() {
-		wrong("observedGeneration", "conditions for generation %d", *v.observed)
+	if *v.observed < 1 && !v.pausedUnobserved() {
+		report("observedGeneration", "the status has conditions, but observedGeneration is %d", *v.observed)
 	}
-	for _, kind := range []string{"Ready", "Synced"} {
-		if v.condition(kind) == nil {
-			wrong(kind, "the condition is missing")
+	for _, conditionType := range []string{"Ready", "Synced"} {
+		if v.condition(conditionType) == nil {
+			report(conditionType, "the condition is missing")
 		}
 	}
 	seen := map[string]bool{}
 	for _, condition := range v.conditions {
 		if seen[condition.Type] {
-			wrong("conditions", "%s is there twice", condition.Type)
+			report("conditions", "%s occurs twice", condition.Type)
 		}
 		seen[condition.Type] = true
-		findings = append(findings, c.one(v, condition)...)
+		findings = append(findings, c.checkCondition(v, condition)...)
 	}
-	return append(findings, progress(v)...)
+	return append(findings, checkProgress(v)...)
 }
 
-// one holds a condition to what holds for each.
-func (c *checker) one(v *version, is condition) []finding {
+// checkCondition checks the rules that apply to every condition.
+func (c *checker) checkCondition(v *version, condition condition) []finding {
 	var findings []finding
-	wrong := func(rule, format string, values ...any) {
-		findings = append(findings, fail(rule, is.Type+": "+format, values...))
+	report := func(rule, format string, values ...any) {
+		findings = append(findings, fail(rule, condition.Type+": "+format, values...))
 	}
-	if !slices.Contains(kinds, is.Type) {
-		wrong("conditions", "a type that the contract does not have")
+	if !slices.Contains(types, condition.Type) {
+		report("conditions", "the contract has no such condition type")
 	}
-	if is.Status != "True" && is.Status != "False" {
-		wrong("conditions", "the status %q", is.Status)
+	if condition.Status != "True" && condition.Status != "False" {
+		report("conditions", "the status is %q instead of True or False", condition.Status)
 	}
-	if !c.reasons[is.Reason] {
-		wrong("reason", "%q is not one of the operator's", is.Reason)
+	if !c.reasons[condition.Reason] {
+		report("reason", "the operator has no reason %q", condition.Reason)
 	}
-	if !wholeSeconds.MatchString(is.LastTransitionTime) {
-		wrong("lastTransitionTime", "%q is not in whole seconds", is.LastTransitionTime)
+	if !wholeSeconds.MatchString(condition.LastTransitionTime) {
+		report("lastTransitionTime", "%q is not in whole seconds", condition.LastTransitionTime)
 	}
-	if is.ObservedGeneration == nil {
-		wrong("generation", "there is none")
-	} else if *is.ObservedGeneration != *v.observed && !v.pausedUnseen() {
-		wrong("generation", "%d, and the status is for %d", *is.ObservedGeneration, *v.observed)
+	if condition.ObservedGeneration == nil {
+		report("generation", "the condition has no observedGeneration")
+	} else if *condition.ObservedGeneration != *v.observed && !v.pausedUnobserved() {
+		report("generation", "observedGeneration is %d, but that of the status is %d", *condition.ObservedGeneration, *v.observed)
 	}
-	if is.Message == "" {
-		wrong("message", "there is none")
+	if condition.Message == "" {
+		report("message", "the message is empty")
 	}
-	for _, moves := range moving {
-		if found := moves.pattern.FindString(is.Message); found != "" {
-			wrong("message", "%s, %q, in %q", moves.what, found, is.Message)
+	for _, value := range volatile {
+		if found := value.pattern.FindString(condition.Message); found != "" {
+			report("message", "the message contains %s, %q: %q", value.name, found, condition.Message)
 		}
 	}
-	if found := uuid.FindString(uidOfAnObject.ReplaceAllString(is.Message, "")); found != "" {
-		wrong("message", "an id, %s, in %q", found, is.Message)
+	if found := uuid.FindString(uidOfAnObject.ReplaceAllString(condition.Message, "")); found != "" {
+		report("message", "the message contains an id, %s: %q", found, condition.Message)
 	}
 	return findings
 }
 
-// progress: Reconciling or Stalled exactly while the object is not ready, and saying the same as Ready.
-func progress(v *version) []finding {
+// checkProgress checks that a version that is not ready has either Reconciling or Stalled, with the same reason and
+// message as Ready, and that a ready version has neither.
+func checkProgress(v *version) []finding {
 	var findings []finding
 	ready := v.condition("Ready")
-	both := 0
-	for _, kind := range []string{"Reconciling", "Stalled"} {
-		is := v.condition(kind)
-		if is == nil {
+	present := 0
+	for _, conditionType := range []string{"Reconciling", "Stalled"} {
+		condition := v.condition(conditionType)
+		if condition == nil {
 			continue
 		}
-		both++
-		if is.Status != "True" {
-			findings = append(findings, fail(kind, "is %s instead of absent", is.Status))
+		present++
+		if condition.Status != "True" {
+			findings = append(findings, fail(conditionType, "the condition is %s instead of absent", condition.Status))
 		}
 		if ready != nil && ready.Status != "False" {
-			findings = append(findings, fail(kind, "is there while Ready is %s", ready.Status))
+			findings = append(findings, fail(conditionType, "the condition is present although Ready is %s", ready.Status))
 		}
-		if ready != nil && (ready.Reason != is.Reason || ready.Message != is.Message) {
-			findings = append(findings, fail(kind, "does not say what Ready says"))
+		if ready != nil && (ready.Reason != condition.Reason || ready.Message != condition.Message) {
+			findings = append(findings, fail(conditionType, "reason or message differ from those of Ready"))
 		}
 	}
-	if both == 2 {
-		findings = append(findings, fail("progress", "both Reconciling and Stalled"))
+	if present == 2 {
+		findings = append(findings, fail("progress", "both Reconciling and Stalled are present"))
 	}
-	if both == 0 && ready != nil && ready.Status != "True" && !v.pausedUnseen() {
-		findings = append(findings, fail("progress", "Ready is %s, and neither Reconciling nor Stalled", ready.Status))
+	if present == 0 && ready != nil && ready.Status != "True" && !v.pausedUnobserved() {
+		findings = append(findings, fail("progress", "Ready is %s, but neither Reconciling nor Stalled is present", ready.Status))
 	}
 	return findings
 }

@@ -1,16 +1,16 @@
 package main
 
-// verdicts is what the tools say of a version.
+// verdicts holds the health of a version according to each tool.
 type verdicts struct {
-	// Helm and Flux, by kstatus.
+	// kstatus, used by Helm and Flux.
 	kstatus string
-	// Flux, by the expressions of the example.
+	// Flux, with the healthCheckExprs of the example.
 	expression string
-	// Argo CD, by the script of the example.
+	// Argo CD, with the health.lua of the example.
 	script, message string
 }
 
-// expected is what the conditions mean, after the first that decides.
+// expected returns the health that the conditions express: the first condition in this order decides.
 func expected(v *version) (kstatus, health string) {
 	switch {
 	case v.observed == nil || v.stale():
@@ -26,33 +26,34 @@ func expected(v *version) (kstatus, health string) {
 	}
 }
 
-// agree: all tools say what the conditions mean, so that people see the same in each.
-func agree(v *version, said verdicts) []finding {
+// checkVerdicts checks that every tool reports the health that the conditions express, so that users see the same
+// health in all of them.
+func checkVerdicts(v *version, actual verdicts) []finding {
 	kstatus, health := expected(v)
 	var findings []finding
-	compare := func(tool, said, wanted string) {
-		if said != wanted {
-			findings = append(findings, fail(tool, "says %q, the conditions mean %q", said, wanted))
+	compare := func(tool, got, want string) {
+		if got != want {
+			findings = append(findings, fail(tool, "reports %q, but the conditions mean %q", got, want))
 		}
 	}
 	if v.deleting() {
-		compare("kstatus", said.kstatus, "Terminating")
+		compare("kstatus", actual.kstatus, "Terminating")
 	} else {
-		compare("kstatus", said.kstatus, kstatus)
+		compare("kstatus", actual.kstatus, kstatus)
 	}
-	compare("healthCheckExprs", said.expression, kstatus)
-	// Argo CD itself says Progressing of what is being deleted and does not run the script.
+	compare("healthCheckExprs", actual.expression, kstatus)
+	// Argo CD itself reports Progressing for an object that is being deleted, without running the script.
 	if !v.deleting() {
-		compare("health.lua", said.script, health)
+		compare("health.lua", actual.script, health)
 	}
-	if v.deleting() && (said.expression == "Current" || said.script == "Healthy") {
-		findings = append(findings, fail("deletion", "an object that is being deleted counts as ready"))
+	if v.deleting() && (actual.expression == "Current" || actual.script == "Healthy") {
+		findings = append(findings, fail("deletion", "a tool reports an object as ready while it is being deleted"))
 	}
-	if v.fresh() && (said.kstatus == "Current" || said.expression == "Current" || said.script == "Healthy") {
-		findings = append(findings, fail("fresh", "an object that the operator has not seen counts as ready"))
+	if v.unobserved() && (actual.kstatus == "Current" || actual.expression == "Current" || actual.script == "Healthy") {
+		findings = append(findings, fail("unobserved", "a tool reports an object as ready before the operator has written its status"))
 	}
-	if said.message == "" {
-		findings = append(findings, fail("health.lua", "no message"))
+	if actual.message == "" {
+		findings = append(findings, fail("health.lua", "the script returns no message"))
 	}
 	return findings
 }

@@ -9,15 +9,15 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// The field manager under which the operator writes.
+// The field manager of the operator.
 const operator = "sequencestore-operator"
 
-// version is one version of one object, as the watch brought it.
+// version is one version of one object, as the watch delivered it.
 type version struct {
 	event      string
 	object     *unstructured.Unstructured
 	conditions []condition
-	// The generation in the status; nil when there is none.
+	// status.observedGeneration; nil if the field is absent.
 	observed *int64
 }
 
@@ -38,13 +38,13 @@ func parse(line []byte) (*version, error) {
 	if err := json.Unmarshal(line, &entry); err != nil {
 		return nil, err
 	}
-	// Not json.Unmarshal: the tools want integers as int64.
+	// The tools require integers as int64, and json.Unmarshal would decode them as float64.
 	object := &unstructured.Unstructured{}
 	if err := object.UnmarshalJSON(entry.Object); err != nil {
 		return nil, err
 	}
 	if object.GetUID() == "" {
-		return nil, errors.New("an object without a uid")
+		return nil, errors.New("the object has no uid")
 	}
 	var plain struct {
 		Status struct {
@@ -72,25 +72,26 @@ func (v *version) isTrue(kind string) bool {
 	return c != nil && c.Status == "True"
 }
 
-// stale: the status was made for another generation.
+// stale reports whether the operator wrote the status for another generation.
 func (v *version) stale() bool {
 	return v.observed != nil && *v.observed != v.object.GetGeneration()
 }
 
 func (v *version) deleting() bool { return v.object.GetDeletionTimestamp() != nil }
 
-// fresh: the operator has not written the status yet.
-func (v *version) fresh() bool {
+// unobserved reports whether the status still has the defaults of the CRD: the operator has not written it yet.
+func (v *version) unobserved() bool {
 	return len(v.conditions) == 0 && v.observed != nil && *v.observed == -1
 }
 
-// pausedUnseen: paused before the operator ever acted on it. Conditions are there, a generation acted on is not.
-func (v *version) pausedUnseen() bool {
+// pausedUnobserved reports whether the object was paused before its first reconciliation. The operator then writes
+// conditions, but leaves observedGeneration at -1.
+func (v *version) pausedUnobserved() bool {
 	synced := v.condition("Synced")
 	return v.observed != nil && *v.observed == -1 && synced != nil && synced.Reason == "Paused"
 }
 
-// edited: somebody else has written a part of the status; some tests do, to see what the operator makes of it.
+// edited reports whether another field manager has written a part of the status. Some tests do that.
 func (v *version) edited() bool {
 	for _, entry := range v.object.GetManagedFields() {
 		if entry.Subresource == "status" && entry.Manager != operator {
@@ -100,16 +101,16 @@ func (v *version) edited() bool {
 	return false
 }
 
-// signature names the state of the version as a person would.
+// signature summarises the state of the version for the report.
 func (v *version) signature() string {
 	var words []string
 	switch {
 	case v.edited():
 		words = append(words, "edited")
-	case v.fresh():
-		words = append(words, "fresh")
-	case v.pausedUnseen():
-		words = append(words, "unseen")
+	case v.unobserved():
+		words = append(words, "unobserved")
+	case v.pausedUnobserved():
+		words = append(words, "paused unobserved")
 	case v.stale():
 		words = append(words, "stale")
 	default:

@@ -1,4 +1,4 @@
-//! Downloads etcd, kube-apiserver and kubectl from the official envtest archive, checked by its SHA-512.
+//! Downloads the official envtest archive (etcd, kube-apiserver, kubectl), verifies its SHA-512 and unpacks it.
 
 use std::collections::BTreeMap;
 use std::env::consts;
@@ -11,7 +11,7 @@ use sha2::{Digest, Sha512};
 
 use crate::go_build;
 
-/// What the archive holds.
+/// The programs in the archive.
 pub(crate) const PROGRAMS: [&str; 3] = ["etcd", "kube-apiserver", "kubectl"];
 
 #[derive(Deserialize)]
@@ -26,13 +26,13 @@ struct Archive {
     link: String,
 }
 
-/// `v1.36` of `v1.36.3`.
+/// Turns `v1.36.3` into `v1.36`.
 pub(crate) fn minor(version: &str) -> String {
     version.rsplit_once('.').map_or(version, |(minor, _)| minor).to_owned()
 }
 
-/// Downloads and unpacks the archive of `wanted`, or else of the newest patch of its minor version. Returns the version;
-/// the error says for people why the archive cannot be used.
+/// Downloads and unpacks the archive of the version `wanted` or, if there is none, of the newest patch of its minor
+/// version. Returns the version, or a message that explains why no archive can be used.
 pub(crate) fn fetch(
     index: &str,
     wanted: &str,
@@ -40,9 +40,9 @@ pub(crate) fn fetch(
     note: &mut dyn FnMut(&str),
 ) -> Result<String, String> {
     let text = curl(index, &["--max-time", "10"])?;
-    let text = String::from_utf8(text).map_err(|_| format!("{index} is not text"))?;
-    let index: Index =
-        serde_saphyr::from_str(&text).map_err(|error| format!("{index} is not an index: {error}"))?;
+    let text = String::from_utf8(text).map_err(|_| format!("{index} is not UTF-8"))?;
+    let index: Index = serde_saphyr::from_str(&text)
+        .map_err(|error| format!("{index} is not an index of envtest archives: {error}"))?;
     let (version, archive) = choose(&index, wanted, &platform())?;
     note(&format!("downloading the envtest archive of Kubernetes {version}"));
     let bytes = curl(&archive.link, &["--max-time", "600"])?;
@@ -57,7 +57,7 @@ pub(crate) fn fetch(
     Ok(version)
 }
 
-/// The platform as archives are named.
+/// This machine's operating system and architecture as in the archives' names.
 fn platform() -> String {
     let system = match consts::OS {
         "macos" => "darwin",
@@ -81,10 +81,10 @@ fn choose(index: &Index, wanted: &str, platform: &str) -> Result<(String, Archiv
         .filter_map(|(version, files)| Some((patch(version)?, version, files.get(&file(version))?)))
         .max_by_key(|(patch, version, _)| (version.as_str() == wanted, *patch))
         .map(|(_, version, archive)| (version.clone(), archive.clone()))
-        .ok_or_else(|| format!("there is none of Kubernetes {minor} for {platform}"))
+        .ok_or_else(|| format!("the index has no archive of Kubernetes {minor} for {platform}"))
 }
 
-/// Short time-outs: on a machine without a way out this must not hold up the build.
+/// The connection timeout is short, so that a machine without Internet access soon continues with a build.
 fn curl(address: &str, options: &[&str]) -> Result<Vec<u8>, String> {
     let output = Command::new("curl")
         .args(["--fail", "--silent", "--show-error", "--location", "--connect-timeout", "5"])
@@ -99,17 +99,18 @@ fn curl(address: &str, options: &[&str]) -> Result<Vec<u8>, String> {
     Err(format!("could not download {address}: {}", String::from_utf8_lossy(&output.stderr).trim()))
 }
 
-/// Unpacks beside `directory` and moves the programs in one by one, so that no half program is ever found.
+/// Unpacks into a staging directory and renames each program into `directory`, so that a search never finds an
+/// incomplete program.
 fn unpack(bytes: &[u8], directory: &Path) -> Result<(), String> {
     let failed = |what: &str| {
         let message = format!("could not {what} in {}", directory.display());
         move |error: std::io::Error| format!("{message}: {error}")
     };
-    fs::create_dir_all(directory).map_err(failed("make the cache"))?;
+    fs::create_dir_all(directory).map_err(failed("create the cache"))?;
     let staging = tempfile::Builder::new()
         .prefix(go_build::STAGING_PREFIX)
         .tempdir_in(directory)
-        .map_err(failed("make a directory"))?;
+        .map_err(failed("create a staging directory"))?;
     let packed = staging.path().join("archive.tar.gz");
     fs::write(&packed, bytes).map_err(failed("write the archive"))?;
     let output = Command::new("tar")
@@ -121,11 +122,14 @@ fn unpack(bytes: &[u8], directory: &Path) -> Result<(), String> {
         .output()
         .map_err(|error| format!("could not run tar: {error}"))?;
     if !output.status.success() {
-        return Err(format!("could not unpack it: {}", String::from_utf8_lossy(&output.stderr).trim()));
+        return Err(format!(
+            "could not unpack the archive: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        ));
     }
     for program in PROGRAMS {
         fs::rename(staging.path().join(program), directory.join(program))
-            .map_err(failed(&format!("put {program}")))?;
+            .map_err(failed(&format!("store {program}")))?;
     }
     Ok(())
 }
@@ -139,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn the_wanted_version_is_chosen_or_else_the_newest_patch() {
+    fn choose_takes_the_wanted_version_or_else_the_newest_patch() {
         let index = index(
             "releases:\n  v1.36.2:\n    envtest-v1.36.2-linux-amd64.tar.gz: {hash: a, selfLink: b}\n  \
              v1.36.10:\n    envtest-v1.36.10-linux-amd64.tar.gz: {hash: a, selfLink: b}\n  \

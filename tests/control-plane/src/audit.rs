@@ -1,4 +1,4 @@
-//! Reads the API server's audit log: who asked for what, and how often.
+//! Reads the API server's audit log file: which user sent which requests, and how many.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -9,18 +9,17 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-/// Verbs that change what is stored.
-const WRITES: [&str; 5] = ["create", "update", "patch", "delete", "deletecollection"];
-/// The server writes a request's record when its handler returns. An answer of more than a few kilobytes may reach the
-/// client just before that, so the log is read only when it has stopped growing for this long...
+const WRITE_VERBS: [&str; 5] = ["create", "update", "patch", "delete", "deletecollection"];
+/// How long the log must not have grown before it is read. The API server writes a request's record when its handler
+/// returns, and the client may receive a response of more than a few kilobytes shortly before that.
 const QUIET: Duration = Duration::from_millis(25);
-/// ...or, while others keep asking, after this long.
-const QUIET_AT_MOST: Duration = Duration::from_millis(250);
+/// How long to wait for that at most, because other clients may send requests all the time.
+const QUIET_TIMEOUT: Duration = Duration::from_millis(250);
 
 /// The audit log of a control plane. Cheap to clone.
 ///
-/// It holds one record for every request of every user: at its end, or, for a watch, when it starts. Requests still
-/// under way are not in it.
+/// It contains one record for every request of every user: written when the request ends or, for a watch, when it
+/// starts. Unfinished requests are not in it.
 #[derive(Clone, Debug)]
 pub struct Audit {
     path: PathBuf,
@@ -30,43 +29,43 @@ pub struct Audit {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditMark {
     offset: u64,
-    /// A record may be written a little after its answer: what was received before this lies before the mark.
+    /// The API server may write a record shortly after its response. A record after `offset` counts as before the mark
+    /// if the API server received its request before this time.
     at: Timestamp,
 }
 
-/// One request that the API server answered.
+/// One request that the API server responded to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AuditedRequest {
-    /// Whose rights were used: for an impersonated request, the impersonated user.
+    /// For an impersonated request, the impersonated user.
     pub user: String,
     /// `get`, `list`, `watch`, `create`, `update`, `patch`, `delete` or `deletecollection`.
     pub verb: String,
-    /// The resource's plural name; empty for a request outside the resources, such as `/readyz`.
+    /// The plural name of the resource; empty for a path that is no resource, such as `/readyz`.
     pub resource: String,
-    /// The subresource, such as `status`.
+    /// For example `status`.
     pub subresource: Option<String>,
-    /// The namespace, for a namespaced resource.
     pub namespace: Option<String>,
-    /// The object's name, where one was named or generated.
     pub name: Option<String>,
-    /// The HTTP status of the answer.
+    /// The HTTP status code of the response.
     pub code: u16,
-    /// When the request came in.
+    /// When the API server received the request.
     pub received: Option<Timestamp>,
-    /// When the answer was complete.
+    /// When the response was complete or, for a watch, had started.
     pub stage_time: Timestamp,
-    /// Path and query, for example to see a field manager or a dry run.
+    /// Path and query, which contain for example the field manager and `dryRun`.
     pub uri: String,
 }
 
 impl AuditedRequest {
-    /// Whether the request asks for a change, allowed or not. A dry run and a review (`subjectaccessreviews`) count.
+    /// Whether the verb is a write, even if the API server refused the request. Dry runs and reviews such as
+    /// `subjectaccessreviews` count as writes.
     #[must_use]
     pub fn is_write(&self) -> bool {
-        WRITES.contains(&self.verb.as_str())
+        WRITE_VERBS.contains(&self.verb.as_str())
     }
 
-    /// `resource`, or `resource/subresource`.
+    /// For example `configmaps` or `sequencestores/status`.
     #[must_use]
     pub fn full_resource(&self) -> String {
         match &self.subresource {
@@ -77,15 +76,14 @@ impl AuditedRequest {
 }
 
 impl Audit {
-    /// Reads the log at `path`.
     pub(crate) fn new(path: PathBuf) -> Self {
         Self { path }
     }
 
-    /// The position now: requests that came in before this call lie before it.
+    /// The current position. Requests that the API server received before this call are before the mark.
     ///
     /// # Panics
-    /// When the log cannot be read: a count taken from a part of it would prove nothing.
+    /// When the log cannot be read: a count from an incomplete log would prove nothing.
     #[must_use]
     pub fn mark(&self) -> AuditMark {
         let at = Timestamp::now();
@@ -93,22 +91,22 @@ impl Audit {
         AuditMark { offset: whole.len() as u64, at }
     }
 
-    /// The requests answered since `mark`, oldest first. Blocks for some ten milliseconds.
+    /// The requests after `mark`, oldest first. Blocks for 25 to 250 ms, until the log has stopped growing.
     ///
     /// # Panics
-    /// When the log cannot be read: a count taken from a part of it would prove nothing.
+    /// When the log cannot be read: a count from an incomplete log would prove nothing.
     #[must_use]
     pub fn requests_since(&self, mark: &AuditMark) -> Vec<AuditedRequest> {
-        self.settle();
+        self.wait_until_quiet();
         let after = |request: &AuditedRequest| request.received.is_none_or(|received| received >= mark.at);
         self.read_from(mark.offset).lines().filter_map(request).filter(after).collect()
     }
 
-    /// How many writes `user` asked for since `mark`, by verb and resource, in one namespace or in all. Refused ones
-    /// count as well: a controller that is quiet does not even try.
+    /// Counts the writes of `user` after `mark` by verb and resource, in one namespace or in all. Refused writes count
+    /// as well, because a controller with nothing to do must not send any.
     ///
     /// # Panics
-    /// When the log cannot be read: a count taken from a part of it would prove nothing.
+    /// When the log cannot be read: a count from an incomplete log would prove nothing.
     #[must_use]
     pub fn writes_since(
         &self,
@@ -127,10 +125,10 @@ impl Audit {
         counts
     }
 
-    fn settle(&self) {
+    fn wait_until_quiet(&self) {
         let started = Instant::now();
         let mut length = self.length();
-        while started.elapsed() < QUIET_AT_MOST {
+        while started.elapsed() < QUIET_TIMEOUT {
             std::thread::sleep(QUIET);
             let now = self.length();
             if now == length {
@@ -144,7 +142,7 @@ impl Audit {
         self.path.metadata().map_or(0, |metadata| metadata.len())
     }
 
-    /// Whole lines from `offset` on; a line still being written is left for the next time.
+    /// The complete lines after `offset`. A line that the API server has not finished writing is left out.
     fn read_from(&self, offset: u64) -> String {
         let mut text = String::new();
         let read = File::open(&self.path).and_then(|mut file| {
@@ -156,7 +154,7 @@ impl Audit {
             Ok(())
         });
         if let Err(error) = read {
-            panic!("the audit log {} cannot be read: {error}", self.path.display());
+            panic!("could not read the audit log {}: {error}", self.path.display());
         }
         text
     }
@@ -200,14 +198,14 @@ struct Status {
     code: u16,
 }
 
-/// The request a line of the log tells of, or none when another line tells of the same one.
+/// Parses a line of the log. Returns `None` for a second record of the same request.
 fn request(line: &str) -> Option<AuditedRequest> {
     let event: Event = match serde_json::from_str(line) {
         Ok(event) => event,
         Err(error) => panic!("not an audit record: {error}: {line}"),
     };
     let code = event.response_status.code;
-    // An accepted watch has two records: one when it starts, one when it ends, which may be much later.
+    // An accepted watch has two records: one when it starts, and one when it ends, possibly much later.
     let end_of_watch = event.verb == "watch" && event.stage == "ResponseComplete" && code < 400;
     if end_of_watch || !matches!(event.stage.as_str(), "ResponseStarted" | "ResponseComplete" | "Panic") {
         return None;
@@ -241,14 +239,14 @@ mod tests {
     }
 
     #[test]
-    fn a_watch_counts_once_and_a_refused_one_too() {
+    fn an_accepted_or_refused_watch_counts_once() {
         assert!(request(&line("ResponseStarted", "watch", "pods", 200)).is_some());
         assert!(request(&line("ResponseComplete", "watch", "pods", 200)).is_none());
         assert!(request(&line("ResponseComplete", "watch", "pods", 403)).is_some());
     }
 
     #[test]
-    fn a_record_that_comes_late_lies_before_the_mark() {
+    fn a_late_record_of_a_request_received_before_the_mark_is_not_counted() {
         let mut file = tempfile::NamedTempFile::new().expect("a file");
         let audit = Audit::new(file.path().to_owned());
         let received = |at: Timestamp| format!(r#""requestReceivedTimestamp":"{at}","stageTimestamp""#);
@@ -261,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn writes_are_counted_after_the_mark_and_half_a_line_is_left() {
+    fn only_writes_after_the_mark_and_complete_lines_are_counted() {
         let mut file = tempfile::NamedTempFile::new().expect("a file");
         writeln!(file, "{}", line("ResponseComplete", "create", "pods", 201)).expect("written");
         let audit = Audit::new(file.path().to_owned());

@@ -1,4 +1,4 @@
-//! Finds the programs a control plane is made of, and downloads or builds those that are missing.
+//! Finds the programs of a control plane on disk, and downloads or builds missing programs.
 
 use std::env;
 use std::ffi::OsString;
@@ -10,59 +10,54 @@ use crate::Error;
 use crate::archive;
 use crate::go_build::{self, HELM, KUBERNETES, Module};
 
-/// Names the index of envtest archives, when it is not the official one.
+/// The environment variable that replaces the URL of the official index of envtest archives.
 pub const ENVTEST_INDEX_VARIABLE: &str = "SEQSTORE_ENVTEST_INDEX";
 const OFFICIAL_INDEX: &str =
     "https://raw.githubusercontent.com/kubernetes-sigs/controller-tools/HEAD/envtest-releases.yaml";
 
-/// Where the programs are.
+/// The absolute paths of the programs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Binaries {
-    /// The store behind the API server.
     pub etcd: PathBuf,
-    /// The API server.
     pub kube_apiserver: PathBuf,
-    /// Namespace deletion, garbage collection, ServiceAccounts.
     pub kube_controller_manager: PathBuf,
-    /// The command line client.
     pub kubectl: PathBuf,
-    /// The package manager.
     pub helm: PathBuf,
 }
 
-/// Finds the programs, see [`Search`]. Says on standard error what it does when that takes long. Blocks, for minutes
-/// when programs must be built.
+/// Finds the programs as [`Search`] describes, and writes progress messages to standard error. Blocks, for minutes when
+/// it builds programs.
 ///
 /// # Errors
-/// When a program is nowhere and cannot be built.
+/// When a program is not found and cannot be built.
 pub fn binaries() -> Result<Binaries, Error> {
-    // Not eprintln!: the test harness would keep it back until the end of the test.
+    // Not eprintln!, because the test harness would hold its output back until the end of the test.
     Search::from_environment().find(&mut |note| {
         let _ = writeln!(io::stderr(), "control-plane: {note}");
     })
 }
 
-/// Where to look. Each program is looked for in this order:
+/// Where to search. Each program is searched for in this order:
 ///
 /// 1. the directory in `KUBEBUILDER_ASSETS`;
 /// 2. an earlier build or download in the cache;
 /// 3. the official envtest archive, which holds etcd, kube-apiserver and kubectl;
-/// 4. a build from the pinned Go modules beside this crate.
+/// 4. a build from the Go modules `kubernetes` and `helm` in this crate's directory.
 #[derive(Clone, Debug)]
 pub struct Search {
     /// The value of `KUBEBUILDER_ASSETS`.
     pub assets: Option<PathBuf>,
     /// The directory of earlier builds and downloads.
     pub cache: PathBuf,
-    /// Address of the index of envtest archives.
+    /// The URL of the index of envtest archives.
     pub envtest_index: String,
-    /// The Go command, if there is one.
+    /// The path of the `go` command, if Go is installed.
     pub go: Option<PathBuf>,
 }
 
 impl Search {
-    /// The places the environment names.
+    /// Reads the settings from the environment.
     #[must_use]
     pub fn from_environment() -> Self {
         let set = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
@@ -76,73 +71,87 @@ impl Search {
         }
     }
 
-    /// Finds all programs. `note` is told what takes long and why something was not used.
+    /// Finds all programs, and downloads or builds the missing ones. Calls `note` with progress messages and with the
+    /// reasons why it did not use a source.
     ///
     /// # Errors
-    /// When a program is nowhere and cannot be built.
+    /// When a program is not found and cannot be built.
     pub fn find(&self, note: &mut dyn FnMut(&str)) -> Result<Binaries, Error> {
         if let Some(missing) = self.assets.as_ref().filter(|assets| !assets.is_dir()) {
             note(&format!("KUBEBUILDER_ASSETS names {}, which is not a directory", missing.display()));
         }
-        if self.go.is_none() {
-            // What no archive holds can only be built: say so before anything is waited for.
-            let only_built: Vec<_> = [&KUBERNETES, &HELM]
-                .into_iter()
-                .flat_map(|module| module.programs)
-                .filter(|program| {
-                    !archive::PROGRAMS.contains(&program.name) && self.present(program.name).is_none()
-                })
-                .collect();
-            if !only_built.is_empty() {
-                return Err(go_build::go_missing(&only_built, None));
-            }
-        }
-        let mut refusal = None;
-        let wants_archive = archive::PROGRAMS.iter().any(|program| self.present(program).is_none());
-        if wants_archive {
-            let wanted = KUBERNETES.version();
-            match archive::fetch(&self.envtest_index, &wanted, &self.archive_directory(), note) {
-                Ok(version) => note(&format!("using the envtest archive of Kubernetes {version}")),
-                Err(reason) => {
-                    let reason = format!("the envtest archive is not used: {reason}");
-                    note(&reason);
-                    refusal = Some(reason);
-                }
-            }
-        }
+        self.fail_early_without_go()?;
+        let archive_failure = self.download_archive_if_needed(note);
         for module in [&KUBERNETES, &HELM] {
             let missing: Vec<_> =
-                module.programs.iter().filter(|program| self.present(program.name).is_none()).collect();
-            if !missing.is_empty() {
-                let directory = self.build_directory(module);
-                go_build::build(module, &missing, &directory, self.go.as_deref(), refusal.as_deref(), note)?;
+                module.programs.iter().filter(|program| self.locate(program.name).is_none()).collect();
+            if missing.is_empty() {
+                continue;
             }
+            let go = self.go.as_deref();
+            let go = go.ok_or_else(|| go_build::go_missing(&missing, archive_failure.as_deref()))?;
+            go_build::build(module, &missing, &self.build_directory(module), go, note)?;
         }
         Ok(Binaries {
-            etcd: self.found("etcd")?,
-            kube_apiserver: self.found("kube-apiserver")?,
-            kube_controller_manager: self.found("kube-controller-manager")?,
-            kubectl: self.found("kubectl")?,
-            helm: self.found("helm")?,
+            etcd: self.require("etcd")?,
+            kube_apiserver: self.require("kube-apiserver")?,
+            kube_controller_manager: self.require("kube-controller-manager")?,
+            kubectl: self.require("kubectl")?,
+            helm: self.require("helm")?,
         })
     }
 
-    fn found(&self, program: &str) -> Result<PathBuf, Error> {
-        self.present(program).ok_or_else(|| Error::Io {
+    /// The archive does not contain every program. If one of the others is missing and there is no Go, a download would
+    /// be in vain.
+    fn fail_early_without_go(&self) -> Result<(), Error> {
+        if self.go.is_some() {
+            return Ok(());
+        }
+        let only_built: Vec<_> = [&KUBERNETES, &HELM]
+            .into_iter()
+            .flat_map(|module| module.programs)
+            .filter(|program| {
+                !archive::PROGRAMS.contains(&program.name) && self.locate(program.name).is_none()
+            })
+            .collect();
+        if only_built.is_empty() { Ok(()) } else { Err(go_build::go_missing(&only_built, None)) }
+    }
+
+    /// Returns the reason if the archive is needed but cannot be used.
+    fn download_archive_if_needed(&self, note: &mut dyn FnMut(&str)) -> Option<String> {
+        if archive::PROGRAMS.iter().all(|program| self.locate(program).is_some()) {
+            return None;
+        }
+        let wanted = KUBERNETES.version();
+        match archive::fetch(&self.envtest_index, &wanted, &self.archive_directory(), note) {
+            Ok(version) => {
+                note(&format!("using the envtest archive of Kubernetes {version}"));
+                None
+            }
+            Err(reason) => {
+                let reason = format!("the envtest archive is not used: {reason}");
+                note(&reason);
+                Some(reason)
+            }
+        }
+    }
+
+    fn require(&self, program: &str) -> Result<PathBuf, Error> {
+        self.locate(program).ok_or_else(|| Error::Io {
             action: format!("{program} was built but is not in {}", self.cache.display()),
             source: io::ErrorKind::NotFound.into(),
         })
     }
 
-    fn present(&self, program: &str) -> Option<PathBuf> {
-        let places = [
+    fn locate(&self, program: &str) -> Option<PathBuf> {
+        let directories = [
             self.assets.clone(),
             Some(self.build_directory(&KUBERNETES)),
             Some(self.build_directory(&HELM)),
             Some(self.archive_directory()),
         ];
-        // Absolute, because the programs are started from another working directory.
-        places
+        // The path must be absolute, because the programs are started in another working directory.
+        directories
             .into_iter()
             .flatten()
             .map(|directory| directory.join(program))
@@ -159,7 +168,7 @@ impl Search {
     }
 }
 
-/// `go` on the PATH, or where its own installer puts it.
+/// `go` on the PATH, or in the directory where the official installer puts it.
 fn go_command(path: Option<OsString>) -> Option<PathBuf> {
     let path = path.unwrap_or_default();
     env::split_paths(&path)

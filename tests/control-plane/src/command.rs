@@ -1,4 +1,4 @@
-//! Runs kubectl and helm and keeps what they print.
+//! Runs kubectl and helm and captures their output.
 
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
@@ -9,30 +9,27 @@ use tokio::process::Command;
 
 use crate::Error;
 
-/// What a command printed and how it ended.
+/// The output and exit status of a finished command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandOutput {
     /// The command line, for messages.
     pub command: String,
-    /// Its exit status; -1 when a signal ended it.
+    /// The exit status, or -1 if a signal killed the command.
     pub status_code: i32,
-    /// What it wrote to standard output.
     pub stdout: String,
-    /// What it wrote to standard error.
     pub stderr: String,
 }
 
 impl CommandOutput {
-    /// Whether the command ended with status 0.
     #[must_use]
     pub fn success(&self) -> bool {
         self.status_code == 0
     }
 
-    /// The output of a command that succeeded, or an error with all it printed.
+    /// Turns a failed command into an error.
     ///
     /// # Errors
-    /// When the status is not 0.
+    /// When the exit status is not 0. The error contains standard error and standard output.
     pub fn checked(self) -> Result<Self, Error> {
         if self.success() {
             return Ok(self);
@@ -42,7 +39,7 @@ impl CommandOutput {
     }
 }
 
-/// Runs a program to its end, with `input` on its standard input.
+/// Runs a program until it exits, with `input` on its standard input.
 pub(crate) async fn run(
     program: &Path,
     arguments: &[&str],
@@ -63,7 +60,7 @@ pub(crate) async fn run(
     let stdin = child.stdin.take();
     let feed = async {
         if let Some(mut stdin) = stdin {
-            // A command that needs no more input may close the pipe early; its own status says whether that is wrong.
+            // A command that needs no more input may close the pipe early. Its exit status shows whether it failed.
             let _ = stdin.write_all(input.as_bytes()).await;
         }
     };

@@ -1,4 +1,4 @@
-//! One process of the control plane, kept under a guardian that ends it when this process goes away in any manner.
+//! Runs one process of the control plane under a guardian, which stops it when this process ends for any reason.
 
 use std::ffi::OsString;
 use std::fs;
@@ -13,25 +13,26 @@ use tokio::sync::watch;
 use crate::Error;
 
 const GUARDIAN: &str = include_str!("guardian.sh");
-/// Tenths of a second a component has between SIGTERM and SIGKILL.
+/// Time between SIGTERM and SIGKILL, in tenths of a second.
 const GRACE: &str = "30";
 const LOG_TAIL_LINES: usize = 30;
 
-/// A running component.
+/// A running component. Dropping it stops it and waits for that.
 ///
-/// Watched by a thread and not by a task: a control plane may be shared by tests that each have a runtime of their own.
+/// A thread and not a task watches it: tests that each have a runtime of their own may share a control plane.
 #[derive(Debug)]
 pub(crate) struct Component {
     name: &'static str,
     log: PathBuf,
-    /// The guardian acts when this closes. Rust opens pipes close-on-exec, so no other child can hold it open.
+    /// The guardian stops the component when this pipe closes. Rust opens pipes close-on-exec, so no other child
+    /// process can keep it open.
     lifeline: Option<ChildStdin>,
     watcher: Option<JoinHandle<()>>,
     exit_status: watch::Receiver<Option<String>>,
 }
 
 impl Component {
-    /// Starts `program` under a guardian that removes `directory` at the end.
+    /// Starts `program` under a guardian that removes `directory` after the component has stopped.
     pub(crate) fn spawn(
         name: &'static str,
         program: &Path,
@@ -47,59 +48,56 @@ impl Component {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
-            // Ctrl-C on a terminal goes to the whole foreground process group; the parent decides what it means.
+            // A terminal sends Ctrl-C to the whole foreground process group. Only the parent must react to it.
             .process_group(0)
             .spawn()
             .map_err(Error::io(format!("could not start {name}")))?;
         let lifeline = guardian.stdin.take();
         let status_pipe = guardian.stdout.take();
-        let (report, exit_status) = watch::channel(None);
+        let (sender, exit_status) = watch::channel(None);
         let watcher = std::thread::spawn(move || {
             let mut status = String::new();
             if let Some(pipe) = status_pipe {
-                // An unreadable pipe means the guardian itself is gone; that is reported as an unknown status.
+                // An unreadable pipe means that the guardian itself has died. The status is then unknown.
                 let _ = BufReader::new(pipe).read_line(&mut status);
             }
             let status = status.trim();
-            report.send_replace(Some(if status.is_empty() { "unknown".into() } else { status.into() }));
+            sender.send_replace(Some(if status.is_empty() { "unknown".into() } else { status.into() }));
             let _ = guardian.wait();
         });
         Ok(Self { name, log, lifeline, watcher: Some(watcher), exit_status })
     }
 
-    /// Its name in messages.
     pub(crate) fn name(&self) -> &'static str {
         self.name
     }
 
-    /// Asks the guardian to end the component, without waiting for it.
+    /// Tells the guardian to stop the component, without waiting for it.
     pub(crate) fn release(&mut self) {
         self.lifeline = None;
     }
 
-    /// Waits until the component is gone and its guardian has cleaned up. Call [`Self::release`] first.
+    /// Waits until the component has exited and its guardian has cleaned up. Call [`Self::release`] first.
     pub(crate) fn join(&mut self) {
         if let Some(watcher) = self.watcher.take() {
             let _ = watcher.join();
         }
     }
 
-    /// The error that says the component crashed, when it has.
+    /// The error for the component's crash, if it has crashed.
     pub(crate) fn crash(&self) -> Option<Error> {
         let status = self.exit_status.borrow().clone()?;
         Some(Error::Crashed { component: self.name, status, log_tail: self.log_tail() })
     }
 
-    /// Waits for the component to crash.
     pub(crate) async fn crashed(&self) -> Error {
         let mut exit_status = self.exit_status.clone();
-        // The sender goes away only after it has sent the status.
+        // The watcher always sends a status before it drops the sender, so this does not fail.
         let _ = exit_status.wait_for(Option::is_some).await;
         let status = exit_status.borrow().clone().unwrap_or_else(|| "unknown".into());
         Error::Crashed { component: self.name, status, log_tail: self.log_tail() }
     }
 
-    /// The last lines the component logged.
     pub(crate) fn log_tail(&self) -> String {
         match fs::read(&self.log) {
             Ok(bytes) => tail(&String::from_utf8_lossy(&bytes), LOG_TAIL_LINES),
@@ -144,16 +142,16 @@ mod tests {
         )
         .expect("it starts");
         let message = component.crashed().await.to_string();
-        assert!(message.contains("sleeper ended by itself with exit status 7"), "{message}");
+        assert!(message.contains("sleeper exited unexpectedly with status 7"), "{message}");
         assert!(message.contains("started\nwhy"), "{message}");
         assert!(component.crash().is_some());
-        assert!(directory.exists(), "the log stays while somebody may read it");
+        assert!(directory.exists(), "the guardian keeps the log until the component is dropped");
         drop(component);
         assert!(!directory.exists());
     }
 
     #[test]
-    fn dropping_ends_a_component_that_ignores_sigterm() {
+    fn dropping_kills_a_component_that_ignores_sigterm() {
         let directory = directory();
         let script = "trap '' TERM; echo $$ > \"$0/pid\"; while :; do sleep 0.1; done";
         let mut arguments = shell(script);
@@ -170,12 +168,12 @@ mod tests {
         drop(component);
         let alive =
             Command::new("kill").args(["-0", &pid]).stderr(Stdio::null()).status().expect("kill runs");
-        assert!(!alive.success(), "process {pid} is still there");
+        assert!(!alive.success(), "process {pid} still runs");
         assert!(!directory.exists());
     }
 
     #[test]
-    fn the_tail_of_a_text_is_its_last_lines() {
+    fn tail_returns_the_last_lines() {
         assert_eq!(tail("a\nb\nc\n", 2), "b\nc");
         assert_eq!(tail("a", 2), "a");
         assert_eq!(tail("", 2), "");

@@ -1,4 +1,4 @@
-//! Keys, tokens and kubeconfigs of a control plane.
+//! Generates keys and tokens, writes and reads kubeconfig files.
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +12,7 @@ use serde_json::json;
 
 use crate::Error;
 
-/// Writes the key pair that signs and checks ServiceAccount tokens.
+/// Writes the key pair with which kube-apiserver signs and verifies ServiceAccount tokens.
 pub(crate) fn write_service_account_keys(private: &Path, public: &Path) -> Result<(), Error> {
     let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_FIXED_SIGNING).map_err(|_| Error::Key)?;
     let private_der = pair.to_pkcs8v1().map_err(|_| Error::Key)?;
@@ -21,14 +21,12 @@ pub(crate) fn write_service_account_keys(private: &Path, public: &Path) -> Resul
     write(public, &pem::encode(&Pem::new("PUBLIC KEY", public_der.as_ref())))
 }
 
-/// A token that cannot be guessed.
 pub(crate) fn random_token() -> Result<String, Error> {
     let mut bytes = [0; 24];
     SystemRandom::new().fill(&mut bytes).map_err(|_| Error::Key)?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Writes a kubeconfig with one user, who has `token`.
 pub(crate) fn write_kubeconfig(
     path: &Path,
     server: &str,
@@ -48,19 +46,18 @@ pub(crate) fn write_kubeconfig(
     write(path, &format!("{kubeconfig:#}\n"))
 }
 
-/// The client configuration of a kubeconfig, never through a proxy.
+/// Reads a client configuration from a kubeconfig and disables proxies.
 pub(crate) async fn configuration(path: &Path) -> Result<kube::Config, Error> {
     let failed = |source| Error::Kubeconfig { path: path.to_owned(), source: Box::new(source) };
     let kubeconfig = Kubeconfig::read_from(path).map_err(failed)?;
     let mut config = kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default())
         .await
         .map_err(failed)?;
-    // A proxy named in the environment cannot reach this machine's loopback.
+    // A proxy set in the environment cannot reach the loopback interface of this machine.
     config.proxy_url = None;
     Ok(config)
 }
 
-/// Writes a text file.
 pub(crate) fn write(path: &Path, text: &str) -> Result<(), Error> {
     fs::write(path, text).map_err(Error::io(format!("could not write {}", path.display())))
 }

@@ -1,103 +1,73 @@
-//! What can go wrong while a control plane is found, built, started or used.
+//! The error type of this crate. No I/O.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Why a control plane could not be found, built, started or used.
+/// Why the programs could not be found or built, or the control plane could not be started or used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A component ended although nobody stopped it.
-    #[error("{component} ended by itself with exit status {status}; the end of its log:\n{log_tail}")]
+    /// A component exited although nothing stopped it.
+    #[error("{component} exited unexpectedly with status {status}; the end of its log:\n{log_tail}")]
     Crashed {
-        /// The component's name.
         component: &'static str,
-        /// Its exit status; 128 and more is a signal, as in a shell.
+        /// The exit status as a shell reports it: 128 plus the signal's number after a signal; `unknown` if the
+        /// guardian died.
         status: String,
-        /// The last lines it logged.
         log_tail: String,
     },
-    /// The control plane runs but did not get ready in time.
+    /// The control plane runs but did not become ready in time.
     #[error(
         "the control plane was not ready after {waited:?}: {reason}; the end of the log of {component}:\n{log_tail}"
     )]
     NotReady {
-        /// How long it was waited for.
         waited: Duration,
-        /// What was still missing.
         reason: String,
-        /// The component that was waited for.
+        /// The component that was started last.
         component: &'static str,
-        /// The last lines it logged.
         log_tail: String,
     },
-    /// Programs have to be built and there is no Go to build them with.
     #[error(
-        "{programs} not found, and Go is not installed to build them with. Either install Go 1.26 or newer \
+        "could not find {programs}, and could not find Go to build them. Either install Go 1.26 or newer \
          (https://go.dev/doc/install, or the system's package manager) so that `go` is on the PATH, or set \
-         KUBEBUILDER_ASSETS to a directory that holds them.{earlier}"
+         KUBEBUILDER_ASSETS to a directory that contains them.{earlier}"
     )]
     GoMissing {
-        /// The programs that were not found.
         programs: String,
-        /// What earlier places to look said.
+        /// Why the envtest archive was not used, as a sentence in parentheses; empty if it was not tried.
         earlier: String,
     },
-    /// `go build` failed.
     #[error("building {programs} failed:\n{output}")]
     Build {
-        /// The programs that were built.
         programs: String,
-        /// The end of what Go printed.
+        /// The last lines that Go wrote to standard error.
         output: String,
     },
     /// A file or process operation failed.
     #[error("{action}: {source}")]
-    Io {
-        /// What was being done.
-        action: String,
-        /// The operating system's answer.
-        source: std::io::Error,
-    },
-    /// The Kubernetes API refused or failed a request.
+    Io { action: String, source: std::io::Error },
+    /// A request to the Kubernetes API failed.
     #[error("{action}: {source}")]
-    Kube {
-        /// What was being done.
-        action: String,
-        /// The client's error.
-        source: Box<kube::Error>,
-    },
-    /// A kubeconfig that was just written cannot be used.
+    Kube { action: String, source: Box<kube::Error> },
+    /// A kubeconfig that this crate wrote cannot be used.
     #[error("{}: {source}", path.display())]
-    Kubeconfig {
-        /// The kubeconfig.
-        path: PathBuf,
-        /// Why not.
-        source: Box<kube::config::KubeconfigError>,
-    },
-    /// The key pair for ServiceAccount tokens could not be made.
-    #[error("could not make the key for ServiceAccount tokens")]
+    Kubeconfig { path: PathBuf, source: Box<kube::config::KubeconfigError> },
+    /// Random bytes or the key pair for ServiceAccount tokens could not be generated.
+    #[error("could not generate the key or a token of the control plane")]
     Key,
-    /// A command ended with a status other than zero.
-    #[error("{command} ended with status {status}: {output}")]
-    Command {
-        /// The command line.
-        command: String,
-        /// Its exit status.
-        status: i32,
-        /// What it printed.
-        output: String,
-    },
+    /// A command exited with a status other than zero.
+    #[error("{command} exited with status {status}: {output}")]
+    Command { command: String, status: i32, output: String },
 }
 
 impl Error {
-    /// Wraps an operating system error with what was being done.
+    /// For `map_err`: adds a description of the failed action.
     pub(crate) fn io(action: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {
         let action = action.into();
         move |source| Self::Io { action, source }
     }
 
-    /// Wraps a Kubernetes client error with what was being done.
+    /// For `map_err`: adds a description of the failed action.
     pub(crate) fn kube(action: impl Into<String>) -> impl FnOnce(kube::Error) -> Self {
         let action = action.into();
         move |source| Self::Kube { action, source: Box::new(source) }

@@ -1,4 +1,4 @@
-//! Builds the programs from the Go modules beside this crate, once, into the cache.
+//! Builds the programs with `go build` from the modules `kubernetes` and `helm` into the cache.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -9,39 +9,38 @@ use sha2::{Digest, Sha256};
 use crate::component::tail;
 use crate::{Error, Search};
 
-/// Directories with this prefix hold work in progress.
+/// Prefix of temporary directories in the cache.
 pub(crate) const STAGING_PREFIX: &str = ".staging-";
 
-/// A Go module that pins programs.
+/// A Go module that sets the versions of programs.
 ///
-/// Compiled in: the crate then needs no path to its own source at run time.
+/// go.mod and go.sum are compiled in, so that the crate needs no path to its own source at run time.
 #[derive(Debug)]
 pub(crate) struct Module {
     name: &'static str,
-    /// The dependency whose version names the build.
+    /// The dependency whose version is part of the cache directory's name.
     main: &'static str,
     go_mod: &'static str,
     go_sum: &'static str,
-    /// Variables that the linker sets; `{version}`, `{major}` and `{minor}` are put in.
+    /// Go variables that the linker sets. `{version}`, `{major}` and `{minor}` stand for those of the main dependency.
     variables: &'static [&'static str],
+    /// Roughly how long a build takes on two cores.
     minutes: u32,
     pub(crate) programs: &'static [Program],
 }
 
-/// A program of a module.
 #[derive(Debug)]
 pub(crate) struct Program {
     pub(crate) name: &'static str,
     package: &'static str,
 }
 
-/// etcd, the Kubernetes server programs and kubectl.
 pub(crate) const KUBERNETES: Module = Module {
     name: "kubernetes",
     main: "k8s.io/kubernetes",
     go_mod: include_str!("../kubernetes/go.mod"),
     go_sum: include_str!("../kubernetes/go.sum"),
-    // Without these the server calls itself v0.0.0, and clients that look at its version misbehave.
+    // Without these the API server reports version v0.0.0, and clients that check the version misbehave.
     variables: &[
         "k8s.io/component-base/version.gitVersion={version}",
         "k8s.io/component-base/version.gitMajor={major}",
@@ -56,7 +55,7 @@ pub(crate) const KUBERNETES: Module = Module {
     ],
 };
 
-/// Helm: a module of its own, because its dependencies have other versions.
+/// Helm has its own module, because it depends on other versions than Kubernetes.
 pub(crate) const HELM: Module = Module {
     name: "helm",
     main: "helm.sh/helm/v4",
@@ -68,7 +67,7 @@ pub(crate) const HELM: Module = Module {
 };
 
 impl Module {
-    /// The pinned version, such as `v1.36.3`.
+    /// The version of the main dependency, for example `v1.36.3`.
     pub(crate) fn version(&self) -> String {
         self.go_mod
             .lines()
@@ -81,7 +80,7 @@ impl Module {
             .to_owned()
     }
 
-    /// Names a build: version, and a hash of all that is pinned.
+    /// The name of the build's cache directory: it contains the version and a hash of go.mod and go.sum.
     pub(crate) fn key(&self) -> String {
         let sum = Sha256::new().chain_update(self.go_mod).chain_update(self.go_sum).finalize();
         let sum: String = sum.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
@@ -100,18 +99,16 @@ impl Module {
     }
 }
 
-/// Builds `programs` of `module` into `directory`. Two processes may do so at once: the second waits for the first and
-/// finds its programs.
+/// Builds `programs` of `module` into `directory`. If two processes do so at once, the second waits for the first and
+/// uses its programs.
 pub(crate) fn build(
     module: &Module,
     programs: &[&Program],
     directory: &Path,
-    go: Option<&Path>,
-    earlier: Option<&str>,
+    go: &Path,
     note: &mut dyn FnMut(&str),
 ) -> Result<(), Error> {
-    let go = go.ok_or_else(|| go_missing(programs, earlier))?;
-    fs::create_dir_all(directory).map_err(Error::io(format!("could not make {}", directory.display())))?;
+    fs::create_dir_all(directory).map_err(Error::io(format!("could not create {}", directory.display())))?;
     let _lock = lock(&directory.join(".lock"), note)?;
     let programs: Vec<_> =
         programs.iter().copied().filter(|program| !directory.join(program.name).is_file()).collect();
@@ -128,7 +125,7 @@ pub(crate) fn build(
     let staging = tempfile::Builder::new()
         .prefix(STAGING_PREFIX)
         .tempdir_in(directory)
-        .map_err(Error::io(format!("could not make a directory in {}", directory.display())))?;
+        .map_err(Error::io(format!("could not create a directory in {}", directory.display())))?;
     let source = staging.path();
     for (name, text) in [("go.mod", module.go_mod), ("go.sum", module.go_sum)] {
         crate::credentials::write(&source.join(name), text)?;
@@ -146,9 +143,9 @@ pub(crate) fn build(
     Ok(())
 }
 
-/// The error that says which programs Go was wanted for.
-pub(crate) fn go_missing(programs: &[&Program], earlier: Option<&str>) -> Error {
-    let earlier = earlier.map_or_else(String::new, |reason| format!(" (Also, {reason}.)"));
+/// `archive_failure` is the reason why the envtest archive could not be used, if it was tried.
+pub(crate) fn go_missing(programs: &[&Program], archive_failure: Option<&str>) -> Error {
+    let earlier = archive_failure.map_or_else(String::new, |reason| format!(" (Also, {reason}.)"));
     Error::GoMissing { programs: names(programs), earlier }
 }
 
@@ -170,13 +167,14 @@ fn run_go(go: &Path, module: &Module, program: &Program, source: &Path, output: 
     Err(Error::Build { programs: program.name.to_owned(), output })
 }
 
-/// The Go command in the module in `directory`, with the flags of all builds here, so that they share what is compiled.
+/// A `go` command that runs in the module in `directory`. It has the same flags as this crate's own builds, so that all
+/// share Go's build cache.
 ///
 /// # Errors
-/// When there is no Go.
+/// When Go is not installed.
 pub fn go(directory: &Path) -> Result<Command, Error> {
     let go = Search::from_environment().go.ok_or_else(|| Error::GoMissing {
-        programs: directory.display().to_string(),
+        programs: format!("the program of {}", directory.display()),
         earlier: String::new(),
     })?;
     Ok(isolated(&go, directory))
@@ -186,7 +184,7 @@ fn isolated(go: &Path, directory: &Path) -> Command {
     let mut command = Command::new(go);
     command
         .current_dir(directory)
-        // The user's own settings for other modules must not reach this build.
+        // The user's Go settings must not affect this build.
         .env("CGO_ENABLED", "0")
         .env("GOWORK", "off")
         .env("GOFLAGS", "-mod=readonly -trimpath -buildvcs=false")
@@ -195,7 +193,7 @@ fn isolated(go: &Path, directory: &Path) -> Command {
     command
 }
 
-/// Held until the returned file is closed, also by the end of the process.
+/// Waits for the lock. It is held until the returned file is closed or the process ends.
 fn lock(path: &Path, note: &mut dyn FnMut(&str)) -> Result<File, Error> {
     let failed = || Error::io(format!("could not lock {}", path.display()));
     let file = File::create(path).map_err(failed())?;
@@ -206,11 +204,11 @@ fn lock(path: &Path, note: &mut dyn FnMut(&str)) -> Result<File, Error> {
     Ok(file)
 }
 
-/// A build that was killed leaves its directory behind. Only the holder of the lock builds, so none is in use.
+/// Removes the staging directories of killed builds. The caller holds the lock, so no build uses them.
 fn remove_abandoned(directory: &Path) {
     let entries = fs::read_dir(directory).into_iter().flatten().flatten();
     for entry in entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(STAGING_PREFIX)) {
-        // What cannot be removed only takes space.
+        // A directory that cannot be removed only takes up space.
         let _ = fs::remove_dir_all(entry.path());
     }
 }
@@ -220,7 +218,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_read_from_the_modules() {
+    fn version_key_and_linker_flags_come_from_go_mod() {
         assert!(KUBERNETES.version().starts_with("v1."), "{}", KUBERNETES.version());
         assert!(HELM.version().starts_with("v4."), "{}", HELM.version());
         assert!(KUBERNETES.key().starts_with("kubernetes-v1."));
@@ -230,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn every_program_is_a_tool_of_its_module() {
+    fn every_program_is_listed_as_a_tool_in_go_mod() {
         for module in [&KUBERNETES, &HELM] {
             for program in module.programs {
                 assert!(

@@ -1,11 +1,11 @@
-# Runs one component and sees to it that the component never outlives the process that started it.
+# Runs one component and stops it when the process that started this script ends.
 #
 # sh -c "$(cat guardian.sh)" guardian DIRECTORY LOG GRACE PROGRAM [ARGUMENT...]
 #
-# Standard input is a pipe that the parent holds open and never writes to. When it ends, because the parent closed it,
-# exited, panicked or was killed with SIGKILL, the component gets SIGTERM, after GRACE tenths of a second SIGKILL, and
-# DIRECTORY is removed. When the component ends first, its exit status is written to standard output, and DIRECTORY
-# (which holds the log that says why) stays until the pipe ends.
+# Standard input is a pipe that the parent holds open and never writes to. When the pipe closes, because the parent
+# closed it, exited, panicked or was killed with SIGKILL, this script sends the component SIGTERM, sends SIGKILL after
+# GRACE tenths of a second, and removes DIRECTORY. If the component exits first, this script writes its exit status to
+# standard output and keeps DIRECTORY, which holds the component's log, until the pipe closes.
 directory=$1
 log=$2
 grace=$3
@@ -15,8 +15,8 @@ exec 3<&0 4>&1 </dev/null >/dev/null 2>&1
 "$@" >"$log" 2>&1 3<&- 4>&- &
 child=$!
 
-# Only now: an ignored signal would stay ignored in the component. Without this a parent that is gone would end the
-# guardian, by SIGPIPE, before it has removed anything.
+# Set only after the component has started, because the component would inherit an ignored signal. Without this, writing
+# the exit status after the parent is gone would kill this script with SIGPIPE before it removes DIRECTORY.
 trap '' PIPE
 trap 'kill -TERM "$child"' TERM INT HUP
 
@@ -35,20 +35,20 @@ trap 'kill -TERM "$child"' TERM INT HUP
 ) 4>&- &
 watcher=$!
 
-# A trapped signal interrupts wait, so the component's end is checked.
+# A trapped signal interrupts `wait`, so check whether the component has really exited.
 while :; do
     wait "$child"
     status=$?
     kill -0 "$child" || break
 done
 
-# The watcher must not signal a process that has since got the component's number.
+# The watcher must not signal another process that has since been given the component's process ID.
 kill -TERM "$watcher"
 wait "$watcher"
 echo "$status" >&4
 exec 4>&-
 
 while read -r _; do :; done <&3
-# Every guardian of a control plane removes the one directory after its own component is gone, so the last one finds no
-# writer left.
+# All guardians of a control plane share DIRECTORY, and each removes it after its own component has exited. When the
+# last guardian does so, no component writes to it any more.
 rm -rf "$directory" || { sleep 0.2; rm -rf "$directory"; }

@@ -1,7 +1,7 @@
-//! A real Kubernetes control plane on loopback: etcd, kube-apiserver and kube-controller-manager, without a node.
+//! Runs a real Kubernetes control plane on loopback: etcd, kube-apiserver and kube-controller-manager, without a node.
 //!
-//! For tests and demos. RBAC is on, every request is audited, and everything is gone at the end, however the process that
-//! started it ends.
+//! For tests and demos. RBAC is on and the API server audits every request. All processes and files are removed when
+//! the process that started them ends, even by SIGKILL.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), control_plane::Error> {

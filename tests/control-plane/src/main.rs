@@ -1,4 +1,4 @@
-//! The command `control-plane`: a local Kubernetes API server for demos and for trying things out.
+//! The command `control-plane`: starts a local Kubernetes control plane, or prints where its programs are.
 
 use std::io::Write;
 use std::process::ExitCode;
@@ -19,17 +19,17 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Action {
-    /// Find the programs, or download or build them, and print their directories, as for PATH
+    /// Find, download or build the programs and print their directories in the form of PATH
     Binaries,
-    /// Start a control plane, print its kubeconfig, and keep it until Ctrl-C
+    /// Start a control plane, print its kubeconfig, and keep it running until Ctrl-C
     Run,
 }
 
 fn environment_help() -> String {
     format!(
-        "Programs are looked for in KUBEBUILDER_ASSETS, in the cache of earlier builds \
-         (${{XDG_CACHE_HOME:-$HOME/.cache}}/sequencestore-operator/control-plane), in the official envtest archive \
-         (another index: {ENVTEST_INDEX_VARIABLE}), and are otherwise built with Go, which takes about 6 minutes, once."
+        "The command searches for programs in KUBEBUILDER_ASSETS, in the cache of earlier builds \
+         (${{XDG_CACHE_HOME:-$HOME/.cache}}/sequencestore-operator/control-plane) and in the official envtest archive \
+         ({ENVTEST_INDEX_VARIABLE} sets another index). It builds missing programs with Go, once, in about 6 minutes."
     )
 }
 
@@ -48,7 +48,6 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Prints what to put in front of PATH.
 fn print_binaries() -> Result<(), Error> {
     let found = binaries()?;
     let programs =
@@ -61,7 +60,7 @@ fn print_binaries() -> Result<(), Error> {
 }
 
 async fn run() -> Result<(), Error> {
-    // Registered first: a Ctrl-C while it starts must stop it as well.
+    // Registered first, so that Ctrl-C also works during startup.
     let failed = |error| Error::Io { action: "could not listen for signals".to_owned(), source: error };
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
@@ -75,7 +74,7 @@ async fn run() -> Result<(), Error> {
         plane = ControlPlane::start() => plane?,
         () = &mut stopped => return Ok(()),
     };
-    // Whoever reads the first line and closes the pipe still wants the control plane.
+    // A caller may read the first line and close the pipe; the control plane then keeps running.
     let _ = writeln!(std::io::stdout(), "{}", hints(&plane));
     let crash = tokio::select! {
         error = plane.crashed() => Some(error),
@@ -88,7 +87,7 @@ async fn run() -> Result<(), Error> {
 fn hints(plane: &ControlPlane) -> String {
     format!(
         "export KUBECONFIG={}\n\n\
-         # The API server is {}; its log, and the audit log, are in\n# {}\n\
+         # API server: {}\n# Its log and the audit log are in\n# {}\n\
          # kubectl: {}\n# helm:    {}\n# Ctrl-C stops everything and removes it.",
         plane.kubeconfig().display(),
         plane.server(),

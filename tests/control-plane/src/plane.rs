@@ -1,4 +1,4 @@
-//! A running control plane and what one does with it.
+//! The handle of a running control plane: clients, credentials, kubectl, helm, audit log, shutdown.
 
 use std::ffi::OsString;
 use std::fs;
@@ -13,20 +13,21 @@ use crate::command::{self, CommandOutput};
 use crate::component::Component;
 use crate::{Audit, Binaries, Error, credentials, startup};
 
-/// The user of [`ControlPlane::client`], [`ControlPlane::kubectl`] and [`ControlPlane::helm`], as the audit log names it.
+/// The user name that [`ControlPlane::client`], [`ControlPlane::kubectl`] and [`ControlPlane::helm`] have in the audit
+/// log.
 pub const ADMIN: &str = "admin";
-/// Longer than any test or demo.
+/// Longer than any test or demo runs.
 const TOKEN_SECONDS: i64 = 7 * 24 * 3600;
 
-/// A ServiceAccount's user name, as the audit log and RBAC have it.
+/// The user name of a ServiceAccount in the audit log and in RBAC.
 #[must_use]
 pub fn service_account_user(namespace: &str, name: &str) -> String {
     format!("system:serviceaccount:{namespace}:{name}")
 }
 
-/// A running control plane. Dropping it stops it, and so does the end of this process, however it comes.
+/// A running control plane. It stops when this value is dropped and when this process ends, even by SIGKILL.
 ///
-/// It belongs to no runtime: one may be kept in a `static` and used by tests that each have their own.
+/// It belongs to no Tokio runtime: tests that each have a runtime of their own can share one in a `static`.
 #[derive(Debug)]
 pub struct ControlPlane {
     pub(crate) binaries: Binaries,
@@ -40,11 +41,11 @@ pub struct ControlPlane {
 }
 
 impl ControlPlane {
-    /// Finds or builds the programs, starts them and waits until they are ready: some seconds when the programs are
-    /// there.
+    /// Finds or builds the programs, starts them and waits until they are ready. This takes some seconds when no
+    /// program has to be downloaded or built.
     ///
     /// # Errors
-    /// When a program cannot be had, crashes (with the end of its log) or is not ready in a minute.
+    /// When a program cannot be found or built, crashes (with the end of its log), or is not ready within a minute.
     pub async fn start() -> Result<Self, Error> {
         let binaries = tokio::task::spawn_blocking(crate::binaries)
             .await
@@ -52,15 +53,14 @@ impl ControlPlane {
         Self::start_with(binaries).await
     }
 
-    /// As [`Self::start`], with programs already found.
+    /// Like [`Self::start`], with the given programs.
     ///
     /// # Errors
-    /// When a component crashes (with the end of its log) or is not ready in a minute.
+    /// When a component crashes (with the end of its log) or is not ready within a minute.
     pub async fn start_with(binaries: Binaries) -> Result<Self, Error> {
         startup::start(binaries).await
     }
 
-    /// The programs it runs, and kubectl and helm.
     #[must_use]
     pub fn binaries(&self) -> &Binaries {
         &self.binaries
@@ -72,60 +72,62 @@ impl ControlPlane {
         &self.kubeconfig
     }
 
-    /// The API server's address.
+    /// The URL of the API server.
     #[must_use]
     pub fn server(&self) -> &str {
         &self.server
     }
 
-    /// A directory for files that may go when the control plane stops. Its logs are in it.
+    /// A temporary directory that is removed when the control plane stops. It holds the logs.
     #[must_use]
     pub fn directory(&self) -> &Path {
         &self.directory
     }
 
-    /// A new client with the administrator's rights. It belongs to the runtime it is made in.
+    /// A new client with the administrator's permissions. It belongs to the current Tokio runtime.
     ///
     /// # Panics
     /// Outside a Tokio runtime.
     #[must_use]
     pub fn client(&self) -> kube::Client {
-        kube::Client::try_from(self.config.clone()).expect("the same configuration has already made a client")
+        kube::Client::try_from(self.config.clone())
+            .expect("startup made a client from the same configuration")
     }
 
-    /// A real token of a ServiceAccount, valid for a week, by TokenRequest. The ServiceAccount must exist.
+    /// Requests a token for a ServiceAccount with the TokenRequest API. The token is valid for a week.
     ///
     /// # Errors
     /// When the API server refuses, for example because the ServiceAccount does not exist.
     pub async fn token_for(&self, namespace: &str, service_account: &str) -> Result<String, Error> {
-        let action = format!("no token for ServiceAccount {namespace}/{service_account}");
+        let action = format!("could not get a token for ServiceAccount {namespace}/{service_account}");
         let request = TokenRequest {
             spec: Some(TokenRequestSpec { expiration_seconds: Some(TOKEN_SECONDS), ..Default::default() }),
             ..Default::default()
         };
         let accounts: Api<ServiceAccount> = Api::namespaced(self.client(), namespace);
-        let answer = accounts.create_token_request(service_account, &PostParams::default(), &request).await;
-        let answer = answer.map_err(Error::kube(&action)).map_err(|error| self.crash().unwrap_or(error))?;
-        answer
+        let response = accounts.create_token_request(service_account, &PostParams::default(), &request).await;
+        let response =
+            response.map_err(Error::kube(&action)).map_err(|error| self.crash().unwrap_or(error))?;
+        response
             .status
             .and_then(|status| status.token)
-            .ok_or_else(|| Error::io(action)(io::Error::other("the answer holds none")))
+            .ok_or_else(|| Error::io(action)(io::Error::other("the response contains no token")))
     }
 
-    /// A client with a ServiceAccount's rights.
+    /// A new client with a ServiceAccount's permissions.
     ///
     /// # Errors
-    /// As [`Self::token_for`].
+    /// The same as [`Self::token_for`].
     pub async fn client_for(&self, namespace: &str, service_account: &str) -> Result<kube::Client, Error> {
         let kubeconfig = self.kubeconfig_for(namespace, service_account).await?;
         let config = credentials::configuration(&kubeconfig).await?;
         kube::Client::try_from(config).map_err(Error::kube("could not make a client"))
     }
 
-    /// A kubeconfig with a ServiceAccount's token, in [`Self::directory`].
+    /// Writes a kubeconfig with a ServiceAccount's token to [`Self::directory`] and returns its path.
     ///
     /// # Errors
-    /// As [`Self::token_for`].
+    /// The same as [`Self::token_for`].
     pub async fn kubeconfig_for(&self, namespace: &str, service_account: &str) -> Result<PathBuf, Error> {
         let token = self.token_for(namespace, service_account).await?;
         let path = self.directory.join(format!("{namespace}.{service_account}.kubeconfig"));
@@ -137,23 +139,24 @@ impl ControlPlane {
     /// Runs kubectl as the administrator.
     ///
     /// # Errors
-    /// When it cannot be run. How it ended is in the output.
+    /// When kubectl cannot be started, or when it fails after a component has crashed. Any other failed command is no
+    /// error: check [`CommandOutput::success`].
     pub async fn kubectl(&self, args: &[&str]) -> Result<CommandOutput, Error> {
         self.kubectl_stdin(args, "").await
     }
 
-    /// Runs kubectl as the administrator with `input` on its standard input, as for `apply -f -`.
+    /// Runs kubectl as the administrator with `input` on its standard input, for example for `apply -f -`.
     ///
     /// # Errors
-    /// When it cannot be run. How it ended is in the output.
+    /// The same as [`Self::kubectl`].
     pub async fn kubectl_stdin(&self, args: &[&str], input: &str) -> Result<CommandOutput, Error> {
         self.run(&self.binaries.kubectl, args, input).await
     }
 
-    /// Runs helm as the administrator. `--wait` never ends well: there is no node, so no Deployment gets ready.
+    /// Runs helm as the administrator. `--wait` times out, because without a node no Deployment becomes ready.
     ///
     /// # Errors
-    /// When it cannot be run. How it ended is in the output.
+    /// The same as [`Self::kubectl`].
     pub async fn helm(&self, args: &[&str]) -> Result<CommandOutput, Error> {
         self.run(&self.binaries.helm, args, "").await
     }
@@ -166,8 +169,8 @@ impl ControlPlane {
         }
     }
 
-    /// What kubectl, helm and their like need in their environment. The caches are the control plane's own: another one
-    /// may soon have the same port and other resources.
+    /// The environment variables for kubectl and helm. Each control plane has its own caches, because kubectl caches
+    /// API discovery by host and port, and a later control plane may use the same port with other resources.
     #[must_use]
     pub fn environment(&self) -> Vec<(&'static str, OsString)> {
         let path = |name: &str| self.directory.join(name).into_os_string();
@@ -180,26 +183,25 @@ impl ControlPlane {
         ]
     }
 
-    /// The audit log.
     #[must_use]
     pub fn audit(&self) -> Audit {
         self.audit.clone()
     }
 
-    /// Waits until a component ends by itself, and says which and why. Never returns while all is well.
+    /// Waits until a component exits unexpectedly, and returns the error that names it. Never returns otherwise.
     pub async fn crashed(&self) -> Error {
         startup::first_crash(&self.components).await
     }
 
-    /// The crash of a component, if one has happened.
+    /// The error that names a component which has exited unexpectedly, if any has.
     #[must_use]
     pub fn crash(&self) -> Option<Error> {
         self.components.iter().find_map(Component::crash)
     }
 
-    /// Stops everything and removes the directory.
+    /// Stops all components and removes [`Self::directory`].
     pub async fn stop(self) {
-        // Dropping waits for the processes, which would hold up the runtime.
+        // Dropping waits for the processes, which would block the runtime.
         let _ = tokio::task::spawn_blocking(move || drop(self)).await;
     }
 }
@@ -207,7 +209,7 @@ impl ControlPlane {
 impl Drop for ControlPlane {
     fn drop(&mut self) {
         startup::stop(&mut self.components);
-        // The guardians have removed it; this is for a guardian that was itself killed.
+        // The guardians have removed the directory, unless a guardian was itself killed.
         let _ = fs::remove_dir_all(&self.directory);
     }
 }

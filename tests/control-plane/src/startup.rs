@@ -1,4 +1,4 @@
-//! Starts the components in order and waits until the whole is ready.
+//! Starts the components in order and waits until the control plane is ready.
 
 use std::ffi::OsString;
 use std::fmt::Display;
@@ -17,30 +17,29 @@ use kube::api::Api;
 use crate::component::Component;
 use crate::{ADMIN, Audit, Binaries, ControlPlane, Error, credentials};
 
-const READY_WITHIN: Duration = Duration::from_secs(60);
+const READY_TIMEOUT: Duration = Duration::from_secs(60);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 const ETCD: &str = "etcd";
-const POLL: Duration = Duration::from_millis(50);
-/// Another process may take a free port between the look and the use of it.
-const ATTEMPTS: u32 = 3;
+/// Another process may take a free port before the component binds it.
+const MAX_ATTEMPTS: u32 = 3;
 
-/// Every request, once: when it is answered, and a watch also when it starts.
+/// Records every request once, when the API server responds, and a watch also when it starts.
 const AUDIT_POLICY: &str = "apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
 rules: [{level: Metadata}]
 ";
 
-/// What of kube-controller-manager matters without nodes.
+/// The controllers that work without nodes and that tests need.
 const CONTROLLERS: &str = "namespace-controller,garbage-collector-controller,serviceaccount-controller,\
 clusterrole-aggregation-controller,validatingadmissionpolicy-status-controller";
 
-/// Starts a control plane.
 pub(crate) async fn start(binaries: Binaries) -> Result<ControlPlane, Error> {
     let mut attempt = 1;
     loop {
         match try_start(&binaries).await {
             Err(Error::Crashed { log_tail, .. })
-                if attempt < ATTEMPTS && log_tail.contains("address already in use") =>
+                if attempt < MAX_ATTEMPTS && log_tail.contains("address already in use") =>
             {
                 attempt += 1;
             }
@@ -52,12 +51,13 @@ pub(crate) async fn start(binaries: Binaries) -> Result<ControlPlane, Error> {
 async fn try_start(binaries: &Binaries) -> Result<ControlPlane, Error> {
     let directory = tempfile::Builder::new()
         .prefix("sequencestore-control-plane-")
-        // It holds an administrator's token.
+        // The directory holds an administrator's token.
         .permissions(Permissions::from_mode(0o700))
         .tempdir()
         .map_err(Error::io("could not make a temporary directory"))?;
-    // As processes see it: on some systems the temporary directory is a symbolic link.
-    let path = directory.path().canonicalize().map_err(Error::io("no temporary directory"))?;
+    // On some systems the temporary directory is a symbolic link; `ps` and error messages then show the target.
+    let path =
+        directory.path().canonicalize().map_err(Error::io("could not resolve the temporary directory"))?;
     let [etcd_client, etcd_peer, api] = free_ports()?;
     let etcd_address = format!("http://127.0.0.1:{etcd_client}");
     let server = format!("https://127.0.0.1:{api}");
@@ -74,10 +74,12 @@ async fn try_start(binaries: &Binaries) -> Result<ControlPlane, Error> {
 
     let started = Instant::now();
     let authority = path.join("certificates/apiserver.crt");
-    // The server writes the key after the certificate, so the certificate is whole when the key is there.
+    // kube-apiserver writes the key after the certificate, so the certificate is complete once the key exists.
     let key = path.join("certificates/apiserver.key");
     running
-        .wait(started, || async { key.exists().then_some(()).ok_or("it has made no certificate yet") })
+        .wait(started, || async {
+            key.exists().then_some(()).ok_or("kube-apiserver has not created its certificate yet")
+        })
         .await?;
     let kubeconfig = path.join("admin.kubeconfig");
     credentials::write_kubeconfig(&kubeconfig, &server, &authority, ADMIN, &admin_token)?;
@@ -95,7 +97,8 @@ async fn try_start(binaries: &Binaries) -> Result<ControlPlane, Error> {
 
     let arguments = manager_arguments(&manager_kubeconfig);
     running.start("kube-controller-manager", &binaries.kube_controller_manager, arguments, &path)?;
-    // Made by the controller manager in a namespace made by the API server, so this shows that both do their work.
+    // kube-controller-manager creates this ServiceAccount in a namespace that kube-apiserver creates, so its existence
+    // proves that both work.
     let accounts: Api<ServiceAccount> = Api::namespaced(client, "default");
     running.wait(started, || async { accounts.get("default").await.map(drop) }).await?;
 
@@ -105,17 +108,17 @@ async fn try_start(binaries: &Binaries) -> Result<ControlPlane, Error> {
     Ok(ControlPlane { binaries, directory: path, server, authority, kubeconfig, config, audit, components })
 }
 
-/// Stops the components: those that use etcd first, because without it they take their time to give up.
+/// Stops the components, etcd last: without etcd the others shut down slowly.
 pub(crate) fn stop(components: &mut [Component]) {
-    let (store, clients): (Vec<_>, Vec<_>) =
+    let (etcd, others): (Vec<_>, Vec<_>) =
         components.iter_mut().partition(|component| component.name() == ETCD);
-    for mut group in [clients, store] {
+    for mut group in [others, etcd] {
         group.iter_mut().for_each(|component| component.release());
         group.iter_mut().for_each(|component| component.join());
     }
 }
 
-/// Waits for the first component that crashes.
+/// Waits until any component crashes.
 pub(crate) async fn first_crash(components: &[Component]) -> Error {
     let mut crashes: Vec<_> = components.iter().map(|component| Box::pin(component.crashed())).collect();
     std::future::poll_fn(|context| {
@@ -128,7 +131,7 @@ pub(crate) async fn first_crash(components: &[Component]) -> Error {
     .await
 }
 
-/// Components of a control plane that is not yet complete; stopped when that fails.
+/// The components started so far. Dropping it stops them, so a failed startup leaves no process.
 struct Running(Vec<Component>);
 
 impl Running {
@@ -143,7 +146,7 @@ impl Running {
         Ok(())
     }
 
-    /// Polls until `probe` succeeds, a component crashes or the time is up.
+    /// Polls `probe` until it succeeds, a component crashes, or [`READY_TIMEOUT`] has passed since `started`.
     async fn wait<F, E>(&self, started: Instant, mut probe: impl FnMut() -> F) -> Result<(), Error>
     where
         F: Future<Output = Result<(), E>>,
@@ -156,16 +159,16 @@ impl Running {
                 outcome = probe() => outcome,
             };
             let Err(reason) = outcome else { return Ok(()) };
-            if started.elapsed() > READY_WITHIN {
+            if started.elapsed() > READY_TIMEOUT {
                 let newest = self.0.last();
                 return Err(Error::NotReady {
-                    waited: READY_WITHIN,
+                    waited: READY_TIMEOUT,
                     reason: reason.to_string(),
                     component: newest.map_or("", Component::name),
                     log_tail: newest.map(Component::log_tail).unwrap_or_default(),
                 });
             }
-            tokio::time::sleep(POLL).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     }
 }
@@ -181,7 +184,7 @@ async fn ready(client: kube::Client) -> Result<(), String> {
     client.request_text(request).await.map(drop).map_err(|error| error.to_string())
 }
 
-/// Writes the files the components read.
+/// Writes the tokens, keys and audit policy that kube-apiserver reads.
 fn prepare(directory: &Path, admin_token: &str, manager_token: &str) -> Result<(), Error> {
     let tokens = format!(
         "{admin_token},{ADMIN},{ADMIN},\"system:masters\"\n\
@@ -192,9 +195,9 @@ fn prepare(directory: &Path, admin_token: &str, manager_token: &str) -> Result<(
     credentials::write_service_account_keys(&directory.join("tokens.key"), &directory.join("tokens.pub"))
 }
 
-/// Ports nobody listens on. All are held until all are chosen, so they differ.
+/// Free ports on 127.0.0.1. The function keeps each port bound until it has found all, so they differ.
 fn free_ports<const N: usize>() -> Result<[u16; N], Error> {
-    let failed = || Error::io("no free port on 127.0.0.1");
+    let failed = || Error::io("could not find a free port on 127.0.0.1");
     let mut listeners = Vec::with_capacity(N);
     let mut ports = [0; N];
     for port in &mut ports {
@@ -221,7 +224,7 @@ fn etcd_arguments(directory: &Path, client: &str, peer: u16) -> Vec<OsString> {
         format!("--listen-peer-urls={peer}").into(),
         format!("--initial-advertise-peer-urls={peer}").into(),
         format!("--initial-cluster=default={peer}").into(),
-        // Nothing here has to survive a power cut.
+        // The data is temporary and need not survive a power failure.
         "--unsafe-no-fsync".into(),
         "--log-level=warn".into(),
     ]
@@ -235,11 +238,11 @@ fn apiserver_arguments(directory: &Path, etcd: &str, port: u16) -> Vec<OsString>
         "--service-account-issuer=https://kubernetes.default.svc",
         "--service-cluster-ip-range=10.0.0.0/24",
         "--authorization-mode=RBAC",
-        // It would refuse Pods until their namespace has its ServiceAccount; no Pod runs here.
+        // This plugin refuses Pods until their namespace has its ServiceAccount, which no test needs.
         "--disable-admission-plugins=ServiceAccount",
-        // A Service's endpoints may not be on loopback.
+        // The endpoint of the `kubernetes` Service must not be a loopback address.
         "--endpoint-reconciler-type=none",
-        // A record is in the log when the request is done, and the log stays one file.
+        // Blocking mode writes the record before the request completes. The large maximum size prevents log rotation.
         "--audit-log-mode=blocking",
         "--audit-log-format=json",
         "--audit-log-maxsize=100000",
@@ -263,9 +266,9 @@ fn manager_arguments(kubeconfig: &Path) -> Vec<OsString> {
         file("kubeconfig", kubeconfig),
         format!("--controllers={CONTROLLERS}").into(),
         "--leader-elect=false".into(),
-        // It serves nothing, so it needs no port.
+        // Do not serve metrics and health.
         "--secure-port=0".into(),
-        // The defaults make the deletion of a namespace slow.
+        // The default rate limits make namespace deletion slow.
         "--kube-api-qps=200".into(),
         "--kube-api-burst=400".into(),
     ]

@@ -1,4 +1,4 @@
-//! However a control plane ends, nothing of it is left.
+//! Proves that a control plane leaves no process and no file behind, however it ends. Starts real control planes.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use control_plane::ControlPlane;
 use tempfile::TempDir;
 
-/// Every process whose command line names `directory`, as `number command`.
+/// Every process whose command line contains `directory`, in the form `PID COMMAND`.
 fn processes(directory: &Path) -> Vec<String> {
     let output = Command::new("ps").args(["-A", "-ww", "-o", "pid=,args="]).output().expect("ps runs");
     let directory = directory.to_string_lossy();
@@ -18,16 +18,16 @@ fn processes(directory: &Path) -> Vec<String> {
     listing.lines().filter(|line| line.contains(&*directory)).map(|line| line.trim().to_owned()).collect()
 }
 
-fn number_of(directory: &Path, program: &str) -> String {
+fn pid_of(directory: &Path, program: &str) -> String {
     let all = processes(directory);
     let line = all.iter().find(|line| line.split(' ').nth(1).is_some_and(|path| path.ends_with(program)));
     line.and_then(|line| line.split(' ').next())
-        .unwrap_or_else(|| panic!("no {program} in {all:#?}"))
+        .unwrap_or_else(|| panic!("{program} is not in {all:#?}"))
         .to_owned()
 }
 
-fn signal(name: &str, process: &str) {
-    assert!(Command::new("kill").args([name, process]).status().expect("kill runs").success());
+fn signal(name: &str, pid: &str) {
+    assert!(Command::new("kill").args([name, pid]).status().expect("kill runs").success());
 }
 
 fn eventually(what: &str, within: Duration, check: impl Fn() -> bool) {
@@ -38,7 +38,7 @@ fn eventually(what: &str, within: Duration, check: impl Fn() -> bool) {
     }
 }
 
-/// `control-plane run`, with a temporary directory of its own to see what is left there.
+/// A running `control-plane run` with its own temporary directory, so that the test can see what it leaves there.
 struct Session {
     child: Child,
     temporary: TempDir,
@@ -56,14 +56,14 @@ impl Session {
         Self { child, temporary }
     }
 
-    /// Waits for the hints on standard output.
-    fn ready(&mut self) {
+    /// Waits for the first line of standard output, which the command prints when the control plane is ready.
+    fn wait_until_ready(&mut self) {
         let stdout = self.child.stdout.take().expect("a pipe");
         let first = BufReader::new(stdout).lines().next().expect("a line").expect("text");
         let kubeconfig = first.strip_prefix("export KUBECONFIG=").expect("the kubeconfig").to_owned();
         assert!(Path::new(&kubeconfig).is_file());
         for program in ["/etcd", "/kube-apiserver", "/kube-controller-manager"] {
-            number_of(self.temporary.path(), program);
+            pid_of(self.temporary.path(), program);
         }
     }
 
@@ -72,15 +72,15 @@ impl Session {
         self.child.wait().expect("it ends")
     }
 
-    fn entries(&self) -> usize {
+    fn remaining_files(&self) -> usize {
         fs::read_dir(self.temporary.path()).expect("a directory").count()
     }
 
-    fn nothing_is_left(&self) {
+    fn assert_nothing_is_left(&self) {
         eventually("no process is left", Duration::from_secs(10), || {
             processes(self.temporary.path()).is_empty()
         });
-        assert_eq!(self.entries(), 0, "no file is left");
+        assert_eq!(self.remaining_files(), 0, "no file is left");
     }
 }
 
@@ -92,40 +92,39 @@ impl Drop for Session {
 }
 
 #[test]
-fn ctrl_c_ends_it() {
+fn ctrl_c_removes_everything_before_the_command_exits() {
     let mut session = Session::start();
-    session.ready();
+    session.wait_until_ready();
     let status = session.signal("-INT");
     assert!(status.success(), "{status}");
-    // It has waited for its components.
     assert_eq!(processes(session.temporary.path()), Vec::<String>::new());
-    assert_eq!(session.entries(), 0);
+    assert_eq!(session.remaining_files(), 0);
 }
 
 #[test]
-fn sigkill_of_the_parent_ends_it() {
+fn killing_the_parent_removes_everything() {
     let mut session = Session::start();
-    session.ready();
+    session.wait_until_ready();
     session.signal("-KILL");
-    session.nothing_is_left();
+    session.assert_nothing_is_left();
 }
 
 #[test]
-fn sigkill_of_the_parent_while_it_starts_ends_it() {
+fn killing_the_parent_during_startup_removes_everything() {
     let mut session = Session::start();
     let temporary = session.temporary.path().to_owned();
     eventually("etcd runs", Duration::from_secs(30), || {
         processes(&temporary).iter().any(|line| line.contains("--data-dir"))
     });
     session.signal("-KILL");
-    session.nothing_is_left();
+    session.assert_nothing_is_left();
 }
 
 #[tokio::test]
-async fn stop_and_drop_end_it() {
+async fn stop_removes_everything_before_it_returns() {
     let plane = ControlPlane::start().await.expect("it starts");
     let directory = plane.directory().to_owned();
-    let version = plane.client().apiserver_version().await.expect("it answers");
+    let version = plane.client().apiserver_version().await.expect("the API server responds");
     assert_eq!(version.major, "1");
     assert!(plane.crash().is_none());
     plane.stop().await;
@@ -134,20 +133,20 @@ async fn stop_and_drop_end_it() {
 }
 
 #[tokio::test]
-async fn a_crashed_component_is_named_with_the_end_of_its_log() {
+async fn errors_name_a_crashed_component_and_quote_its_log_and_drop_removes_everything() {
     let plane = ControlPlane::start().await.expect("it starts");
     let directory = plane.directory().to_owned();
-    signal("-KILL", &number_of(&directory, "/kube-apiserver"));
+    signal("-KILL", &pid_of(&directory, "/kube-apiserver"));
     let message = tokio::time::timeout(Duration::from_secs(5), plane.crashed())
         .await
-        .expect("it is noticed")
+        .expect("crashed() returns")
         .to_string();
-    assert!(message.starts_with("kube-apiserver ended by itself with exit status 137"), "{message}");
+    assert!(message.starts_with("kube-apiserver exited unexpectedly with status 137"), "{message}");
     assert!(message.lines().count() > 3, "{message}");
     let error = plane.kubectl(&["get", "namespaces"]).await.expect_err("no server").to_string();
-    assert!(error.starts_with("kube-apiserver ended by itself"), "{error}");
+    assert!(error.starts_with("kube-apiserver exited unexpectedly"), "{error}");
     let error = plane.token_for("default", "default").await.expect_err("no server").to_string();
-    assert!(error.starts_with("kube-apiserver ended by itself"), "{error}");
+    assert!(error.starts_with("kube-apiserver exited unexpectedly"), "{error}");
     drop(plane);
     assert_eq!(processes(&directory), Vec::<String>::new());
     assert!(!directory.exists());

@@ -1,4 +1,5 @@
-//! Where programs are looked for, with a stand-in for the envtest server and one for Go.
+//! Proves in which order the crate searches for programs, and how it downloads and builds them. A local HTTP server
+//! stands in for the envtest releases and a shell script for Go.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
@@ -14,8 +15,8 @@ use tempfile::TempDir;
 const ALL: [&str; 5] = ["etcd", "kube-apiserver", "kube-controller-manager", "kubectl", "helm"];
 const ARCHIVED: [&str; 3] = ["etcd", "kube-apiserver", "kubectl"];
 
-/// Written by another process: a file this one has open for writing cannot be run, and a child that another test is just
-/// starting may hold it open a little longer.
+/// Writes an executable script with a shell. The test process must not write it itself: a child that another test
+/// starts at the same time would inherit the open file, and an open file cannot be executed ("text file busy").
 fn script(path: &Path, text: &str) {
     let mut shell = Command::new("sh")
         .args(["-c", "cat > \"$0\" && chmod +x \"$0\""])
@@ -27,7 +28,7 @@ fn script(path: &Path, text: &str) {
     assert!(shell.wait().expect("it ends").success());
 }
 
-/// A directory with stand-ins for some programs, each of which prints `origin`.
+/// A directory with fake programs that print `origin`.
 fn programs(names: &[&str], origin: &str) -> TempDir {
     let directory = tempfile::tempdir().expect("a directory");
     for name in names {
@@ -41,24 +42,23 @@ fn origin(program: &Path) -> String {
     String::from_utf8_lossy(&output.stdout).trim().to_owned()
 }
 
-/// Serves an index and an archive as the envtest releases have them. The archive's checksum in the index is right, or not.
-fn envtest_server(right_checksum: bool) -> String {
+/// An archive of fake programs with the same layout as an envtest release.
+fn envtest_archive() -> Vec<u8> {
     let tree = tempfile::tempdir().expect("a directory");
     let inner = tree.path().join("controller-tools/envtest");
     fs::create_dir_all(&inner).expect("made");
     for name in ARCHIVED {
         script(&inner.join(name), "#!/bin/sh\necho archive\n");
     }
-    let packed = Command::new("tar")
-        .args(["-czf", "-", "-C"])
-        .arg(tree.path())
-        .arg("controller-tools")
-        .output()
-        .expect("tar runs")
-        .stdout;
+    let tar = Command::new("tar").args(["-czf", "-", "-C"]).arg(tree.path()).arg("controller-tools").output();
+    tar.expect("tar runs").stdout
+}
+
+/// Serves an index and an archive like the envtest releases, and returns the index's URL.
+fn envtest_server(right_checksum: bool) -> String {
+    let packed = envtest_archive();
     let bytes = if right_checksum { packed.clone() } else { b"something else".to_vec() };
     let sum: String = Sha512::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
-
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = format!("http://{}", listener.local_addr().expect("an address"));
     let mut index = "releases:\n  v1.36.0:\n".to_owned();
@@ -76,14 +76,14 @@ fn envtest_server(right_checksum: bool) -> String {
             let body = if wants_index { index.as_bytes() } else { &packed };
             let head =
                 format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
-            stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body)).expect("answered");
+            stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body)).expect("response sent");
         }
     });
     format!("{address}/index.yaml")
 }
 
-/// A stand-in for `go` that takes a moment, says so in `log`, and makes what `-o` names.
-fn go(directory: &Path, log: &Path) -> PathBuf {
+/// A fake `go` that takes a moment, appends a line to `log`, and creates the program that `-o` names.
+fn fake_go(directory: &Path, log: &Path) -> PathBuf {
     let go = directory.join("go");
     let text = format!(
         "#!/bin/sh\nwhile [ \"$1\" != -o ]; do shift; done\n[ -f go.mod ] && [ -f go.sum ] || exit 1\necho \"$2\" >> '{}'\n\
@@ -94,8 +94,8 @@ fn go(directory: &Path, log: &Path) -> PathBuf {
     go
 }
 
-/// An address where nobody answers.
-fn nowhere() -> String {
+/// The URL of a port on which no server listens.
+fn unreachable_index() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     format!("http://{}/index.yaml", listener.local_addr().expect("an address"))
 }
@@ -110,13 +110,13 @@ fn find(search: &Search) -> (Result<Binaries, Error>, String) {
 }
 
 #[test]
-fn kubebuilder_assets_come_first_and_need_nothing_else() {
+fn a_complete_kubebuilder_assets_directory_needs_no_download_and_no_go() {
     let assets = programs(&ALL, "assets");
     let cache = tempfile::tempdir().expect("a directory");
     let search = Search {
         assets: Some(assets.path().to_owned()),
         cache: cache.path().to_owned(),
-        envtest_index: nowhere(),
+        envtest_index: unreachable_index(),
         go: None,
     };
     let (found, notes) = find(&search);
@@ -126,7 +126,7 @@ fn kubebuilder_assets_come_first_and_need_nothing_else() {
 }
 
 #[test]
-fn the_envtest_archive_is_used_and_kept() {
+fn the_envtest_archive_is_downloaded_once_and_cached() {
     let assets = programs(&["kube-controller-manager", "helm"], "assets");
     let cache = tempfile::tempdir().expect("a directory");
     let mut search = Search {
@@ -141,10 +141,10 @@ fn the_envtest_archive_is_used_and_kept() {
     assert_eq!([origin(&found.etcd), origin(&found.kube_apiserver), origin(&found.kubectl)], ["archive"; 3]);
     assert_eq!([origin(&found.kube_controller_manager), origin(&found.helm)], ["assets"; 2]);
 
-    search.envtest_index = nowhere();
+    search.envtest_index = unreachable_index();
     let (again, notes) = find(&search);
     assert_eq!(again.expect("all found"), found);
-    assert_eq!(notes, "", "nothing is downloaded twice");
+    assert_eq!(notes, "", "the second search downloads nothing");
 }
 
 #[test]
@@ -162,20 +162,20 @@ fn an_archive_with_a_wrong_checksum_is_refused() {
         notes.contains("the envtest archive is not used") && notes.contains("has the wrong checksum"),
         "{notes}"
     );
-    let error = found.expect_err("nothing to build with").to_string();
-    assert!(error.contains("etcd, kube-apiserver, kubectl not found"), "{error}");
+    let error = found.expect_err("no Go to build with").to_string();
+    assert!(error.contains("could not find etcd, kube-apiserver, kubectl, and"), "{error}");
     assert!(error.contains("wrong checksum") && error.contains("https://go.dev/doc/install"), "{error}");
     assert!(!cache.path().join("envtest-v1.36/etcd").exists());
 
     let tools = tempfile::tempdir().expect("a directory");
-    search.go = Some(go(tools.path(), &tools.path().join("log")));
+    search.go = Some(fake_go(tools.path(), &tools.path().join("log")));
     let (found, notes) = find(&search);
     assert!(notes.contains("wrong checksum"), "{notes}");
-    assert_eq!(origin(&found.expect("built").etcd), "built", "the search goes on with the next place");
+    assert_eq!(origin(&found.expect("built").etcd), "built", "the search continues with a build");
 }
 
 #[test]
-fn without_go_what_only_go_can_give_is_named_at_once() {
+fn without_go_the_search_fails_before_it_downloads_anything() {
     let cache = tempfile::tempdir().expect("a directory");
     let search = Search {
         assets: None,
@@ -184,21 +184,24 @@ fn without_go_what_only_go_can_give_is_named_at_once() {
         go: None,
     };
     let (found, notes) = find(&search);
-    let error = found.expect_err("nothing there").to_string();
-    assert!(error.starts_with("kube-controller-manager, helm not found, and Go is not installed"), "{error}");
-    assert_eq!(notes, "", "no download is tried in vain");
+    let error = found.expect_err("no program and no Go").to_string();
+    assert!(
+        error.starts_with("could not find kube-controller-manager, helm, and could not find Go"),
+        "{error}"
+    );
+    assert_eq!(notes, "", "no download is tried");
 }
 
 #[test]
-fn two_that_build_at_once_build_once() {
+fn two_concurrent_searches_build_each_program_once() {
     let tools = tempfile::tempdir().expect("a directory");
     let cache = tempfile::tempdir().expect("a directory");
     let log = tools.path().join("log");
     let search = Search {
         assets: Some(tools.path().join("missing")),
         cache: cache.path().to_owned(),
-        envtest_index: nowhere(),
-        go: Some(go(tools.path(), &log)),
+        envtest_index: unreachable_index(),
+        go: Some(fake_go(tools.path(), &log)),
     };
     let threads: Vec<_> = (0..2)
         .map(|_| {
@@ -220,13 +223,17 @@ fn two_that_build_at_once_build_once() {
 }
 
 #[test]
-fn a_failed_build_says_what_go_said_and_leaves_nothing() {
+fn a_failed_build_quotes_the_output_of_go_and_leaves_no_files() {
     let tools = tempfile::tempdir().expect("a directory");
     let cache = tempfile::tempdir().expect("a directory");
     let go = tools.path().join("go");
     script(&go, "#!/bin/sh\necho 'go: no such toolchain' >&2\nexit 1\n");
-    let search =
-        Search { assets: None, cache: cache.path().to_owned(), envtest_index: nowhere(), go: Some(go) };
+    let search = Search {
+        assets: None,
+        cache: cache.path().to_owned(),
+        envtest_index: unreachable_index(),
+        go: Some(go),
+    };
     let error = find(&search).0.expect_err("it fails").to_string();
     assert!(error.contains("building etcd failed") && error.contains("no such toolchain"), "{error}");
     for directory in fs::read_dir(cache.path()).expect("a directory").flatten() {

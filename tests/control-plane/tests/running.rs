@@ -1,4 +1,5 @@
-//! What a running control plane does, on one that the tests share.
+//! Proves that RBAC, auditing, controllers, admission policies, kubectl and helm work. The tests share one real control
+//! plane.
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use serde_json::json;
 use tokio::sync::OnceCell;
 
-/// Nobody drops it: the end of the test process stops it.
+/// Statics are never dropped; the guardians stop the control plane when the test process ends.
 static PLANE: OnceCell<ControlPlane> = OnceCell::const_new();
 
 async fn plane() -> &'static ControlPlane {
@@ -36,7 +37,7 @@ async fn eventually(what: &str, mut check: impl AsyncFnMut() -> bool) {
 }
 
 #[tokio::test]
-async fn a_service_account_has_its_own_rights_and_no_others() {
+async fn a_service_account_has_only_the_permissions_of_its_role() {
     let plane = plane().await;
     namespace(plane, "rights").await;
     let manifest = "
@@ -81,13 +82,13 @@ subjects: [{kind: ServiceAccount, name: reader, namespace: rights}]
     let request = |verb: &str, code| (verb.to_owned(), "configmaps".to_owned(), code);
     assert_eq!(seen, [request("list", 200), request("create", 403), request("get", 403)]);
 
-    // The same token through a file and kubectl.
+    // kubectl with a kubeconfig file acts as the same user.
     let kubeconfig = plane.kubeconfig_for("rights", "reader").await.expect("a kubeconfig");
     let kubeconfig = format!("--kubeconfig={}", kubeconfig.display());
     let whoami = plane.kubectl(&[&kubeconfig, "auth", "whoami"]).await.expect("kubectl runs");
     assert!(whoami.stdout.contains(&user), "{whoami:?}");
 
-    let missing = plane.token_for("rights", "nobody").await.expect_err("there is none").to_string();
+    let missing = plane.token_for("rights", "nobody").await.expect_err("no such account").to_string();
     assert!(missing.contains("rights/nobody") && missing.contains("not found"), "{missing}");
 }
 
@@ -154,7 +155,7 @@ async fn a_watch_is_audited_once_when_it_starts() {
 }
 
 #[tokio::test]
-async fn a_deleted_namespace_goes_and_takes_its_objects() {
+async fn deleting_a_namespace_deletes_its_objects() {
     let plane = plane().await;
     namespace(plane, "short-lived").await;
     let maps: Api<ConfigMap> = Api::namespaced(plane.client(), "short-lived");
@@ -168,7 +169,7 @@ async fn a_deleted_namespace_goes_and_takes_its_objects() {
 }
 
 #[tokio::test]
-async fn dependents_are_collected_and_cluster_roles_aggregated() {
+async fn dependents_are_garbage_collected_and_cluster_roles_are_aggregated() {
     let plane = plane().await;
     namespace(plane, "collected").await;
     let maps: Api<ConfigMap> = Api::namespaced(plane.client(), "collected");
@@ -194,8 +195,8 @@ async fn dependents_are_collected_and_cluster_roles_aggregated() {
     });
     let role = serde_json::from_value(role).expect("a ClusterRole");
     roles.create(&PostParams::default(), &role).await.expect("created");
-    eventually("the role view has the rule", async || {
-        let view = roles.get("view").await.expect("there");
+    eventually("the ClusterRole view has the rule", async || {
+        let view = roles.get("view").await.expect("the ClusterRole view exists");
         serde_json::to_string(&view.rules).is_ok_and(|rules| rules.contains("example.org"))
     })
     .await;
@@ -225,7 +226,7 @@ spec:
     let applied = plane.kubectl_stdin(&["apply", "-f", "-"], manifest).await.expect("kubectl runs");
     applied.checked().expect("applied");
     let maps: Api<ConfigMap> = Api::namespaced(plane.client(), "policed");
-    eventually("the policy refuses", async || {
+    eventually("the policy refuses the ConfigMap", async || {
         match maps.create(&PostParams { dry_run: true, ..Default::default() }, &config_map("bad")).await {
             Err(kube::Error::Api(status)) => status.message.contains("no bad names"),
             _ => false,
@@ -236,14 +237,14 @@ spec:
 }
 
 #[tokio::test]
-async fn kubectl_and_helm_run_against_it() {
+async fn kubectl_and_helm_use_the_control_plane() {
     let plane = plane().await;
     let version = plane
         .kubectl(&["version", "--output=json"])
         .await
         .expect("kubectl runs")
         .checked()
-        .expect("it answers");
+        .expect("the API server responds");
     let version: serde_json::Value = serde_json::from_str(&version.stdout).expect("JSON");
     assert_eq!(version["serverVersion"]["major"], "1", "{version}");
 
@@ -251,7 +252,7 @@ async fn kubectl_and_helm_run_against_it() {
     assert_eq!((failed.status_code, failed.success()), (1, false));
     assert!(failed.stderr.contains("not found"), "{failed:?}");
     let message = failed.checked().expect_err("it failed").to_string();
-    assert!(message.starts_with("kubectl get configmap missing ended with status 1"), "{message}");
+    assert!(message.starts_with("kubectl get configmap missing exited with status 1"), "{message}");
 
     let chart = tempfile::tempdir().expect("a directory");
     std::fs::create_dir(chart.path().join("templates")).expect("made");
@@ -263,7 +264,7 @@ async fn kubectl_and_helm_run_against_it() {
     let install = ["install", "small", &path, "--namespace=helmed", "--create-namespace"];
     plane.helm(&install).await.expect("helm runs").checked().expect("installed");
     let maps: Api<ConfigMap> = Api::namespaced(plane.client(), "helmed");
-    maps.get("from-helm").await.expect("made by helm");
+    maps.get("from-helm").await.expect("helm created it");
     plane
         .helm(&["uninstall", "small", "--namespace=helmed"])
         .await

@@ -1,16 +1,17 @@
-# Runs the operator and sees to it that the operator never outlives the process that started it.
+# Runs the operator and stops it when the process that started this script ends.
 #
 # sh -c "$(cat guardian.sh)" guardian LOG PROGRAM [ARGUMENT...]
 #
-# Standard input is a pipe that the parent holds open and never writes to. When it ends, because the parent closed it,
-# exited, panicked or was killed with SIGKILL, the program gets SIGTERM, and SIGKILL five seconds later.
+# Standard input is a pipe that the parent holds open and never writes to. When the pipe closes, because the parent
+# closed it, exited, panicked or was killed with SIGKILL, this script sends the program SIGTERM, and SIGKILL five
+# seconds later.
 log=$1
 shift
 
 exec 3<&0 </dev/null >/dev/null 2>&1
 "$@" >>"$log" 2>&1 3<&- &
 child=$!
-# For whoever wants to kill the program and not this guardian.
+# The demo reads this file to kill the program itself instead of this script.
 echo "$child" >"$log.pid"
 
 (
@@ -28,6 +29,6 @@ exec 3<&-
 
 wait "$child"
 status=$?
-# The watcher must not signal a process that has since got the program's number.
+# The watcher must not signal another process that has since been given the program's process ID.
 kill -TERM "$watcher"
 exit "$status"

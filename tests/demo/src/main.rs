@@ -1,27 +1,27 @@
-//! The operator at work on a real Kubernetes API server and a simulated AWS: as a tour, and as a sandbox.
+//! The command `demo`: runs the operator on a local Kubernetes API server with a simulated AWS, either as a guided tour
+//! or as a sandbox.
 
 mod operator;
-mod parts;
 mod sandbox;
 mod screen;
+mod stack;
 mod steps;
 mod tour;
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use parts::Parts;
 use screen::Screen;
+use stack::Stack;
 use tokio::signal::unix::{SignalKind, signal};
 use tour::Tour;
 
-/// Anything that ends a demo early.
-pub type Error = Box<dyn std::error::Error + Send + Sync>;
+type Error = Box<dyn std::error::Error + Send + Sync>;
 
 /// Shows the SequenceStore operator at work, without AWS and without a cluster.
 ///
-/// Starts a Kubernetes API server, a stand-in for AWS HealthOmics, the Helm chart and the operator on this machine.
-/// Nothing is left at the end, however it comes.
+/// Starts a Kubernetes API server, a simulator of AWS HealthOmics and the operator on this machine, and installs the
+/// Helm chart. Stops and removes everything at the end, even after a crash or SIGKILL.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
@@ -31,15 +31,16 @@ struct Arguments {
 
 #[derive(Clone, Copy, Subcommand)]
 enum Command {
-    /// The life of a store, step by step; exit code 1 if a step does not show what it claims
+    /// Show the life of a store step by step; exit with status 1 if a step fails one of its checks
     Demo,
-    /// The same parts left running for you, until Ctrl-C
+    /// Keep everything running until Ctrl-C, so that you can try the operator yourself
     Sandbox,
 }
 
-/// How a run came to its end when nothing failed.
+/// Why a run without an error ended.
 enum Ending {
-    Done,
+    Finished,
+    /// The number of the signal.
     Signal(i32),
 }
 
@@ -47,7 +48,7 @@ enum Ending {
 async fn main() -> ExitCode {
     let command = Arguments::parse().command;
     match run(command).await {
-        // Ctrl-C is how a sandbox is meant to end, and a demo is not.
+        // Ctrl-C is the normal end of a sandbox, but aborts a demo.
         Ok(Ending::Signal(number)) if matches!(command, Command::Demo) => {
             ExitCode::from(u8::try_from(128 + number).unwrap_or(1))
         }
@@ -60,7 +61,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run(command: Command) -> Result<Ending, Error> {
-    // Registered first: a Ctrl-C while things start must stop them as well.
+    // Registered first, so that Ctrl-C also works during startup.
     let mut interrupt = signal(SignalKind::interrupt())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let stopped = async {
@@ -72,26 +73,26 @@ async fn run(command: Command) -> Result<Ending, Error> {
     tokio::pin!(stopped);
 
     let screen = Screen::new();
-    let parts = tokio::select! {
-        // First, as Ctrl-C also ends a helm that runs, which then looks like a failure.
+    let stack = tokio::select! {
+        // Signals are checked first: Ctrl-C also kills a running helm, whose failure must not be reported.
         biased;
         number = &mut stopped => return Ok(Ending::Signal(number)),
-        parts = Parts::start(&screen) => parts?,
+        stack = Stack::start(&screen) => stack?,
     };
     let outcome = tokio::select! {
         biased;
         number = &mut stopped => Ok(Ending::Signal(number)),
-        error = parts.crashed() => Err(error),
-        shown = show(command, screen, &parts) => shown.map(|()| Ending::Done),
+        error = stack.crashed() => Err(error),
+        shown = show(command, screen, &stack) => shown.map(|()| Ending::Finished),
     };
-    let outcome = outcome.map_err(|error| explained(error, &parts));
+    let outcome = outcome.map_err(|error| with_operator_log(error, &stack));
     screen.progress("\nStopping everything ...");
-    parts.stop(outcome.is_err()).await;
+    stack.stop(outcome.is_err()).await;
     outcome
 }
 
-async fn show(command: Command, screen: Screen, parts: &Parts) -> Result<(), Error> {
-    let tour = Tour::new(screen, parts);
+async fn show(command: Command, screen: Screen, stack: &Stack) -> Result<(), Error> {
+    let tour = Tour::new(screen, stack);
     match command {
         Command::Demo => steps::run(&tour).await,
         Command::Sandbox => {
@@ -101,7 +102,7 @@ async fn show(command: Command, screen: Screen, parts: &Parts) -> Result<(), Err
     }
 }
 
-fn explained(error: Error, parts: &Parts) -> Error {
-    let log = parts.operator.log();
+fn with_operator_log(error: Error, stack: &Stack) -> Error {
+    let log = stack.operator.log();
     format!("{error}\n\nThe end of the operator's log, {}:\n{}", log.display(), operator::tail(log)).into()
 }

@@ -1,4 +1,4 @@
-//! The operator as a process of its own, under a guardian that ends it when this process goes away.
+//! Runs the operator as a process under a guardian, which stops it when this process ends for any reason.
 
 use std::fs;
 use std::os::unix::process::CommandExt;
@@ -12,65 +12,64 @@ use crate::Error;
 const GUARDIAN: &str = include_str!("guardian.sh");
 const PROGRAM: &str = "sequencestore-operator";
 
-/// What the operator needs to know of its surroundings.
 #[derive(Clone, Debug)]
-pub struct Surroundings {
-    /// Kubeconfig with the token of the chart's ServiceAccount.
+pub struct OperatorConfig {
+    /// A kubeconfig with the token of the chart's ServiceAccount.
     pub kubeconfig: PathBuf,
-    /// Address of the simulated AWS.
-    pub aws: String,
-    /// Region of objects that name none.
+    /// The URL of the simulated AWS.
+    pub aws_endpoint: String,
+    /// The region of objects whose spec contains none.
     pub region: &'static str,
+    pub log: PathBuf,
 }
 
 /// A running operator. Dropping it stops it and waits for that.
 pub struct Operator {
     running: Mutex<Running>,
-    around: Surroundings,
-    log: PathBuf,
+    config: OperatorConfig,
 }
 
 struct Running {
     guardian: Child,
+    /// The guardian stops the operator when this pipe closes.
     lifeline: Option<ChildStdin>,
 }
 
 impl Operator {
-    /// Starts the binary that lies next to this one.
-    pub fn start(around: Surroundings, log: PathBuf) -> Result<Self, Error> {
-        let running = Mutex::new(spawn(&around, &log)?);
-        Ok(Self { running, around, log })
+    /// Starts the binary in this program's directory.
+    pub fn start(config: OperatorConfig) -> Result<Self, Error> {
+        let running = Mutex::new(spawn(&config)?);
+        Ok(Self { running, config })
     }
 
-    /// Kills it as a failing node would, with SIGKILL, and starts another one. Returns the number that the killed
-    /// process had.
-    pub fn kill_and_start_again(&self) -> Result<String, Error> {
+    /// Kills the operator with SIGKILL, like a node failure, and starts a new one. Returns the process ID of the killed
+    /// operator.
+    pub fn kill_and_restart(&self) -> Result<String, Error> {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        let pid = fs::read_to_string(self.log.with_extension("log.pid"))
-            .map_err(|error| format!("the operator's process is not known: {error}"))?;
+        let pid = fs::read_to_string(self.config.log.with_extension("log.pid"))
+            .map_err(|error| format!("could not read the operator's process ID: {error}"))?;
         let pid = pid.trim().to_owned();
         let killed = Command::new("kill").args(["-KILL", &pid]).status();
         if !killed.is_ok_and(|status| status.success()) {
             return Err(format!("could not kill process {pid}").into());
         }
-        running.guardian.wait().map_err(|error| format!("the guardian did not end: {error}"))?;
-        *running = spawn(&self.around, &self.log)?;
+        running.guardian.wait().map_err(|error| format!("could not wait for the guardian: {error}"))?;
+        *running = spawn(&self.config)?;
         Ok(pid)
     }
 
-    /// Where it logs.
     pub fn log(&self) -> &Path {
-        &self.log
+        &self.config.log
     }
 
-    /// Waits until it ends by itself, and says so. Never returns while it runs.
+    /// Waits until the operator exits unexpectedly, and returns an error that says so. Never returns otherwise.
     pub async fn crashed(&self) -> Error {
         loop {
             let ended = self.running.lock().unwrap_or_else(PoisonError::into_inner).guardian.try_wait();
             match ended {
                 Ok(None) => tokio::time::sleep(Duration::from_millis(200)).await,
-                Ok(Some(status)) => return format!("the operator ended by itself: {status}").into(),
-                Err(error) => return format!("the operator cannot be watched: {error}").into(),
+                Ok(Some(status)) => return format!("the operator exited unexpectedly: {status}").into(),
+                Err(error) => return format!("could not check the operator's process: {error}").into(),
             }
         }
     }
@@ -80,32 +79,32 @@ impl Drop for Operator {
     fn drop(&mut self) {
         let running = self.running.get_mut().unwrap_or_else(PoisonError::into_inner);
         drop(running.lifeline.take());
-        // The guardian gives the operator five seconds, so this ends.
+        // The guardian kills the operator after five seconds at the latest, so this does not block for long.
         let _ = running.guardian.wait();
     }
 }
 
-fn spawn(around: &Surroundings, log: &Path) -> Result<Running, Error> {
+fn spawn(config: &OperatorConfig) -> Result<Running, Error> {
     let mut guardian = Command::new("sh")
         .args(["-c", GUARDIAN, "guardian"])
-        .arg(log)
+        .arg(&config.log)
         .arg(binary()?)
-        .args(["run", "--region", around.region, "--poll-interval", "2s", "--log-format", "text"])
+        .args(["run", "--region", config.region, "--poll-interval", "2s", "--log-format", "text"])
         .args(["--health-probe-bind-address", "127.0.0.1:0"])
-        // Nothing of the caller's: no AWS account and no cluster but these.
+        // The operator must not find the AWS credentials or the cluster of the user who runs the demo.
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .env("KUBECONFIG", &around.kubeconfig)
+        .env("KUBECONFIG", &config.kubeconfig)
         .env("AWS_ACCESS_KEY_ID", "AKIAOPERATOR00000000")
         .env("AWS_SECRET_ACCESS_KEY", "not-checked-by-the-simulator")
         .env("AWS_EC2_METADATA_DISABLED", "true")
-        .env("AWS_ENDPOINT_URL_OMICS", &around.aws)
-        .env("AWS_ENDPOINT_URL_STS", &around.aws)
+        .env("AWS_ENDPOINT_URL_OMICS", &config.aws_endpoint)
+        .env("AWS_ENDPOINT_URL_STS", &config.aws_endpoint)
         .env("NO_COLOR", "1")
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        // Ctrl-C on a terminal goes to the whole process group; what it means is decided in this process.
+        // A terminal sends Ctrl-C to the whole foreground process group. Only this process must react to it.
         .process_group(0)
         .spawn()
         .map_err(|error| format!("could not start {PROGRAM}: {error}"))?;
@@ -113,7 +112,7 @@ fn spawn(around: &Surroundings, log: &Path) -> Result<Running, Error> {
     Ok(Running { guardian, lifeline })
 }
 
-/// The last lines of a log, indented.
+/// The last 15 lines of a log, indented.
 pub fn tail(log: &Path) -> String {
     let text = fs::read_to_string(log).unwrap_or_default();
     let lines: Vec<&str> = text.lines().collect();
@@ -121,9 +120,9 @@ pub fn tail(log: &Path) -> String {
     last.iter().map(|line| format!("  | {line}\n")).collect()
 }
 
-/// Fails early and clearly where the operator is not built.
+/// The path of the operator's binary, or an error that says how to build it.
 pub fn binary() -> Result<PathBuf, Error> {
-    let here = std::env::current_exe().map_err(|error| format!("where this program is: {error}"))?;
+    let here = std::env::current_exe().map_err(|error| format!("could not find this program: {error}"))?;
     let path = here.with_file_name(PROGRAM);
     if !path.is_file() {
         let message =

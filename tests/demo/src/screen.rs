@@ -1,8 +1,8 @@
-//! What the tour looks like on a terminal, and without one.
+//! Prints the tour to standard output and progress messages to standard error, with colour on a terminal.
 
 use std::io::{IsTerminal, Write};
 
-/// Where everything is printed. A reader that has gone away is no error: the tour goes on to its end.
+/// Errors while printing are ignored, so that the tour continues when its reader has closed the pipe.
 #[derive(Clone, Copy, Debug)]
 pub struct Screen {
     colour: bool,
@@ -14,7 +14,7 @@ const GREEN: &str = "32";
 const CYAN: &str = "36";
 
 impl Screen {
-    /// With colour on a terminal only, and not where NO_COLOR is set.
+    /// Uses colour if standard output is a terminal, unless NO_COLOR is set.
     pub fn new() -> Self {
         let set = |name| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
@@ -25,23 +25,21 @@ impl Screen {
         if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 
-    /// A line as it is.
     pub fn line(self, text: &str) {
         let _ = writeln!(std::io::stdout(), "{text}");
     }
 
-    /// A line about starting and stopping; on standard error, so that output can be used by a shell.
+    /// A line on standard error, so that a shell can use standard output.
     pub fn progress(self, text: &str) {
         let _ = writeln!(std::io::stderr(), "{text}");
     }
 
-    /// The title of a step.
     pub fn step(self, number: usize, title: &str) {
         self.line(&format!("\n{}", self.paint(BOLD, &format!("{number}. {title}"))));
     }
 
-    /// What is done, and what to look at.
-    pub fn say(self, text: &str) {
+    /// An explanation for the reader.
+    pub fn explain(self, text: &str) {
         for line in text.lines() {
             self.line(&format!("   {line}"));
         }
@@ -57,13 +55,13 @@ impl Screen {
         self.line(format!("     {line}").trim_end());
     }
 
-    /// Something that happens in AWS, not in Kubernetes.
+    /// Something that happens in AWS.
     pub fn in_aws(self, text: &str) {
         self.line(&format!("\n   {}", self.paint(DIM, &format!("[AWS] {text}"))));
     }
 
-    /// A claim that was checked and holds.
-    pub fn holds(self, claim: &str) {
+    /// A claim that the demo has checked and found true.
+    pub fn confirmed(self, claim: &str) {
         self.line(&format!("   {} {claim}", self.paint(GREEN, "✓")));
     }
 }

@@ -1,4 +1,5 @@
-//! The demo and the sandbox as a user runs them, and that nothing of them is left.
+//! Proves that the demo and the sandbox work as a user runs them, and that they leave no process and no file behind.
+//! Starts real control planes.
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -8,10 +9,11 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 const DEMO: &str = env!("CARGO_BIN_EXE_demo");
-/// Last line of what the sandbox prints.
+/// The start of the last line that the sandbox prints.
 const LAST_HINT: &str = "# Ctrl-C here";
 
-/// A run with a temporary directory of its own: whatever belongs to the run names it.
+/// A run of the demo with its own temporary directory. Every process of the run has this directory in its command line
+/// or environment.
 struct Run {
     child: Child,
     temporary: tempfile::TempDir,
@@ -38,7 +40,7 @@ impl Run {
         assert!(Command::new("kill").args([name, &number]).status().expect("kill runs").success());
     }
 
-    /// What the sandbox prints, as far as its last hint. The child goes on.
+    /// Reads what the sandbox prints, up to its last hint. The sandbox continues to run.
     fn hints(&mut self) -> String {
         let output = BufReader::new(self.child.stdout.take().expect("piped"));
         let (sender, received) = mpsc::channel();
@@ -51,7 +53,7 @@ impl Run {
                     break;
                 }
             }
-            // Nobody waits any more when the test has failed.
+            // Fails if the test has already timed out.
             let _ = sender.send(text);
         });
         let text = received.recv_timeout(Duration::from_secs(120)).expect("the sandbox prints its hints");
@@ -67,7 +69,7 @@ impl Run {
         text
     }
 
-    /// The processes of this run, the test itself apart: their command line or environment names the directory.
+    /// The processes of this run, without the test itself.
     fn processes(&self) -> Vec<String> {
         let output = Command::new("ps").args(["axeww", "-o", "pid=,args="]).output().expect("ps runs");
         let listing = String::from_utf8_lossy(&output.stdout).into_owned();
@@ -81,7 +83,7 @@ impl Run {
     }
 
     /// Waits until no process and no file of the run is left.
-    fn nothing_is_left(&self) {
+    fn assert_nothing_is_left(&self) {
         let end = Instant::now() + Duration::from_secs(15);
         loop {
             let files: Vec<_> = fs::read_dir(self.temporary.path())
@@ -101,7 +103,7 @@ impl Run {
 
 impl Drop for Run {
     fn drop(&mut self) {
-        // After a failed test: its parts end with it.
+        // After a failed test, the guardians stop everything else.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
@@ -111,8 +113,8 @@ fn shortened(line: &str) -> String {
     line.chars().take(200).collect()
 }
 
-/// The part of the hints under a heading.
-fn part<'a>(hints: &'a str, heading: &str) -> &'a str {
+/// The paragraph of the hints that starts with `heading`.
+fn paragraph<'a>(hints: &'a str, heading: &str) -> &'a str {
     let start = hints.find(heading).unwrap_or_else(|| panic!("no `{heading}` in\n{hints}"));
     let rest = &hints[start..];
     rest.split("\n\n").next().unwrap_or(rest)
@@ -127,20 +129,20 @@ fn shell(script: &str) -> Output {
     output
 }
 
-fn have(program: &str) -> bool {
+fn is_installed(program: &str) -> bool {
     let found = Command::new(program).arg("--version").output();
     found.is_ok_and(|output| output.status.success())
 }
 
 #[test]
-fn the_demo_ends_well_and_leaves_nothing() {
+fn the_demo_passes_all_its_checks_and_leaves_nothing_behind() {
     let mut run = Run::start("demo");
     let mut output = String::new();
     run.child.stdout.take().expect("piped").read_to_string(&mut output).expect("text");
     let errors = run.errors();
     let status = run.child.wait().expect("it ends");
     assert!(status.success(), "{status}\n{output}\n{errors}");
-    let life = [
+    let expected = [
         ". Create: ",
         "$ kill -9 ",
         ". Ready: ",
@@ -155,21 +157,21 @@ fn the_demo_ends_well_and_leaves_nothing() {
         "✓ one store was created, updated once and corrected once",
     ];
     let mut rest = output.as_str();
-    for step in life {
-        let at = rest.find(step).unwrap_or_else(|| panic!("no `{step}` where it belongs in\n{output}"));
-        rest = &rest[at + step.len()..];
+    for text in expected {
+        let at = rest.find(text).unwrap_or_else(|| panic!("`{text}` is missing or too early in\n{output}"));
+        rest = &rest[at + text.len()..];
     }
     assert!(!output.contains('\x1b'), "colour without a terminal:\n{output}");
-    run.nothing_is_left();
+    run.assert_nothing_is_left();
 }
 
 #[test]
-fn what_the_sandbox_says_to_try_works_and_ctrl_c_ends_it() {
+fn the_commands_of_the_sandbox_work_and_ctrl_c_removes_everything() {
     let mut run = Run::start("sandbox");
     let hints = run.hints();
-    let setup = part(&hints, "# kubectl and helm");
-    let parts = ["# 1. ", "# 2. ", "# 3. ", "# A new store"].map(|heading| part(&hints, heading));
-    let script = [&[setup], &parts[..]].concat().join("\n");
+    let setup = paragraph(&hints, "# kubectl and helm");
+    let steps = ["# 1. ", "# 2. ", "# 3. ", "# A new store"].map(|heading| paragraph(&hints, heading));
+    let script = [&[setup], &steps[..]].concat().join("\n");
     let output = shell(&format!("{script}\nhelm list --all-namespaces"));
     let output = String::from_utf8_lossy(&output.stdout).into_owned();
     for shown in ["genomes created", "ReadSets", "another", "sequencestore-operator-"] {
@@ -177,21 +179,21 @@ fn what_the_sandbox_says_to_try_works_and_ctrl_c_ends_it() {
     }
     let left = output.lines().find(|line| line.starts_with('[')).unwrap_or_default();
     assert!(left.contains("archive") && !left.contains("genomes"), "stores after the deletion: {left}");
-    if have("aws") {
-        let output = shell(part(&hints, "# AWS, with the AWS CLI"));
+    if is_installed("aws") {
+        let output = shell(paragraph(&hints, "# AWS, with the AWS CLI"));
         assert!(String::from_utf8_lossy(&output.stdout).contains("archive"));
     }
     for program in ["sequencestore-operator", "etcd", "kube-apiserver"] {
-        assert!(run.runs(program), "{program} is not found among\n{}", run.processes().join("\n"));
+        assert!(run.runs(program), "{program} is not among\n{}", run.processes().join("\n"));
     }
     run.signal("-INT");
     let status = run.child.wait().expect("it ends");
     assert!(status.success(), "{status}: {}", run.errors());
-    run.nothing_is_left();
+    run.assert_nothing_is_left();
 }
 
 #[test]
-fn a_sandbox_that_is_killed_leaves_no_process() {
+fn killing_the_sandbox_leaves_no_process_behind() {
     let mut run = Run::start("sandbox");
     run.hints();
     assert!(run.runs("sequencestore-operator"));

@@ -1,4 +1,4 @@
-//! The control plane with the chart installed, and a copy of the operator to run on it.
+//! Starts the control plane that all plans share, installs the chart, and copies the operator's binary.
 
 use std::path::{Path, PathBuf};
 
@@ -13,11 +13,11 @@ const PROGRAM: &str = "sequencestore-operator";
 
 pub struct Cluster {
     pub plane: ControlPlane,
-    /// Token of the chart's ServiceAccount: RBAC applies.
+    /// The token of the chart's ServiceAccount, so that RBAC applies to the operator.
     pub token: String,
-    /// How to reach the API server; without credentials, which the operator brings.
+    /// The address and CA of the API server. The proxies use it without its credentials: requests carry the operator's.
     pub config: kube::Config,
-    /// A copy: a build that runs meanwhile must not change what is tested.
+    /// A copy of the operator's binary, so that a build during the test does not replace it.
     pub binary: PathBuf,
 }
 
@@ -30,14 +30,17 @@ impl Cluster {
         let plane = ControlPlane::start().await?;
         let binary = plane.directory().join(PROGRAM);
         std::fs::copy(&original, &binary).map_err(|error| {
-            format!("{}: {error}; build it with `cargo build --package {PROGRAM}`", original.display())
+            format!(
+                "could not copy {}: {error}; build it with `cargo build --package {PROGRAM}`",
+                original.display()
+            )
         })?;
         let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/../../charts/sequencestore-operator");
         let install =
             ["install", SERVICE_ACCOUNT, chart, "--namespace", SYSTEM_NAMESPACE, "--create-namespace"];
         plane.helm(&install).await?.checked()?;
-        let definition = ["wait", "--for=condition=Established", "crd/sequencestores.healthomics.dev"];
-        plane.kubectl(&definition).await?.checked()?;
+        let wait_for_crd = ["wait", "--for=condition=Established", "crd/sequencestores.healthomics.dev"];
+        plane.kubectl(&wait_for_crd).await?.checked()?;
         let token = plane.token_for(SYSTEM_NAMESPACE, SERVICE_ACCOUNT).await?;
         let kubeconfig =
             Kubeconfig::read_from(plane.kubeconfig_for(SYSTEM_NAMESPACE, SERVICE_ACCOUNT).await?)?;

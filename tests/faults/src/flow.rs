@@ -1,57 +1,61 @@
-//! The flows: what comes before, what the user does, and where it ends.
+//! Runs the user's part of each flow against the API server and the simulator, and says what each flow must achieve.
 
 use healthomics_simulator::SeedStore;
 use kube::api::{DeleteParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
 use crate::Error;
-use crate::end::{End, wait_for};
+use crate::environment::{OBJECT_NAME, TestEnvironment};
 use crate::plan::Flow;
-use crate::stage::SUBJECT;
-use crate::world::World;
+use crate::snapshot::{Snapshot, wait_for};
 
 impl Flow {
-    /// Undisturbed and not numbered.
-    pub async fn prepare(self, world: &World) -> Result<(), Error> {
+    /// Brings the environment into the state in which the flow begins. No fault is injected meanwhile.
+    pub async fn prepare(self, environment: &TestEnvironment) -> Result<(), Error> {
         match self {
             Self::Create | Self::DeleteDuringCreate | Self::Adopt => Ok(()),
             Self::UpdateAll | Self::Delete => {
-                world.create(first_spec()).await?;
-                wait_for(world, "ready before the flow begins", |end| end.is_available()).await?;
+                environment.create_object(first_spec()).await?;
+                wait_for(environment, "the object is ready, before the flow begins", Snapshot::is_available)
+                    .await?;
                 Ok(())
             }
         }
     }
 
-    /// What the user does.
-    pub async fn act(self, world: &World) -> Result<(), Error> {
+    /// Does what the user does in this flow.
+    pub async fn act(self, environment: &TestEnvironment) -> Result<(), Error> {
+        let objects = &environment.clients.objects;
         match self {
-            Self::Create | Self::DeleteDuringCreate => world.create(first_spec()).await,
+            // In DeleteDuringCreate, the injector deletes the object.
+            Self::Create | Self::DeleteDuringCreate => environment.create_object(first_spec()).await,
             Self::UpdateAll => {
                 let patch = Patch::Merge(json!({"spec": second_spec()}));
-                world.stage.objects.patch(SUBJECT, &PatchParams::default(), &patch).await?;
+                objects.patch(OBJECT_NAME, &PatchParams::default(), &patch).await?;
                 Ok(())
             }
             Self::Adopt => {
                 let seed = SeedStore { name: Some("genomes".into()), ..SeedStore::default() };
-                let store = world.stage.aws.seed_store(&seed).await?;
-                world.create(json!({"sequenceStoreId": store.id, "description": "adopted"})).await
+                let store = environment.clients.aws.seed_store(&seed).await?;
+                let spec = json!({"sequenceStoreId": store.id, "description": "adopted"});
+                environment.create_object(spec).await
             }
             Self::Delete => {
-                world.stage.objects.delete(SUBJECT, &DeleteParams::default()).await?;
+                objects.delete(OBJECT_NAME, &DeleteParams::default()).await?;
                 Ok(())
             }
         }
     }
 
-    /// What the flow is for; the reference run is held to it, and every other run to the reference run.
-    pub fn is_reached(self, end: &End) -> bool {
-        let [store] = end.stores.as_slice() else { return false };
+    /// Whether the flow has achieved its purpose. Only the reference run is checked with this; all other runs are
+    /// compared with the reference run.
+    pub fn is_complete(self, snapshot: &Snapshot) -> bool {
+        let [store] = snapshot.stores.as_slice() else { return false };
         match self {
-            Self::Create => end.is_available() && store["tags"]["team"] == "genomics",
+            Self::Create => snapshot.is_available() && store["tags"]["team"] == "genomics",
             Self::UpdateAll => {
                 let wanted = second_spec();
-                end.is_available()
+                snapshot.is_available()
                     && ["name", "description", "fallbackLocation", "propagatedSetLevelTags"]
                         .iter()
                         .all(|field| store[field] == wanted[field])
@@ -60,18 +64,23 @@ impl Flow {
                     && store["tags"]["cost-center"] == "42"
                     && store["tags"]["temporary"].is_null()
             }
-            Self::Adopt => end.is_available() && store["tags"]["healthomics.dev/uid"] == "<uid>",
-            Self::Delete => end.object.is_null() && store["deleted"] == true,
-            Self::DeleteDuringCreate => end.object.is_null() && store["deleted"] == true,
+            Self::Adopt => snapshot.is_available() && store["tags"]["healthomics.dev/uid"] == "<uid>",
+            Self::Delete | Self::DeleteDuringCreate => snapshot.object.is_null() && store["deleted"] == true,
         }
     }
 
-    /// Whether a disturbed run may end here, the undisturbed one having ended there.
-    pub fn accepts(self, end: &End, reference: &End, replicas: usize) -> bool {
-        // Killed before the Create was sent, it is never sent: the object is being deleted.
-        let never_made = end.object.is_null() && end.stores.is_empty() && end.effects.is_empty();
-        let equal = if replicas == 1 { end == reference } else { end.is_but_for_repeated_updates(reference) };
-        equal || (self == Self::DeleteDuringCreate && never_made)
+    /// Whether a run with a fault may end in this state, given the final state of the reference run.
+    pub fn accepts(self, snapshot: &Snapshot, reference: &Snapshot, replicas: usize) -> bool {
+        // An operator that is killed before it sends the Create finds the object deleted after its restart, and never
+        // creates a store.
+        let never_created =
+            snapshot.object.is_null() && snapshot.stores.is_empty() && snapshot.committed.is_empty();
+        let equal = if replicas == 1 {
+            snapshot == reference
+        } else {
+            snapshot.equals_except_for_repeated_updates(reference)
+        };
+        equal || (self == Self::DeleteDuringCreate && never_created)
     }
 }
 
@@ -79,7 +88,7 @@ fn first_spec() -> Value {
     json!({"description": "first", "tags": {"team": "genomics", "temporary": "yes"}})
 }
 
-/// As a merge patch: null removes.
+/// A merge patch, in which null removes a tag.
 fn second_spec() -> Value {
     json!({
         "name": "renamed",

@@ -1,21 +1,23 @@
-//! Kills the operator at every request that changes something, and compares the end with an undisturbed run.
+//! Kills the operator at every request that changes something, and compares the final state with that of a run without
+//! a fault. Needs a control plane on loopback, which it starts, and no AWS.
 //!
-//! The operator is an unmodified binary between two proxies, one on each edge. A request to Kubernetes or HealthOmics that
-//! changes something is numbered by edge, verb, resource or operation, and occurrence; an undisturbed run with M of them
-//! gives three times M plans: killed before the request is forwarded, after it took effect and before the reply, and
-//! after the reply.
+//! Each operator process is the unmodified binary between two proxies: one to the API server and one to the HealthOmics
+//! simulator. A *reference run* without a fault numbers the requests that change something by kind. Each of its M
+//! requests gives three plans: the operator is killed before the proxy forwards the request, after the request took
+//! effect but before the response, and after the response.
 
-mod call;
 mod cluster;
-mod end;
+mod environment;
 mod flow;
+mod injector;
 mod invariants;
 mod plan;
-mod play;
 mod proxy;
+mod replicas;
 mod report;
-mod stage;
-mod world;
+mod request;
+mod run;
+mod snapshot;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -28,42 +30,41 @@ use futures::stream::FuturesUnordered;
 use tokio::sync::Semaphore;
 
 use crate::cluster::Cluster;
-use crate::plan::{Flow, Plan};
-use crate::play::{Reference, Verdict};
+use crate::plan::{FaultPlan, Flow};
 use crate::report::Report;
+use crate::run::{Outcome, ReferenceRun};
 
-/// Anything that can go wrong.
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// Kills the operator at every request that changes something.
+/// Kills the operator at every request that changes something, and checks that it recovers.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Only these flows.
+    /// Run only these flows.
     #[arg(long, value_enum)]
     flow: Vec<Flow>,
-    /// Only plans with so many replicas.
+    /// Run only plans with this number of replicas, 1 or 2.
     #[arg(long)]
     replicas: Option<usize>,
-    /// Only plans in whose name this stands.
+    /// Run only plans whose name contains this text.
     #[arg(long)]
     plan: Option<String>,
-    /// Plans side by side.
+    /// How many plans to run in parallel.
     #[arg(long, default_value_t = 16)]
     jobs: usize,
-    /// Only so many plans, drawn by --seed.
+    /// Run only this many plans, chosen at random.
     #[arg(long)]
     sample: Option<usize>,
-    /// Which sample.
+    /// The seed of the random choice.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Another build of the operator than the one beside this program.
+    /// The operator's binary, instead of the one in the directory of this program.
     #[arg(long)]
     operator: Option<PathBuf>,
 }
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    // Both providers of TLS are linked in by some dependency; one must be chosen. A second choice is the same one.
+    // Dependencies enable both TLS providers of rustls, so one must be chosen. It fails only if one is already chosen.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     match run(Arguments::parse()).await {
         Ok(true) => ExitCode::SUCCESS,
@@ -75,48 +76,25 @@ async fn main() -> ExitCode {
     }
 }
 
+/// Returns whether the operator survived all plans.
 async fn run(arguments: Arguments) -> Result<bool, Error> {
-    let begin = Instant::now();
+    let started = Instant::now();
     let cluster = Arc::new(Cluster::start(arguments.operator.as_deref()).await?);
-    let result = play_all(&cluster, &arguments, begin).await;
+    let result = run_all(&cluster, &arguments, started).await;
     if let Some(cluster) = Arc::into_inner(cluster) {
         cluster.plane.stop().await;
     }
     result
 }
 
-async fn play_all(cluster: &Arc<Cluster>, arguments: &Arguments, begin: Instant) -> Result<bool, Error> {
+async fn run_all(cluster: &Arc<Cluster>, arguments: &Arguments, started: Instant) -> Result<bool, Error> {
     let slots = Arc::new(Semaphore::new(arguments.jobs.max(1)));
-    let mut references = Vec::new();
-    let mut running = FuturesUnordered::new();
-    for (flow, replicas) in crews(arguments) {
-        let (cluster, slots) = (cluster.clone(), slots.clone());
-        running.push(tokio::spawn(async move {
-            let _slot = slots.acquire().await;
-            let plan = Plan::reference(flow, replicas);
-            play::reference(&cluster, &plan).await.map(|reference| (plan, Arc::new(reference)))
-        }));
-    }
-    while let Some(reference) = running.next().await {
-        references.push(reference??);
-    }
-    references.sort_by_key(|(plan, _)| (plan.replicas, plan.row()));
-
+    let references = run_references(cluster, arguments, &slots).await?;
     let mut plans = Vec::new();
     for (plan, reference) in &references {
-        let (flow, replicas) = (plan.flow, plan.replicas);
         let names: Vec<String> = reference.requests.iter().map(ToString::to_string).collect();
-        println!("{flow}, {replicas} replica(s), undisturbed: {}", names.join(", "));
-        let mut of_flow = plan::kills(flow, replicas, &reference.requests);
-        if replicas == 1 {
-            of_flow.extend(plan::with_default_grace(flow, &reference.requests));
-        }
-        if flow == Flow::Create && replicas == 1 {
-            of_flow.extend(plan::ambiguous_answers());
-        }
-        if flow == Flow::Create && replicas == 2 {
-            of_flow.push(plan::late_status());
-        }
+        println!("{}, {} replica(s), reference run: {}", plan.flow, plan.replicas, names.join(", "));
+        let of_flow = fault_plans(plan.flow, plan.replicas, reference);
         plans.extend(of_flow.into_iter().map(|plan| (plan, reference.clone())));
     }
     if let Some(part) = &arguments.plan {
@@ -126,15 +104,52 @@ async fn play_all(cluster: &Arc<Cluster>, arguments: &Arguments, begin: Instant)
         fastrand::Rng::with_seed(arguments.seed).shuffle(&mut plans);
         plans.truncate(sample);
     }
-    println!("{} plans, {} side by side\n", plans.len(), arguments.jobs);
-    Ok(play_side_by_side(cluster, plans, &slots, begin).await?)
+    println!("{} plans, {} in parallel\n", plans.len(), arguments.jobs);
+    Ok(run_plans(cluster, plans, &slots, started).await?)
 }
 
-async fn play_side_by_side(
+/// Runs each selected flow without a fault. Sorted, so that a sample with the same seed is the same each time.
+async fn run_references(
     cluster: &Arc<Cluster>,
-    plans: Vec<(Plan, Arc<Reference>)>,
+    arguments: &Arguments,
     slots: &Arc<Semaphore>,
-    begin: Instant,
+) -> Result<Vec<(FaultPlan, Arc<ReferenceRun>)>, Error> {
+    let mut references = Vec::new();
+    let mut running = FuturesUnordered::new();
+    for (flow, replicas) in selected_flows(arguments) {
+        let (cluster, slots) = (cluster.clone(), slots.clone());
+        running.push(tokio::spawn(async move {
+            let _slot = slots.acquire().await;
+            let plan = FaultPlan::reference(flow, replicas);
+            run::run_reference(&cluster, &plan).await.map(|reference| (plan, Arc::new(reference)))
+        }));
+    }
+    while let Some(reference) = running.next().await {
+        references.push(reference??);
+    }
+    references.sort_by_key(|(plan, _)| (plan.replicas, plan.row()));
+    Ok(references)
+}
+
+fn fault_plans(flow: Flow, replicas: usize, reference: &ReferenceRun) -> Vec<FaultPlan> {
+    let mut plans = plan::kills(flow, replicas, &reference.requests);
+    if replicas == 1 {
+        plans.extend(plan::kill_with_default_grace(flow, &reference.requests));
+    }
+    if flow == Flow::Create && replicas == 1 {
+        plans.extend(plan::ambiguous_responses());
+    }
+    if flow == Flow::Create && replicas == 2 {
+        plans.push(plan::late_status());
+    }
+    plans
+}
+
+async fn run_plans(
+    cluster: &Arc<Cluster>,
+    plans: Vec<(FaultPlan, Arc<ReferenceRun>)>,
+    slots: &Arc<Semaphore>,
+    started: Instant,
 ) -> Result<bool, tokio::task::JoinError> {
     let mut report = Report::default();
     let mut running = FuturesUnordered::new();
@@ -142,26 +157,26 @@ async fn play_side_by_side(
         let (cluster, slots) = (cluster.clone(), slots.clone());
         running.push(tokio::spawn(async move {
             let _slot = slots.acquire().await;
-            let begin = Instant::now();
-            let mut verdict = play::play(&cluster, &plan, &reference.end).await;
-            // A pass that came a little later may have had one thing less to say.
-            if matches!(verdict, Verdict::NotReached) {
-                verdict = play::play(&cluster, &plan, &reference.end).await;
+            let started = Instant::now();
+            let mut outcome = run::run_plan(&cluster, &plan, &reference.final_state).await;
+            // With other timing, a reconciliation may have one status less to write. Try once more.
+            if matches!(outcome, Outcome::FaultNotReached) {
+                outcome = run::run_plan(&cluster, &plan, &reference.final_state).await;
             }
-            (plan, verdict, begin.elapsed())
+            (plan, outcome, started.elapsed())
         }));
     }
-    while let Some(played) = running.next().await {
-        let (plan, verdict, took) = played?;
-        report.add(&plan, &verdict, took);
+    while let Some(finished) = running.next().await {
+        let (plan, outcome, took) = finished?;
+        report.add(&plan, &outcome, took);
     }
-    Ok(report.finish(begin.elapsed()))
+    Ok(report.finish(started.elapsed()))
 }
 
-fn crews(arguments: &Arguments) -> Vec<(Flow, usize)> {
-    let wanted = |flow: &Flow| arguments.flow.is_empty() || arguments.flow.contains(flow);
-    let flows = Flow::ALL.into_iter().filter(wanted);
-    // Two of them run without a lease.
-    let crews = flows.flat_map(|flow| [1, 2].map(|replicas| (flow, replicas)));
-    crews.filter(|(_, replicas)| arguments.replicas.is_none_or(|wanted| wanted == *replicas)).collect()
+/// The flows to run, each with one replica and with two. Two replicas run without leader election.
+fn selected_flows(arguments: &Arguments) -> Vec<(Flow, usize)> {
+    let selected = |flow: &Flow| arguments.flow.is_empty() || arguments.flow.contains(flow);
+    let flows = Flow::ALL.into_iter().filter(selected);
+    let all = flows.flat_map(|flow| [1, 2].map(|replicas| (flow, replicas)));
+    all.filter(|(_, replicas)| arguments.replicas.is_none_or(|wanted| wanted == *replicas)).collect()
 }

@@ -1,24 +1,24 @@
-//! The plans: one disturbance of one flow each.
+//! Lists the fault plans: each runs one flow and injects one fault. No I/O.
 
 use std::fmt;
 
 use clap::ValueEnum;
 use healthomics_simulator::{Fault, FaultAction, Knobs};
 
-use crate::call::{Edge, Nth};
+use crate::request::{Backend, Occurrence};
 
-/// What happens to the object.
+/// What the user does with the object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
 pub enum Flow {
-    /// Created, until the store is there.
+    /// Create an object without `sequenceStoreId`.
     Create,
-    /// Several fields and tags edited at once.
+    /// Change several fields and tags at once.
     UpdateAll,
-    /// Names a store that nobody owns.
+    /// Create an object that adopts a store without an owner.
     Adopt,
-    /// Deleted, until object and store are gone.
+    /// Delete the object and its store.
     Delete,
-    /// Deleted the moment its Create request is under way.
+    /// Delete the object while the operator's Create request is in flight.
     DeleteDuringCreate,
 }
 
@@ -26,13 +26,13 @@ impl Flow {
     pub const ALL: [Self; 5] =
         [Self::Create, Self::UpdateAll, Self::Adopt, Self::Delete, Self::DeleteDuringCreate];
 
-    /// The switches of the simulated AWS. Crashes meet the least helpful AWS that the assumptions allow: it remembers
-    /// no token, and shows a new store late.
+    /// The settings of the simulator. They make AWS as unhelpful as the operator's assumptions allow: it remembers no
+    /// client token, and List and tags show a new store late.
     pub fn knobs(self) -> Knobs {
         let lag = if matches!(self, Self::Create | Self::DeleteDuringCreate) { 1000 } else { 0 };
         Knobs {
             token_window_ms: Some(0),
-            // Counted, not timed: the same requests in every run.
+            // A number of Gets instead of a time, so that every run sends the same requests.
             creating_gets: 1,
             deleting_gets: 1,
             list_lag_ms: lag,
@@ -54,126 +54,150 @@ impl fmt::Display for Flow {
     }
 }
 
-/// When the operator is killed.
+/// When the operator is killed, relative to one of its requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum When {
-    /// The request never left.
-    Before,
-    /// It took effect; its reply never came.
+pub enum KillMoment {
+    /// The backend never receives the request.
+    BeforeForwarding,
+    /// The request takes effect, and the operator never receives the response.
     AfterCommit,
-    /// The reply came; nothing was done with it.
-    AfterReply,
+    /// The operator receives the response and dies before it acts on it.
+    AfterResponse,
 }
 
-/// What the API server does wrong.
+/// The request at which the operator is killed, and when.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KillPoint {
+    pub at: Occurrence,
+    pub moment: KillMoment,
+}
+
+/// An error response of the API server, injected by the proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KubernetesFault {
-    /// 504 after the intent was written.
+    /// 504 after the API server has saved the create intent.
     IntentTimesOut,
-    /// 504 after the id was saved.
+    /// 504 after the API server has saved the store's ID.
     IdTimesOut,
-    /// 409 three times where the id is to be saved.
+    /// 409 for the first three requests that save the store's ID.
     IdConflicts,
 }
 
-/// What goes wrong, once.
 #[derive(Clone, Debug)]
-pub enum Disturbance {
-    /// Nothing: the reference run.
+pub enum InjectedFault {
+    /// No fault: the reference run.
     None,
-    Kill {
-        at: Nth,
-        when: When,
-    },
+    Kill(KillPoint),
+    /// The simulator injects this fault.
     Aws(Box<Fault>),
     Kubernetes(KubernetesFault),
-    /// The Create takes its time, and a status of the replica that looks on arrives after the id was saved.
+    /// The Create takes long. Meanwhile the other replica writes a status without a store, and the proxy delivers this
+    /// status only after the first replica has saved the store's ID.
     LateStatus,
 }
 
+/// One run to make: a flow, the number of replicas, and the fault to inject.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub struct FaultPlan {
     pub flow: Flow,
     pub replicas: usize,
     pub name: String,
-    pub disturbance: Disturbance,
+    pub fault: InjectedFault,
     pub knobs: Knobs,
-    /// Not a kill, but an answer that leaves open what happened.
-    pub ambiguous: bool,
-    /// `--create-grace` as users have it: 60 s.
+    /// Whether the fault is a response from which the operator cannot tell whether its request took effect.
+    pub ambiguous_response: bool,
+    /// Keep the default `--create-grace` of 60 s instead of 2 s.
     pub default_grace: bool,
 }
 
-impl Plan {
+impl FaultPlan {
+    /// The plan without a fault. The final states of all other plans are compared with its final state.
     pub fn reference(flow: Flow, replicas: usize) -> Self {
-        let (name, knobs) = ("undisturbed".into(), flow.knobs());
-        let disturbance = Disturbance::None;
-        Self { flow, replicas, name, disturbance, knobs, ambiguous: false, default_grace: false }
+        Self {
+            flow,
+            replicas,
+            name: "no fault".into(),
+            fault: InjectedFault::None,
+            knobs: flow.knobs(),
+            ambiguous_response: false,
+            default_grace: false,
+        }
     }
 
-    /// The row of the table that it counts in.
+    /// The label of the report's row in which the plan is counted.
     pub fn row(&self) -> String {
-        let suffix = if self.ambiguous { ", ambiguous answer" } else { "" };
+        let suffix = if self.ambiguous_response { ", ambiguous answer" } else { "" };
         format!("{}{suffix}", self.flow)
     }
 }
 
-/// Three plans for each request that the undisturbed run made.
-pub fn kills(flow: Flow, replicas: usize, requests: &[Nth]) -> Vec<Plan> {
-    let whens =
-        [(When::Before, "before"), (When::AfterCommit, "after commit"), (When::AfterReply, "after reply")];
-    let all = requests.iter().flat_map(|at| whens.map(|(when, text)| (at, when, text)));
-    all.map(|(at, when, text)| Plan {
+/// Three plans for each request of the reference run.
+pub fn kills(flow: Flow, replicas: usize, requests: &[Occurrence]) -> Vec<FaultPlan> {
+    let moments = [
+        (KillMoment::BeforeForwarding, "before"),
+        (KillMoment::AfterCommit, "after commit"),
+        (KillMoment::AfterResponse, "after response"),
+    ];
+    let all = requests.iter().flat_map(|at| moments.map(|(moment, text)| (at, moment, text)));
+    all.map(|(at, moment, text)| FaultPlan {
         name: format!("killed {text}: {at}"),
-        disturbance: Disturbance::Kill { at: at.clone(), when },
-        ..Plan::reference(flow, replicas)
+        fault: InjectedFault::Kill(KillPoint { at: at.clone(), moment }),
+        ..FaultPlan::reference(flow, replicas)
     })
     .collect()
 }
 
-/// One plan of each flow with the default grace: killed before the first request that changes something in AWS.
-pub fn with_default_grace(flow: Flow, requests: &[Nth]) -> Option<Plan> {
-    let at = requests.iter().find(|at| at.call.edge == Edge::Aws)?;
-    Some(Plan {
+/// One plan of each flow with the default `--create-grace`: the operator is killed before its first request to AWS that
+/// changes something.
+pub fn kill_with_default_grace(flow: Flow, requests: &[Occurrence]) -> Option<FaultPlan> {
+    let at = requests.iter().find(|at| at.request.backend == Backend::Aws)?;
+    Some(FaultPlan {
         name: format!("killed before: {at}, default grace"),
-        disturbance: Disturbance::Kill { at: at.clone(), when: When::Before },
+        fault: InjectedFault::Kill(KillPoint { at: at.clone(), moment: KillMoment::BeforeForwarding }),
         default_grace: true,
-        ..Plan::reference(flow, 1)
+        ..FaultPlan::reference(flow, 1)
     })
 }
 
-/// Two replicas: what one saw before the other made the store must not overwrite what is known since.
-pub fn late_status() -> Plan {
-    let reference = Plan::reference(Flow::Create, 2);
-    Plan { name: "a status arrives late".into(), disturbance: Disturbance::LateStatus, ..reference }
+/// Two replicas: a late status of one replica must not overwrite the store ID that the other has saved.
+pub fn late_status() -> FaultPlan {
+    FaultPlan {
+        name: "a status arrives late".into(),
+        fault: InjectedFault::LateStatus,
+        ..FaultPlan::reference(Flow::Create, 2)
+    }
 }
 
-/// Every answer to a Create, or to the patches around it, that leaves open what happened; under every memory for tokens
-/// that AWS may have, each with reads that lag and with reads that do not.
-pub fn ambiguous_answers() -> Vec<Plan> {
-    let aws = |action| Disturbance::Aws(Box::new(Fault::once_after_commit("CreateSequenceStore", action)));
-    let disturbances = [
+/// Responses to the Create, or to the patches before and after it, from which the operator cannot tell what happened.
+/// Each is combined with the different times for which AWS may remember client tokens, with and without delayed reads.
+pub fn ambiguous_responses() -> Vec<FaultPlan> {
+    let aws = |action| InjectedFault::Aws(Box::new(Fault::once_after_commit("CreateSequenceStore", action)));
+    let faults = [
         ("Create: 500 after commit", aws(FaultAction::error("InternalServerException"))),
         ("Create: reset after commit", aws(FaultAction::Reset)),
-        ("Create: hang after commit", aws(FaultAction::Hang)),
+        ("Create: no response after commit", aws(FaultAction::Hang)),
         ("Create: {}", aws(FaultAction::EmptyObject)),
-        ("Create: half a JSON document", aws(FaultAction::TruncatedJson)),
+        ("Create: truncated JSON", aws(FaultAction::TruncatedJson)),
         ("Create: HTML 200", aws(FaultAction::Html { status: 200 })),
         ("Create: wrong id", aws(FaultAction::WrongId)),
         ("Create: wrong ARN", aws(FaultAction::WrongArn)),
-        ("intent: 504 after commit", Disturbance::Kubernetes(KubernetesFault::IntentTimesOut)),
-        ("id: 504 after commit", Disturbance::Kubernetes(KubernetesFault::IdTimesOut)),
-        ("id: 409 three times", Disturbance::Kubernetes(KubernetesFault::IdConflicts)),
+        ("intent: 504 after commit", InjectedFault::Kubernetes(KubernetesFault::IntentTimesOut)),
+        ("id: 504 after commit", InjectedFault::Kubernetes(KubernetesFault::IdTimesOut)),
+        ("id: 409 three times", InjectedFault::Kubernetes(KubernetesFault::IdConflicts)),
     ];
-    let windows = [(Some(0), "no token memory"), (Some(30_000), "tokens 30 s"), (None, "tokens for ever")];
+    let token_windows = [
+        (Some(0), "tokens never remembered"),
+        (Some(30_000), "tokens remembered for 30 s"),
+        (None, "tokens always remembered"),
+    ];
     let lags = [(0, ""), (1000, ", reads lag")];
     let mut plans = Vec::new();
-    for (text, disturbance) in &disturbances {
-        for (window, memory) in windows {
-            for (lag, lagging) in lags {
-                plans.push(Plan {
-                    name: format!("{text}, {memory}{lagging}"),
-                    disturbance: disturbance.clone(),
+    for (fault_name, fault) in &faults {
+        for (window, window_name) in token_windows {
+            for (lag, lag_name) in lags {
+                plans.push(FaultPlan {
+                    name: format!("{fault_name}, {window_name}{lag_name}"),
+                    fault: fault.clone(),
                     knobs: Knobs {
                         token_window_ms: window,
                         list_lag_ms: lag,
@@ -181,8 +205,8 @@ pub fn ambiguous_answers() -> Vec<Plan> {
                         get_lag_ms: lag,
                         ..Flow::Create.knobs()
                     },
-                    ambiguous: true,
-                    ..Plan::reference(Flow::Create, 1)
+                    ambiguous_response: true,
+                    ..FaultPlan::reference(Flow::Create, 1)
                 });
             }
         }

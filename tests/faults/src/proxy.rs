@@ -1,6 +1,6 @@
-//! An HTTP proxy between the operator and one of its edges. It asks the stage what becomes of each request.
+//! An HTTP proxy between one operator process and one backend. It asks the fault injector what to do with each request.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use futures::future::BoxFuture;
 use http_body_util::combinators::BoxBody;
@@ -14,17 +14,19 @@ use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use kube::client::ConfigExt;
 use serde_json::Value;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
 
 use crate::Error;
-use crate::call::Edge;
-use crate::stage::{Arrived, Stage, Verdict};
+use crate::injector::{FaultInjector, ProxiedRequest, ProxyAction};
+use crate::plan::KillMoment;
+use crate::request::Backend;
 
 type Sender =
     Arc<dyn Fn(Request<Full<Bytes>>) -> BoxFuture<'static, Result<Response<Incoming>, Error>> + Send + Sync>;
-type Answer = Response<BoxBody<Bytes, hyper::Error>>;
+type ProxyResponse = Response<BoxBody<Bytes, hyper::Error>>;
 
-/// Where requests go on to.
+/// The server to which a proxy forwards requests.
 #[derive(Clone)]
 pub struct Upstream {
     scheme: Scheme,
@@ -33,7 +35,7 @@ pub struct Upstream {
 }
 
 impl Upstream {
-    /// `config`: TLS to the API server; nothing of it is used for a plain address.
+    /// `config` contains the TLS settings for the API server. They have no effect on an `http` URL.
     pub fn new(url: &str, config: &kube::Config) -> Result<Self, Error> {
         let uri: Uri = url.parse()?;
         let client = Client::builder(TokioExecutor::new()).build(config.rustls_https_connector()?);
@@ -41,152 +43,188 @@ impl Upstream {
             let sent = client.request(request);
             Box::pin(async move { sent.await.map_err(Error::from) })
         });
-        let scheme = uri.scheme().cloned().ok_or("an address without a scheme")?;
-        let authority = uri.authority().cloned().ok_or("an address without an authority")?;
+        let scheme = uri.scheme().cloned().ok_or("the upstream URL has no scheme")?;
+        let authority = uri.authority().cloned().ok_or("the upstream URL has no authority")?;
         Ok(Self { scheme, authority, send })
     }
+
+    /// The request is sent when the returned future is polled.
+    fn forward(
+        &self,
+        mut parts: hyper::http::request::Parts,
+        body: Bytes,
+    ) -> Result<BoxFuture<'static, Result<Response<Incoming>, Error>>, Error> {
+        let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
+        parts.uri = Uri::builder()
+            .scheme(self.scheme.clone())
+            .authority(self.authority.clone())
+            .path_and_query(path)
+            .build()?;
+        parts.headers.remove(CONNECTION);
+        parts.headers.remove(TRANSFER_ENCODING);
+        Ok((self.send)(Request::from_parts(parts, Full::new(body))))
+    }
 }
 
-/// Listens for one replica's requests on one edge; returns the address to give to the operator.
-pub async fn listen(
-    stage: Arc<Stage>,
+/// The proxy of one replica and one backend.
+pub struct Proxy {
+    pub injector: Arc<FaultInjector>,
+    pub replica: usize,
+    pub backend: Backend,
+    pub upstream: Upstream,
+}
+
+impl Proxy {
+    /// Listens until `closed` is cancelled. Returns the URL that the operator must use instead of the backend's.
+    pub async fn listen(self, closed: CancellationToken) -> Result<String, Error> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = format!("http://{}", listener.local_addr()?);
+        let Self { injector, replica, backend, upstream } = self;
+        // The proxies must not keep the injector alive.
+        let injector = Arc::downgrade(&injector);
+        tokio::spawn(async move {
+            loop {
+                let accepted = tokio::select! {
+                    () = closed.cancelled() => return,
+                    accepted = listener.accept() => accepted,
+                };
+                let (Ok((stream, _)), Some(injector)) = (accepted, Weak::upgrade(&injector)) else {
+                    continue;
+                };
+                // Each incarnation of the operator has its own connections, so the connection tells whether the sender
+                // of a request has been killed.
+                let incarnation = injector.replicas.incarnation(replica);
+                let upstream = upstream.clone();
+                let connection = Connection { injector, replica, incarnation, backend, upstream };
+                tokio::spawn(connection.serve(stream, closed.clone()));
+            }
+        });
+        Ok(address)
+    }
+}
+
+#[derive(Clone)]
+struct Connection {
+    injector: Arc<FaultInjector>,
     replica: usize,
-    edge: Edge,
+    incarnation: u64,
+    backend: Backend,
     upstream: Upstream,
-) -> Result<String, Error> {
-    let listener = TcpListener::bind("127.0.0.1:0").await?;
-    let address = format!("http://{}", listener.local_addr()?);
-    let weak = Arc::downgrade(&stage);
-    let closed = stage.closed();
-    drop(stage);
-    tokio::spawn(async move {
-        loop {
-            let accepted = tokio::select! {
-                () = closed.cancelled() => return,
-                accepted = listener.accept() => accepted,
-            };
-            let (Ok((stream, _)), Some(stage)) = (accepted, weak.upgrade()) else { continue };
-            let _ = stream.set_nodelay(true);
-            let (upstream, closed) = (upstream.clone(), closed.clone());
-            // A life of the operator has its own connections: what an ended one sent is not forwarded any more.
-            let life = stage.life(replica);
-            let service = service_fn(move |request| {
-                let line = Line { stage: stage.clone(), replica, life, edge };
-                handle(request, line, upstream.clone())
-            });
-            tokio::spawn(async move {
-                let serving = hyper::server::conn::http1::Builder::new()
-                    .serve_connection(TokioIo::new(stream), service);
-                tokio::select! {
-                    () = closed.cancelled() => {}
-                    // Errors are operators that were killed, or faults at work.
-                    _ = serving => {}
-                }
-            });
-        }
-    });
-    Ok(address)
 }
 
-struct Line {
-    stage: Arc<Stage>,
-    replica: usize,
-    life: u64,
-    edge: Edge,
-}
+impl Connection {
+    async fn serve(self, stream: TcpStream, closed: CancellationToken) {
+        let _ = stream.set_nodelay(true);
+        let service = service_fn(move |request| self.clone().handle(request));
+        let serving =
+            hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+        tokio::select! {
+            () = closed.cancelled() => {}
+            // Killed operators and injected faults cause errors here.
+            _ = serving => {}
+        }
+    }
 
-async fn handle(request: Request<Incoming>, line: Line, upstream: Upstream) -> Result<Answer, Error> {
-    let (mut parts, body) = request.into_parts();
-    let body = body.collect().await?.to_bytes();
-    let arrived = Arrived {
-        replica: line.replica,
-        life: line.life,
-        edge: line.edge,
-        method: parts.method.as_str().to_owned(),
-        path: parts.uri.path().to_owned(),
-        body: serde_json::from_slice(&body).unwrap_or(Value::Null),
-    };
-    let verdict = line.stage.arrives(&arrived).await;
+    async fn handle(self, request: Request<Incoming>) -> Result<ProxyResponse, Error> {
+        let (parts, body) = request.into_parts();
+        let body = body.collect().await?.to_bytes();
+        let proxied = ProxiedRequest {
+            replica: self.replica,
+            incarnation: self.incarnation,
+            backend: self.backend,
+            method: parts.method.as_str().to_owned(),
+            path: parts.uri.path().to_owned(),
+            body: serde_json::from_slice(&body).unwrap_or(Value::Null),
+        };
+        let action = self.injector.decide(&proxied).await;
+        let forward = self.upstream.forward(parts, body)?;
+        match action {
+            ProxyAction::Discard => std::future::pending().await,
+            ProxyAction::Stream => {
+                let (mut parts, body) = forward.await?.into_parts();
+                parts.headers.remove(TRANSFER_ENCODING);
+                Ok(Response::from_parts(parts, body.boxed()))
+            }
+            ProxyAction::Forward => self.forward_and_check(forward, proxied).await,
+            ProxyAction::ForwardAfterIdIsSaved => {
+                self.injector.wait_until_id_is_saved().await;
+                self.forward_and_check(forward, proxied).await
+            }
+            ProxyAction::Reject(status) => Ok(kubernetes_error(status)),
+            ProxyAction::ForwardThenFail(status) => {
+                forward_to_completion(forward, |_| ()).await?;
+                Ok(kubernetes_error(status))
+            }
+            ProxyAction::Kill(moment) => self.kill(moment, forward).await,
+        }
+    }
 
-    let path = parts.uri.path_and_query().map_or("/", |path| path.as_str());
-    parts.uri = Uri::builder()
-        .scheme(upstream.scheme.clone())
-        .authority(upstream.authority.clone())
-        .path_and_query(path)
-        .build()?;
-    parts.headers.remove(CONNECTION);
-    parts.headers.remove(TRANSFER_ENCODING);
-    let forward = (upstream.send)(Request::from_parts(parts, Full::new(body)));
+    async fn forward_and_check(
+        &self,
+        forward: impl Future<Output = Result<Response<Incoming>, Error>> + Send + 'static,
+        proxied: ProxiedRequest,
+    ) -> Result<ProxyResponse, Error> {
+        let injector = self.injector.clone();
+        forward_to_completion(forward, move |body| injector.check_response(&proxied, body)).await
+    }
 
-    match verdict {
-        Verdict::Swallow => std::future::pending().await,
-        Verdict::Stream => {
-            let (mut parts, body) = forward.await?.into_parts();
-            parts.headers.remove(TRANSFER_ENCODING);
-            Ok(Response::from_parts(parts, body.boxed()))
-        }
-        Verdict::Pass => {
-            let stage = line.stage.clone();
-            carried_through(forward, move |body| stage.answered(&arrived, body)).await
-        }
-        Verdict::Late => {
-            let stage = line.stage.clone();
-            line.stage.recorded().await;
-            carried_through(forward, move |body| stage.answered(&arrived, body)).await
-        }
-        Verdict::Answer(status) => Ok(refusal(status)),
-        Verdict::AnswerAfterCommit(status) => {
-            carried_through(forward, |_| ()).await?;
-            Ok(refusal(status))
-        }
-        Verdict::KillBefore => {
-            line.stage.crash(line.replica, line.life);
-            std::future::pending().await
-        }
-        Verdict::KillAfterCommit => {
-            // What came back does not matter: the operator never sees it.
-            let _ = carried_through(forward, |_| ()).await;
-            line.stage.crash(line.replica, line.life);
-            std::future::pending().await
-        }
-        Verdict::KillAfterReply => {
-            let answer = carried_through(forward, |_| ()).await;
-            line.stage.condemn(line.replica, line.life);
-            answer
+    async fn kill(
+        &self,
+        moment: KillMoment,
+        forward: impl Future<Output = Result<Response<Incoming>, Error>> + Send + 'static,
+    ) -> Result<ProxyResponse, Error> {
+        match moment {
+            KillMoment::BeforeForwarding => {
+                self.injector.replicas.kill_and_restart(self.replica, self.incarnation);
+                std::future::pending().await
+            }
+            KillMoment::AfterCommit => {
+                // The operator never receives the response, so its content does not matter.
+                let _ = forward_to_completion(forward, |_| ()).await;
+                self.injector.replicas.kill_and_restart(self.replica, self.incarnation);
+                std::future::pending().await
+            }
+            KillMoment::AfterResponse => {
+                let response = forward_to_completion(forward, |_| ()).await;
+                self.injector.replicas.kill_after_response(self.replica, self.incarnation);
+                response
+            }
         }
     }
 }
 
-/// In a task of its own: what was sent takes effect even when the operator does not wait for it.
-async fn carried_through(
+/// Forwards the request in a separate task, so that it takes effect even if the operator closes the connection. Calls
+/// `on_success` with the body of a successful response.
+async fn forward_to_completion(
     forward: impl Future<Output = Result<Response<Incoming>, Error>> + Send + 'static,
-    answered: impl FnOnce(&[u8]) + Send + 'static,
-) -> Result<Answer, Error> {
+    on_success: impl FnOnce(&[u8]) + Send + 'static,
+) -> Result<ProxyResponse, Error> {
     tokio::spawn(async move {
         let (mut parts, body) = forward.await?.into_parts();
         let body = body.collect().await?.to_bytes();
         if parts.status.is_success() {
-            answered(&body);
+            on_success(&body);
         }
         parts.headers.remove(TRANSFER_ENCODING);
-        Ok(Response::from_parts(parts, whole(body)))
+        Ok(Response::from_parts(parts, full_body(body)))
     })
     .await?
 }
 
-/// An error in the form of the Kubernetes API.
-fn refusal(status: u16) -> Answer {
+/// An error response of the Kubernetes API.
+fn kubernetes_error(status: u16) -> ProxyResponse {
     let reason = if status == 409 { "Conflict" } else { "Timeout" };
     let body = serde_json::json!({
         "kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-        "message": "the harness was told to answer so", "reason": reason, "code": status,
+        "message": "injected by the fault test", "reason": reason, "code": status,
     });
-    let mut answer = Response::new(whole(body.to_string().into()));
-    *answer.status_mut() = hyper::StatusCode::from_u16(status).unwrap_or(hyper::StatusCode::GATEWAY_TIMEOUT);
-    answer.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/json"));
-    answer
+    let mut response = Response::new(full_body(body.to_string().into()));
+    *response.status_mut() =
+        hyper::StatusCode::from_u16(status).unwrap_or(hyper::StatusCode::GATEWAY_TIMEOUT);
+    response.headers_mut().insert(CONTENT_TYPE, hyper::header::HeaderValue::from_static("application/json"));
+    response
 }
 
-fn whole(bytes: Bytes) -> BoxBody<Bytes, hyper::Error> {
+fn full_body(bytes: Bytes) -> BoxBody<Bytes, hyper::Error> {
     Full::new(bytes).map_err(|never| match never {}).boxed()
 }

@@ -1,4 +1,4 @@
-//! A client of the control API.
+//! The HTTP client for the control API.
 
 use std::collections::BTreeMap;
 
@@ -17,33 +17,27 @@ use crate::knobs::Knobs;
 use crate::ledger::LedgerEntry;
 use crate::record::{ReadSetRecord, SeedStore, StoreRecord};
 
-/// Why a control call failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    /// The simulator cannot be reached, or went away.
-    #[error("the simulator cannot be reached: {0}")]
+    /// The connection to the simulator failed.
+    #[error("cannot reach the simulator: {0}")]
     Io(#[from] std::io::Error),
-    /// The HTTP exchange broke.
-    #[error("the exchange with the simulator broke: {0}")]
+    /// The HTTP request failed after the connection was open.
+    #[error("the HTTP request to the simulator failed: {0}")]
     Http(#[from] hyper::Error),
-    /// The request could not be built.
-    #[error("bad simulator address: {0}")]
+    /// The request cannot be built from the address.
+    #[error("invalid simulator address: {0}")]
     Address(#[from] hyper::http::Error),
-    /// The simulator said no.
-    #[error("the simulator answered {status}: {message}")]
-    Refused {
-        /// HTTP status.
-        status: u16,
-        /// Its words.
-        message: String,
-    },
-    /// The answer is not what was expected.
-    #[error("unexpected answer from the simulator: {0}")]
+    /// The simulator returned an HTTP error status.
+    #[error("the simulator returned HTTP status {status}: {message}")]
+    Refused { status: u16, message: String },
+    /// The response does not have the expected JSON structure.
+    #[error("unexpected response from the simulator: {0}")]
     Json(#[from] serde_json::Error),
 }
 
-/// Talks to the control API of a simulator, in this process or another. Stores are named by id, or by ARN
-/// where the same id lives in two places.
+/// Calls the control API of a simulator in this process or another. `id` parameters take a store id, or an
+/// ARN if the same id exists in several accounts or regions.
 #[derive(Clone, Debug)]
 pub struct SimulatorClient {
     authority: String,
@@ -59,11 +53,8 @@ struct Released {
     released: u64,
 }
 
-#[derive(Deserialize)]
-struct Nothing {}
-
 impl SimulatorClient {
-    /// For `http://127.0.0.1:PORT`; a userinfo part and a path are ignored.
+    /// Takes a URL such as `http://127.0.0.1:PORT`; ignores userinfo and path.
     pub fn new(url: impl AsRef<str>) -> Self {
         let rest = url.as_ref().trim_start_matches("http://");
         let authority = rest.split('/').next().unwrap_or(rest);
@@ -71,7 +62,7 @@ impl SimulatorClient {
         SimulatorClient { authority: authority.to_owned() }
     }
 
-    /// The address without userinfo, for use as an endpoint.
+    /// The URL without userinfo, for use as an AWS endpoint.
     pub fn url(&self) -> String {
         format!("http://{}", self.authority)
     }
@@ -91,13 +82,13 @@ impl SimulatorClient {
             .header("host", &self.authority)
             .header("connection", "close")
             .body(Full::new(Bytes::from(body)))?;
-        let exchange = async {
+        let response = async {
             let response = sender.send_request(request).await?;
             let status = response.status();
             Ok::<_, hyper::Error>((status, response.into_body().collect().await?.to_bytes()))
         };
-        let (exchanged, _) = tokio::join!(exchange, connection);
-        let (status, bytes) = exchanged?;
+        let (response, _) = tokio::join!(response, connection);
+        let (status, bytes) = response?;
         if !status.is_success() {
             let body: Value = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
             let message = body["message"].as_str().unwrap_or_default().to_owned();
@@ -106,59 +97,60 @@ impl SimulatorClient {
         Ok(serde_json::from_slice(&bytes)?)
     }
 
-    async fn read<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
         self.call("GET", path, None::<&Value>).await
     }
 
-    async fn order(&self, method: &str, path: &str, body: &impl Serialize) -> Result<(), ClientError> {
+    async fn send(&self, method: &str, path: &str, body: &impl Serialize) -> Result<(), ClientError> {
         self.call::<Value>(method, path, Some(body)).await.map(drop)
     }
 
-    /// Whether the simulator answers.
+    /// Succeeds if the simulator responds.
     pub async fn health(&self) -> Result<(), ClientError> {
-        self.read::<Value>("health").await.map(drop)
+        self.get::<Value>("health").await.map(drop)
     }
 
-    /// Back to the state after the start: no stores, default knobs, no faults, an empty ledger.
+    /// Resets all state: no stores, default knobs, no faults, no access keys and permissions, an empty
+    /// ledger.
     pub async fn reset(&self) -> Result<(), ClientError> {
-        self.order("POST", "reset", &json!({})).await
+        self.send("POST", "reset", &json!({})).await
     }
 
-    /// Puts a store there without the API.
+    /// Adds a store without calling the AWS API.
     pub async fn seed_store(&self, seed: &SeedStore) -> Result<StoreRecord, ClientError> {
         self.call("POST", "stores", Some(seed)).await
     }
 
-    /// A store, live or deleted; `None` when there never was one.
+    /// A store, which may be deleted; `None` if no store ever had this id.
     pub async fn store(&self, id: &str) -> Result<Option<StoreRecord>, ClientError> {
-        match self.read(&format!("stores/{}", segment(id))).await {
+        match self.get(&format!("stores/{}", segment(id))).await {
             Err(ClientError::Refused { status: 404, .. }) => Ok(None),
             other => other.map(Some),
         }
     }
 
-    /// The live stores of all accounts and regions.
+    /// The stores of all accounts and regions that are not deleted.
     pub async fn stores(&self) -> Result<Vec<StoreRecord>, ClientError> {
-        self.read("stores").await
+        self.get("stores").await
     }
 
-    /// The live stores and the deleted ones.
+    /// The stores of all accounts and regions, including the deleted ones.
     pub async fn all_stores(&self) -> Result<Vec<StoreRecord>, ClientError> {
-        self.read("stores?deleted=true").await
+        self.get("stores?deleted=true").await
     }
 
-    /// Changes members behind the API's back: camelCase names; `null` clears; `tags` replaces the whole map;
-    /// `accessLogLocation` may stand at the top. Moves `updateTime` as the API would, unless it is given.
+    /// Changes members, with camelCase names, without calling the AWS API. `null` clears a member, `tags`
+    /// replaces the whole map, and `accessLogLocation` is accepted at the top level. Sets `updateTime` as the
+    /// AWS API would, unless `members` contains it.
     pub async fn change_store(&self, id: &str, members: Value) -> Result<StoreRecord, ClientError> {
         self.call("PATCH", &format!("stores/{}", segment(id)), Some(&members)).await
     }
 
-    /// Deletes a store behind the API's back, at once, read sets or not.
+    /// Deletes a store at once without calling the AWS API, even if it has read sets.
     pub async fn remove_store(&self, id: &str) -> Result<(), ClientError> {
-        self.order("DELETE", &format!("stores/{}", segment(id)), &json!({})).await
+        self.send("DELETE", &format!("stores/{}", segment(id)), &json!({})).await
     }
 
-    /// Adds read sets with a status.
     pub async fn add_read_sets(
         &self,
         id: &str,
@@ -169,75 +161,74 @@ impl SimulatorClient {
         self.call("POST", &format!("stores/{}/read-sets", segment(id)), Some(&body)).await
     }
 
-    /// Gives all read sets of a store a status.
+    /// Sets the status of all read sets of a store.
     pub async fn set_read_sets_status(&self, id: &str, status: &str) -> Result<StoreRecord, ClientError> {
         self.call("PUT", &format!("stores/{}/read-sets", segment(id)), Some(&json!({"status": status}))).await
     }
 
-    /// Removes all read sets of a store without a trace.
+    /// Removes all read sets of a store; unlike a deletion, leaves none with status `DELETED`.
     pub async fn remove_read_sets(&self, id: &str) -> Result<StoreRecord, ClientError> {
         self.call("DELETE", &format!("stores/{}/read-sets", segment(id)), None::<&Value>).await
     }
 
-    /// The read sets of a store.
     pub async fn read_sets(&self, id: &str) -> Result<Vec<ReadSetRecord>, ClientError> {
-        self.read(&format!("stores/{}/read-sets", segment(id))).await
+        self.get(&format!("stores/{}/read-sets", segment(id))).await
     }
 
-    /// The switches as they stand.
     pub async fn knobs(&self) -> Result<Knobs, ClientError> {
-        self.read("knobs").await
+        self.get("knobs").await
     }
 
-    /// Sets all switches.
+    /// Replaces all knobs.
     pub async fn set_knobs(&self, knobs: &Knobs) -> Result<(), ClientError> {
-        self.order("PUT", "knobs", knobs).await
+        self.send("PUT", "knobs", knobs).await
     }
 
-    /// Scripts a fault; returns its number, which the ledger names.
+    /// Adds a fault and returns its number, which appears in the ledger as `fault_number`.
     pub async fn script_fault(&self, fault: &Fault) -> Result<u64, ClientError> {
-        self.call::<Number>("POST", "faults", Some(fault)).await.map(|answer| answer.number)
+        self.call::<Number>("POST", "faults", Some(fault)).await.map(|response| response.number)
     }
 
-    /// The faults that can still strike, by number.
+    /// The faults that can still apply to requests, by number.
     pub async fn faults(&self) -> Result<BTreeMap<u64, Fault>, ClientError> {
         #[derive(Deserialize)]
         struct Numbered {
             number: u64,
             fault: Fault,
         }
-        let faults: Vec<Numbered> = self.read("faults").await?;
+        let faults: Vec<Numbered> = self.get("faults").await?;
         Ok(faults.into_iter().map(|numbered| (numbered.number, numbered.fault)).collect())
     }
 
-    /// Takes all faults back. Requests that are held stay so until they are released.
+    /// Removes all faults. Held requests stay held until a call releases them.
     pub async fn clear_faults(&self) -> Result<(), ClientError> {
-        self.call::<Nothing>("DELETE", "faults", None::<&Value>).await.map(drop)
+        self.call::<Value>("DELETE", "faults", None::<&Value>).await.map(drop)
     }
 
-    /// Makes an access key belong to an account; an expired key is good again.
+    /// Assigns an access key to an account. An expired key becomes valid again.
     pub async fn set_account(&self, access_key_id: &str, account: &str) -> Result<(), ClientError> {
-        self.order("PUT", &format!("keys/{}", segment(access_key_id)), &json!({"account": account})).await
+        self.send("PUT", &format!("keys/{}", segment(access_key_id)), &json!({"account": account})).await
     }
 
-    /// What an account (by id) or a role (by ARN) may do, for example `omics:GetSequenceStore` or `omics:Get*`;
-    /// `None` is everything. A role's list goes before its account's.
+    /// Sets the actions that an account (by id) or a role (by ARN) is allowed, for example
+    /// `omics:GetSequenceStore` or `omics:Get*`; `None` allows everything. The list of a role takes
+    /// precedence over the list of its account.
     pub async fn allow_actions(
         &self,
         principal: &str,
         actions: Option<Vec<String>>,
     ) -> Result<(), ClientError> {
-        self.order("PUT", &format!("permissions/{}", segment(principal)), &actions).await
+        self.send("PUT", &format!("permissions/{}", segment(principal)), &actions).await
     }
 
-    /// Makes a key, temporary or not, answer `ExpiredTokenException` from now on.
+    /// Expires an access key, temporary or not: requests with it fail with `ExpiredTokenException`.
     pub async fn expire_key(&self, access_key_id: &str) -> Result<(), ClientError> {
-        self.order("POST", &format!("keys/{}/expire", segment(access_key_id)), &json!({})).await
+        self.send("POST", &format!("keys/{}/expire", segment(access_key_id)), &json!({})).await
     }
 
-    /// Makes all temporary keys given out so far expire.
+    /// Expires all temporary access keys issued so far.
     pub async fn expire_sessions(&self) -> Result<(), ClientError> {
-        self.order("POST", "sessions/expire", &json!({})).await
+        self.send("POST", "sessions/expire", &json!({})).await
     }
 
     /// Every request so far, oldest first.
@@ -245,25 +236,27 @@ impl SimulatorClient {
         self.ledger_since(0).await
     }
 
-    /// The requests after number `seq`.
+    /// The requests with a ledger number greater than `seq`, oldest first.
     pub async fn ledger_since(&self, seq: u64) -> Result<Vec<LedgerEntry>, ClientError> {
-        self.read(&format!("ledger?since={seq}")).await
+        self.get(&format!("ledger?since={seq}")).await
     }
 
-    /// The requests that wait under a [`crate::FaultAction::Hold`].
+    /// The requests that a [`crate::FaultAction::Hold`] fault holds.
     pub async fn held(&self) -> Result<Vec<LedgerEntry>, ClientError> {
-        self.read("held").await
+        self.get("held").await
     }
 
-    /// Lets every held request go on; returns how many there were.
+    /// Releases every held request and returns their number.
     pub async fn release_held(&self) -> Result<u64, ClientError> {
-        self.call::<Released>("POST", "held/release", Some(&json!({}))).await.map(|answer| answer.released)
+        self.call::<Released>("POST", "held/release", Some(&json!({})))
+            .await
+            .map(|response| response.released)
     }
 
-    /// Lets one held request go on, by its ledger number; returns whether it was there.
+    /// Releases the held request with this ledger number; returns whether the simulator held it.
     pub async fn release(&self, seq: u64) -> Result<bool, ClientError> {
         let path = format!("held/release?seq={seq}");
-        self.call::<Released>("POST", &path, Some(&json!({}))).await.map(|answer| answer.released > 0)
+        self.call::<Released>("POST", &path, Some(&json!({}))).await.map(|response| response.released > 0)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The control API under `/_simulator/`: what tests use to set the scene and to see what happened.
+//! The control API under `/_simulator/`, with which tests prepare state and read what happened. No I/O.
 
 use hyper::body::Bytes;
 use hyper::http::request::Parts;
@@ -6,24 +6,36 @@ use percent_encoding::percent_decode_str;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::answer::Answer;
 use crate::operation::form_pairs;
 use crate::record::{SeedStore, StoreRecord};
+use crate::response::ApiResponse;
 use crate::server::Shared;
 use crate::stores::{Key, timestamp_now};
 use crate::world::World;
 
-struct Refusal(u16, String);
+/// HTTP status and message.
+struct ControlError(u16, String);
 
-impl Refusal {
-    fn no_store(id: &str) -> Refusal {
-        Refusal(404, format!("no store {id}"))
+impl ControlError {
+    fn no_such_store(id: &str) -> ControlError {
+        ControlError(404, format!("store {id} does not exist"))
+    }
+
+    fn no_such_call(method: &str, segments: &[&str]) -> ControlError {
+        ControlError(404, format!("the control API has no call {method} {}", segments.join("/")))
     }
 }
 
-type Reply = Result<Value, Refusal>;
+type ControlResult = Result<Value, ControlError>;
 
-pub(crate) fn handle(shared: &Shared, parts: &Parts, body: &Bytes) -> Answer {
+pub(crate) fn handle(shared: &Shared, parts: &Parts, body: &Bytes) -> ApiResponse {
+    match dispatch(shared, parts, body) {
+        Ok(value) => ApiResponse::json(200, value),
+        Err(ControlError(status, message)) => ApiResponse::json(status, json!({"message": message})),
+    }
+}
+
+fn dispatch(shared: &Shared, parts: &Parts, body: &[u8]) -> ControlResult {
     let path = parts.uri.path().trim_start_matches("/_simulator/");
     let decode = |part: &str| percent_decode_str(part).decode_utf8_lossy().into_owned();
     let segments: Vec<String> = path.split('/').map(decode).collect();
@@ -31,46 +43,30 @@ pub(crate) fn handle(shared: &Shared, parts: &Parts, body: &Bytes) -> Answer {
     let query = form_pairs(parts.uri.query().unwrap_or_default());
     let parameter = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let mut world = shared.world();
-    let reply = match (parts.method.as_str(), segments.as_slice()) {
+    match (parts.method.as_str(), segments.as_slice()) {
         ("GET", ["health"]) => Ok(json!({"ok": true})),
         ("POST", ["reset"]) => {
             *world = World::default();
             Ok(json!({}))
         }
         (method, ["stores", rest @ ..]) => {
-            world.stores.settle();
+            world.stores.finish_due_transitions();
             stores(&mut world, method, rest, parameter("deleted") == Some("true"), body)
         }
         ("GET", ["knobs"]) => encode(&world.knobs),
-        ("PUT", ["knobs"]) => parse(body).map(|knobs| {
-            world.knobs = knobs;
-            json!({})
-        }),
+        ("PUT", ["knobs"]) => {
+            world.knobs = parse(body)?;
+            Ok(json!({}))
+        }
         ("GET", ["faults"]) => {
-            let faults = world.faults.live().into_iter();
+            let faults = world.faults.active().into_iter();
             Ok(faults.map(|(number, fault)| json!({"number": number, "fault": fault})).collect())
         }
-        ("POST", ["faults"]) => parse(body).map(|fault| json!({"number": world.faults.script(fault)})),
+        ("POST", ["faults"]) => Ok(json!({"number": world.faults.script(parse(body)?)})),
         ("DELETE", ["faults"]) => {
             world.faults.clear();
             Ok(json!({}))
         }
-        ("PUT", ["keys", key]) => text(body, "account").map(|account| {
-            world.principals.set_account(key, &account);
-            json!({})
-        }),
-        ("POST", ["keys", key, "expire"]) => {
-            world.principals.expire_key(key);
-            Ok(json!({}))
-        }
-        ("POST", ["sessions", "expire"]) => {
-            world.principals.expire_sessions();
-            Ok(json!({}))
-        }
-        ("PUT", ["permissions", principal]) => parse(body).map(|actions: Option<Vec<String>>| {
-            world.principals.allow(principal, actions);
-            json!({})
-        }),
         ("GET", ["ledger"]) => {
             let since = parameter("since").and_then(|since| since.parse().ok()).unwrap_or(0);
             encode(&world.ledger.since(since))
@@ -83,39 +79,53 @@ pub(crate) fn handle(shared: &Shared, parts: &Parts, body: &Bytes) -> Answer {
             let seq = parameter("seq").and_then(|seq| seq.parse().ok());
             Ok(json!({"released": shared.release(seq)}))
         }
-        (method, _) => Err(Refusal(404, format!("no control call {method} {}", parts.uri.path()))),
-    };
-    match reply {
-        Ok(value) => Answer::json(200, value),
-        Err(Refusal(status, message)) => Answer::json(status, json!({"message": message})),
+        (method, segments) => credentials(&mut world, method, segments, body),
     }
 }
 
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
-    serde_json::from_slice(body).map_err(|error| Refusal(400, error.to_string()))
+/// The calls that change access keys, sessions and permissions.
+fn credentials(world: &mut World, method: &str, segments: &[&str], body: &[u8]) -> ControlResult {
+    match (method, segments) {
+        ("PUT", ["keys", key]) => world.principals.set_account(key, &text(body, "account")?),
+        ("POST", ["keys", key, "expire"]) => world.principals.expire_key(key),
+        ("POST", ["sessions", "expire"]) => world.principals.expire_sessions(),
+        ("PUT", ["permissions", principal]) => world.principals.allow(principal, parse(body)?),
+        _ => return Err(ControlError::no_such_call(method, segments)),
+    }
+    Ok(json!({}))
 }
 
-fn encode(value: &impl serde::Serialize) -> Reply {
-    serde_json::to_value(value).map_err(|error| Refusal(500, error.to_string()))
+fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ControlError> {
+    serde_json::from_slice(body).map_err(|error| ControlError(400, error.to_string()))
 }
 
-fn text(body: &[u8], member: &str) -> Result<String, Refusal> {
+fn encode(value: &impl serde::Serialize) -> ControlResult {
+    serde_json::to_value(value).map_err(|error| ControlError(500, error.to_string()))
+}
+
+fn text(body: &[u8], member: &str) -> Result<String, ControlError> {
     let body: Value = parse(body)?;
     let value = body.get(member).and_then(Value::as_str);
-    value.map(str::to_owned).ok_or_else(|| Refusal(400, format!("{member} is missing")))
+    value.map(str::to_owned).ok_or_else(|| ControlError(400, format!("{member} is missing")))
 }
 
-fn stores(world: &mut World, method: &str, rest: &[&str], with_deleted: bool, body: &[u8]) -> Reply {
-    let (id, rest) = match (method, rest) {
+fn stores(
+    world: &mut World,
+    method: &str,
+    segments: &[&str],
+    with_deleted: bool,
+    body: &[u8],
+) -> ControlResult {
+    let (id, rest) = match (method, segments) {
         ("GET", []) => {
             let records = world.stores.all().map(|store| &store.record);
             return encode(&records.filter(|record| with_deleted || !record.deleted).collect::<Vec<_>>());
         }
         ("POST", []) => return seed(world, parse(body)?),
         (_, [id, rest @ ..]) => (*id, rest),
-        _ => return Err(Refusal(404, "no such control call".to_owned())),
+        _ => return Err(ControlError::no_such_call(method, segments)),
     };
-    let key = world.stores.find(id).ok_or_else(|| Refusal::no_store(id))?;
+    let key = world.stores.find(id).ok_or_else(|| ControlError::no_such_store(id))?;
     match (method, rest) {
         ("GET", []) => record(world, &key),
         ("PATCH", []) => change(world, &key, parse(body)?),
@@ -124,7 +134,7 @@ fn stores(world: &mut World, method: &str, rest: &[&str], with_deleted: bool, bo
             Ok(json!({}))
         }
         ("GET", ["read-sets"]) => {
-            let store = world.stores.get(&key).ok_or_else(|| Refusal::no_store(id))?;
+            let store = world.stores.get(&key).ok_or_else(|| ControlError::no_such_store(id))?;
             encode(&store.read_sets.values().collect::<Vec<_>>())
         }
         ("POST", ["read-sets"]) => {
@@ -144,43 +154,47 @@ fn stores(world: &mut World, method: &str, rest: &[&str], with_deleted: bool, bo
             world.stores.change(&key, |store| store.read_sets.clear());
             record(world, &key)
         }
-        _ => Err(Refusal(404, "no such control call".to_owned())),
+        _ => Err(ControlError::no_such_call(method, segments)),
     }
 }
 
-fn record(world: &World, key: &Key) -> Reply {
-    let store = world.stores.get(key).ok_or_else(|| Refusal(404, "no such store".to_owned()))?;
+fn record(world: &World, key: &Key) -> ControlResult {
+    let store =
+        world.stores.get(key).ok_or_else(|| ControlError(404, "the store does not exist".to_owned()))?;
     encode(&store.record)
 }
 
-fn seed(world: &mut World, seed: SeedStore) -> Reply {
-    let place = (seed.account.clone(), seed.region.clone());
-    if let Some(id) = seed.id.as_deref().filter(|id| world.stores.live(&place, id).is_some()) {
-        return Err(Refusal(409, format!("there is a store {id} already")));
+fn seed(world: &mut World, seed: SeedStore) -> ControlResult {
+    let account_region = (seed.account.clone(), seed.region.clone());
+    if let Some(id) = seed.id.as_deref().filter(|id| world.stores.live(&account_region, id).is_some()) {
+        return Err(ControlError(409, format!("store {id} already exists")));
     }
     let key = world.stores.insert(seed);
     record(world, &key)
 }
 
-/// Merges a partial record into a store, as someone else's change would.
-fn change(world: &mut World, key: &Key, patch: Value) -> Reply {
+/// Merges a partial record into a store, as a change by another AWS client would.
+fn change(world: &mut World, key: &Key, patch: Value) -> ControlResult {
     let Value::Object(mut patch) = patch else {
-        return Err(Refusal(400, "not an object".to_owned()));
+        return Err(ControlError(400, "the request body is not a JSON object".to_owned()));
     };
-    let store = world.stores.get(key).ok_or_else(|| Refusal(404, "no such store".to_owned()))?;
+    let store =
+        world.stores.get(key).ok_or_else(|| ControlError(404, "the store does not exist".to_owned()))?;
     let mut merged = encode(&store.record)?;
     if let Some(location) = patch.remove("accessLogLocation") {
         merged["s3Access"]["accessLogLocation"] = location;
     }
-    let own = |member: &str| matches!(member, "tags" | "s3AccessPolicy");
-    let moves_update_time = !patch.contains_key("updateTime")
-        && (!patch.keys().all(|member| own(member)) || patch.is_empty())
+    // In AWS, tags and the access policy have separate operations. A knob decides whether these change
+    // `updateTime`.
+    let has_own_operation = |member: &str| matches!(member, "tags" | "s3AccessPolicy");
+    let changes_update_time = !patch.contains_key("updateTime")
+        && (!patch.keys().all(|member| has_own_operation(member)) || patch.is_empty())
         || (patch.contains_key("tags") && world.knobs.tags_move_update_time)
         || (patch.contains_key("s3AccessPolicy") && world.knobs.policy_moves_update_time);
     let sets_status = patch.contains_key("status");
     for (member, value) in patch {
         match (merged.get(&member), value) {
-            (None, _) => return Err(Refusal(400, format!("a store has no member {member}"))),
+            (None, _) => return Err(ControlError(400, format!("a store has no member {member}"))),
             (Some(Value::Object(_)), Value::Object(inner)) if member == "s3Access" => {
                 inner.into_iter().for_each(|(name, value)| merged["s3Access"][name] = value);
             }
@@ -190,8 +204,8 @@ fn change(world: &mut World, key: &Key, patch: Value) -> Reply {
         }
     }
     let mut changed: StoreRecord =
-        serde_json::from_value(merged).map_err(|error| Refusal(400, error.to_string()))?;
-    if moves_update_time {
+        serde_json::from_value(merged).map_err(|error| ControlError(400, error.to_string()))?;
+    if changes_update_time {
         changed.update_time = Some(timestamp_now());
     }
     if sets_status {

@@ -1,6 +1,5 @@
-//! Service errors: code, HTTP status and message, in the shapes of restJson1 and of the STS query protocol.
+//! Service errors: code, HTTP status and message. No I/O.
 
-/// A failed call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ApiError {
     pub(crate) code: String,
@@ -32,7 +31,7 @@ impl ApiError {
     }
 }
 
-/// The status that goes with a code, in HealthOmics and STS alike.
+/// The HTTP status of an error code, for HealthOmics and STS.
 pub(crate) fn status_of(code: &str) -> u16 {
     match code {
         "ServiceQuotaExceededException" => 402,

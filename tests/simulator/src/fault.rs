@@ -1,105 +1,89 @@
-//! Faults: what to do to a request, on which side of the commit, and to which requests.
+//! Scripted faults: what a fault does, before or after the commit, and to which requests. No I/O.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Whether a fault strikes before the request takes effect or after.
+/// Whether a fault applies before or after the request takes effect.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Side {
     /// The request has no effect.
     #[default]
     BeforeCommit,
-    /// The request takes effect; only the answer suffers.
+    /// The request takes effect; only the response is affected.
     AfterCommit,
 }
 
-/// What happens to the request or its answer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", rename_all_fields = "camelCase", tag = "type")]
 pub enum FaultAction {
-    /// A service error in the usual shape.
+    /// Return a service error in the format of the API.
     Error {
         /// For example `InternalServerException`.
         code: String,
-        /// The status that belongs to the code, when absent.
+        /// If `None`, the HTTP status of the code.
         #[serde(default)]
         status: Option<u16>,
-        /// Text for `message`.
         #[serde(default)]
         message: Option<String>,
-        /// `x-amz-retry-after` in milliseconds.
+        /// The value of the `x-amz-retry-after` header, in milliseconds.
         #[serde(default)]
         retry_after_ms: Option<u64>,
     },
-    /// An HTML page, as a proxy or a load balancer sends it.
-    Html {
-        /// 503, 200, ...
-        status: u16,
-    },
-    /// The connection is reset (RST).
+    /// Return an HTML page, as a proxy or load balancer does.
+    Html { status: u16 },
+    /// Reset the connection (RST).
     Reset,
-    /// No answer, ever; the connection stays open.
+    /// Never respond, and keep the connection open.
     Hang,
-    /// The request waits this long, then goes on as usual. Before the commit it takes effect late, even
-    /// when the caller has gone away.
-    Delay {
-        /// Milliseconds.
-        ms: u64,
-    },
-    /// The request waits until it is released through the control API.
+    /// Delay the request, then process it as usual. Before the commit, the request takes effect late, even if
+    /// the caller has closed the connection.
+    Delay { ms: u64 },
+    /// Hold the request until a call of the control API releases it.
     Hold,
-    /// The answer's body trickles.
+    /// Send the response body in small chunks.
     SlowBody {
-        /// Bytes per piece.
         chunk_bytes: usize,
-        /// Milliseconds between pieces.
+        /// Milliseconds before each chunk.
         interval_ms: u64,
     },
-    /// Half of the body, then the connection closes although `Content-Length` promised more.
+    /// Send half of the body, then close the connection before `Content-Length` is reached.
     CutBody,
-    /// A complete answer whose body is half a JSON document.
+    /// Send a complete response whose body is half a JSON document.
     TruncatedJson,
-    /// 200 with `{}`.
+    /// Return 200 with `{}`.
     EmptyObject,
-    /// 200 with no body.
+    /// Return 200 without a body.
     EmptyBody,
-    /// One member of the usual answer takes another value; `null` removes it. In List answers it is
-    /// replaced in each item.
-    Replace {
-        /// Top-level member, for example `status`.
-        member: String,
-        /// New value.
-        value: Value,
-    },
-    /// `id` names another store; the ARN stays.
+    /// Replace a top-level member of the response, for example `status`; `null` removes it. In the response
+    /// of `ListSequenceStores`, replace it in each store.
+    Replace { member: String, value: Value },
+    /// Replace `id` with the id of another store; `arn` stays correct.
     WrongId,
-    /// `arn` names another account and region.
+    /// Replace `arn` with an ARN of another account and region.
     WrongArn,
-    /// A read is answered with the version before the last write; a new store is not found.
+    /// Let a read return the version before the last write, so that a new store is not found.
     StaleRead,
-    /// Exactly this answer.
+    /// Return exactly this response.
     Raw {
-        /// HTTP status.
         status: u16,
-        /// Headers, besides the ones HTTP itself asks for.
+        /// Headers in addition to those that HTTP requires.
         #[serde(default)]
         headers: BTreeMap<String, String>,
-        /// Body as is.
         #[serde(default)]
         body: String,
     },
 }
 
 impl FaultAction {
-    /// A service error with the status that belongs to its code.
+    /// A service error with the HTTP status of its code.
     pub fn error(code: &str) -> Self {
         FaultAction::Error { code: code.to_owned(), status: None, message: None, retry_after_ms: None }
     }
 
-    /// The name under which the ledger records it.
+    /// The name in [`crate::LedgerEntry::fault`].
     pub fn name(&self) -> &'static str {
         match self {
             FaultAction::Error { .. } => "error",
@@ -122,52 +106,52 @@ impl FaultAction {
     }
 }
 
-/// A fault and the requests it strikes. The first scripted fault that fits a request strikes; one request
-/// suffers one fault.
+/// A fault and the requests it applies to. If several faults match a request, the first one scripted applies;
+/// at most one fault applies to a request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Fault {
-    /// `GetSequenceStore`, `sts:AssumeRole`, `sts:*`; every HealthOmics operation when absent.
+    /// For example `GetSequenceStore`, `sts:AssumeRole` or `sts:*`; `None` and `*` match every HealthOmics
+    /// operation.
     #[serde(default)]
     pub operation: Option<String>,
-    /// Only requests that name this store, by id or ARN or access point.
+    /// Match only requests that name this store by id, ARN or access point.
     #[serde(default)]
     pub store_id: Option<String>,
-    /// Only requests of this account.
+    /// Match only requests from this account.
     #[serde(default)]
     pub account: Option<String>,
-    /// Only requests of this region.
+    /// Match only requests in this region.
     #[serde(default)]
     pub region: Option<String>,
-    /// Before or after the commit. Without meaning for actions that only change the answer's body
-    /// (`SlowBody`, `CutBody`, `TruncatedJson`, `Replace`, `WrongId`, `WrongArn`, `StaleRead`): these commit.
+    /// Before or after the commit. Has no meaning for actions that only change the response body (`SlowBody`,
+    /// `CutBody`, `TruncatedJson`, `Replace`, `WrongId`, `WrongArn`, `StaleRead`): the request takes effect.
     #[serde(default)]
     pub side: Side,
-    /// How many requests it strikes; until cleared when absent.
+    /// The number of requests to apply the fault to; `None` applies it until a call clears it.
     #[serde(default)]
     pub times: Option<u32>,
-    /// Fitting requests to let pass first.
+    /// The number of matching requests to let through first.
     #[serde(default)]
     pub skip: u32,
-    /// Strikes each n-th fitting request only; 0 and 1 mean each one.
+    /// Apply the fault to every n-th matching request only; 0 and 1 mean every one.
     #[serde(default)]
     pub every: u32,
-    /// What happens.
     pub action: FaultAction,
 }
 
 impl Fault {
-    /// Strikes one request of the operation before it takes effect.
+    /// Applies to one request of the operation, before it takes effect.
     pub fn once(operation: &str, action: FaultAction) -> Self {
         Fault { times: Some(1), ..Fault::always(operation, action) }
     }
 
-    /// Strikes one request of the operation after it took effect.
+    /// Applies to one request of the operation, after it has taken effect.
     pub fn once_after_commit(operation: &str, action: FaultAction) -> Self {
         Fault { side: Side::AfterCommit, ..Fault::once(operation, action) }
     }
 
-    /// Strikes every request of the operation before it takes effect, until cleared.
+    /// Applies to every request of the operation, before it takes effect, until a call clears the fault.
     pub fn always(operation: &str, action: FaultAction) -> Self {
         Fault {
             operation: Some(operation.to_owned()),
@@ -183,8 +167,8 @@ impl Fault {
     }
 }
 
-/// What is known of a request when faults are chosen.
-pub(crate) struct Target<'a> {
+/// The properties of a request that faults are matched against.
+pub(crate) struct RequestFacts<'a> {
     pub(crate) operation: &'a str,
     pub(crate) store_id: Option<&'a str>,
     pub(crate) account: Option<&'a str>,
@@ -202,14 +186,16 @@ pub(crate) struct Faults {
 struct Scripted {
     number: u64,
     fault: Fault,
-    seen: u32,
-    struck: u32,
+    /// The number of requests that the fault matched.
+    matched: u32,
+    /// The number of requests that the fault was applied to.
+    applied: u32,
 }
 
 impl Faults {
     pub(crate) fn script(&mut self, fault: Fault) -> u64 {
         self.last_number += 1;
-        self.scripted.push(Scripted { number: self.last_number, fault, seen: 0, struck: 0 });
+        self.scripted.push(Scripted { number: self.last_number, fault, matched: 0, applied: 0 });
         self.last_number
     }
 
@@ -217,43 +203,44 @@ impl Faults {
         self.scripted.clear();
     }
 
-    /// The faults that can still strike.
-    pub(crate) fn live(&self) -> Vec<(u64, Fault)> {
-        let live = self.scripted.iter().filter(|s| s.fault.times.is_none_or(|times| s.struck < times));
-        live.map(|s| (s.number, s.fault.clone())).collect()
+    /// The faults that can still apply to requests.
+    pub(crate) fn active(&self) -> Vec<(u64, Fault)> {
+        let active = self.scripted.iter().filter(|s| s.fault.times.is_none_or(|times| s.applied < times));
+        active.map(|s| (s.number, s.fault.clone())).collect()
     }
 
-    pub(crate) fn strike(&mut self, target: &Target<'_>) -> Option<(u64, Fault)> {
+    /// Selects the fault that applies to the request, and counts the request.
+    pub(crate) fn select(&mut self, request: &RequestFacts<'_>) -> Option<(u64, Fault)> {
         for scripted in &mut self.scripted {
             let fault = &scripted.fault;
-            if !fits(fault, target) || fault.times.is_some_and(|times| scripted.struck >= times) {
+            if !matches(fault, request) || fault.times.is_some_and(|times| scripted.applied >= times) {
                 continue;
             }
-            scripted.seen += 1;
-            if scripted.seen <= fault.skip {
+            scripted.matched += 1;
+            if scripted.matched <= fault.skip {
                 continue;
             }
-            if fault.every > 1 && !(scripted.seen - fault.skip).is_multiple_of(fault.every) {
+            if fault.every > 1 && !(scripted.matched - fault.skip).is_multiple_of(fault.every) {
                 continue;
             }
-            scripted.struck += 1;
+            scripted.applied += 1;
             return Some((scripted.number, fault.clone()));
         }
         None
     }
 }
 
-fn fits(fault: &Fault, target: &Target<'_>) -> bool {
-    let is_sts = target.operation.starts_with("sts:");
+fn matches(fault: &Fault, request: &RequestFacts<'_>) -> bool {
+    let is_sts = request.operation.starts_with("sts:");
     let operation = match fault.operation.as_deref() {
         None | Some("*") => !is_sts,
         Some("sts:*") => is_sts,
-        Some(name) => name == target.operation,
+        Some(name) => name == request.operation,
     };
     let same =
         |wanted: &Option<String>, actual: Option<&str>| wanted.as_deref().is_none_or(|w| Some(w) == actual);
     operation
-        && same(&fault.store_id, target.store_id)
-        && same(&fault.account, target.account)
-        && same(&fault.region, target.region)
+        && same(&fault.store_id, request.store_id)
+        && same(&fault.account, request.account)
+        && same(&fault.region, request.region)
 }

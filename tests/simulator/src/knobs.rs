@@ -1,31 +1,32 @@
-//! The switches: one for each behaviour of AWS that is not documented, and for each state a test wants.
+//! The knobs: one for each behaviour that AWS does not document, and for each state that a test needs. No
+//! I/O.
 
 use std::collections::BTreeMap;
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
-/// The account of every access key that was given no other.
+/// The default of [`Knobs::default_account`].
 pub const DEFAULT_ACCOUNT: &str = "123456789012";
 
-/// How an optional member without a value is written.
+/// How responses represent an optional member without a value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "camelCase")]
 pub enum NullMode {
-    /// Left out.
+    /// The member is absent.
     #[default]
     Absent,
-    /// Written as JSON `null`.
+    /// The member is JSON `null`.
     Null,
-    /// Now one, now the other.
+    /// Alternates between absent and `null`.
     Mixed,
 }
 
-/// How a member that was cleared by `""` or `[]` reads back.
+/// How responses represent a member that a caller cleared with `""` or `[]`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "camelCase")]
 pub enum ClearedValues {
-    /// Like a member that was never set (see `NullMode`).
+    /// Like a member that was never set; see [`NullMode`].
     #[default]
     Unset,
     /// As JSON `null`.
@@ -34,29 +35,28 @@ pub enum ClearedValues {
     Empty,
 }
 
-/// What `sseConfig` reads as for a store under an AWS-owned key.
+/// The value of `sseConfig` for a store that is encrypted with an AWS owned key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "camelCase")]
 pub enum AwsOwnedKey {
-    /// No value (see `NullMode`).
+    /// No value; see [`NullMode`].
     #[default]
     Absent,
     /// `{"type": "KMS"}` without a key.
     Structure,
 }
 
-/// When an Update sends the store through `UPDATING`.
+/// Which Updates put the store into status `UPDATING`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "camelCase")]
 pub enum UpdatingWhen {
-    /// The propagated tag keys change and the store holds read sets, as documented.
+    /// Those that change the propagated tag keys of a store with read sets, as AWS documents.
     #[default]
     TagKeysWithReadSets,
-    /// On every Update.
     Always,
 }
 
-/// The error of a Delete on a store that holds read sets.
+/// The error that Delete returns for a store with read sets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "camelCase")]
 pub enum NonEmptyDelete {
@@ -67,20 +67,20 @@ pub enum NonEmptyDelete {
     Validation,
 }
 
-/// The answer to a known client token with other parameters.
+/// The response to a known client token with different parameters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "camelCase")]
 pub enum TokenMismatch {
     /// `ValidationException` 400.
     #[default]
     Validation,
-    /// The first result, the new parameters ignored.
+    /// The first result again; the simulator ignores the new parameters.
     Replay,
-    /// The call is carried out as if the token were new.
+    /// The simulator executes the call as if the token were new.
     NewResource,
 }
 
-/// How `filter.name` of `ListSequenceStores` is compared.
+/// How `filter.name` of `ListSequenceStores` compares names.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "camelCase")]
 pub enum NameFilter {
@@ -91,7 +91,7 @@ pub enum NameFilter {
     Substring,
 }
 
-/// What `GetS3AccessPolicy` says after `DeleteS3AccessPolicy`.
+/// The response to `GetS3AccessPolicy` after `DeleteS3AccessPolicy`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "camelCase")]
 pub enum DeletedPolicy {
@@ -102,18 +102,18 @@ pub enum DeletedPolicy {
     Empty,
 }
 
-/// How a policy document reads back.
+/// How `GetS3AccessPolicy` represents the policy document.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "camelCase")]
 pub enum PolicyReadBack {
-    /// Byte for byte.
+    /// Byte for byte as the caller wrote it.
     #[default]
     AsWritten,
-    /// Compact, keys sorted, lists of one element written as the element.
+    /// Compact JSON with sorted keys; a list of one element becomes that element.
     Canonical,
 }
 
-/// The error of a tag call on an ARN of another account or region.
+/// The error of a tag operation on an ARN of another account or region.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
 #[serde(rename_all = "camelCase")]
 pub enum ForeignArn {
@@ -126,99 +126,95 @@ pub enum ForeignArn {
     NotFound,
 }
 
-/// Every switch. [`Knobs::default`] is the best guess at AWS, with quotas and lag off.
+/// All knobs. [`Knobs::default`] is the likeliest behaviour of AWS, without request quotas and without lag.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub struct Knobs {
-    /// Account of access keys that were given none.
+    /// The account of every access key that is not assigned to another account.
     pub default_account: String,
-    /// Refuse access keys that were given no account: `UnrecognizedClientException` 403.
+    /// Reject access keys that are not assigned to an account: `UnrecognizedClientException` 403.
     pub require_known_keys: bool,
-    /// How optional members without a value are written.
     pub null_mode: NullMode,
-    /// How cleared members read back.
     pub cleared_values: ClearedValues,
-    /// How `sseConfig` of a store under an AWS-owned key reads back.
     pub aws_owned_key: AwsOwnedKey,
 
-    /// Gets that answer `CREATING` after a Create.
+    /// Number of Get responses with status `CREATING` after a Create.
     pub creating_gets: u32,
-    /// Milliseconds that a store stays `CREATING`, whatever is read.
+    /// Minimum time in status `CREATING`, in milliseconds.
     pub creating_ms: u64,
     /// `CREATING` ends in `FAILED` with this message.
     pub create_fails: Option<String>,
-    /// Gets that answer `UPDATING` after an Update that [`UpdatingWhen`] covers.
+    /// Number of Get responses with status `UPDATING` after an Update that [`Knobs::updating_when`] covers.
     pub updating_gets: u32,
-    /// Milliseconds that a store stays `UPDATING`, whatever is read.
+    /// Minimum time in status `UPDATING`, in milliseconds.
     pub updating_ms: u64,
-    /// Which Updates pass through `UPDATING`.
     pub updating_when: UpdatingWhen,
     /// `UPDATING` ends in `FAILED` with this message.
     pub update_fails: Option<String>,
-    /// Gets that answer `DELETING` after a Delete.
+    /// Number of Get responses with status `DELETING` after a Delete.
     pub deleting_gets: u32,
-    /// Milliseconds that a store stays `DELETING`, whatever is read.
+    /// Minimum time in status `DELETING`, in milliseconds.
     pub deleting_ms: u64,
-    /// `DELETING` ends in `FAILED` with this message, and the store stays.
+    /// `DELETING` ends in `FAILED` with this message, and the store still exists.
     pub delete_fails: Option<String>,
-    /// Update and Delete of a store that is `CREATING`, `UPDATING` or `DELETING`: `ConflictException` 409.
+    /// Update and Delete fail with `ConflictException` 409 while the store is `CREATING`, `UPDATING` or
+    /// `DELETING`.
     pub busy_conflict: bool,
-    /// The error of a Delete on a store that holds read sets.
     pub non_empty_delete: NonEmptyDelete,
-    /// Read sets that are `DELETED` show up in `ListReadSets`.
+    /// `ListReadSets` returns read sets with status `DELETED`.
     pub list_deleted_read_sets: bool,
-    /// `s3Access` is already reported while the store is `CREATING`.
+    /// Responses contain `s3Access` while the store is `CREATING`.
     pub s3_access_while_creating: bool,
 
-    /// Milliseconds that a client token is remembered; 0 never, `None` for ever.
+    /// Milliseconds for which the simulator remembers a client token; 0 is not at all, `None` is forever.
     pub token_window_ms: Option<u64>,
-    /// The answer to a known token with other parameters.
     pub token_mismatch: TokenMismatch,
-    /// A token still replays its result after the store was deleted.
+    /// The simulator repeats the result of a client token even if the store has been deleted since.
     pub token_survives_delete: bool,
 
-    /// Items per page when `maxResults` is absent.
+    /// Items per page if the request has no `maxResults`.
     pub default_page_size: u32,
-    /// How `filter.name` is compared.
     pub name_filter: NameFilter,
-    /// Every page carries the same `nextToken`, and more of the same follows.
+    /// Every page has the same `nextToken`, and following it returns the same items again.
     pub repeat_next_token: bool,
-    /// Every page is preceded by an empty one that carries a `nextToken`.
+    /// An empty page with a `nextToken` precedes every page.
     pub empty_pages: bool,
-    /// Milliseconds that a `nextToken` is accepted.
+    /// Milliseconds for which a `nextToken` is valid; `None` is forever.
     pub next_token_lifetime_ms: Option<u64>,
 
-    /// What `GetS3AccessPolicy` says after a delete.
     pub deleted_policy: DeletedPolicy,
-    /// How a policy reads back.
     pub policy_read_back: PolicyReadBack,
-    /// Size limit of a policy in bytes.
+    /// Maximum size of a policy in bytes.
     pub policy_max_bytes: u32,
-    /// `PutS3AccessPolicy` and `DeleteS3AccessPolicy` move the store's `updateTime`.
+    /// `PutS3AccessPolicy` and `DeleteS3AccessPolicy` change the `updateTime` of the store.
     pub policy_moves_update_time: bool,
-    /// `TagResource` and `UntagResource` move the store's `updateTime`.
+    /// `TagResource` and `UntagResource` change the `updateTime` of the store.
     pub tags_move_update_time: bool,
-    /// More than 50 tags on a store is `ServiceQuotaExceededException` 402, not `ValidationException`.
+    /// More than 50 tags on a store are a `ServiceQuotaExceededException` 402 instead of a
+    /// `ValidationException` 400.
     pub tag_limit_is_quota: bool,
-    /// The error of a tag call on an ARN of another account or region.
     pub foreign_arn: ForeignArn,
-    /// Access points that answer `NotSupportedOperationException` 405, as reference stores' may.
+    /// Access points for which the policy operations return `NotSupportedOperationException` 405, as AWS may
+    /// do for those of reference stores.
     pub reference_store_access_points: Vec<String>,
 
     /// Enforce the default request quotas for each account, region and operation.
     pub quotas: bool,
-    /// Requests per second by operation name, instead of the default quota.
+    /// Requests per second by operation name; overrides the default quota, and applies even if `quotas` is
+    /// off.
     pub tps: BTreeMap<String, f64>,
-    /// `x-amz-retry-after` on throttled answers, in milliseconds.
+    /// The `x-amz-retry-after` header of throttled responses, in milliseconds.
     pub retry_after_ms: Option<u64>,
-    /// Stores for each account and region; one more is `ServiceQuotaExceededException` 402.
+    /// Maximum number of stores for each account and region; beyond it, Create returns
+    /// `ServiceQuotaExceededException` 402.
     pub max_stores: Option<u32>,
-    /// Propagated tag keys for each store: the documented quota is 5, the model allows 50.
+    /// Maximum number of propagated tag keys for each store. The documented quota is 5; the service model
+    /// allows 50.
     pub max_propagated_keys: u32,
 
-    /// `accessLogLocation` reads back with `{store id}/` appended.
+    /// Responses append `{store id}/` to `accessLogLocation`.
     pub access_log_appends_store_id: bool,
-    /// A key alias ARN reads back as the key's ARN.
+    /// Responses contain a key ARN where the caller wrote a key alias ARN.
     pub resolve_key_aliases: bool,
 
     /// Milliseconds until `GetSequenceStore` shows a write.
@@ -227,21 +223,22 @@ pub struct Knobs {
     pub list_lag_ms: u64,
     /// Milliseconds until `ListTagsForResource` shows a write.
     pub tags_lag_ms: u64,
-    /// A store too new for `ListTagsForResource` has no tags instead of being unknown.
+    /// While `ListTagsForResource` lags behind a Create, it returns no tags instead of
+    /// `ResourceNotFoundException`.
     pub tags_lag_empty: bool,
     /// Milliseconds until `GetS3AccessPolicy` shows a write.
     pub policy_lag_ms: u64,
 
-    /// STS refuses every AssumeRole and AssumeRoleWithWebIdentity: `AccessDenied`.
+    /// STS denies every AssumeRole and AssumeRoleWithWebIdentity: `AccessDenied` 403.
     pub sts_denied: bool,
-    /// Role ARNs that may not be assumed.
+    /// ARNs of the roles that STS does not let callers assume: `AccessDenied` 403.
     pub denied_roles: Vec<String>,
-    /// External id that a role (by ARN) asks for.
+    /// The external id that a caller must pass to assume a role, by role ARN.
     pub required_external_ids: BTreeMap<String, String>,
-    /// Lifetime of temporary keys, whatever the caller asked for.
+    /// Lifetime of temporary credentials in milliseconds; overrides the duration in the request.
     pub session_lifetime_ms: Option<u64>,
 
-    /// Ledger entries kept; the oldest go first.
+    /// Maximum number of ledger entries; the simulator drops the oldest first.
     pub ledger_limit: u64,
 }
 

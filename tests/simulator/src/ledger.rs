@@ -1,64 +1,59 @@
-//! The ledger: every request that reached the simulator, and what became of it.
+//! The ledger: a record of every request that reached the simulator, its response and its effect. No I/O.
 
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// One request and its answer.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct LedgerEntry {
-    /// Counts from 1, in order of arrival.
+    /// Sequence number in order of arrival, from 1.
     pub seq: u64,
-    /// Arrival, `YYYY-MM-DDTHH:MM:SS.mmmZ`.
+    /// Time of arrival, `YYYY-MM-DDTHH:MM:SS.mmmZ`.
     pub time: String,
-    /// `GetSequenceStore`, `sts:GetCallerIdentity`; `Unknown` when no route fits.
+    /// For example `GetSequenceStore` or `sts:GetCallerIdentity`; `Unknown` if no route matches.
     pub operation: String,
-    /// HTTP method.
     pub method: String,
-    /// Path as sent, still percent-encoded.
+    /// The path as sent, still percent-encoded.
     pub path: String,
-    /// `Host` header or authority of an absolute-form target.
+    /// The `Host` header, or the authority of an absolute-form request target.
     pub host: Option<String>,
-    /// Account of the credentials.
+    /// The account that owns the access key.
     pub account: Option<String>,
-    /// Region of the credential scope.
+    /// The region in the credential scope of the signature.
     pub region: Option<String>,
-    /// Access key id.
     pub access_key_id: Option<String>,
-    /// The store it names, or created.
+    /// The store that the request names or created.
     pub store_id: Option<String>,
-    /// That store's ARN, where it is known.
+    /// The ARN of that store; `None` if the request carries no credential scope.
     pub arn: Option<String>,
-    /// Input members by name: path labels, query and JSON body (or STS form) in one object.
+    /// The input members by name: path label, query and JSON body (or STS form) in one object.
     pub parameters: Value,
-    /// HTTP status of the answer; 0 while there is none (waiting, hanging, reset).
+    /// The HTTP status; 0 if the simulator has sent no response (the request waits, hangs or was reset).
     pub status: u16,
-    /// Error code of the answer.
     pub error: Option<String>,
-    /// The answer's body.
+    /// The response body.
     pub response: Value,
-    /// The request changed something.
+    /// Whether the request changed something.
     pub committed: bool,
-    /// It was answered from its client token, without a new effect.
+    /// Whether the response repeats the result of an earlier request with the same client token.
     pub replayed: bool,
-    /// The fault it met, by [`crate::FaultAction::name`].
+    /// The [`crate::FaultAction::name`] of the fault that was applied.
     pub fault: Option<String>,
-    /// Number of that fault, as `script_fault` returned it.
+    /// The number of that fault, as returned by `script_fault`.
     pub fault_number: Option<u64>,
-    /// `x-amzn-RequestId` of the answer.
+    /// The `x-amzn-RequestId` of the response.
     pub request_id: String,
-    /// `User-Agent`.
     pub user_agent: Option<String>,
-    /// `amz-sdk-invocation-id`: the same for all attempts of one SDK call.
+    /// The `amz-sdk-invocation-id` header: the same for all attempts of one SDK call.
     pub invocation_id: Option<String>,
-    /// `amz-sdk-request`, for example `attempt=1; max=3`.
+    /// The `amz-sdk-request` header, for example `attempt=1; max=3`.
     pub attempt: Option<String>,
 }
 
 impl LedgerEntry {
-    /// The operation is one that can change something in AWS.
+    /// Whether the operation can change something in AWS, whatever this request did.
     pub fn is_mutating(&self) -> bool {
         crate::operation::Operation::by_name(&self.operation).is_some_and(|operation| operation.is_mutating())
     }

@@ -1,6 +1,6 @@
-//! A local stand-in for the sequence-store part of AWS HealthOmics: the thirteen operations on the wire, with
-//! AWS STS beside them on the same port, a ledger of every request, scripted faults, and a switch for each
-//! behaviour of AWS that is not documented.
+//! A simulator of the AWS HealthOmics sequence-store API, for tests and demonstrations. It serves the
+//! thirteen operations and AWS STS over HTTP on one port, records every request in a ledger, injects scripted
+//! faults, and has a knob for each behaviour that AWS does not document.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -10,13 +10,12 @@
 //! let client = simulator.client();
 //! let store = client.seed_store(&SeedStore { name: Some("reads".into()), ..SeedStore::default() }).await?;
 //! client.script_fault(&Fault::once("GetSequenceStore", FaultAction::error("ThrottlingException"))).await?;
-//! // ... let a client of HealthOmics work against simulator.url() ...
+//! // ... run a HealthOmics client against simulator.url() ...
 //! assert!(client.ledger().await?.iter().all(|entry| entry.store_id.as_ref() == Some(&store.id)));
 //! # Ok(())
 //! # }
 //! ```
 
-mod answer;
 mod client;
 mod control;
 mod error;
@@ -31,6 +30,7 @@ mod principal;
 mod read_sets;
 mod record;
 mod render;
+mod response;
 mod sequence_stores;
 mod server;
 mod stores;
@@ -56,12 +56,10 @@ pub use record::{ReadSetRecord, S3Access, SeedStore, SseConfig, StoreRecord};
 
 use server::Shared;
 
-/// How to start a simulator.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// Where to listen; port 0 takes any free one.
+    /// The address to listen on; port 0 selects any free port.
     pub listen: SocketAddr,
-    /// The switches at the start.
     pub knobs: Knobs,
 }
 
@@ -71,7 +69,7 @@ impl Default for Options {
     }
 }
 
-/// A running simulator in this process. Dropping it stops it.
+/// A simulator that runs in this process. Dropping it stops it.
 pub struct Simulator {
     address: SocketAddr,
     shared: Shared,
@@ -79,7 +77,7 @@ pub struct Simulator {
 }
 
 impl Simulator {
-    /// Listens and serves on the current tokio runtime.
+    /// Binds the address and serves on the current tokio runtime.
     pub async fn start(options: Options) -> std::io::Result<Simulator> {
         let listener = TcpListener::bind(options.listen).await?;
         let address = listener.local_addr()?;
@@ -94,12 +92,13 @@ impl Simulator {
         format!("http://{}", self.address)
     }
 
-    /// A client of its control API.
+    /// A client for the control API of this simulator.
     pub fn client(&self) -> SimulatorClient {
         SimulatorClient::new(self.url())
     }
 
-    /// Every request so far, oldest first; as [`SimulatorClient::ledger`], without a request of its own.
+    /// Every request so far, oldest first. The same as [`SimulatorClient::ledger`], but without an HTTP
+    /// request.
     pub fn ledger(&self) -> Vec<LedgerEntry> {
         self.shared.world().ledger.since(0)
     }
@@ -107,7 +106,7 @@ impl Simulator {
     /// Closes the port and every connection.
     pub async fn stop(mut self) {
         self.shared.stopped.cancel();
-        // A server task that ended otherwise is stopped just as well.
+        // The server task can only fail by panicking, and then it has stopped too.
         let _ = (&mut self.server).await;
     }
 }

@@ -1,4 +1,4 @@
-//! The simulator as a program of its own.
+//! The command-line program that runs one simulator until it receives SIGINT or SIGTERM.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -10,58 +10,60 @@ use healthomics_simulator::{
 };
 use tokio::signal::unix::{SignalKind, signal};
 
-/// A local stand-in for the sequence-store part of AWS HealthOmics, with AWS STS beside it.
+/// A local simulator of the AWS HealthOmics sequence-store API and of AWS STS.
 ///
-/// Prints its address as the first line of its output and runs until SIGINT or SIGTERM. Any credentials will
-/// do; signatures are not verified. Use it with
+/// The simulator prints its URL as the first line of its output and runs until it receives SIGINT or SIGTERM.
+/// It accepts any credentials and does not verify signatures. Example:
 ///
 ///   AWS_DISABLE_HOST_PREFIX_INJECTION=true aws omics list-sequence-stores --endpoint-url http://127.0.0.1:PORT
 #[derive(Parser)]
 #[command(name = "healthomics-simulator", version, verbatim_doc_comment)]
 struct Cli {
-    /// Where to listen; port 0 takes any free one
+    /// Address to listen on; port 0 selects any free port
     #[arg(long, default_value = "127.0.0.1:0", value_name = "ADDRESS")]
     listen: SocketAddr,
-    /// All switches as JSON, or @FILE; the flags below go before it
+    /// All knobs as JSON, or @FILE to read them from a file; the flags below take precedence
     #[arg(long, value_name = "JSON|@FILE")]
     knobs: Option<String>,
-    /// Account of access keys that were given none [default: 123456789012]
+    /// Account of every access key without an assigned account [default: 123456789012]
     #[arg(long, value_name = "ID")]
     account: Option<String>,
-    /// How optional members without a value are written
+    /// How responses represent optional members without a value
     #[arg(long, value_enum)]
     null_mode: Option<NullMode>,
-    /// How members cleared by "" or [] read back
+    /// How responses represent members that a caller cleared with "" or []
     #[arg(long, value_enum)]
     cleared_values: Option<ClearedValues>,
-    /// Gets that answer CREATING after a Create
+    /// Number of Get responses with status CREATING after a Create
     #[arg(long, value_name = "N")]
     creating_gets: Option<u32>,
-    /// Gets that answer UPDATING after an Update that changes the tag keys of a store with data
+    /// Number of Get responses with status UPDATING after an Update changes the tag keys of a store with read
+    /// sets
     #[arg(long, value_name = "N")]
     updating_gets: Option<u32>,
-    /// Gets that answer DELETING after a Delete
+    /// Number of Get responses with status DELETING after a Delete
     #[arg(long, value_name = "N")]
     deleting_gets: Option<u32>,
-    /// Error of a Delete on a store that holds read sets
+    /// Error that Delete returns for a store with read sets
     #[arg(long, value_enum)]
     non_empty_delete: Option<NonEmptyDelete>,
-    /// Milliseconds that a client token is remembered (0: never)
+    /// Milliseconds for which the simulator remembers a client token (0: not at all)
     #[arg(long, value_name = "MS")]
     token_window_ms: Option<u64>,
-    /// Answer to a known client token with other parameters
+    /// Response to a known client token with different parameters
     #[arg(long, value_enum)]
     token_mismatch: Option<TokenMismatch>,
-    /// How the name filter of ListSequenceStores compares
+    /// How the name filter of ListSequenceStores compares names
     #[arg(long, value_enum)]
     name_filter: Option<NameFilter>,
-    /// Milliseconds until Get, List and the tags show a write
+    /// Milliseconds until Get, List and ListTagsForResource show a write
     #[arg(long, value_name = "MS")]
     lag_ms: Option<u64>,
-    /// Enforce the default request quotas of each account and region
+    /// Enforce the default request quotas for each account and region
     #[arg(long)]
     quotas: bool,
-    /// Stores for each account and region; one more is ServiceQuotaExceededException
+    /// Maximum number of stores for each account and region; Create beyond it returns
+    /// ServiceQuotaExceededException
     #[arg(long, value_name = "N")]
     max_stores: Option<u32>,
 }
@@ -111,7 +113,8 @@ impl Cli {
 async fn run(cli: &Cli) -> Result<(), String> {
     let options = Options { listen: cli.listen, knobs: cli.knobs()? };
     let listen = cli.listen;
-    // Before the address is printed: whoever reads it may send a signal at once.
+    // Install the signal handlers before printing the URL: a caller that has read it may send a signal at
+    // once.
     let mut terminate = signal(SignalKind::terminate()).map_err(|error| error.to_string())?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|error| error.to_string())?;
     let simulator =
@@ -133,7 +136,7 @@ async fn main() -> ExitCode {
     match run(&Cli::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
-            // Nothing is left to do when even stderr is gone.
+            // If stderr is closed too, there is nowhere left to report the error.
             let _ = writeln!(std::io::stderr(), "healthomics-simulator: {message}");
             ExitCode::from(2)
         }

@@ -1,8 +1,7 @@
-//! The thirteen operations and their routes, matched on the percent-encoded path.
+//! The thirteen simulated HealthOmics operations and their routes. No I/O.
 
 use percent_encoding::percent_decode_str;
 
-/// An operation of the sequence-store part of HealthOmics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Operation {
     CreateSequenceStore,
@@ -72,7 +71,7 @@ impl Operation {
         )
     }
 
-    /// The name of the member that travels in the path.
+    /// The input member in the path.
     pub(crate) fn label(self) -> Option<&'static str> {
         match self {
             CreateSequenceStore | ListSequenceStores => None,
@@ -83,7 +82,7 @@ impl Operation {
         }
     }
 
-    /// Whether IAM authorises it without a resource.
+    /// Whether IAM authorises the operation on `*` instead of one resource.
     pub(crate) fn is_resourceless(self) -> bool {
         matches!(self, CreateSequenceStore | ListSequenceStores | ListTagsForResource)
     }
@@ -98,7 +97,8 @@ impl Operation {
     }
 }
 
-/// The operation of a request and the decoded path label (empty where there is none).
+/// The operation of a request and the decoded path label, which is empty if the path has none. Matches the
+/// path before decoding it, because an ARN in the path contains an encoded slash.
 pub(crate) fn route(method: &str, path: &str) -> Option<(Operation, String)> {
     let segments: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
     let (operation, label) = match (method, segments.as_slice()) {
@@ -123,7 +123,7 @@ pub(crate) fn route(method: &str, path: &str) -> Option<(Operation, String)> {
     Some((operation, percent_decode_str(label).decode_utf8_lossy().into_owned()))
 }
 
-/// Query string or form body as pairs, in order.
+/// Decodes a query string or form body into pairs, in order.
 pub(crate) fn form_pairs(text: &str) -> Vec<(String, String)> {
     let decode = |part: &str| percent_decode_str(&part.replace('+', " ")).decode_utf8_lossy().into_owned();
     let pairs = text.split('&').filter(|pair| !pair.is_empty());
@@ -133,7 +133,7 @@ pub(crate) fn form_pairs(text: &str) -> Vec<(String, String)> {
         .collect()
 }
 
-/// The store id that a path label points at.
+/// The id of the store that a path label names.
 pub(crate) fn store_id_of(operation: Operation, label: &str) -> Option<String> {
     let id = match operation.label()? {
         "resourceArn" => label.split_once(":sequenceStore/")?.1.split('/').next()?,

@@ -1,5 +1,5 @@
-//! Paging: opaque tokens that name the last item seen, so that creations and deletions between two pages
-//! neither repeat nor skip an item.
+//! Pagination with opaque page tokens. A token names the last item returned, so that creations and deletions
+//! between two pages neither repeat nor skip an item. No I/O.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
@@ -8,41 +8,44 @@ use jiff::Timestamp;
 use crate::error::ApiError;
 use crate::knobs::Knobs;
 
-/// Where a listing stands.
+/// The position that a page token encodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Cursor {
+    /// The ordinal of the last item returned, or [`START`].
     after: u64,
-    /// The empty page before this one was already given out.
+    /// The simulator has already returned the empty page that precedes the next page.
     empty_page_seen: bool,
 }
 
-/// One page of a listing.
+/// `Cursor::after` before the first item.
+const START: u64 = u64::MAX;
+
 pub(crate) struct Page<T> {
     pub(crate) items: Vec<T>,
     pub(crate) next_token: Option<String>,
 }
 
-/// One listing: what is listed, for whom, through which filter. A token of another listing is refused.
 pub(crate) struct Listing<'a> {
     pub(crate) knobs: &'a Knobs,
+    /// Identifies the items, the caller and the filter. A page token is valid for one scope only.
     pub(crate) scope: String,
     pub(crate) size: usize,
     pub(crate) token: Option<String>,
 }
 
 impl Listing<'_> {
-    /// `items` yields each item from the given ordinal on (exclusive), in order, with its ordinal.
+    /// `items` yields every item after the given ordinal, in order, with its ordinal.
     pub(crate) fn page<T, I: Iterator<Item = (u64, T)>>(
         &self,
         items: impl FnOnce(Option<u64>) -> I,
     ) -> Result<Page<T>, ApiError> {
         let cursor = self.token.as_deref().map(|token| self.decode(token)).transpose()?;
         if self.knobs.empty_pages && !cursor.is_some_and(|cursor| cursor.empty_page_seen) {
-            let after = cursor.map_or(u64::MAX, |cursor| cursor.after);
+            let after = cursor.map_or(START, |cursor| cursor.after);
             let next = self.encode(Cursor { after, empty_page_seen: true });
             return Ok(Page { items: Vec::new(), next_token: Some(next) });
         }
-        let from = cursor.map(|cursor| cursor.after).filter(|after| *after != u64::MAX);
+        let from = cursor.map(|cursor| cursor.after).filter(|after| *after != START);
         let mut rest = items(from);
         let mut page = Vec::new();
         let mut last = None;
@@ -58,9 +61,10 @@ impl Listing<'_> {
     }
 
     fn encode(&self, cursor: Cursor) -> String {
-        let turn = u64::from(cursor.empty_page_seen);
+        let empty_page_seen = u64::from(cursor.empty_page_seen);
         let issued = Timestamp::now().as_millisecond().unsigned_abs();
-        let parts = [cursor.after, turn, issued, self.checksum(cursor.after, turn, issued)];
+        let parts =
+            [cursor.after, empty_page_seen, issued, self.checksum(cursor.after, empty_page_seen, issued)];
         parts.iter().map(|part| format!("{part:016x}")).collect()
     }
 
@@ -72,20 +76,20 @@ impl Listing<'_> {
         let part = |index: usize| {
             u64::from_str_radix(&token[index * 16..(index + 1) * 16], 16).map_err(|_| invalid())
         };
-        let (after, turn, issued, sum) = (part(0)?, part(1)?, part(2)?, part(3)?);
-        if self.checksum(after, turn, issued) != sum {
+        let (after, empty_page_seen, issued, sum) = (part(0)?, part(1)?, part(2)?, part(3)?);
+        if self.checksum(after, empty_page_seen, issued) != sum {
             return Err(invalid());
         }
         let age = Timestamp::now().as_millisecond().unsigned_abs().saturating_sub(issued);
         if self.knobs.next_token_lifetime_ms.is_some_and(|lifetime| age >= lifetime) {
             return Err(ApiError::validation("The nextToken has expired"));
         }
-        Ok(Cursor { after, empty_page_seen: turn == 1 })
+        Ok(Cursor { after, empty_page_seen: empty_page_seen == 1 })
     }
 
-    fn checksum(&self, after: u64, turn: u64, issued: u64) -> u64 {
+    fn checksum(&self, after: u64, empty_page_seen: u64, issued: u64) -> u64 {
         let mut hasher = DefaultHasher::new();
-        (&self.scope, after, turn, issued).hash(&mut hasher);
+        (&self.scope, after, empty_page_seen, issued).hash(&mut hasher);
         hasher.finish()
     }
 }

@@ -1,4 +1,5 @@
-//! PutS3AccessPolicy, GetS3AccessPolicy and DeleteS3AccessPolicy, and what a policy may say.
+//! PutS3AccessPolicy, GetS3AccessPolicy and DeleteS3AccessPolicy, and the validation of policy documents. No
+//! I/O.
 
 use serde_json::{Map, Value};
 
@@ -7,14 +8,14 @@ use crate::knobs::{DeletedPolicy, PolicyReadBack};
 use crate::operation::store_id_of;
 use crate::render::Members;
 use crate::stores::{Key, timestamp_now};
-use crate::validation::{self as rules, Structure};
+use crate::validation::{self, Structure};
 use crate::world::{Call, Outcome, World};
 
 pub(crate) fn put(world: &mut World, call: &Call<'_>) -> Result<Outcome, ApiError> {
     let id = store_id(world, call)?;
-    let policy = Structure::parse(call.body)?.required_text("s3AccessPolicy", rules::POLICY)?;
+    let policy = Structure::parse(call.body)?.required_text("s3AccessPolicy", validation::POLICY)?;
     check(&policy, world.knobs.policy_max_bytes as usize)?;
-    let key = live(world, call, &id)?;
+    let key = existing_key(world, call, &id)?;
     write(world, &key, Some(policy));
     let mut members = Members::new(&world.knobs, call.salt);
     members.optional("s3AccessPointArn", Some(call.label));
@@ -25,8 +26,9 @@ pub(crate) fn put(world: &mut World, call: &Call<'_>) -> Result<Outcome, ApiErro
 
 pub(crate) fn get(world: &mut World, call: &Call<'_>) -> Result<Outcome, ApiError> {
     let id = store_id(world, call)?;
-    let record =
-        world.visible(call, &id, world.knobs.policy_lag_ms).map_err(|_| no_such_access_point(call.label))?;
+    let record = world
+        .read_store(call, &id, world.knobs.policy_lag_ms)
+        .map_err(|_| no_such_access_point(call.label))?;
     if record.s3_access.s3_access_point_arn != call.label {
         return Err(no_such_access_point(call.label));
     }
@@ -57,13 +59,13 @@ pub(crate) fn get(world: &mut World, call: &Call<'_>) -> Result<Outcome, ApiErro
 
 pub(crate) fn delete(world: &mut World, call: &Call<'_>) -> Result<Outcome, ApiError> {
     let id = store_id(world, call)?;
-    let key = live(world, call, &id)?;
+    let key = existing_key(world, call, &id)?;
     write(world, &key, None);
     Ok(Outcome::committed(200, Some(Value::Object(Map::new()))))
 }
 
 fn store_id(world: &World, call: &Call<'_>) -> Result<String, ApiError> {
-    rules::ACCESS_POINT_ARN.check("s3AccessPointArn", call.label)?;
+    validation::ACCESS_POINT_ARN.check("s3AccessPointArn", call.label)?;
     if world.knobs.reference_store_access_points.iter().any(|arn| arn == call.label) {
         return Err(ApiError::new(
             "NotSupportedOperationException",
@@ -73,8 +75,8 @@ fn store_id(world: &World, call: &Call<'_>) -> Result<String, ApiError> {
     store_id_of(call.operation, call.label).ok_or_else(|| no_such_access_point(call.label))
 }
 
-fn live(world: &World, call: &Call<'_>, id: &str) -> Result<Key, ApiError> {
-    let found = world.stores.live(&call.place(), id);
+fn existing_key(world: &World, call: &Call<'_>, id: &str) -> Result<Key, ApiError> {
+    let found = world.stores.live(&call.account_region(), id);
     let found = found.filter(|(_, store)| store.record.s3_access.s3_access_point_arn == call.label);
     found.map(|(key, _)| key).ok_or_else(|| no_such_access_point(call.label))
 }
@@ -98,9 +100,9 @@ fn no_such_access_point(arn: &str) -> ApiError {
 const STATEMENT_ELEMENTS: &[&str] = &["Sid", "Effect", "Principal", "Action", "Resource", "Condition"];
 const CONDITION_KEYS: &[&str] = &["s3:prefix", "s3:signatureversion", "s3:tlsversion"];
 
-/// The documented limits of a policy: size, elements, condition keys.
+/// Checks the documented limits of a policy: size, elements and condition keys.
 fn check(policy: &str, max_bytes: usize) -> Result<(), ApiError> {
-    let invalid = |why: String| ApiError::validation(format!("Invalid S3 access policy: {why}"));
+    let invalid = |reason: String| ApiError::validation(format!("Invalid S3 access policy: {reason}"));
     if policy.len() > max_bytes {
         return Err(invalid(format!("it is larger than {max_bytes} bytes")));
     }
@@ -157,7 +159,7 @@ fn check_statement(statement: &Map<String, Value>) -> Result<(), String> {
     Ok(())
 }
 
-/// The same policy in other words.
+/// An equivalent policy document in canonical form; see [`PolicyReadBack::Canonical`].
 fn canonical(policy: &str) -> String {
     fn unwrap_single(value: Value) -> Value {
         match value {

@@ -1,4 +1,5 @@
-//! Who calls: access keys, temporary keys, and what an account or a role may do.
+//! Authentication and authorisation: access keys, temporary credentials, and the actions that an account or a
+//! role is allowed. No I/O.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
@@ -9,7 +10,7 @@ use crate::error::ApiError;
 use crate::knobs::Knobs;
 use crate::operation::form_pairs;
 
-/// The credential scope of a SigV4 signature. Signatures themselves are not verified.
+/// The credential scope of a SigV4 signature. The simulator does not verify the signature itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Scope {
     pub(crate) access_key_id: String,
@@ -18,7 +19,8 @@ pub(crate) struct Scope {
 }
 
 impl Scope {
-    /// From the `Authorization` header, else from a presigned query. `None` when there is neither.
+    /// Reads the `Authorization` header or, without one, the query of a presigned URL. `None` for an unsigned
+    /// request.
     pub(crate) fn of(headers: &HeaderMap, query: &str) -> Option<Result<Scope, ApiError>> {
         let header = headers.get("authorization").map(|value| value.to_str().unwrap_or_default().to_owned());
         let credential = match header {
@@ -46,7 +48,6 @@ impl Scope {
     }
 }
 
-/// An authenticated caller.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub(crate) account: String,
@@ -56,7 +57,7 @@ pub(crate) struct Caller {
     pub(crate) user_id: String,
 }
 
-/// Temporary keys.
+/// A role session with its temporary credentials.
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
     pub(crate) account: String,
@@ -67,12 +68,13 @@ pub(crate) struct Session {
     pub(crate) expires: Instant,
 }
 
-/// All that is known of callers.
+/// The known access keys and sessions, and the permissions of accounts and roles.
 #[derive(Debug, Default)]
 pub(crate) struct Principals {
     accounts: HashMap<String, String>,
     sessions: HashMap<String, Session>,
     expired: HashSet<String>,
+    /// Allowed actions by account id or role ARN. A principal without an entry may do everything.
     allowed: HashMap<String, Vec<String>>,
 }
 
@@ -106,7 +108,8 @@ impl Principals {
         session.or_else(|| self.accounts.get(access_key_id)).unwrap_or(&knobs.default_account).clone()
     }
 
-    /// The caller behind a signature, or the front door's refusal. STS has error names of its own.
+    /// Identifies the caller of a signed request, or returns the error that AWS returns for its credentials.
+    /// STS and HealthOmics name these errors differently.
     pub(crate) fn authenticate(
         &self,
         scope: Option<Result<Scope, ApiError>>,
@@ -157,7 +160,8 @@ impl Principals {
         })
     }
 
-    /// IAM's answer. A role's own list goes before its account's; no list allows everything.
+    /// Checks the permission as IAM does. The list of a role takes precedence over the list of its account;
+    /// without a list, every action is allowed.
     pub(crate) fn authorize(&self, caller: &Caller, action: &str, resource: &str) -> Result<(), ApiError> {
         let of_role = caller.role_arn.as_ref().and_then(|role| self.allowed.get(role));
         let Some(actions) = of_role.or_else(|| self.allowed.get(&caller.account)) else {
@@ -181,7 +185,7 @@ impl Principals {
     }
 }
 
-/// The last part of a role's path.
+/// The name of a role without its path.
 pub(crate) fn role_name(role_arn: &str) -> &str {
     role_arn.rsplit('/').next().unwrap_or(role_arn)
 }

@@ -1,4 +1,4 @@
-//! ListReadSets and BatchDeleteReadSet.
+//! ListReadSets and BatchDeleteReadSet. No I/O.
 
 use serde_json::{Value, json};
 
@@ -7,15 +7,16 @@ use crate::page::Listing;
 use crate::record::ReadSetRecord;
 use crate::render::{self, Members};
 use crate::sequence_stores::within;
-use crate::validation::{self as rules, Structure};
+use crate::validation::{self, Structure};
 use crate::world::{Call, Outcome, World, no_such_store};
 
 pub(crate) fn list(world: &mut World, call: &Call<'_>) -> Result<Outcome, ApiError> {
-    rules::ID.check("sequenceStoreId", call.label)?;
-    let (size, token) = rules::paging(call.query)?;
+    validation::ID.check("sequenceStoreId", call.label)?;
+    let (size, token) = validation::paging(call.query)?;
     let input = Structure::parse(call.body)?;
     let filter = Filter::of(&input)?;
-    let (_, store) = world.stores.live(&call.place(), call.label).ok_or_else(|| no_such_store(call.label))?;
+    let (_, store) =
+        world.stores.live(&call.account_region(), call.label).ok_or_else(|| no_such_store(call.label))?;
     let knobs = &world.knobs;
     let listing = Listing {
         knobs,
@@ -28,7 +29,7 @@ pub(crate) fn list(world: &mut World, call: &Call<'_>) -> Result<Outcome, ApiErr
         let listed = store.read_sets.range(from..).map(|(ordinal, read_set)| (*ordinal, read_set));
         let listed =
             listed.filter(|(_, read_set)| knobs.list_deleted_read_sets || read_set.status != "DELETED");
-        listed.filter(|(_, read_set)| filter.admits(read_set))
+        listed.filter(|(_, read_set)| filter.matches(read_set))
     })?;
     let items: Vec<Value> =
         page.items.into_iter().map(|item| render::read_set(item, call.label, knobs, call.salt)).collect();
@@ -45,8 +46,8 @@ struct Filter {
     sample_id: Option<String>,
     subject_id: Option<String>,
     creation_type: Option<String>,
-    /// Read sets here have neither a reference nor a source, so these two match nothing.
-    impossible: bool,
+    /// The filter names a reference or a source. Simulated read sets have neither, so it matches nothing.
+    matches_nothing: bool,
     created: (Option<jiff::Timestamp>, Option<jiff::Timestamp>),
 }
 
@@ -55,23 +56,23 @@ impl Filter {
         let Some(filter) = input.structure("filter")? else {
             return Ok(Filter::default());
         };
-        let reference = filter.text("referenceArn", rules::REFERENCE_ARN)?;
-        let source = filter.text("generatedFrom", rules::NAME)?;
+        let reference = filter.text("referenceArn", validation::REFERENCE_ARN)?;
+        let source = filter.text("generatedFrom", validation::NAME)?;
         Ok(Filter {
-            name: filter.text("name", rules::NAME)?,
-            status: filter.choice("status", rules::READ_SET_STATUSES)?,
-            sample_id: filter.text("sampleId", rules::NAME)?,
-            subject_id: filter.text("subjectId", rules::NAME)?,
+            name: filter.text("name", validation::NAME)?,
+            status: filter.choice("status", validation::READ_SET_STATUSES)?,
+            sample_id: filter.text("sampleId", validation::NAME)?,
+            subject_id: filter.text("subjectId", validation::NAME)?,
             creation_type: filter.choice("creationType", &["IMPORT", "UPLOAD"])?,
-            impossible: reference.is_some_and(|arn| !arn.is_empty()) || source.is_some(),
+            matches_nothing: reference.is_some_and(|arn| !arn.is_empty()) || source.is_some(),
             created: (filter.timestamp("createdAfter")?, filter.timestamp("createdBefore")?),
         })
     }
 
-    fn admits(&self, read_set: &ReadSetRecord) -> bool {
+    fn matches(&self, read_set: &ReadSetRecord) -> bool {
         let same =
-            |wanted: &Option<String>, held: &str| wanted.as_deref().is_none_or(|wanted| wanted == held);
-        !self.impossible
+            |wanted: &Option<String>, actual: &str| wanted.as_deref().is_none_or(|wanted| wanted == actual);
+        !self.matches_nothing
             && same(&self.name, read_set.name.as_deref().unwrap_or_default())
             && same(&self.status, &read_set.status)
             && same(&self.sample_id, &read_set.sample_id)
@@ -82,17 +83,19 @@ impl Filter {
 }
 
 pub(crate) fn batch_delete(world: &mut World, call: &Call<'_>) -> Result<Outcome, ApiError> {
-    rules::ID.check("sequenceStoreId", call.label)?;
-    let ids =
-        Structure::parse(call.body)?.list("ids", 1..=100, rules::ID)?.ok_or_else(|| rules::missing("ids"))?;
-    let (key, _) = world.stores.live(&call.place(), call.label).ok_or_else(|| no_such_store(call.label))?;
+    validation::ID.check("sequenceStoreId", call.label)?;
+    let ids = Structure::parse(call.body)?
+        .list("ids", 1..=100, validation::ID)?
+        .ok_or_else(|| validation::missing("ids"))?;
+    let (key, _) =
+        world.stores.live(&call.account_region(), call.label).ok_or_else(|| no_such_store(call.label))?;
     let mut errors = Vec::new();
     world.stores.change(&key, |store| {
         for id in &ids {
-            let held = store.read_sets.values_mut().find(|held| held.id == *id && held.status != "DELETED");
-            match held {
+            let mut existing = store.read_sets.values_mut().filter(|read_set| read_set.status != "DELETED");
+            match existing.find(|read_set| read_set.id == *id) {
                 Some(read_set) => read_set.status = "DELETED".to_owned(),
-                // The empty code is what AWS's own sample of this answer shows.
+                // The sample response in the AWS documentation has an empty code too.
                 None => errors.push(json!({
                     "id": id, "code": "", "message": "The specified readset does not exist."
                 })),

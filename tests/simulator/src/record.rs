@@ -1,89 +1,82 @@
-//! The shapes a test sees: a store as the simulator holds it, a store to seed, and read sets.
+//! The data types of the control API: stores, stores to seed, and read sets. No I/O.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-/// Server-side encryption of a store, as in the API.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct SseConfig {
-    /// `KMS` is the only value the API knows.
+    /// `KMS` is the only value in the AWS API.
     #[serde(rename = "type")]
     pub kind: String,
-    /// ARN of the customer managed key.
+    /// The ARN of the customer managed key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key_arn: Option<String>,
 }
 
-/// The S3 side of a store, as `GetSequenceStore` reports it.
+/// The S3 access of a store, as in `GetSequenceStore`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct S3Access {
     /// `s3://{access point alias}/{account}/sequenceStore/{id}/`
     pub s3_uri: String,
-    /// The access point, in an account that belongs to the service.
+    /// The ARN of the access point, in an account of the service.
     pub s3_access_point_arn: String,
-    /// Where S3 access logs go; as written, before any read-back switch.
+    /// The S3 URI for access logs, as the caller wrote it: before
+    /// [`crate::Knobs::access_log_appends_store_id`] applies.
     pub access_log_location: Option<String>,
 }
 
-/// A sequence store as the simulator holds it: the truth, whatever lag or fault a reader sees.
+/// A sequence store as the simulator stores it. AWS API reads may differ because of lag, faults or knobs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct StoreRecord {
-    /// Owner account.
     pub account: String,
-    /// Region.
     pub region: String,
-    /// Ten digits unless seeded otherwise.
+    /// Ten digits, unless a test seeded another id.
     pub id: String,
     /// `arn:aws:omics:{region}:{account}:sequenceStore/{id}`
     pub arn: String,
-    /// Not unique.
+    /// Names are not unique.
     pub name: Option<String>,
-    /// Free text.
     pub description: Option<String>,
-    /// Absent for a store under an AWS-owned key.
+    /// `None` for a store that is encrypted with an AWS owned key.
     pub sse_config: Option<SseConfig>,
     /// `YYYY-MM-DDTHH:MM:SS.mmmZ`
     pub creation_time: String,
     /// `YYYY-MM-DDTHH:MM:SS.mmmZ`
     pub update_time: Option<String>,
-    /// Where the parts of failed direct uploads go.
+    /// The S3 URI for parts of failed direct uploads.
     pub fallback_location: Option<String>,
-    /// S3 URI, access point and access-log location.
     pub s3_access: S3Access,
     /// `MD5up`, `SHA256up` or `SHA512up`.
     pub e_tag_algorithm_family: Option<String>,
-    /// `CREATING`, `ACTIVE`, `UPDATING`, `DELETING`, `FAILED`, or whatever a test put here.
+    /// `CREATING`, `ACTIVE`, `UPDATING`, `DELETING`, `FAILED`, or any value that a test has set.
     pub status: String,
-    /// Reason for `FAILED`.
+    /// The reason for `FAILED`.
     pub status_message: Option<String>,
-    /// Keys of read-set tags that are copied to the S3 objects; empty when unset.
+    /// The keys of read-set tags that AWS copies to the S3 objects.
     pub propagated_set_level_tags: Vec<String>,
-    /// Tags of the store.
     pub tags: BTreeMap<String, String>,
-    /// Read sets whose status is not `DELETED`.
+    /// The number of read sets whose status is not `DELETED`.
     pub read_set_count: u32,
-    /// Gone: kept for the record only.
+    /// Whether the store has been deleted. The simulator keeps the record so that tests can read it.
     pub deleted: bool,
-    /// The access policy document as written; `None` after `DeleteS3AccessPolicy`.
+    /// The access policy document as the caller wrote it; `None` after `DeleteS3AccessPolicy`.
     pub s3_access_policy: Option<String>,
-    /// When the policy last changed.
     pub s3_access_policy_update_time: Option<String>,
-    /// Members that once held a value and were cleared since.
+    /// The members that had a value until an Update cleared it.
     pub cleared: BTreeSet<String>,
 }
 
-/// A store to put into the simulator behind the API's back. Nothing here is validated.
+/// A store that a test adds without calling the AWS API. The simulator does not validate it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-#[allow(missing_docs)]
 pub struct SeedStore {
     pub account: String,
     pub region: String,
-    /// Generated when absent.
+    /// Generated if `None`.
     pub id: Option<String>,
     pub name: Option<String>,
     pub description: Option<String>,
@@ -94,12 +87,12 @@ pub struct SeedStore {
     pub status: String,
     pub status_message: Option<String>,
     pub propagated_set_level_tags: Vec<String>,
-    /// Now, when absent.
+    /// The current time if `None`.
     pub creation_time: Option<String>,
-    /// The creation time, when absent.
+    /// The creation time if `None`.
     pub update_time: Option<String>,
     pub tags: BTreeMap<String, String>,
-    /// The default policy, when absent.
+    /// The default policy if `None`.
     pub s3_access_policy: Option<String>,
 }
 
@@ -126,7 +119,7 @@ impl Default for SeedStore {
     }
 }
 
-/// A read set: only what listing and deletion need.
+/// A read set, with only the members that listing and deletion need.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct ReadSetRecord {
@@ -134,15 +127,12 @@ pub struct ReadSetRecord {
     pub id: String,
     /// `{store ARN}/readSet/{id}`
     pub arn: String,
-    /// Display name.
     pub name: Option<String>,
     /// `ACTIVE`, `ARCHIVED`, `ACTIVATING`, `DELETING`, `DELETED`, `PROCESSING_UPLOAD` or `UPLOAD_FAILED`.
     pub status: String,
     /// `YYYY-MM-DDTHH:MM:SS.mmmZ`
     pub creation_time: String,
-    /// Subject id.
     pub subject_id: String,
-    /// Sample id.
     pub sample_id: String,
     /// `FASTQ`, `BAM`, `CRAM` or `UBAM`.
     pub file_type: String,

@@ -1,11 +1,12 @@
-//! Answers: which members each operation returns, and how absent, cleared and odd values read back.
+//! Renders stores and read sets as JSON: the members each operation returns, and absent, cleared and changed
+//! values as the knobs say. No I/O.
 
 use serde_json::{Map, Value, json};
 
 use crate::knobs::{AwsOwnedKey, ClearedValues, Knobs, NullMode};
 use crate::record::{ReadSetRecord, StoreRecord};
 
-/// The answer a store is rendered for; they differ in members.
+/// The response that contains the store; the responses differ in members.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum View {
     Create,
@@ -14,16 +15,17 @@ pub(crate) enum View {
     ListItem,
 }
 
-/// Collects members, and writes absent ones as the null mode says.
+/// Collects the members of a JSON object, and represents those without a value as the knobs say.
 pub(crate) struct Members {
-    mode: NullMode,
+    null_mode: NullMode,
+    cleared_values: ClearedValues,
     salt: u64,
     out: Map<String, Value>,
 }
 
 impl Members {
     pub(crate) fn new(knobs: &Knobs, salt: u64) -> Self {
-        Members { mode: knobs.null_mode, salt, out: Map::new() }
+        Members { null_mode: knobs.null_mode, cleared_values: knobs.cleared_values, salt, out: Map::new() }
     }
 
     pub(crate) fn required(&mut self, member: &str, value: impl Into<Value>) {
@@ -34,11 +36,21 @@ impl Members {
         self.salt += 1;
         match value {
             Some(value) => self.required(member, value),
-            None if self.mode == NullMode::Null => self.required(member, Value::Null),
-            None if self.mode == NullMode::Mixed && self.salt.is_multiple_of(2) => {
+            None if self.null_mode == NullMode::Null => self.required(member, Value::Null),
+            None if self.null_mode == NullMode::Mixed && self.salt.is_multiple_of(2) => {
                 self.required(member, Value::Null)
             }
             None => {}
+        }
+    }
+
+    /// A member that Update can clear; `empty` is the value with which a caller clears it.
+    fn clearable(&mut self, record: &StoreRecord, member: &str, value: Option<Value>, empty: Value) {
+        let cleared = value.is_none() && record.cleared.contains(member);
+        match self.cleared_values {
+            ClearedValues::Null if cleared => self.required(member, Value::Null),
+            ClearedValues::Empty if cleared => self.required(member, empty),
+            _ => self.optional(member, value),
         }
     }
 
@@ -47,7 +59,7 @@ impl Members {
     }
 }
 
-/// A store as `view` shows it. `salt` varies the mixed null mode from request to request.
+/// `salt` makes [`NullMode::Mixed`] differ from request to request.
 pub(crate) fn store(record: &StoreRecord, view: View, knobs: &Knobs, salt: u64) -> Value {
     let mut members = Members::new(knobs, salt);
     members.required("id", record.id.as_str());
@@ -57,7 +69,7 @@ pub(crate) fn store(record: &StoreRecord, view: View, knobs: &Knobs, salt: u64) 
     members.optional("description", record.description.as_deref());
     members.optional("sseConfig", sse_config(record, knobs, salt));
     let fallback = record.fallback_location.as_deref().map(Value::from);
-    clearable(&mut members, record, knobs, "fallbackLocation", fallback, json!(""));
+    members.clearable(record, "fallbackLocation", fallback, json!(""));
     members.optional("eTagAlgorithmFamily", record.e_tag_algorithm_family.as_deref());
     members.optional("status", Some(record.status.as_str()));
     members.optional("statusMessage", record.status_message.as_deref());
@@ -67,27 +79,11 @@ pub(crate) fn store(record: &StoreRecord, view: View, knobs: &Knobs, salt: u64) 
     if view != View::ListItem {
         let keys =
             (!record.propagated_set_level_tags.is_empty()).then(|| json!(record.propagated_set_level_tags));
-        clearable(&mut members, record, knobs, "propagatedSetLevelTags", keys, json!([]));
+        members.clearable(record, "propagatedSetLevelTags", keys, json!([]));
         let shown = knobs.s3_access_while_creating || record.status != "CREATING";
         members.optional("s3Access", shown.then(|| s3_access(record, knobs, salt)));
     }
     members.finish()
-}
-
-fn clearable(
-    members: &mut Members,
-    record: &StoreRecord,
-    knobs: &Knobs,
-    member: &str,
-    value: Option<Value>,
-    empty: Value,
-) {
-    let cleared = value.is_none() && record.cleared.contains(member);
-    match knobs.cleared_values {
-        ClearedValues::Null if cleared => members.required(member, Value::Null),
-        ClearedValues::Empty if cleared => members.required(member, empty),
-        _ => members.optional(member, value),
-    }
 }
 
 fn sse_config(record: &StoreRecord, knobs: &Knobs, salt: u64) -> Option<Value> {
@@ -104,7 +100,7 @@ fn sse_config(record: &StoreRecord, knobs: &Knobs, salt: u64) -> Option<Value> {
     Some(members.finish())
 }
 
-/// The ARN of the key that an alias ARN stands for: always the same one.
+/// A key ARN for an alias ARN: invented, but always the same for one alias.
 fn resolve_alias(arn: &str) -> String {
     let Some((prefix, alias)) = arn.split_once(":alias/") else {
         return arn.to_owned();
@@ -127,11 +123,10 @@ fn s3_access(record: &StoreRecord, knobs: &Knobs, salt: u64) -> Value {
         }
         format!("{}/{}/", location.trim_end_matches('/'), record.id)
     });
-    clearable(&mut members, record, knobs, "accessLogLocation", location.map(Value::from), json!(""));
+    members.clearable(record, "accessLogLocation", location.map(Value::from), json!(""));
     members.finish()
 }
 
-/// An item of `ListReadSets`.
 pub(crate) fn read_set(read_set: &ReadSetRecord, store_id: &str, knobs: &Knobs, salt: u64) -> Value {
     let mut members = Members::new(knobs, salt);
     members.required("id", read_set.id.as_str());

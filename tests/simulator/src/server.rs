@@ -1,5 +1,5 @@
-//! The HTTP server: connections that can be reset, and the way of each request through faults, the world
-//! and the ledger.
+//! The HTTP server. It accepts connections, which a fault can reset, and passes each request to the control
+//! API or to the simulated AWS API.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -18,15 +18,16 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use crate::answer::{Body, Delivery};
 use crate::control;
-use crate::exchange::{self, Arrived};
+use crate::exchange::{self, IncomingRequest};
+use crate::response::{Body, Delivery};
 use crate::world::World;
 
-/// What all connections share.
+/// The state that all connections share.
 #[derive(Clone, Default)]
 pub(crate) struct Shared {
     world: Arc<Mutex<World>>,
+    /// The requests under a `hold` fault, by ledger number. Sending releases the request.
     held: Arc<Mutex<BTreeMap<u64, oneshot::Sender<()>>>>,
     pub(crate) stopped: CancellationToken,
 }
@@ -36,40 +37,40 @@ impl Shared {
         self.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn waiting(&self) -> MutexGuard<'_, BTreeMap<u64, oneshot::Sender<()>>> {
+    fn lock_held(&self) -> MutexGuard<'_, BTreeMap<u64, oneshot::Sender<()>>> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until the request is released.
     pub(crate) async fn hold(&self, seq: u64) {
         let (sender, released) = oneshot::channel();
-        self.waiting().insert(seq, sender);
-        // An error is a simulator that is going down: as good as released.
+        self.lock_held().insert(seq, sender);
+        // Receiving fails only when the simulator stops, and then the request need not wait any longer.
         let _ = released.await;
     }
 
-    /// Ledger numbers of the held requests.
+    /// The ledger numbers of the held requests.
     pub(crate) fn held(&self) -> Vec<u64> {
-        self.waiting().keys().copied().collect()
+        self.lock_held().keys().copied().collect()
     }
 
-    /// Lets one held request go on, or all; returns how many.
+    /// Releases one held request, or all; returns their number.
     pub(crate) fn release(&self, seq: Option<u64>) -> u64 {
-        let mut waiting = self.waiting();
+        let mut held = self.lock_held();
         let released: Vec<_> = match seq {
-            Some(seq) => waiting.remove(&seq).into_iter().collect(),
-            None => std::mem::take(&mut *waiting).into_values().collect(),
+            Some(seq) => held.remove(&seq).into_iter().collect(),
+            None => std::mem::take(&mut *held).into_values().collect(),
         };
         let count = released.len() as u64;
         for sender in released {
-            // A receiver that is gone needs no release.
+            // If the receiver was dropped, no request waits for the release.
             let _ = sender.send(());
         }
         count
     }
 }
 
-/// A TCP stream that is reset, not closed, when it was told so.
+/// A TCP stream that resets the connection on close if `reset` is set.
 struct Connection {
     stream: TcpStream,
     reset: Arc<AtomicBool>,
@@ -78,7 +79,8 @@ struct Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         if self.reset.load(Ordering::SeqCst) {
-            // Closing with linger zero makes the kernel send RST. Should it fail, the close is abrupt anyway.
+            // With a linger time of zero, the kernel sends RST on close. If the call fails, the connection
+            // closes without an HTTP response all the same.
             let _ = self.stream.set_zero_linger();
         }
     }
@@ -105,6 +107,7 @@ impl AsyncWrite for Connection {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.reset.load(Ordering::SeqCst) {
+            // An orderly shutdown would send FIN before the RST.
             return Poll::Ready(Ok(()));
         }
         Pin::new(&mut self.stream).poll_shutdown(cx)
@@ -120,14 +123,14 @@ pub(crate) async fn serve(listener: TcpListener, shared: Shared) {
         };
         match accepted {
             Ok((stream, _)) => drop(tokio::spawn(connection(stream, shared.clone()))),
-            // Out of file descriptors, as a rule: give other connections time to end.
+            // Usually the process has no free file descriptors: give other connections time to close.
             Err(_) => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
         }
     }
 }
 
 async fn connection(stream: TcpStream, shared: Shared) {
-    // Small answers must not wait for the peer's acknowledgement.
+    // Small responses must not wait for the acknowledgement of earlier packets.
     let _ = stream.set_nodelay(true);
     let reset = Arc::new(AtomicBool::new(false));
     let connection = Connection { stream, reset: reset.clone() };
@@ -138,7 +141,7 @@ async fn connection(stream: TcpStream, shared: Shared) {
         .serve_connection(TokioIo::new(connection), service);
     tokio::select! {
         () = stopped.cancelled() => {}
-        // Errors here are callers that went away, or faults at work.
+        // Errors are expected here: callers close connections, and faults break them.
         _ = serving => {}
     }
 }
@@ -151,9 +154,9 @@ async fn handle(
     let (parts, body) = request.into_parts();
     let body = body.collect().await.map_err(io::Error::other)?.to_bytes();
     if parts.uri.path().starts_with("/_simulator/") {
-        return Ok(control::handle(&shared, &parts, &body).into_response("control", Delivery::Whole));
+        return Ok(control::handle(&shared, &parts, &body).into_http_response("control", Delivery::Whole));
     }
-    let arrived = Arrived {
+    let incoming = IncomingRequest {
         method: parts.method.as_str().to_owned(),
         path: parts.uri.path().to_owned(),
         query: parts.uri.query().unwrap_or_default().to_owned(),
@@ -161,15 +164,16 @@ async fn handle(
         headers: parts.headers,
         body,
     };
-    // A task of its own: what a caller sent takes effect even when the caller does not wait for it.
-    let exchanged = tokio::spawn(exchange::exchange(shared, arrived)).await.map_err(io::Error::other)?;
-    match exchanged.delivery {
+    // A separate task, so that a request takes effect even if the caller closes the connection before the
+    // response.
+    let outgoing = tokio::spawn(exchange::handle(shared, incoming)).await.map_err(io::Error::other)?;
+    match outgoing.delivery {
         Delivery::Reset => {
             reset.store(true, Ordering::SeqCst);
             Err(io::Error::from(io::ErrorKind::ConnectionReset))
         }
         Delivery::Never => std::future::pending().await,
-        delivery => Ok(exchanged.answer.into_response(&exchanged.request_id, delivery)),
+        delivery => Ok(outgoing.response.into_http_response(&outgoing.request_id, delivery)),
     }
 }
 

@@ -1,4 +1,4 @@
-//! AWS STS beside HealthOmics: the query protocol, GetCallerIdentity and temporary keys.
+//! AWS STS: GetCallerIdentity, AssumeRole and AssumeRoleWithWebIdentity over the AWS query protocol. No I/O.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use crate::answer::Answer;
 use crate::error::ApiError;
+use crate::knobs::Knobs;
 use crate::operation::form_pairs;
 use crate::principal::{Caller, Scope, Session, role_name};
+use crate::response::ApiResponse;
 use crate::stores::format_timestamp;
 use crate::world::World;
 
@@ -22,7 +23,7 @@ pub(crate) struct Request {
 }
 
 impl Request {
-    /// From the form body, else from the query string; `None` when neither names an action.
+    /// Merges the query string with the form body, which takes precedence; `None` if neither names an action.
     pub(crate) fn of(query: &str, body: &[u8]) -> Option<Request> {
         let mut form: BTreeMap<String, String> = form_pairs(query).into_iter().collect();
         form.extend(form_pairs(&String::from_utf8_lossy(body)));
@@ -55,7 +56,8 @@ impl Request {
         keys.collect()
     }
 
-    /// What the ledger records: the form, tags as an object, and no web identity token, which is a secret.
+    /// The form parameters for the ledger, with the tags as one object and without the web identity token,
+    /// which is a secret.
     pub(crate) fn parameters(&self) -> Value {
         let plain = self.form.iter().filter(|(name, _)| {
             !name.starts_with("Tags.member.") && !name.starts_with("X-Amz-") && *name != "WebIdentityToken"
@@ -76,7 +78,7 @@ pub(crate) fn call(
     scope: Option<Result<Scope, ApiError>>,
     token: Option<&str>,
     request_id: &str,
-) -> Result<Answer, ApiError> {
+) -> Result<ApiResponse, ApiError> {
     let authenticate =
         |world: &World| world.principals.authenticate(scope.clone(), token, "sts", &world.knobs);
     let result = match request.action.as_str() {
@@ -114,44 +116,57 @@ pub(crate) fn call(
     ))
 }
 
-fn assume(world: &mut World, request: &Request, caller: &str, action: &str) -> Result<String, ApiError> {
-    let role_arn = request.required("RoleArn")?;
-    let session_name = request.required("RoleSessionName")?;
-    let parts: Vec<&str> = role_arn.splitn(6, ':').collect();
-    let account = match parts.as_slice() {
-        ["arn", _, "iam", "", account, role] if role.starts_with("role/") && account.len() == 12 => *account,
-        _ => {
-            return Err(ApiError::new("ValidationError", format!("{role_arn} is invalid")));
+/// The validated parameters of AssumeRole and AssumeRoleWithWebIdentity.
+struct AssumeRole<'a> {
+    role_arn: &'a str,
+    account: &'a str,
+    session_name: &'a str,
+    external_id: Option<&'a str>,
+    duration_seconds: u64,
+}
+
+impl AssumeRole<'_> {
+    fn parse(request: &Request) -> Result<AssumeRole<'_>, ApiError> {
+        let role_arn = request.required("RoleArn")?;
+        let session_name = request.required("RoleSessionName")?;
+        let invalid = |message: String| ApiError::new("ValidationError", message);
+        let parts: Vec<&str> = role_arn.splitn(6, ':').collect();
+        let account = match parts.as_slice() {
+            ["arn", _, "iam", "", account, role] if role.starts_with("role/") && account.len() == 12 => {
+                *account
+            }
+            _ => return Err(invalid(format!("{role_arn} is invalid"))),
+        };
+        let session_name_is_valid = (2..=64).contains(&session_name.len())
+            && session_name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte));
+        if !session_name_is_valid {
+            return Err(invalid("Value at 'roleSessionName' failed to satisfy constraint".to_owned()));
         }
-    };
-    let session_name_is_valid = (2..=64).contains(&session_name.len())
-        && session_name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte));
-    if !session_name_is_valid {
-        return Err(ApiError::new(
-            "ValidationError",
-            "Value at 'roleSessionName' failed to satisfy constraint",
-        ));
+        let duration_seconds = match request.get("DurationSeconds").map(str::parse).unwrap_or(Ok(3600)) {
+            Ok(seconds @ 900..=43_200) => seconds,
+            _ => return Err(invalid("Value at 'durationSeconds' failed to satisfy constraint".to_owned())),
+        };
+        let external_id = request.get("ExternalId");
+        Ok(AssumeRole { role_arn, account, session_name, external_id, duration_seconds })
     }
-    let duration: u64 = match request.get("DurationSeconds").map(str::parse).unwrap_or(Ok(3600)) {
-        Ok(seconds @ 900..=43_200) => seconds,
-        _ => {
-            return Err(ApiError::new(
-                "ValidationError",
-                "Value at 'durationSeconds' failed to satisfy constraint",
-            ));
-        }
-    };
-    let knobs = &world.knobs;
-    let external_id = knobs.required_external_ids.get(role_arn).map(String::as_str);
-    let denied = knobs.sts_denied
-        || knobs.denied_roles.iter().any(|role| role == role_arn)
-        || (external_id.is_some() && request.get("ExternalId") != external_id);
-    if denied {
+
+    fn is_denied(&self, knobs: &Knobs) -> bool {
+        let required_external_id = knobs.required_external_ids.get(self.role_arn).map(String::as_str);
+        knobs.sts_denied
+            || knobs.denied_roles.iter().any(|role| role == self.role_arn)
+            || (required_external_id.is_some() && self.external_id != required_external_id)
+    }
+}
+
+fn assume(world: &mut World, request: &Request, caller: &str, action: &str) -> Result<String, ApiError> {
+    let parameters = AssumeRole::parse(request)?;
+    let AssumeRole { role_arn, account, session_name, .. } = parameters;
+    if parameters.is_denied(&world.knobs) {
         let message =
             format!("User: {caller} is not authorized to perform: {action} on resource: {role_arn}");
         return Err(ApiError::new("AccessDenied", message));
     }
-    let lifetime = knobs.session_lifetime_ms.unwrap_or(duration * 1000);
+    let lifetime = world.knobs.session_lifetime_ms.unwrap_or(parameters.duration_seconds * 1000);
     let key = format!("ASIA{}", random(16, b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"));
     let alphanumerics = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
     let session = Session {
@@ -164,7 +179,7 @@ fn assume(world: &mut World, request: &Request, caller: &str, action: &str) -> R
     };
     let expiration = Timestamp::now().as_millisecond().saturating_add_unsigned(lifetime);
     let expiration = format_timestamp(Timestamp::from_millisecond(expiration).unwrap_or(Timestamp::MAX));
-    let answer = format!(
+    let result = format!(
         "<AssumedRoleUser><AssumedRoleId>{}:{session_name}</AssumedRoleId>\
          <Arn>arn:aws:sts::{account}:assumed-role/{}/{session_name}</Arn></AssumedRoleUser>\
          <Credentials><AccessKeyId>{key}</AccessKeyId><SecretAccessKey>{}</SecretAccessKey>\
@@ -175,7 +190,7 @@ fn assume(world: &mut World, request: &Request, caller: &str, action: &str) -> R
         session.token,
     );
     world.principals.open_session(&key, session);
-    Ok(answer)
+    Ok(result)
 }
 
 fn random(length: usize, alphabet: &[u8]) -> String {
@@ -183,10 +198,10 @@ fn random(length: usize, alphabet: &[u8]) -> String {
     characters.take(length).collect()
 }
 
-/// The query protocol's error shape.
-pub(crate) fn error_answer(error: &ApiError, request_id: &str) -> Answer {
+/// An error in the XML format of the query protocol.
+pub(crate) fn error_response(error: &ApiError, request_id: &str) -> ApiResponse {
     let kind = if error.status < 500 { "Sender" } else { "Receiver" };
-    let mut answer = xml(
+    let mut response = xml(
         error.status,
         format!(
             "<ErrorResponse xmlns=\"{NAMESPACE}\"><Error><Type>{kind}</Type><Code>{}</Code><Message>{}</Message>\
@@ -195,12 +210,12 @@ pub(crate) fn error_answer(error: &ApiError, request_id: &str) -> Answer {
             escape(&error.message)
         ),
     );
-    answer.error = Some(error.code.clone());
-    answer
+    response.error = Some(error.code.clone());
+    response
 }
 
-fn xml(status: u16, text: String) -> Answer {
-    Answer::text(status, "text/xml", text)
+fn xml(status: u16, text: String) -> ApiResponse {
+    ApiResponse::text(status, "text/xml", text)
 }
 
 fn escape(text: &str) -> String {

@@ -1,19 +1,18 @@
-//! TagResource, UntagResource and ListTagsForResource.
+//! TagResource, UntagResource and ListTagsForResource. No I/O.
 
 use serde_json::json;
 
 use crate::error::ApiError;
 use crate::knobs::ForeignArn;
 use crate::stores::{Key, timestamp_now};
-use crate::validation::{self as rules, MAX_TAGS, Structure};
+use crate::validation::{self, MAX_TAGS, Structure};
 use crate::world::{Call, Outcome, World, no_such_store};
 
 pub(crate) fn tag(world: &mut World, call: &Call<'_>) -> Result<Outcome, ApiError> {
     let id = store_id(world, call)?;
-    let tags = Structure::parse(call.body)?.tags()?.ok_or_else(|| rules::missing("tags"))?;
-    let key = live(world, call, &id)?;
-    let held = world.stores.get(&key).map(|store| store.record.tags.clone()).unwrap_or_default();
-    let mut merged = held;
+    let tags = Structure::parse(call.body)?.tags()?.ok_or_else(|| validation::missing("tags"))?;
+    let key = existing_key(world, call, &id)?;
+    let mut merged = world.stores.get(&key).map(|store| store.record.tags.clone()).unwrap_or_default();
     merged.extend(tags);
     if merged.len() > MAX_TAGS {
         let code = if world.knobs.tag_limit_is_quota {
@@ -31,27 +30,27 @@ pub(crate) fn untag(world: &mut World, call: &Call<'_>) -> Result<Outcome, ApiEr
     let keys: Vec<&str> =
         call.query.iter().filter(|(name, _)| name == "tagKeys").map(|(_, key)| key.as_str()).collect();
     if keys.is_empty() {
-        return Err(rules::missing("tagKeys"));
+        return Err(validation::missing("tagKeys"));
     }
-    rules::check_size("tagKeys", keys.len(), &(0..=50))?;
-    keys.iter().try_for_each(|key| rules::TAG_KEY.check("tagKeys.member", key))?;
-    let key = live(world, call, &id)?;
+    validation::check_size("tagKeys", keys.len(), &(0..=50))?;
+    keys.iter().try_for_each(|key| validation::TAG_KEY.check("tagKeys.member", key))?;
+    let key = existing_key(world, call, &id)?;
     write(world, &key, |tags| tags.retain(|tag, _| !keys.contains(&tag.as_str())))
 }
 
 pub(crate) fn list(world: &mut World, call: &Call<'_>) -> Result<Outcome, ApiError> {
     let id = store_id(world, call)?;
-    match world.visible(call, &id, world.knobs.tags_lag_ms) {
+    match world.read_store(call, &id, world.knobs.tags_lag_ms) {
         Ok(record) => Ok(Outcome::read(json!({"tags": record.tags}))),
-        Err(_) if world.knobs.tags_lag_empty && live(world, call, &id).is_ok() => {
+        Err(_) if world.knobs.tags_lag_empty && existing_key(world, call, &id).is_ok() => {
             Ok(Outcome::read(json!({"tags": {}})))
         }
         Err(error) => Err(error),
     }
 }
 
-fn live(world: &World, call: &Call<'_>, id: &str) -> Result<Key, ApiError> {
-    world.stores.live(&call.place(), id).map(|(key, _)| key).ok_or_else(|| no_such_store(id))
+fn existing_key(world: &World, call: &Call<'_>, id: &str) -> Result<Key, ApiError> {
+    world.stores.live(&call.account_region(), id).map(|(key, _)| key).ok_or_else(|| no_such_store(id))
 }
 
 fn write(
@@ -69,10 +68,10 @@ fn write(
     Ok(Outcome::committed(204, None))
 }
 
-/// The store that the ARN in the path names, after checking that the caller may name it at all.
+/// The id of the store that the ARN in the path names. An ARN of another account or region is an error.
 fn store_id(world: &World, call: &Call<'_>) -> Result<String, ApiError> {
     let arn = call.label;
-    rules::TAG_ARN.check("resourceArn", arn)?;
+    validation::TAG_ARN.check("resourceArn", arn)?;
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     let ["arn", "aws", "omics", region, account, resource] = parts.as_slice() else {
         return Err(ApiError::validation(format!("{arn} is not the ARN of a HealthOmics resource")));

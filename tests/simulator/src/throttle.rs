@@ -1,4 +1,4 @@
-//! Request quotas: a token bucket for each account, region and operation.
+//! Request quotas: one token bucket for each account, region and operation. No I/O.
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -19,7 +19,7 @@ pub(crate) struct Throttle {
 }
 
 impl Throttle {
-    /// Takes one request out of the bucket, which holds one second's worth and no less than one.
+    /// Takes one token from the bucket. A bucket holds the tokens of one second, and at least one.
     pub(crate) fn admit(
         &mut self,
         knobs: &Knobs,
@@ -27,11 +27,11 @@ impl Throttle {
         region: &str,
         operation: Operation,
     ) -> Result<(), ApiError> {
-        let own_rate = knobs.tps.get(operation.name()).copied();
-        if !knobs.quotas && own_rate.is_none() {
+        let configured_rate = knobs.tps.get(operation.name()).copied();
+        if !knobs.quotas && configured_rate.is_none() {
             return Ok(());
         }
-        let rate = own_rate.unwrap_or_else(|| operation.quota());
+        let rate = configured_rate.unwrap_or_else(|| operation.quota());
         let now = Instant::now();
         let size = rate.max(1.0);
         let key = (account.to_owned(), region.to_owned(), operation);

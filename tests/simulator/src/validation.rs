@@ -1,4 +1,5 @@
-//! The constraints of the service model. SDKs check next to none of them, so the simulator checks them all.
+//! Validates requests against all constraints of the public service model, because the SDKs check only a few
+//! of them. No I/O.
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -11,9 +12,9 @@ use crate::error::ApiError;
 
 type Pattern = &'static LazyLock<Regex>;
 
-/// Lengths in characters, and a pattern that has to match the whole value.
+/// The length of a string in characters, and a pattern that must match the whole string.
 #[derive(Clone, Copy)]
-pub(crate) struct Text {
+pub(crate) struct StringConstraint {
     min: usize,
     max: usize,
     pattern: Option<Pattern>,
@@ -39,91 +40,93 @@ patterns! {
     TAG_TEXT = r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*";
 }
 
-const fn text(min: usize, max: usize, pattern: Pattern) -> Text {
-    Text { min, max, pattern: Some(pattern) }
+const fn constraint(min: usize, max: usize, pattern: Pattern) -> StringConstraint {
+    StringConstraint { min, max, pattern: Some(pattern) }
 }
 
-pub(crate) const NAME: Text = text(1, 127, &PRINTABLE);
-pub(crate) const DESCRIPTION: Text = text(1, 255, &PRINTABLE);
-pub(crate) const CLIENT_TOKEN: Text = text(1, 127, &PRINTABLE);
-pub(crate) const NEXT_TOKEN: Text = text(1, 6144, &PRINTABLE);
-pub(crate) const ID: Text = text(10, 36, &DIGITS);
-pub(crate) const FALLBACK_LOCATION: Text = text(0, usize::MAX, &FALLBACK);
-pub(crate) const ACCESS_LOG_LOCATION: Text = text(0, usize::MAX, &ACCESS_LOG);
-pub(crate) const KMS_KEY_ARN: Text = text(20, 2048, &KEY_ARN);
-pub(crate) const TAG_ARN: Text = text(1, 150, &ANY_ARN);
-pub(crate) const REFERENCE_ARN: Text = text(0, 127, &OPTIONAL_ARN);
-pub(crate) const ACCESS_POINT_ARN: Text = text(1, 1024, &ACCESS_POINT);
-pub(crate) const POLICY: Text = Text { min: 1, max: 100_000, pattern: None };
-pub(crate) const TAG_KEY: Text = Text { min: 1, max: 128, pattern: None };
-const TAG_VALUE: Text = Text { min: 0, max: 256, pattern: None };
+pub(crate) const NAME: StringConstraint = constraint(1, 127, &PRINTABLE);
+pub(crate) const DESCRIPTION: StringConstraint = constraint(1, 255, &PRINTABLE);
+pub(crate) const CLIENT_TOKEN: StringConstraint = constraint(1, 127, &PRINTABLE);
+pub(crate) const NEXT_TOKEN: StringConstraint = constraint(1, 6144, &PRINTABLE);
+pub(crate) const ID: StringConstraint = constraint(10, 36, &DIGITS);
+pub(crate) const FALLBACK_LOCATION: StringConstraint = constraint(0, usize::MAX, &FALLBACK);
+pub(crate) const ACCESS_LOG_LOCATION: StringConstraint = constraint(0, usize::MAX, &ACCESS_LOG);
+pub(crate) const KMS_KEY_ARN: StringConstraint = constraint(20, 2048, &KEY_ARN);
+pub(crate) const TAG_ARN: StringConstraint = constraint(1, 150, &ANY_ARN);
+pub(crate) const REFERENCE_ARN: StringConstraint = constraint(0, 127, &OPTIONAL_ARN);
+pub(crate) const ACCESS_POINT_ARN: StringConstraint = constraint(1, 1024, &ACCESS_POINT);
+pub(crate) const POLICY: StringConstraint = StringConstraint { min: 1, max: 100_000, pattern: None };
+pub(crate) const TAG_KEY: StringConstraint = StringConstraint { min: 1, max: 128, pattern: None };
+const TAG_VALUE: StringConstraint = StringConstraint { min: 0, max: 256, pattern: None };
 
-/// The most tags one store carries.
+/// The maximum number of tags on one store.
 pub(crate) const MAX_TAGS: usize = 50;
 
 pub(crate) const STORE_STATUSES: &[&str] = &["CREATING", "ACTIVE", "UPDATING", "DELETING", "FAILED"];
 pub(crate) const READ_SET_STATUSES: &[&str] =
     &["ARCHIVED", "ACTIVATING", "ACTIVE", "DELETING", "DELETED", "PROCESSING_UPLOAD", "UPLOAD_FAILED"];
 
-fn violation(at: &str, rule: &str) -> ApiError {
+fn violation(path: &str, rule: &str) -> ApiError {
     ApiError::validation(format!(
-        "1 validation error detected: Value at '{at}' failed to satisfy constraint: Member must {rule}"
+        "1 validation error detected: Value at '{path}' failed to satisfy constraint: Member must {rule}"
     ))
 }
 
-impl Text {
-    pub(crate) fn check(&self, at: &str, value: &str) -> Result<(), ApiError> {
+impl StringConstraint {
+    pub(crate) fn check(&self, path: &str, value: &str) -> Result<(), ApiError> {
         let length = value.chars().count();
         if length < self.min {
-            return Err(violation(at, &format!("have length greater than or equal to {}", self.min)));
+            return Err(violation(path, &format!("have length greater than or equal to {}", self.min)));
         }
         if length > self.max {
-            return Err(violation(at, &format!("have length less than or equal to {}", self.max)));
+            return Err(violation(path, &format!("have length less than or equal to {}", self.max)));
         }
         match self.pattern {
             Some(pattern) if !pattern.is_match(value) => {
-                Err(violation(at, &format!("satisfy regular expression pattern: {}", pattern.as_str())))
+                Err(violation(path, &format!("satisfy regular expression pattern: {}", pattern.as_str())))
             }
             _ => Ok(()),
         }
     }
 }
 
-pub(crate) fn missing(at: &str) -> ApiError {
-    violation(at, "not be null")
+pub(crate) fn missing(path: &str) -> ApiError {
+    violation(path, "not be null")
 }
 
-fn wrong_type(at: &str, wanted: &str) -> ApiError {
-    ApiError::validation(format!("Value at '{at}' is of the wrong type: expected {wanted}"))
+fn wrong_type(path: &str, wanted: &str) -> ApiError {
+    ApiError::validation(format!("Value at '{path}' is of the wrong type: expected {wanted}"))
 }
 
-pub(crate) fn one_of(at: &str, value: &str, allowed: &[&str]) -> Result<(), ApiError> {
+pub(crate) fn one_of(path: &str, value: &str, allowed: &[&str]) -> Result<(), ApiError> {
     if allowed.contains(&value) {
         return Ok(());
     }
-    Err(violation(at, &format!("satisfy enum value set: [{}]", allowed.join(", "))))
+    Err(violation(path, &format!("satisfy enum value set: [{}]", allowed.join(", "))))
 }
 
-/// A JSON structure of a request. `null` counts as absent; members that the model lacks are ignored.
+/// A JSON structure in a request. A `null` member counts as absent; members that are not in the model are
+/// ignored.
 #[derive(Debug)]
 pub(crate) struct Structure {
-    at: String,
+    /// The path of this structure in the request body; empty for the body itself.
+    path: String,
     members: Map<String, Value>,
 }
 
 impl Structure {
     pub(crate) fn parse(body: &[u8]) -> Result<Self, ApiError> {
         if body.iter().all(u8::is_ascii_whitespace) {
-            return Ok(Structure { at: String::new(), members: Map::new() });
+            return Ok(Structure { path: String::new(), members: Map::new() });
         }
         match serde_json::from_slice(body) {
-            Ok(Value::Object(members)) => Ok(Structure { at: String::new(), members }),
+            Ok(Value::Object(members)) => Ok(Structure { path: String::new(), members }),
             Ok(_) => Err(ApiError::validation("The request body is not a JSON object")),
             Err(error) => Err(ApiError::validation(format!("The request body is not JSON: {error}"))),
         }
     }
 
-    /// The members without the client token: what makes two requests the same.
+    /// The members without the client token: two requests with the same token must agree in them.
     pub(crate) fn parameters(&self) -> Value {
         let mut members = self.members.clone();
         members.retain(|name, value| name != "clientToken" && !value.is_null());
@@ -131,7 +134,7 @@ impl Structure {
     }
 
     pub(crate) fn path_of(&self, member: &str) -> String {
-        if self.at.is_empty() { member.to_owned() } else { format!("{}.{member}", self.at) }
+        if self.path.is_empty() { member.to_owned() } else { format!("{}.{member}", self.path) }
     }
 
     fn get(&self, member: &str) -> Option<&Value> {
@@ -146,16 +149,24 @@ impl Structure {
         }
     }
 
-    pub(crate) fn text(&self, member: &str, rule: Text) -> Result<Option<String>, ApiError> {
+    pub(crate) fn text(
+        &self,
+        member: &str,
+        constraint: StringConstraint,
+    ) -> Result<Option<String>, ApiError> {
         let value = self.string(member)?;
         if let Some(value) = &value {
-            rule.check(&self.path_of(member), value)?;
+            constraint.check(&self.path_of(member), value)?;
         }
         Ok(value)
     }
 
-    pub(crate) fn required_text(&self, member: &str, rule: Text) -> Result<String, ApiError> {
-        self.text(member, rule)?.ok_or_else(|| missing(&self.path_of(member)))
+    pub(crate) fn required_text(
+        &self,
+        member: &str,
+        constraint: StringConstraint,
+    ) -> Result<String, ApiError> {
+        self.text(member, constraint)?.ok_or_else(|| missing(&self.path_of(member)))
     }
 
     pub(crate) fn choice(&self, member: &str, allowed: &[&str]) -> Result<Option<String>, ApiError> {
@@ -177,7 +188,7 @@ impl Structure {
         match self.get(member) {
             None => Ok(None),
             Some(Value::Object(members)) => {
-                Ok(Some(Structure { at: self.path_of(member), members: members.clone() }))
+                Ok(Some(Structure { path: self.path_of(member), members: members.clone() }))
             }
             Some(_) => Err(wrong_type(&self.path_of(member), "a structure")),
         }
@@ -187,18 +198,18 @@ impl Structure {
         &self,
         member: &str,
         sizes: std::ops::RangeInclusive<usize>,
-        rule: Text,
+        constraint: StringConstraint,
     ) -> Result<Option<Vec<String>>, ApiError> {
-        let at = self.path_of(member);
+        let path = self.path_of(member);
         let items = match self.get(member) {
             None => return Ok(None),
             Some(Value::Array(items)) => items,
-            Some(_) => return Err(wrong_type(&at, "a list")),
+            Some(_) => return Err(wrong_type(&path, "a list")),
         };
-        check_size(&at, items.len(), &sizes)?;
+        check_size(&path, items.len(), &sizes)?;
         let strings = items.iter().map(|item| match item {
-            Value::String(item) => rule.check(&format!("{at}.member"), item).map(|()| item.clone()),
-            _ => Err(wrong_type(&format!("{at}.member"), "a string")),
+            Value::String(item) => constraint.check(&format!("{path}.member"), item).map(|()| item.clone()),
+            _ => Err(wrong_type(&format!("{path}.member"), "a string")),
         });
         strings.collect::<Result<_, _>>().map(Some)
     }
@@ -223,15 +234,15 @@ impl Structure {
 }
 
 pub(crate) fn check_size(
-    at: &str,
+    path: &str,
     size: usize,
     sizes: &std::ops::RangeInclusive<usize>,
 ) -> Result<(), ApiError> {
     if size < *sizes.start() {
-        return Err(violation(at, &format!("have length greater than or equal to {}", sizes.start())));
+        return Err(violation(path, &format!("have length greater than or equal to {}", sizes.start())));
     }
     if size > *sizes.end() {
-        return Err(violation(at, &format!("have length less than or equal to {}", sizes.end())));
+        return Err(violation(path, &format!("have length less than or equal to {}", sizes.end())));
     }
     Ok(())
 }
@@ -251,7 +262,7 @@ fn check_tag_characters(text: &str) -> Result<(), ApiError> {
     Err(ApiError::validation("Tags hold letters, digits, spaces and _ . : / = + - @ only"))
 }
 
-/// `maxResults` and `nextToken`, which travel in the query string.
+/// Reads `maxResults` and `nextToken` from the query string.
 pub(crate) fn paging(query: &[(String, String)]) -> Result<(Option<usize>, Option<String>), ApiError> {
     let find = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
     let size = match find("maxResults") {

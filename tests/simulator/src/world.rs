@@ -1,4 +1,4 @@
-//! The simulated world behind one lock, and the way from a routed request to its outcome.
+//! All state of the simulator, and the execution of an authenticated call against it. No I/O.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -11,25 +11,25 @@ use crate::knobs::Knobs;
 use crate::ledger::Ledger;
 use crate::operation::Operation;
 use crate::principal::{Caller, Principals};
-use crate::stores::{Place, Sight, Store, Stores, store_arn};
+use crate::stores::{AccountRegion, Staleness, Store, Stores, store_arn};
 use crate::throttle::Throttle;
 use crate::{policy, read_sets, sequence_stores, tags};
 
-/// A result that a client token brings back.
+/// The result that a later request with the same client token receives.
 #[derive(Debug)]
-pub(crate) struct Remembered {
+pub(crate) struct TokenResult {
     pub(crate) at: Instant,
     pub(crate) parameters: Value,
     pub(crate) body: Value,
-    pub(crate) id: String,
+    pub(crate) store_id: String,
 }
 
-/// Everything that requests read and change.
+/// All state that requests read and change. The server keeps it behind one lock.
 #[derive(Debug, Default)]
 pub(crate) struct World {
     pub(crate) knobs: Knobs,
     pub(crate) stores: Stores,
-    pub(crate) tokens: HashMap<(Place, Operation, String), Remembered>,
+    pub(crate) client_tokens: HashMap<(AccountRegion, Operation, String), TokenResult>,
     pub(crate) principals: Principals,
     pub(crate) faults: Faults,
     pub(crate) throttle: Throttle,
@@ -39,32 +39,32 @@ pub(crate) struct World {
 /// One authenticated request.
 pub(crate) struct Call<'a> {
     pub(crate) operation: Operation,
-    /// Decoded path label.
+    /// The decoded path label.
     pub(crate) label: &'a str,
     pub(crate) query: &'a [(String, String)],
     pub(crate) body: &'a [u8],
     pub(crate) caller: &'a Caller,
-    /// A fault asks for the version before the last write.
+    /// A `staleRead` fault applies: read the version before the last write.
     pub(crate) stale: bool,
-    /// Varies what may vary between two answers.
+    /// Differs between requests, so that [`crate::NullMode::Mixed`] can differ between responses.
     pub(crate) salt: u64,
 }
 
 impl Call<'_> {
-    pub(crate) fn place(&self) -> Place {
+    pub(crate) fn account_region(&self) -> AccountRegion {
         (self.caller.account.clone(), self.caller.region.clone())
     }
 
-    pub(crate) fn sight(&self, lag_ms: u64) -> Sight {
-        Sight { lag: Duration::from_millis(lag_ms), stale: self.stale }
+    pub(crate) fn staleness(&self, lag_ms: u64) -> Staleness {
+        Staleness { lag: Duration::from_millis(lag_ms), previous_version: self.stale }
     }
 }
 
-/// What a call came to.
+/// The result of a successful call.
 #[derive(Debug)]
 pub(crate) struct Outcome {
     pub(crate) status: u16,
-    /// `None` is an empty body.
+    /// `None` sends an empty body.
     pub(crate) body: Option<Value>,
     pub(crate) committed: bool,
     pub(crate) replayed: bool,
@@ -82,12 +82,12 @@ impl Outcome {
 }
 
 impl World {
-    /// Quota, authorisation, then the operation itself.
+    /// Checks the request quota, then the permission, then executes the operation.
     pub(crate) fn execute(&mut self, call: &Call<'_>) -> Result<Outcome, ApiError> {
-        let (account, region) = call.place();
+        let (account, region) = call.account_region();
         self.throttle.admit(&self.knobs, &account, &region, call.operation)?;
         self.authorize(call)?;
-        self.stores.settle();
+        self.stores.finish_due_transitions();
         match call.operation {
             Operation::CreateSequenceStore => sequence_stores::create(self, call),
             Operation::GetSequenceStore => sequence_stores::get(self, call),
@@ -106,35 +106,36 @@ impl World {
     }
 
     fn authorize(&self, call: &Call<'_>) -> Result<(), ApiError> {
-        let place = call.place();
+        let account_region = call.account_region();
         let id = crate::operation::store_id_of(call.operation, call.label);
         let resource = match id {
-            Some(id) if !call.operation.is_resourceless() => store_arn(&place, &id),
+            Some(id) if !call.operation.is_resourceless() => store_arn(&account_region, &id),
             _ => "*".to_owned(),
         };
         let action = format!("omics:{}", call.operation.name());
         self.principals.authorize(call.caller, &action, &resource)?;
-        if call.operation == Operation::CreateSequenceStore && carries_tags(call.body) {
-            let new_store = store_arn(&place, "*");
+        // AWS requires omics:TagResource in addition when Create carries tags.
+        if call.operation == Operation::CreateSequenceStore && has_tags(call.body) {
+            let new_store = store_arn(&account_region, "*");
             self.principals.authorize(call.caller, "omics:TagResource", &new_store)?;
         }
         Ok(())
     }
 
-    /// The store as a reader with this lag sees it.
-    pub(crate) fn visible(
+    /// The version of the store that a read with this lag returns.
+    pub(crate) fn read_store(
         &self,
         call: &Call<'_>,
         id: &str,
         lag_ms: u64,
     ) -> Result<&crate::record::StoreRecord, ApiError> {
-        let store = self.stores.key(&call.place(), id).and_then(|key| self.stores.get(&key));
-        let seen = store.and_then(|store: &Store| store.seen(call.sight(lag_ms), Instant::now()));
-        seen.ok_or_else(|| no_such_store(id))
+        let store = self.stores.key(&call.account_region(), id).and_then(|key| self.stores.get(&key));
+        let version = store.and_then(|store: &Store| store.read(call.staleness(lag_ms), Instant::now()));
+        version.ok_or_else(|| no_such_store(id))
     }
 }
 
-fn carries_tags(body: &[u8]) -> bool {
+fn has_tags(body: &[u8]) -> bool {
     let body: Option<Value> = serde_json::from_slice(body).ok();
     let tags = body.as_ref().and_then(|body| body.get("tags")).and_then(Value::as_object);
     tags.is_some_and(|tags| !tags.is_empty())

@@ -1,16 +1,16 @@
-//! Stores that are in AWS already: adopted, followed, observed, protected while they hold data, kept.
+//! The steps about stores that already exist in AWS: adopt, report changes, observe, block and finish a deletion.
 
 use std::collections::BTreeMap;
 
 use healthomics_simulator::{SeedStore, StoreRecord};
 use serde_json::json;
 
-use super::life::{conditions, is_settled};
+use super::life::{conditions_command, is_settled};
 use super::{ARCHIVE, GENOMES};
 use crate::Error;
 use crate::tour::{Tour, condition};
 
-/// Puts the two stores into the simulated AWS.
+/// Creates the stores `genomes` and `archive` in the simulated AWS.
 pub async fn seed(tour: &Tour<'_>, genomes_status: &str) -> Result<(), Error> {
     let genomes = SeedStore {
         id: Some(GENOMES.into()),
@@ -32,7 +32,7 @@ pub async fn seed(tour: &Tour<'_>, genomes_status: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// An object that adopts the first store.
+/// An object that adopts the store `genomes`.
 pub const GENOMES_MANIFEST: &str = "\
 apiVersion: healthomics.dev/v1alpha1
 kind: SequenceStore
@@ -44,8 +44,9 @@ spec:
 
 pub(super) async fn adopt(tour: &Tour<'_>) -> Result<(), Error> {
     tour.step(
-        "Adopt a store that is there already",
-        "Somebody made two stores in the console. One is adopted by its id; AWS is still creating it.",
+        "Adopt an existing store",
+        "Somebody has created two stores in the AWS console. The object adopts one of them, by its ID. AWS is still\n\
+         creating this store.",
     );
     seed(tour, "CREATING").await?;
     let line = |store: &StoreRecord| {
@@ -58,31 +59,33 @@ pub(super) async fn adopt(tour: &Tour<'_>) -> Result<(), Error> {
     let mut watch = tour.watch("kubectl get seqstore genomes --watch")?;
     watch.until("Creating").await?;
     let status = tour.status("genomes").await?;
-    let working = condition(&status, "Reconciling").is_some_and(|c| c["status"] == "True");
+    let reconciling = condition(&status, "Reconciling").is_some_and(|c| c["status"] == "True");
     tour.screen.in_aws("the store becomes ACTIVE");
     tour.aws.change_store(GENOMES, json!({"status": "ACTIVE"})).await?;
     watch.until("Available").await?;
     drop(watch);
-    tour.check("while AWS worked, the object was Reconciling", working, || status.to_string())?;
+    tour.check("while AWS was creating the store, the object was Reconciling", reconciling, || {
+        status.to_string()
+    })?;
 
     tour.run("kubectl wait seqstore/genomes --for=condition=Ready --for=condition=Synced").await?;
-    tour.run(&conditions("genomes")).await?;
+    tour.run(&conditions_command("genomes")).await?;
     let status = tour.status("genomes").await?;
-    tour.check("Ready and Synced are True, and nothing is left to do", is_settled(&status), || {
+    tour.check("Ready and Synced are True, and Reconciling is absent", is_settled(&status), || {
         status["conditions"].to_string()
     })?;
 
     let object = tour.object("genomes").await?.unwrap_or_default();
     let tags = tour.store(GENOMES).await?.ok_or("the store is gone")?.tags;
     tour.screen.in_aws(&format!("tags of the store: {tags:?}"));
-    let ours = tags.get("healthomics.dev/uid").map(String::as_str) == object["metadata"]["uid"].as_str();
-    tour.check("the store carries the uid of its owner, this object", ours, || format!("{tags:?}"))
+    let owned = tags.get("healthomics.dev/uid").map(String::as_str) == object["metadata"]["uid"].as_str();
+    tour.check("the store's tags contain the uid of its owner, this object", owned, || format!("{tags:?}"))
 }
 
-pub(super) async fn follow(tour: &Tour<'_>) -> Result<(), Error> {
+pub(super) async fn leave_unset_fields_alone(tour: &Tour<'_>) -> Result<(), Error> {
     tour.step(
-        "A field that the spec does not name is left alone",
-        "Somebody changes the store in AWS. The status follows; there is nothing to put right.",
+        "The operator does not change fields that the spec does not set",
+        "Somebody changes the store in AWS. The operator only updates the status.",
     );
     tour.screen.in_aws("description := \"Moved to cold storage\", tag cost-centre := \"4711\"");
     let mut tags = tour.store(GENOMES).await?.ok_or("the store is gone")?.tags;
@@ -95,13 +98,16 @@ pub(super) async fn follow(tour: &Tour<'_>) -> Result<(), Error> {
     .await?;
     tour.run("kubectl get seqstore genomes -o jsonpath='{.status.store.tags}'").await?;
     let status = tour.status("genomes").await?;
-    tour.check("the new tag is there too", status["store"]["tags"]["cost-centre"] == "4711", || {
+    tour.check("the status also has the new tag", status["store"]["tags"]["cost-centre"] == "4711", || {
         status["store"].to_string()
     })?;
     let changes = tour.changes().await?;
-    let of_it: Vec<_> = changes.iter().filter(|call| call.store_id.as_deref() == Some(GENOMES)).collect();
-    let only = matches!(of_it[..], [call] if call.operation == "TagResource");
-    tour.check("the owner tags are all that the operator has written to it", only, || format!("{of_it:?}"))
+    let requests: Vec<_> =
+        changes.iter().filter(|request| request.store_id.as_deref() == Some(GENOMES)).collect();
+    let only_tags = matches!(requests[..], [request] if request.operation == "TagResource");
+    tour.check("the operator has changed nothing but the owner tags of this store", only_tags, || {
+        format!("{requests:?}")
+    })
 }
 
 const ARCHIVE_MANIFEST: &str = "\
@@ -117,35 +123,37 @@ spec:
 
 pub(super) async fn observe(tour: &Tour<'_>) -> Result<(), Error> {
     tour.step(
-        "Observe a store, and see where it differs",
-        "Under managementPolicy Observe nothing in AWS is ever changed. A difference is reported: Synced is False.",
+        "Observe a store, and see how it differs from the spec",
+        "With managementPolicy: Observe the operator never changes anything in AWS. It reports a difference by setting\n\
+         Synced to False.",
     );
     tour.manifest("archive.yaml", ARCHIVE_MANIFEST)?;
     tour.run("kubectl apply -f archive.yaml").await?;
     tour.run("kubectl wait seqstore/archive --for=condition=Synced=false --for=condition=Ready").await?;
-    tour.run(&conditions("archive")).await?;
+    tour.run(&conditions_command("archive")).await?;
     tour.run("kubectl get seqstore archive -o jsonpath-as-json='{.status.drift[*]}'").await?;
     let status = tour.status("archive").await?;
     let drift =
         json!([{"field": "description", "desired": "Reads before 2021", "observed": "Reads before 2020"}]);
-    tour.check("the difference is named, and only that", status["drift"] == drift, || {
+    tour.check("status.drift contains this difference and no other", status["drift"] == drift, || {
         status["drift"].to_string()
     })?;
     let reason = condition(&status, "Synced").map(|c| c["reason"].clone()).unwrap_or_default();
-    tour.check("the reason is Drifted", reason == "Drifted", || reason.to_string())?;
+    tour.check("the reason of Synced is Drifted", reason == "Drifted", || reason.to_string())?;
     let object = tour.object("archive").await?.unwrap_or_default();
     let finalizers = &object["metadata"]["finalizers"];
-    tour.check("an object that only observes holds no finalizer", finalizers.is_null(), || {
+    tour.check("an object that only observes has no finalizer", finalizers.is_null(), || {
         finalizers.to_string()
     })
 }
 
-pub(super) async fn blocked(tour: &Tour<'_>) -> Result<(), Error> {
+pub(super) async fn block_deletion(tour: &Tour<'_>) -> Result<(), Error> {
     tour.step(
-        "Delete an object whose store holds data",
-        "AWS deletes only empty stores, and the operator never empties one: the object says why it is still there.",
+        "Delete an object whose store contains data",
+        "AWS deletes only empty stores, and the operator never deletes read sets. The status says what blocks the\n\
+         deletion.",
     );
-    tour.screen.in_aws("three read sets are imported into genomes");
+    tour.screen.in_aws("somebody imports three read sets into genomes");
     tour.aws.add_read_sets(GENOMES, 3, "ACTIVE").await?;
     tour.run("kubectl delete seqstore genomes --wait=false").await?;
     tour.run("kubectl wait seqstore/genomes --for=jsonpath='{.status.deletionBlockedBy[0].reason}'=ReadSets")
@@ -155,20 +163,20 @@ pub(super) async fn blocked(tour: &Tour<'_>) -> Result<(), Error> {
     let status = tour.status("genomes").await?;
     let block = &status["deletionBlockedBy"][0];
     let counted = block["readSets"] == "3" && block["readSetsByStatus"] == json!({"ACTIVE": 3});
-    tour.check("the read sets are counted", counted, || block.to_string())?;
+    tour.check("the status contains the number of read sets", counted, || block.to_string())?;
     let store = tour.store(GENOMES).await?;
-    let whole = store.as_ref().is_some_and(|store| store.read_set_count == 3);
-    tour.check("store and read sets are all there", whole, || format!("{store:?}"))
+    let untouched = store.as_ref().is_some_and(|store| store.read_set_count == 3);
+    tour.check("the store still exists and contains all read sets", untouched, || format!("{store:?}"))
 }
 
-pub(super) async fn deleted(tour: &Tour<'_>) -> Result<(), Error> {
+pub(super) async fn finish_deletion(tour: &Tour<'_>) -> Result<(), Error> {
     tour.step(
-        "The read sets go, and so does the store",
-        "The operator tries again by itself. Its finalizer keeps the object until AWS says that the store is gone.",
+        "Without read sets, the operator deletes the store",
+        "It retries by itself. The finalizer keeps the object until AWS reports that the store no longer exists.",
     );
     let mut watch = tour.watch("kubectl get seqstore genomes --watch")?;
     watch.until("DeletionBlocked").await?;
-    tour.screen.in_aws("somebody moves the read sets elsewhere");
+    tour.screen.in_aws("somebody deletes the read sets");
     tour.aws.remove_read_sets(GENOMES).await?;
     watch.until("DELETING").await?;
     drop(watch);
@@ -182,10 +190,10 @@ pub(super) async fn deleted(tour: &Tour<'_>) -> Result<(), Error> {
     tour.check("the other store is there", other.is_some(), || "it is gone".into())
 }
 
-pub(super) async fn let_go(tour: &Tour<'_>) -> Result<(), Error> {
+pub(super) async fn delete_observing_object(tour: &Tour<'_>) -> Result<(), Error> {
     tour.step(
         "Delete an object that only observes",
-        "It goes at once, and the store stays. So it is with deletionPolicy: Retain.",
+        "Kubernetes deletes the object at once, and the store remains. The same applies to deletionPolicy: Retain.",
     );
     let before = tour.aws.stores().await?;
     tour.run("kubectl delete seqstore archive --timeout=10s").await?;
@@ -194,5 +202,5 @@ pub(super) async fn let_go(tour: &Tour<'_>) -> Result<(), Error> {
     tour.check("the object is gone", object.is_none(), || format!("{object:?}"))?;
     let after = tour.aws.stores().await?;
     let same = after.len() == 1 && after == before;
-    tour.check("the store is exactly as it was", same, || format!("{after:?}\nbefore: {before:?}"))
+    tour.check("the store is unchanged", same, || format!("{after:?}\nbefore: {before:?}"))
 }

@@ -1,4 +1,5 @@
-//! The life of a store: created, ready, updated, corrected, deleted. The operator is killed in the middle of the creation.
+//! The steps about a store that the operator creates: create (with the operator killed meanwhile), ready, update,
+//! drift, delete.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use serde_json::{Value, json};
 use crate::Error;
 use crate::tour::{Tour, condition};
 
-/// Name of the object, and so of its store.
+/// The name of the object and of its store.
 const COHORT: &str = "cohort";
 
 const COHORT_MANIFEST: &str = "\
@@ -23,15 +24,15 @@ spec:
     team: genomics
 ";
 
-/// What the object says its store's description is to be, after the update.
-const SECOND: &str = "Reads of the 2026 cohort, second release";
+const UPDATED_DESCRIPTION: &str = "Reads of the 2026 cohort, second release";
 
-/// Creates a store, with kill -9 at the worst moment.
+/// Kills the operator after AWS has created the store and before the operator receives the response.
 pub(super) async fn create(tour: &Tour<'_>) -> Result<(), Error> {
     tour.step(
         "Create: an object without sequenceStoreId, and kill -9 in the middle",
-        "The operator makes a new store, named like the object. It is killed after AWS has made the store and\n\
-         before it hears of that: the moment in which a store is easily made twice, or lost.",
+        "The operator creates a store with the name of the object. The tour kills the operator after AWS has created\n\
+         the store and before the operator receives the response. A less careful operator would now lose the store\n\
+         or create a second one.",
     );
     let hold = Fault::once_after_commit("CreateSequenceStore", FaultAction::Hold);
     tour.aws.script_fault(&hold).await?;
@@ -40,57 +41,61 @@ pub(super) async fn create(tour: &Tour<'_>) -> Result<(), Error> {
     while tour.aws.held().await?.is_empty() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let made = only_store(tour).await?;
-    tour.screen.in_aws(&format!("store {} is made; the answer is still on its way", made.id));
-    let killed = tour.parts.operator.kill_and_start_again()?;
-    tour.screen.command(&format!("kill -9 {killed}    # the operator; another one is started"));
+    let created = only_store(tour).await?;
+    tour.screen.in_aws(&format!("store {} is created; AWS has not responded yet", created.id));
+    let killed = tour.stack.operator.kill_and_restart()?;
+    tour.screen.command(&format!("kill -9 {killed}    # the operator; the tour starts a new one"));
     let status = tour.status(COHORT).await?;
-    tour.check("the answer never came: no id is on record", status["store"].is_null(), || {
+    let no_id = status["store"].is_null();
+    tour.check("the operator did not receive the response: the status contains no store ID", no_id, || {
         status["store"].to_string()
     })?;
     tour.aws.release_held().await?;
     Ok(())
 }
 
-/// The store is found again and becomes ready.
 pub(super) async fn ready(tour: &Tour<'_>) -> Result<(), Error> {
     tour.step(
-        "Ready: the new operator finds the store, and makes no second one",
-        "It looks for a store that carries the uid of the object in its tags; they were written in the Create itself.",
+        "Ready: the new operator finds the store instead of creating a second one",
+        "It searches for a store whose tags contain the uid of the object. The Create request has set these tags.",
     );
     let mut watch = tour.watch("kubectl get seqstore cohort --watch")?;
     watch.until("Available").await?;
     drop(watch);
     tour.run("kubectl wait seqstore/cohort --for=condition=Ready --for=condition=Synced").await?;
-    tour.run(&conditions(COHORT)).await?;
+    tour.run(&conditions_command(COHORT)).await?;
     let store = only_store(tour).await?;
-    let creates = calls(tour, "CreateSequenceStore").await?;
+    let creates = requests(tour, "CreateSequenceStore").await?;
     tour.check("there is one store in AWS, and not two", creates.len() == 1, || format!("{creates:?}"))?;
 
     tour.run("kubectl get seqstore cohort -o jsonpath-as-json='{.status.store}'").await?;
     let object = tour.object(COHORT).await?.unwrap_or_default();
-    let (shown, truth) = (&object["status"]["store"], truth(&store));
-    tour.check("status.store is what GetSequenceStore answers, member for member", *shown == truth, || {
-        format!("{shown:#}\nin AWS: {truth:#}")
+    let (shown, expected) = (&object["status"]["store"], expected_status(&store));
+    tour.check("status.store equals the response of GetSequenceStore", *shown == expected, || {
+        format!("{shown:#}\nin AWS: {expected:#}")
     })?;
     let uid = store.tags.get("healthomics.dev/uid").map(String::as_str);
     let tagged = store.tags.get("team").is_some_and(|team| team == "genomics")
         && uid == object["metadata"]["uid"].as_str();
-    tour.check("it has its tags, and those of its owner", tagged, || format!("{:?}", store.tags))
+    tour.check("the store has the tags of the spec and the owner tags", tagged, || {
+        format!("{:?}", store.tags)
+    })
 }
 
-/// A change of the spec reaches AWS.
 pub(super) async fn update(tour: &Tour<'_>) -> Result<(), Error> {
-    tour.step("Update: edit the spec, and the store follows", "Only what differs is sent to AWS.");
+    tour.step(
+        "Update: edit the spec, and the operator updates the store",
+        "It sends only the fields that differ.",
+    );
     let usual = tour.aws.knobs().await?;
-    // Until the tour says so, for a reader to see it.
+    // Keep the store in UPDATING until the watch below has shown it.
     let slow = healthomics_simulator::Knobs {
         updating_when: UpdatingWhen::Always,
         updating_ms: 60_000,
         ..usual.clone()
     };
     tour.aws.set_knobs(&slow).await?;
-    let patch = json!({"spec": {"description": SECOND}});
+    let patch = json!({"spec": {"description": UPDATED_DESCRIPTION}});
     tour.run(&format!("kubectl patch seqstore cohort --type=merge -p '{patch}'")).await?;
     let mut watch = tour.watch("kubectl get seqstore cohort --watch")?;
     watch.until("UPDATING").await?;
@@ -103,21 +108,23 @@ pub(super) async fn update(tour: &Tour<'_>) -> Result<(), Error> {
     tour.run("kubectl wait seqstore/cohort --for=condition=Synced").await?;
     tour.run("kubectl get seqstore cohort -o jsonpath='{.status.store.description}'").await?;
     let store = only_store(tour).await?;
-    let there = store.description.as_deref() == Some(SECOND);
-    tour.check("AWS has the new description", there, || format!("{:?}", store.description))?;
-    let updates = calls(tour, "UpdateSequenceStore").await?;
-    let sent: Vec<&Value> = updates.iter().map(|call| &call.parameters).collect();
-    let only = matches!(sent[..], [sent] if sent["description"] == SECOND && sent["name"].is_null());
-    tour.check("it took one UpdateSequenceStore, with the description and nothing else", only, || {
-        format!("{sent:?}")
-    })
+    let updated = store.description.as_deref() == Some(UPDATED_DESCRIPTION);
+    tour.check("AWS has the new description", updated, || format!("{:?}", store.description))?;
+    let updates = requests(tour, "UpdateSequenceStore").await?;
+    let sent: Vec<&Value> = updates.iter().map(|request| &request.parameters).collect();
+    let minimal =
+        matches!(sent[..], [sent] if sent["description"] == UPDATED_DESCRIPTION && sent["name"].is_null());
+    tour.check(
+        "the operator sent one UpdateSequenceStore, with the description and nothing else",
+        minimal,
+        || format!("{sent:?}"),
+    )
 }
 
-/// A change in AWS is put right.
-pub(super) async fn correct(tour: &Tour<'_>) -> Result<(), Error> {
+pub(super) async fn correct_drift(tour: &Tour<'_>) -> Result<(), Error> {
     tour.step(
-        "Drift: somebody changes the store in AWS, and it is changed back",
-        "The spec names the description, so the operator writes it again, and Events tell of it.",
+        "Drift: somebody changes the store in AWS, and the operator changes it back",
+        "The spec sets the description, so the operator restores it and reports that in Events.",
     );
     let store = only_store(tour).await?;
     tour.screen.in_aws("description := \"oops\"");
@@ -125,26 +132,25 @@ pub(super) async fn correct(tour: &Tour<'_>) -> Result<(), Error> {
     let mut description = Some("oops".to_owned());
     for _ in 0..300 {
         description = tour.store(&store.id).await?.and_then(|store| store.description);
-        if description.as_deref() == Some(SECOND) {
+        if description.as_deref() == Some(UPDATED_DESCRIPTION) {
             break;
         }
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
     tour.screen.in_aws(&format!("description is {:?}", description.as_deref().unwrap_or_default()));
-    let back = description.as_deref() == Some(SECOND);
-    tour.check("the description in AWS is that of the spec again", back, || format!("{description:?}"))?;
+    let restored = description.as_deref() == Some(UPDATED_DESCRIPTION);
+    tour.check("the description in AWS is that of the spec again", restored, || format!("{description:?}"))?;
     tour.run("kubectl wait seqstore/cohort --for=condition=Synced").await?;
-    let events = tour.run(&events(COHORT)).await?;
-    let told =
+    let events = tour.run(&events_command(COHORT)).await?;
+    let reported =
         events.contains("differs from the spec in description") && events.contains("description of the");
-    tour.check("Events tell what differed and that it was updated", told, || events.clone())
+    tour.check("Events report the difference and the update", reported, || events.clone())
 }
 
-/// The object and the store go together.
 pub(super) async fn delete(tour: &Tour<'_>) -> Result<(), Error> {
     tour.step(
-        "Delete: the store goes with its object",
-        "The finalizer holds the object until AWS says that the store is gone.",
+        "Delete: the operator deletes the store with its object",
+        "The finalizer keeps the object until AWS reports that the store no longer exists.",
     );
     let store = only_store(tour).await?;
     tour.run("kubectl delete seqstore cohort --timeout=60s").await?;
@@ -153,27 +159,29 @@ pub(super) async fn delete(tour: &Tour<'_>) -> Result<(), Error> {
     tour.check("the object is gone", object.is_none(), || format!("{object:?}"))?;
     let left = tour.store(&store.id).await?;
     tour.check("the store is gone", left.is_none(), || format!("{left:?}"))?;
-    let deletes = calls(tour, "DeleteSequenceStore").await?;
-    tour.check("it took one DeleteSequenceStore", deletes.len() == 1, || format!("{deletes:?}"))
+    let deletes = requests(tour, "DeleteSequenceStore").await?;
+    tour.check("the operator sent one DeleteSequenceStore", deletes.len() == 1, || format!("{deletes:?}"))
 }
 
-/// The store of the object, which has to be the only one of its name.
+/// The store of the object. An error if AWS has no store, or several, of that name.
 async fn only_store(tour: &Tour<'_>) -> Result<StoreRecord, Error> {
     let stores = tour.aws.stores().await?;
     let mut named: Vec<_> =
         stores.into_iter().filter(|store| store.name.as_deref() == Some(COHORT)).collect();
     match (named.pop(), named.is_empty()) {
         (Some(store), true) => Ok(store),
-        (found, _) => Err(format!("not one store of the name {COHORT}: {found:?} {named:?}").into()),
+        (found, _) => {
+            Err(format!("expected exactly one store of the name {COHORT}: {found:?} {named:?}").into())
+        }
     }
 }
 
-async fn calls(tour: &Tour<'_>, operation: &str) -> Result<Vec<LedgerEntry>, Error> {
-    Ok(tour.changes().await?.into_iter().filter(|call| call.operation == operation).collect())
+async fn requests(tour: &Tour<'_>, operation: &str) -> Result<Vec<LedgerEntry>, Error> {
+    Ok(tour.changes().await?.into_iter().filter(|request| request.operation == operation).collect())
 }
 
-/// A store as the status has to show it.
-fn truth(store: &StoreRecord) -> Value {
+/// What `status.store` must contain for a store.
+fn expected_status(store: &StoreRecord) -> Value {
     json!({
         "id": store.id,
         "arn": store.arn,
@@ -188,19 +196,19 @@ fn truth(store: &StoreRecord) -> Value {
     })
 }
 
-/// One line for each condition.
-pub(super) fn conditions(name: &str) -> String {
+/// A command that prints one line for each condition.
+pub(super) fn conditions_command(name: &str) -> String {
     let line = r#"{.type}={.status} {.reason}: {.message}{"\n"}"#;
     format!("kubectl get seqstore {name} -o jsonpath='{{range .status.conditions[*]}}{line}{{end}}'")
 }
 
-/// One line for each Event of an object.
-pub(super) fn events(name: &str) -> String {
+/// A command that prints one line for each Event of an object.
+fn events_command(name: &str) -> String {
     let columns = "TYPE:.type,REASON:.reason,MESSAGE:.message";
     format!("kubectl get events --field-selector=involvedObject.name={name} -o custom-columns={columns}")
 }
 
-/// Whether the object is at rest.
+/// Whether the object is Ready and Synced, and the operator has nothing left to do.
 pub(super) fn is_settled(status: &Value) -> bool {
     let is = |kind, reason| {
         condition(status, kind).is_some_and(|c| c["status"] == "True" && c["reason"] == reason)

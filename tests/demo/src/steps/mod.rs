@@ -1,5 +1,5 @@
-//! The steps of the tour, one function each, in the order they are listed in: first the life of one store, then
-//! what becomes of stores that are there already.
+//! Runs the steps of the tour in order: first the life of a store that the operator creates, then what it does with
+//! stores that already exist.
 
 mod existing;
 mod life;
@@ -7,88 +7,91 @@ mod life;
 use std::collections::BTreeMap;
 
 use crate::Error;
-use crate::parts::{RELEASE, SYSTEM_NAMESPACE};
+use crate::stack::{RELEASE, SYSTEM_NAMESPACE};
 use crate::tour::Tour;
 pub use existing::{GENOMES_MANIFEST, seed};
 
-/// Id of the store that the tour adopts and deletes.
+/// The ID of the store that the tour adopts and deletes.
 pub const GENOMES: &str = "3936421177";
-/// Id of the store that the tour only looks at.
+/// The ID of the store that the tour only observes.
 pub const ARCHIVE: &str = "7148590366";
 
-/// All steps.
 pub async fn run(tour: &Tour<'_>) -> Result<(), Error> {
     welcome(tour).await?;
     life::create(tour).await?;
     life::ready(tour).await?;
     life::update(tour).await?;
-    life::correct(tour).await?;
+    life::correct_drift(tour).await?;
     life::delete(tour).await?;
     existing::adopt(tour).await?;
-    existing::follow(tour).await?;
+    existing::leave_unset_fields_alone(tour).await?;
     existing::observe(tour).await?;
-    existing::blocked(tour).await?;
-    existing::deleted(tour).await?;
-    existing::let_go(tour).await?;
-    ledger(tour).await
+    existing::block_deletion(tour).await?;
+    existing::finish_deletion(tour).await?;
+    existing::delete_observing_object(tour).await?;
+    summary(tour).await
 }
 
 async fn welcome(tour: &Tour<'_>) -> Result<(), Error> {
     tour.screen
         .line("\nA tour of sequencestore-operator: AWS HealthOmics sequence stores as Kubernetes objects.");
-    tour.screen.say(&format!(
+    tour.screen.explain(&format!(
         "Kubernetes: a real kube-apiserver and etcd, at {}\n\
          AWS:        a simulator of the HealthOmics API, at {}\n\
-         Operator:   a process with the token of the chart's ServiceAccount, as there is no node to run a Pod;\n\
-         \u{20}           it looks at each store every 2 s here (5 min by default); its log is\n\
+         Operator:   a process with the token of the chart's ServiceAccount, because no node can run its Pod;\n\
+         \u{20}           it polls each store every 2 s here (every 5 min by default) and logs to\n\
          \u{20}           {}",
-        tour.parts.plane.server(),
-        tour.parts.simulator.url(),
-        tour.parts.operator.log().display(),
+        tour.stack.plane.server(),
+        tour.stack.simulator.url(),
+        tour.stack.operator.log().display(),
     ));
     tour.step(
         "What the chart installed",
-        "The rights of the operator are few: no Secrets, no Pods, no wildcards.",
+        "The operator has few permissions: no Secrets, no Pods, no wildcards.",
     );
     tour.run(&format!("helm list --namespace {SYSTEM_NAMESPACE}")).await?;
-    let rights = tour.run(&format!("kubectl describe clusterrole {RELEASE}")).await?;
-    let few = rights.contains("sequencestores") && !rights.contains("secrets") && !rights.contains('*');
-    tour.check("the operator cannot read Secrets, and has no wildcard", few, || rights.clone())
+    let role = tour.run(&format!("kubectl describe clusterrole {RELEASE}")).await?;
+    let is_minimal = role.contains("sequencestores") && !role.contains("secrets") && !role.contains('*');
+    tour.check("the operator cannot read Secrets, and its ClusterRole has no wildcard", is_minimal, || {
+        role.clone()
+    })
 }
 
-async fn ledger(tour: &Tour<'_>) -> Result<(), Error> {
-    tour.step("The account of it all", "Every request that reached AWS, and what it was answered.");
+async fn summary(tour: &Tour<'_>) -> Result<(), Error> {
+    tour.step("Summary", "All requests that AWS received, and how it responded.");
     let mut requests: BTreeMap<(String, String), usize> = BTreeMap::new();
     for entry in tour.aws.ledger().await? {
-        // The answer to a request whose caller was killed reached nobody.
-        let answer = match (entry.error, entry.status) {
+        // Status 0 means that the simulator sent no response.
+        let response = match (entry.error, entry.status) {
             (Some(error), _) => error,
-            (None, 0) => "no answer".to_owned(),
+            (None, 0) => "no response".to_owned(),
             (None, status) => status.to_string(),
         };
-        *requests.entry((entry.operation, answer)).or_default() += 1;
+        *requests.entry((entry.operation, response)).or_default() += 1;
     }
     tour.screen.line("");
-    for ((operation, answer), count) in &requests {
-        tour.screen.output(&format!("{count:4}  {operation:22} {answer}"));
+    for ((operation, response), count) in &requests {
+        tour.screen.output(&format!("{count:4}  {operation:22} {response}"));
     }
     let changes = tour.changes().await?;
     let archive = changes.iter().filter(|entry| entry.store_id.as_deref() == Some(ARCHIVE)).count();
-    tour.check("no change of archive was ever asked for", archive == 0, || format!("{changes:?}"))?;
-    let done = |operation: &str| -> Vec<Option<&str>> {
+    tour.check("the operator never tried to change archive", archive == 0, || format!("{changes:?}"))?;
+    let committed = |operation: &str| -> Vec<Option<&str>> {
         let entries = changes.iter().filter(|entry| entry.committed && entry.operation == operation);
         entries.map(|entry| entry.store_id.as_deref()).collect()
     };
-    let (created, updated) = (done("CreateSequenceStore"), done("UpdateSequenceStore"));
+    let (created, updated) = (committed("CreateSequenceStore"), committed("UpdateSequenceStore"));
     let cohort = created.first().copied().flatten();
     let once = created.len() == 1 && updated == [cohort, cohort];
     tour.check("one store was created, updated once and corrected once", once, || {
         format!("{created:?}, {updated:?}")
     })?;
-    let deleted = done("DeleteSequenceStore");
-    tour.check("two were deleted: cohort and genomes", deleted == [cohort, Some(GENOMES)], || {
+    let deleted = committed("DeleteSequenceStore");
+    let expected = [cohort, Some(GENOMES)];
+    tour.check("two stores were deleted: cohort and genomes", deleted == expected, || {
         format!("{deleted:?}")
     })?;
-    tour.screen.line("\nThat was the tour. `make sandbox` leaves the same parts running for you.");
+    tour.screen
+        .line("\nThis is the end of the tour. `make sandbox` keeps the same setup running for you to try.");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Accounts, regions, credentials, permissions and STS.
+//! Prove that accounts and regions are isolated, and that credentials, permissions and STS work as in AWS.
 
 use std::time::Duration;
 
@@ -34,7 +34,7 @@ fn session(credentials: &aws_sdk_sts::types::Credentials) -> Credentials {
 }
 
 #[tokio::test]
-async fn accounts_and_regions_are_apart() {
+async fn accounts_and_regions_are_isolated_from_each_other() {
     let simulator = simulator().await;
     let control = simulator.client();
     control.set_account("AKIAOTHER", "222222222222").await.unwrap();
@@ -49,9 +49,9 @@ async fn accounts_and_regions_are_apart() {
         let tags = foreign.list_tags_for_resource().resource_arn(store.arn()).send().await;
         assert_eq!(code(tags), "ValidationException");
         let own = foreign.create_sequence_store().name("a").client_token("t").send().await.unwrap();
-        assert_ne!(own.id(), store.id(), "client tokens are apart as well");
+        assert_ne!(own.id(), store.id(), "client tokens are separate too");
     }
-    // The same id in two places: the control API tells them apart by ARN.
+    // The same id now exists in two regions: the control API distinguishes the stores by ARN.
     let twin = SeedStore {
         id: Some(store.id().to_owned()),
         region: "eu-west-1".to_owned(),
@@ -66,7 +66,7 @@ async fn accounts_and_regions_are_apart() {
 }
 
 #[tokio::test]
-async fn front_door_refusals() {
+async fn unknown_and_expired_keys_are_rejected() {
     let simulator = with_knobs(|knobs| knobs.require_known_keys = true).await;
     let control = simulator.client();
     let omics = omics(&simulator);
@@ -83,7 +83,7 @@ async fn front_door_refusals() {
 }
 
 #[tokio::test]
-async fn permissions_by_account_and_by_role() {
+async fn permissions_apply_to_an_account_or_to_a_role() {
     let simulator = simulator().await;
     let (omics, control) = (omics(&simulator), simulator.client());
     let allow = |actions: &[&str]| Some(actions.iter().map(|action| (*action).to_owned()).collect());
@@ -115,7 +115,7 @@ async fn permissions_by_account_and_by_role() {
 }
 
 #[tokio::test]
-async fn temporary_keys_belong_to_the_roles_account() {
+async fn temporary_credentials_belong_to_the_account_of_the_role() {
     let simulator = simulator().await;
     let control = simulator.client();
     let client = sts(&simulator, "AKIATEST");
@@ -152,7 +152,7 @@ async fn temporary_keys_belong_to_the_roles_account() {
 }
 
 #[tokio::test]
-async fn sts_denies_and_expires() {
+async fn sts_denies_roles_and_sessions_expire() {
     let simulator = with_knobs(|knobs| {
         knobs.required_external_ids.insert(ROLE.to_owned(), "right".to_owned());
         knobs.session_lifetime_ms = Some(100);
@@ -181,7 +181,10 @@ async fn sts_denies_and_expires() {
     let assumed = web().await.unwrap();
     assert!(assumed.assumed_role_user().unwrap().arn().contains("444444444444"));
     let ledger = control.ledger().await.unwrap();
-    assert!(!serde_json::to_string(&ledger).unwrap().contains("jwt"), "the token is a secret");
+    assert!(
+        !serde_json::to_string(&ledger).unwrap().contains("jwt"),
+        "the ledger does not contain the web identity token, which is a secret"
+    );
     knobs.sts_denied = true;
     control.set_knobs(&knobs).await.unwrap();
     assert_eq!(code(web().await), "AccessDenied");

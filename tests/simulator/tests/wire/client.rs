@@ -1,4 +1,4 @@
-//! SDK clients for a simulator, and the few words the tests share.
+//! Starts simulators and SDK clients for the tests.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use aws_sdk_omics::error::{BoxError, ProvideErrorMetadata};
 use aws_smithy_runtime_api::client::endpoint::EndpointPrefix;
 use healthomics_simulator::{Knobs, Options, Simulator};
 
-/// Without it the SDK would look up `control-storage-127.0.0.1`.
+/// Removes the host prefix of the operation; with it, the SDK would resolve `control-storage-127.0.0.1`.
 #[derive(Debug)]
 struct NoHostPrefix;
 
@@ -49,7 +49,7 @@ pub(crate) fn omics_as(simulator: &Simulator, credentials: Credentials, region: 
     Client::from_conf(config(simulator, credentials, region).build())
 }
 
-/// One attempt, five seconds.
+/// One attempt per call, with a timeout of five seconds.
 pub(crate) fn config(
     simulator: &Simulator,
     credentials: Credentials,

@@ -1,4 +1,4 @@
-//! Each fault, on both sides of the commit, as the SDK and the wire see it.
+//! Prove the effect of each fault, before and after the commit, on the SDK and on the raw response.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::client::{code, omics, simulator};
 use crate::raw::{Outcome, exchange, signed};
 
-async fn names(control: &SimulatorClient) -> usize {
+async fn store_count(control: &SimulatorClient) -> usize {
     control.stores().await.unwrap().len()
 }
 
@@ -25,7 +25,8 @@ async fn create(omics: &Client) -> Result<String, &'static str> {
     }
 }
 
-/// The kind of failure, and how many stores it left behind, before and after the commit.
+/// The result of a Create with the fault before and then after the commit, and the number of stores it left
+/// behind.
 async fn both_sides(action: FaultAction) -> [(Result<String, &'static str>, usize); 2] {
     let mut results = Vec::new();
     for side in [Side::BeforeCommit, Side::AfterCommit] {
@@ -37,14 +38,14 @@ async fn both_sides(action: FaultAction) -> [(Result<String, &'static str>, usiz
         let entry = control.ledger().await.unwrap().pop().unwrap();
         assert_eq!(entry.committed, side == Side::AfterCommit);
         assert_eq!(entry.fault.as_deref(), Some(action.name()));
-        results.push((result, names(&control).await));
-        assert!(create(&omics(&simulator)).await.is_ok(), "the fault strikes once");
+        results.push((result, store_count(&control).await));
+        assert!(create(&omics(&simulator)).await.is_ok(), "the fault applies once");
     }
     results.try_into().unwrap()
 }
 
 #[tokio::test]
-async fn errors_before_and_after_the_commit() {
+async fn an_error_after_the_commit_leaves_a_store_behind() {
     for action in [
         FaultAction::error("InternalServerException"),
         FaultAction::Html { status: 503 },
@@ -58,11 +59,11 @@ async fn errors_before_and_after_the_commit() {
 }
 
 #[tokio::test]
-async fn resets_before_and_after_the_commit() {
+async fn a_reset_after_the_commit_leaves_a_store_behind() {
     let [before, after] = both_sides(FaultAction::Reset).await;
     assert_eq!(before, (Err("dispatch"), 0));
     assert_eq!(after, (Err("dispatch"), 1));
-    // A reset is an RST on the wire, not an orderly end.
+    // The peer sees an RST, not an orderly close.
     let simulator = simulator().await;
     simulator.client().script_fault(&Fault::once("*", FaultAction::Reset)).await.unwrap();
     let request = signed("POST", "/sequencestores", "{}");
@@ -79,7 +80,7 @@ async fn an_empty_object_is_a_success_without_members() {
 }
 
 #[tokio::test]
-async fn hangs_before_and_after_the_commit() {
+async fn a_hang_after_the_commit_leaves_a_store_behind() {
     for (side, left_behind) in [(Side::BeforeCommit, 0), (Side::AfterCommit, 1)] {
         let simulator = simulator().await;
         let (omics, control) = (omics(&simulator), simulator.client());
@@ -87,26 +88,26 @@ async fn hangs_before_and_after_the_commit() {
         control.script_fault(&fault).await.unwrap();
         let waited = tokio::time::timeout(Duration::from_millis(300), create(&omics)).await;
         assert!(waited.is_err());
-        assert_eq!(names(&control).await, left_behind);
+        assert_eq!(store_count(&control).await, left_behind);
         assert_eq!(control.ledger().await.unwrap()[0].status, 0);
     }
 }
 
 #[tokio::test]
-async fn a_delayed_request_takes_effect_although_the_caller_has_gone() {
+async fn a_delayed_request_takes_effect_after_the_caller_has_disconnected() {
     let simulator = simulator().await;
     let (omics, control) = (omics(&simulator), simulator.client());
     let fault = Fault::once("CreateSequenceStore", FaultAction::Delay { ms: 300 });
     control.script_fault(&fault).await.unwrap();
     let waited = tokio::time::timeout(Duration::from_millis(100), create(&omics)).await;
     assert!(waited.is_err());
-    assert_eq!(names(&control).await, 0);
+    assert_eq!(store_count(&control).await, 0);
     tokio::time::sleep(Duration::from_millis(400)).await;
-    assert_eq!(names(&control).await, 1);
+    assert_eq!(store_count(&control).await, 1);
 }
 
 #[tokio::test]
-async fn replies_are_held_until_released() {
+async fn a_response_is_held_until_released() {
     let simulator = simulator().await;
     let (omics, control) = (omics(&simulator), simulator.client());
     let fault = Fault::once_after_commit("CreateSequenceStore", FaultAction::Hold);
@@ -118,14 +119,14 @@ async fn replies_are_held_until_released() {
     let held = control.held().await.unwrap();
     assert_eq!(held[0].operation, "CreateSequenceStore");
     assert!(held[0].committed && !calling.is_finished());
-    assert_eq!(names(&control).await, 1);
+    assert_eq!(store_count(&control).await, 1);
     assert_eq!(control.release_held().await.unwrap(), 1);
     assert_eq!(calling.await.unwrap().unwrap(), held[0].store_id.clone().unwrap());
     assert!(control.held().await.unwrap().is_empty());
 }
 
 #[tokio::test]
-async fn broken_bodies() {
+async fn bodies_can_be_cut_truncated_or_slow() {
     let simulator = simulator().await;
     let (omics, control) = (omics(&simulator), simulator.client());
     let store = control.seed_store(&SeedStore::default()).await.unwrap();
@@ -153,22 +154,22 @@ async fn broken_bodies() {
 }
 
 #[tokio::test]
-async fn wrong_members() {
+async fn members_can_be_replaced_or_removed() {
     let simulator = simulator().await;
     let (omics, control) = (omics(&simulator), simulator.client());
     let store = control.seed_store(&SeedStore::default()).await.unwrap();
-    let struck = async |action: FaultAction| {
+    let get_with = async |action: FaultAction| {
         control.script_fault(&Fault::once("GetSequenceStore", action)).await.unwrap();
         omics.get_sequence_store().id(&store.id).send().await.unwrap()
     };
     let replace = |member: &str, value| FaultAction::Replace { member: member.to_owned(), value };
     assert_eq!(
-        struck(replace("status", json!("PENDING_KMS"))).await.status().unwrap().as_str(),
+        get_with(replace("status", json!("PENDING_KMS"))).await.status().unwrap().as_str(),
         "PENDING_KMS"
     );
-    assert_eq!(struck(replace("status", json!(null))).await.status(), None);
-    assert_ne!(struck(FaultAction::WrongId).await.id(), store.id);
-    let wrong = struck(FaultAction::WrongArn).await;
+    assert_eq!(get_with(replace("status", json!(null))).await.status(), None);
+    assert_ne!(get_with(FaultAction::WrongId).await.id(), store.id);
+    let wrong = get_with(FaultAction::WrongArn).await;
     assert_eq!(wrong.id(), store.id);
     assert_ne!(wrong.arn(), store.arn);
     let odd = replace("status", json!("ODD"));
@@ -176,11 +177,11 @@ async fn wrong_members() {
     let listed = omics.list_sequence_stores().send().await.unwrap();
     assert_eq!(listed.sequence_stores()[0].status().unwrap().as_str(), "ODD");
     let record = control.store(&store.id).await.unwrap().unwrap();
-    assert_eq!(record, store, "only the answers were wrong");
+    assert_eq!(record, store, "the faults changed only the responses");
 }
 
 #[tokio::test]
-async fn stale_reads_show_the_version_before() {
+async fn a_stale_read_returns_the_previous_version() {
     let simulator = simulator().await;
     let (omics, control) = (omics(&simulator), simulator.client());
     control.script_fault(&Fault::always("GetSequenceStore", FaultAction::StaleRead)).await.unwrap();
@@ -201,12 +202,12 @@ async fn stale_reads_show_the_version_before() {
     control.clear_faults().await.unwrap();
     omics.delete_sequence_store().id(&id).send().await.unwrap();
     control.script_fault(&Fault::once("GetSequenceStore", FaultAction::StaleRead)).await.unwrap();
-    assert_eq!(get().await.unwrap().name(), Some("two"), "a zombie");
+    assert_eq!(get().await.unwrap().name(), Some("two"), "Get still returns the deleted store");
     assert_eq!(code(get().await), "ResourceNotFoundException");
 }
 
 #[tokio::test]
-async fn filters_counts_and_skips() {
+async fn a_fault_applies_only_to_matching_requests_within_its_skip_and_count() {
     let simulator = simulator().await;
     let (omics, control) = (omics(&simulator), simulator.client());
     let one = control.seed_store(&SeedStore::default()).await.unwrap();
@@ -228,9 +229,10 @@ async fn filters_counts_and_skips() {
     assert_eq!(code(tags.send().await), "ThrottlingException");
     assert!(control.faults().await.unwrap().is_empty());
     assert!(get(&one.id).await);
-    let struck: Vec<_> = control.ledger().await.unwrap().into_iter().filter(|e| e.fault.is_some()).collect();
-    assert_eq!(struck.len(), 2);
-    assert!(struck.iter().all(|entry| entry.fault_number == Some(number) && entry.status == 429));
+    let affected: Vec<_> =
+        control.ledger().await.unwrap().into_iter().filter(|e| e.fault.is_some()).collect();
+    assert_eq!(affected.len(), 2);
+    assert!(affected.iter().all(|entry| entry.fault_number == Some(number) && entry.status == 429));
 
     let elsewhere = Fault { account: Some("999999999999".to_owned()), ..Fault::always("*", throttled()) };
     control.script_fault(&elsewhere).await.unwrap();

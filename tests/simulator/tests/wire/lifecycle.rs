@@ -1,4 +1,4 @@
-//! Statuses over time, and reads that lag.
+//! Prove how the status of a store changes over time, and that reads can lag behind writes.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ async fn status(omics: &Client, id: &str) -> String {
 }
 
 #[tokio::test]
-async fn creating_for_two_gets() {
+async fn a_store_stays_creating_for_the_configured_number_of_gets() {
     let simulator = with_knobs(|knobs| knobs.creating_gets = 2).await;
     let omics = omics(&simulator);
     let created = omics.create_sequence_store().name("a").send().await.unwrap();
@@ -30,7 +30,7 @@ async fn creating_for_two_gets() {
 }
 
 #[tokio::test]
-async fn creating_by_the_clock_ends_without_gets() {
+async fn a_store_stays_creating_for_the_configured_time() {
     let simulator = with_knobs(|knobs| knobs.creating_ms = 60).await;
     let omics = omics(&simulator);
     let created = omics.create_sequence_store().name("a").send().await.unwrap();
@@ -41,7 +41,7 @@ async fn creating_by_the_clock_ends_without_gets() {
 }
 
 #[tokio::test]
-async fn failures_carry_a_message() {
+async fn a_failed_store_has_a_status_message() {
     let simulator = with_knobs(|knobs| {
         knobs.creating_gets = 1;
         knobs.create_fails = Some("the key is disabled".to_owned());
@@ -62,7 +62,7 @@ async fn failures_carry_a_message() {
 }
 
 #[tokio::test]
-async fn updating_needs_changed_keys_and_read_sets() {
+async fn only_new_tag_keys_on_a_store_with_read_sets_cause_updating_by_default() {
     let simulator = with_knobs(|knobs| knobs.updating_gets = 1).await;
     let (omics, control) = (omics(&simulator), simulator.client());
     let store = control.seed_store(&SeedStore::default()).await.unwrap();
@@ -92,7 +92,7 @@ async fn updating_needs_changed_keys_and_read_sets() {
 }
 
 #[tokio::test]
-async fn deleting_for_two_gets() {
+async fn a_store_stays_deleting_for_the_configured_number_of_gets() {
     let simulator = with_knobs(|knobs| knobs.deleting_gets = 2).await;
     let omics = omics(&simulator);
     let id = omics.create_sequence_store().name("a").send().await.unwrap().id().to_owned();
@@ -104,7 +104,7 @@ async fn deleting_for_two_gets() {
 }
 
 #[tokio::test]
-async fn reads_lag_apart_from_each_other() {
+async fn get_list_and_tags_lag_independently() {
     let simulator = with_knobs(|knobs| knobs.get_lag_ms = 300).await;
     let (omics, control) = (omics(&simulator), simulator.client());
     let created = omics.create_sequence_store().name("a").tags("k", "v").send().await.unwrap();
@@ -135,14 +135,14 @@ async fn reads_lag_apart_from_each_other() {
     control.set_knobs(&knobs).await.unwrap();
     tokio::time::sleep(Duration::from_millis(250)).await;
     omics.delete_sequence_store().id(id).send().await.unwrap();
-    assert_eq!(status(&omics, id).await, "ACTIVE", "a zombie");
+    assert_eq!(status(&omics, id).await, "ACTIVE", "Get still returns the deleted store");
     assert!(omics.list_sequence_stores().send().await.unwrap().sequence_stores().is_empty());
     tokio::time::sleep(Duration::from_millis(250)).await;
     assert_eq!(status(&omics, id).await, "ResourceNotFoundException");
 }
 
 #[tokio::test]
-async fn changes_behind_the_apis_back() {
+async fn the_control_api_changes_and_removes_stores() {
     let simulator = simulator().await;
     let (omics, control) = (omics(&simulator), simulator.client());
     let seed = SeedStore {

@@ -1,5 +1,7 @@
-//! Every operation, from the SDK's call to the SDK's answer.
+//! Prove that every operation works through the Rust SDK.
 
+use aws_sdk_omics::Client;
+use aws_sdk_omics::operation::create_sequence_store::CreateSequenceStoreOutput;
 use aws_sdk_omics::types::{
     ETagAlgorithmFamily, EncryptionType, ReadSetStatus, S3AccessConfig, SequenceStoreFilter,
     SequenceStoreStatus, SseConfig,
@@ -8,14 +10,12 @@ use healthomics_simulator::SeedStore;
 
 use crate::client::{code, omics, simulator};
 
-#[tokio::test]
-async fn create_get_update_delete() {
-    let simulator = simulator().await;
-    let omics = omics(&simulator);
-    let key = "arn:aws:kms:us-east-1:123456789012:key/0c1d9a1e-0000-4000-8000-000000000000";
-    let sse = SseConfig::builder().r#type(EncryptionType::Kms).key_arn(key).build().unwrap();
+const KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/0c1d9a1e-0000-4000-8000-000000000000";
+
+async fn create_with_all_members(omics: &Client) -> CreateSequenceStoreOutput {
+    let sse = SseConfig::builder().r#type(EncryptionType::Kms).key_arn(KEY).build().unwrap();
     let log = S3AccessConfig::builder().access_log_location("s3://logs/a/").build();
-    let created = omics
+    omics
         .create_sequence_store()
         .name("reads")
         .description("first")
@@ -27,7 +27,14 @@ async fn create_get_update_delete() {
         .tags("team", "genomics")
         .send()
         .await
-        .unwrap();
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_created_store_reads_back_with_all_members() {
+    let simulator = simulator().await;
+    let omics = omics(&simulator);
+    let created = create_with_all_members(&omics).await;
     assert_eq!(created.status(), Some(&SequenceStoreStatus::Active));
 
     let got = omics.get_sequence_store().id(created.id()).send().await.unwrap();
@@ -35,7 +42,7 @@ async fn create_get_update_delete() {
     assert_eq!(got.arn(), format!("arn:aws:omics:us-east-1:123456789012:sequenceStore/{}", created.id()));
     assert_eq!(got.name(), Some("reads"));
     assert_eq!(got.description(), Some("first"));
-    assert_eq!(got.sse_config().unwrap().key_arn(), Some(key));
+    assert_eq!(got.sse_config().unwrap().key_arn(), Some(KEY));
     assert_eq!(got.e_tag_algorithm_family(), Some(&ETagAlgorithmFamily::Sha256Up));
     assert_eq!(got.fallback_location(), Some("s3://fallback/b/"));
     assert_eq!(got.propagated_set_level_tags(), ["project"]);
@@ -47,7 +54,14 @@ async fn create_get_update_delete() {
     assert_eq!(alias.len(), 63);
     assert!(alias.ends_with("-s3alias") && alias.starts_with("123456789012-"));
     assert!(access.s3_uri().unwrap().ends_with(&format!("/123456789012/sequenceStore/{}/", got.id())));
+}
 
+#[tokio::test]
+async fn update_changes_the_given_members_and_clears_empty_ones() {
+    let simulator = simulator().await;
+    let omics = omics(&simulator);
+    let created = create_with_all_members(&omics).await;
+    let got = omics.get_sequence_store().id(created.id()).send().await.unwrap();
     tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     let log = S3AccessConfig::builder().access_log_location("").build();
     let updated = omics
@@ -61,23 +75,29 @@ async fn create_get_update_delete() {
         .await
         .unwrap();
     assert_eq!(updated.name(), Some("renamed"));
-    assert_eq!(updated.description(), Some("first"), "an omitted member is left alone");
+    assert_eq!(updated.description(), Some("first"), "Update leaves an omitted member unchanged");
     assert_eq!(updated.fallback_location(), None);
     assert!(updated.propagated_set_level_tags().is_empty());
     assert_eq!(updated.s3_access().unwrap().access_log_location(), None);
     assert!(updated.update_time().unwrap() > got.update_time().unwrap());
+}
 
+#[tokio::test]
+async fn a_deleted_store_is_not_found() {
+    let simulator = simulator().await;
+    let omics = omics(&simulator);
+    let created = create_with_all_members(&omics).await;
     omics.delete_sequence_store().id(created.id()).send().await.unwrap();
-    let gone = omics.get_sequence_store().id(created.id()).send().await.unwrap_err();
-    assert!(gone.into_service_error().is_resource_not_found_exception());
-    let again = omics.delete_sequence_store().id(created.id()).send().await.unwrap_err();
-    assert!(again.into_service_error().is_resource_not_found_exception());
+    let get = omics.get_sequence_store().id(created.id()).send().await.unwrap_err();
+    assert!(get.into_service_error().is_resource_not_found_exception());
+    let delete = omics.delete_sequence_store().id(created.id()).send().await.unwrap_err();
+    assert!(delete.into_service_error().is_resource_not_found_exception());
     let tags = omics.list_tags_for_resource().resource_arn(created.arn()).send().await;
     assert_eq!(code(tags), "ResourceNotFoundException");
 }
 
 #[tokio::test]
-async fn tags_are_merged_and_removed() {
+async fn tag_resource_adds_and_replaces_tags_and_untag_resource_removes_them() {
     let simulator = simulator().await;
     let omics = omics(&simulator);
     let store = omics.create_sequence_store().name("a").tags("k0", "v0").send().await.unwrap();
@@ -89,13 +109,13 @@ async fn tags_are_merged_and_removed() {
     omics.untag_resource().resource_arn(arn).tag_keys("k 1").tag_keys("absent").send().await.unwrap();
     let record = simulator.client().store(store.id()).await.unwrap().unwrap();
     assert_eq!(record.tags.keys().collect::<Vec<_>>(), ["k0"]);
-    assert_eq!(record.update_time.unwrap(), record.creation_time, "tags do not move updateTime");
+    assert_eq!(record.update_time.unwrap(), record.creation_time, "tag operations do not change updateTime");
     let reserved = omics.tag_resource().resource_arn(arn).tags("aws:x", "v").send().await;
     assert_eq!(code(reserved), "ValidationException");
 }
 
 #[tokio::test]
-async fn s3_access_policy_from_default_to_none() {
+async fn an_access_policy_can_be_replaced_and_deleted() {
     let simulator = simulator().await;
     let omics = omics(&simulator);
     let store = omics.create_sequence_store().name("a").send().await.unwrap();
@@ -120,7 +140,7 @@ async fn s3_access_policy_from_default_to_none() {
 }
 
 #[tokio::test]
-async fn read_sets_block_deletion_until_they_are_deleted() {
+async fn a_store_can_be_deleted_only_after_its_read_sets() {
     let simulator = simulator().await;
     let (omics, control) = (omics(&simulator), simulator.client());
     let store = control.seed_store(&SeedStore::default()).await.unwrap();
@@ -149,7 +169,7 @@ async fn read_sets_block_deletion_until_they_are_deleted() {
 }
 
 #[tokio::test]
-async fn list_pages_stay_stable_while_stores_come_and_go() {
+async fn listing_neither_repeats_nor_skips_stores_while_others_are_created_and_deleted() {
     let simulator = simulator().await;
     let (omics, control) = (omics(&simulator), simulator.client());
     let mut ids = Vec::new();
@@ -181,11 +201,15 @@ async fn list_pages_stay_stable_while_stores_come_and_go() {
     let foreign = SequenceStoreFilter::builder().name("other").build();
     let mixed =
         omics.list_sequence_stores().filter(foreign).set_next_token(first.next_token().map(str::to_owned));
-    assert_eq!(code(mixed.send().await), "ValidationException", "a token belongs to its filter");
+    assert_eq!(
+        code(mixed.send().await),
+        "ValidationException",
+        "a page token is valid only for the filter that it was issued for"
+    );
 }
 
 #[tokio::test]
-async fn list_filters() {
+async fn listing_filters_by_name_status_and_time() {
     let simulator = simulator().await;
     let (omics, control) = (omics(&simulator), simulator.client());
     for (name, status, time) in [
@@ -215,7 +239,7 @@ async fn list_filters() {
 }
 
 #[tokio::test]
-async fn the_ledger_tells_attempts_of_one_call_apart() {
+async fn the_ledger_records_each_attempt_of_one_sdk_call() {
     let simulator = simulator().await;
     let control = simulator.client();
     let fault = healthomics_simulator::FaultAction::error("InternalServerException");

@@ -1,4 +1,5 @@
-//! What no SDK sends: raw requests, odd targets, and inputs that break each constraint.
+//! Prove how the simulator treats requests that no SDK sends: unusual targets, missing credentials, and
+//! inputs that violate each constraint.
 
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use tokio::net::TcpStream;
 
 use crate::client::simulator;
 
-/// How a connection ended, and what came over it.
+/// How the connection ended; `Closed` holds the bytes received.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Outcome {
     Closed(String),
@@ -33,16 +34,16 @@ pub(crate) async fn exchange(simulator: &Simulator, request: &str) -> Outcome {
     let address = simulator.url().trim_start_matches("http://").to_owned();
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    let read = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut answer)).await;
-    match read.expect("the connection ends") {
+    let mut response = Vec::new();
+    let read = tokio::time::timeout(Duration::from_secs(5), stream.read_to_end(&mut response)).await;
+    match read.expect("the simulator closes the connection") {
         Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => Outcome::Reset,
-        _ => Outcome::Closed(String::from_utf8(answer).unwrap()),
+        _ => Outcome::Closed(String::from_utf8(response).unwrap()),
     }
 }
 
-/// Status, headers in lower case, body.
-async fn answer(simulator: &Simulator, request: &str) -> (u16, String, String) {
+/// Returns status, headers in lower case, and body.
+async fn send(simulator: &Simulator, request: &str) -> (u16, String, String) {
     let Outcome::Closed(text) = exchange(simulator, request).await else { panic!("reset") };
     let (head, body) = text.split_once("\r\n\r\n").unwrap();
     let status = head.split(' ').nth(1).unwrap().parse().unwrap();
@@ -50,11 +51,11 @@ async fn answer(simulator: &Simulator, request: &str) -> (u16, String, String) {
 }
 
 #[tokio::test]
-async fn absolute_form_targets_and_any_host() {
+async fn absolute_form_targets_and_any_host_are_accepted() {
     let simulator = simulator().await;
     let store = simulator.client().seed_store(&SeedStore::default()).await.unwrap();
     let target = format!("http://control-storage-omics.sim/sequencestore/{}", store.id);
-    let (status, head, body) = answer(&simulator, &signed("GET", &target, "")).await;
+    let (status, head, body) = send(&simulator, &signed("GET", &target, "")).await;
     assert_eq!(status, 200);
     assert!(body.contains(&store.arn));
     assert!(head.contains("x-amzn-requestid: ") && head.contains("\r\ndate: "));
@@ -66,8 +67,8 @@ async fn absolute_form_targets_and_any_host() {
 async fn paths_are_routed_before_they_are_decoded() {
     let simulator = simulator().await;
     let store = simulator.client().seed_store(&SeedStore::default()).await.unwrap();
-    let encoded = store.arn.replace(':', "%3A").replace('/', "%2F");
-    let (status, _, body) = answer(&simulator, &signed("GET", &format!("/tags/{encoded}"), "")).await;
+    let target = format!("/tags/{}", encoded(&store.arn));
+    let (status, _, body) = send(&simulator, &signed("GET", &target, "")).await;
     assert_eq!((status, body.as_str()), (200, r#"{"tags":{}}"#));
     for wrong in [
         format!("/tags/{}", store.arn),
@@ -76,14 +77,14 @@ async fn paths_are_routed_before_they_are_decoded() {
         "/sequencestore/".to_owned(),
         "/tags/".to_owned(),
     ] {
-        let (status, head, _) = answer(&simulator, &signed("GET", &wrong, "")).await;
+        let (status, head, _) = send(&simulator, &signed("GET", &wrong, "")).await;
         assert_eq!(status, 404, "{wrong}");
         assert!(head.contains("x-amzn-errortype: unknownoperationexception"), "{wrong}");
     }
 }
 
 #[tokio::test]
-async fn credentials_at_the_front_door() {
+async fn missing_and_malformed_credentials_are_rejected() {
     let simulator = simulator().await;
     let target = "/sequencestores";
     let cases = [
@@ -96,21 +97,29 @@ async fn credentials_at_the_front_door() {
         ),
     ];
     for (headers, code, expected) in cases {
-        let (status, head, body) = answer(&simulator, &request("POST", target, headers, "{}")).await;
+        let (status, head, body) = send(&simulator, &request("POST", target, headers, "{}")).await;
         assert_eq!(status, expected, "{code}");
         assert!(head.contains(&format!("x-amzn-errortype: {code}")), "{head}");
         assert!(body.starts_with(r#"{"message":"#));
     }
 }
 
+fn long(length: usize) -> String {
+    "ä".repeat(length)
+}
+
+fn keys(count: usize) -> String {
+    (0..count).map(|index| format!("\"k{index}\"")).collect::<Vec<_>>().join(",")
+}
+
+fn tags(count: usize) -> String {
+    (0..count).map(|index| format!("\"k{index}\":\"\"")).collect::<Vec<_>>().join(",")
+}
+
 #[tokio::test]
-async fn inputs_that_the_model_forbids() {
+async fn create_accepts_inputs_at_the_limits_of_the_model() {
     let simulator = simulator().await;
-    let long = |length: usize| "ä".repeat(length);
-    let keys = |count: usize| (0..count).map(|index| format!("\"k{index}\"")).collect::<Vec<_>>().join(",");
-    let tags =
-        |count: usize| (0..count).map(|index| format!("\"k{index}\":\"\"")).collect::<Vec<_>>().join(",");
-    let good = [
+    let bodies = [
         format!(r#"{{"name":"{}","description":"{}"}}"#, long(127), long(255)),
         r#"{"name":" "}"#.to_owned(),
         r#"{"name":"n","description":null,"unknown":{"member":1}}"#.to_owned(),
@@ -125,11 +134,16 @@ async fn inputs_that_the_model_forbids() {
         r#"{"name":"n","sseConfig":{"type":"KMS","keyArn":"arn:aws:kms:us-east-1:123456789012:alias/a"}}"#
             .to_owned(),
     ];
-    for body in good {
-        let (status, _, answer) = answer(&simulator, &signed("POST", "/sequencestore", &body)).await;
-        assert_eq!(status, 200, "{body} {answer}");
+    for body in bodies {
+        let (status, _, response) = send(&simulator, &signed("POST", "/sequencestore", &body)).await;
+        assert_eq!(status, 200, "{body} {response}");
     }
-    let bad = [
+}
+
+#[tokio::test]
+async fn create_rejects_inputs_that_violate_the_model() {
+    let simulator = simulator().await;
+    let bodies = [
         String::new(),
         "{".to_owned(),
         "[]".to_owned(),
@@ -166,40 +180,36 @@ async fn inputs_that_the_model_forbids() {
         r#"{"name":"n","sseConfig":{"type":"AES"}}"#.to_owned(),
         r#"{"name":"n","sseConfig":{"type":"KMS","keyArn":"alias/a-rather-long-alias"}}"#.to_owned(),
     ];
-    for body in bad {
-        let (status, head, _) = answer(&simulator, &signed("POST", "/sequencestore", &body)).await;
+    for body in bodies {
+        let (status, head, _) = send(&simulator, &signed("POST", "/sequencestore", &body)).await;
         assert_eq!(status, 400, "{body}");
         assert!(head.contains("x-amzn-errortype: validationexception"), "{body}");
     }
 }
 
+type Case<'a> = (&'a str, String, String, u16);
+
+/// Sends each request (method, target, body) and compares the status.
+async fn check_statuses(simulator: &Simulator, cases: Vec<Case<'_>>) {
+    for (method, target, body, expected) in cases {
+        let (status, _, text) = send(simulator, &signed(method, &target, &body)).await;
+        assert_eq!(status, expected, "{method} {target} {body:.200} {text}");
+    }
+}
+
+fn encoded(arn: &str) -> String {
+    arn.replace(':', "%3A").replace('/', "%2F")
+}
+
 #[tokio::test]
-async fn queries_labels_and_policies_that_are_refused() {
+async fn ids_filters_and_tags_are_validated() {
     let simulator = simulator().await;
     let store = simulator.client().seed_store(&SeedStore::default()).await.unwrap();
-    let tags = format!("/tags/{}", store.arn.replace(':', "%3A").replace('/', "%2F"));
-    let access_point = &store.s3_access.s3_access_point_arn;
-    let policy = format!("/s3accesspolicy/{}", access_point.replace(':', "%3A").replace('/', "%2F"));
+    let tags = format!("/tags/{}", encoded(&store.arn));
     let read_sets = format!("/sequencestore/{}/readsets", store.id);
     let batch = format!("/sequencestore/{}/readset/batch/delete", store.id);
     let ids = |count: usize| vec!["\"1234567890\""; count].join(",");
-    let document = |statement: &str| {
-        let document = format!(r#"{{"Version":"2012-10-17","Statement":[{statement}]}}"#);
-        serde_json::json!({ "s3AccessPolicy": document }).to_string()
-    };
-    let base = r#""Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"*""#;
-    let condition = |operator: &str, key: &str| {
-        document(&format!(r#"{{{base},"Condition":{{"{operator}":{{"{key}":"v"}}}}}}"#))
-    };
-    let sized = |bytes: usize| {
-        let empty = document(&format!(r#"{{"Sid":"",{base}}}"#));
-        let overhead = serde_json::from_str::<serde_json::Value>(&empty).unwrap()["s3AccessPolicy"]
-            .as_str()
-            .unwrap()
-            .len();
-        document(&format!(r#"{{"Sid":"{}",{base}}}"#, "x".repeat(bytes - overhead)))
-    };
-    let cases: Vec<(&str, String, String, u16)> = vec![
+    let cases = vec![
         ("GET", "/sequencestore/123456789".into(), String::new(), 400),
         ("GET", "/sequencestore/12345678901x".into(), String::new(), 400),
         ("GET", format!("/sequencestore/{}", "1".repeat(37)), String::new(), 400),
@@ -228,30 +238,61 @@ async fn queries_labels_and_policies_that_are_refused() {
         ("GET", tags.replace("us-east-1", "eu-west-1"), String::new(), 400),
         ("GET", tags.replace("123456789012", "222222222222"), String::new(), 400),
         ("GET", format!("{tags}%2FreadSet%2F1234567890"), String::new(), 404),
+    ];
+    check_statuses(&simulator, cases).await;
+}
+
+const STATEMENT: &str = r#""Effect":"Allow","Principal":"*","Action":"s3:GetObject","Resource":"*""#;
+
+fn policy_input(statement: &str) -> String {
+    let document = format!(r#"{{"Version":"2012-10-17","Statement":[{statement}]}}"#);
+    serde_json::json!({ "s3AccessPolicy": document }).to_string()
+}
+
+fn policy_input_with_condition(operator: &str, key: &str) -> String {
+    policy_input(&format!(r#"{{{STATEMENT},"Condition":{{"{operator}":{{"{key}":"v"}}}}}}"#))
+}
+
+/// The policy document alone has this many bytes.
+fn policy_input_of_size(bytes: usize) -> String {
+    let empty: serde_json::Value =
+        serde_json::from_str(&policy_input(&format!(r#"{{"Sid":"",{STATEMENT}}}"#))).unwrap();
+    let overhead = empty["s3AccessPolicy"].as_str().unwrap().len();
+    policy_input(&format!(r#"{{"Sid":"{}",{STATEMENT}}}"#, "x".repeat(bytes - overhead)))
+}
+
+#[tokio::test]
+async fn access_policies_are_validated() {
+    let simulator = simulator().await;
+    let store = simulator.client().seed_store(&SeedStore::default()).await.unwrap();
+    let policy = format!("/s3accesspolicy/{}", encoded(&store.s3_access.s3_access_point_arn));
+    let cases = vec![
         ("GET", "/s3accesspolicy/arn%3Aaws%3As3".into(), String::new(), 400),
         ("GET", policy.replace("555555555555", "555555555556"), String::new(), 404),
         ("PUT", policy.clone(), "{}".into(), 400),
         ("PUT", policy.clone(), r#"{"s3AccessPolicy":{}}"#.into(), 400),
         ("PUT", policy.clone(), r#"{"s3AccessPolicy":"[]"}"#.into(), 400),
         ("PUT", policy.clone(), r#"{"s3AccessPolicy":"{}"}"#.into(), 400),
-        ("PUT", policy.clone(), document(&format!("{{{base}}}")), 200),
-        ("PUT", policy.clone(), document(&format!(r#"{{{base},"NotAction":"s3:*"}}"#)), 400),
+        ("PUT", policy.clone(), policy_input(&format!("{{{STATEMENT}}}")), 200),
+        ("PUT", policy.clone(), policy_input(&format!(r#"{{{STATEMENT},"NotAction":"s3:*"}}"#)), 400),
         (
             "PUT",
             policy.clone(),
-            document(r#"{"Effect":"Maybe","Principal":"*","Action":"a","Resource":"*"}"#),
+            policy_input(r#"{"Effect":"Maybe","Principal":"*","Action":"a","Resource":"*"}"#),
             400,
         ),
-        ("PUT", policy.clone(), condition("StringEquals", "s3:ExistingObjectTag/omics:sampleId"), 200),
-        ("PUT", policy.clone(), condition("NumericGreaterThan", "s3:TlsVersion"), 200),
-        ("PUT", policy.clone(), condition("ArnLike", "aws:PrincipalArn"), 200),
-        ("PUT", policy.clone(), condition("StringEquals", "aws:PrincipalArn"), 400),
-        ("PUT", policy.clone(), condition("IpAddress", "aws:SourceIp"), 400),
-        ("PUT", policy.clone(), sized(15 * 1024), 200),
-        ("PUT", policy, sized(15 * 1024 + 1), 400),
+        (
+            "PUT",
+            policy.clone(),
+            policy_input_with_condition("StringEquals", "s3:ExistingObjectTag/omics:sampleId"),
+            200,
+        ),
+        ("PUT", policy.clone(), policy_input_with_condition("NumericGreaterThan", "s3:TlsVersion"), 200),
+        ("PUT", policy.clone(), policy_input_with_condition("ArnLike", "aws:PrincipalArn"), 200),
+        ("PUT", policy.clone(), policy_input_with_condition("StringEquals", "aws:PrincipalArn"), 400),
+        ("PUT", policy.clone(), policy_input_with_condition("IpAddress", "aws:SourceIp"), 400),
+        ("PUT", policy.clone(), policy_input_of_size(15 * 1024), 200),
+        ("PUT", policy, policy_input_of_size(15 * 1024 + 1), 400),
     ];
-    for (method, target, body, expected) in cases {
-        let (status, _, text) = answer(&simulator, &signed(method, &target, &body)).await;
-        assert_eq!(status, expected, "{method} {target} {body:.200} {text}");
-    }
+    check_statuses(&simulator, cases).await;
 }

@@ -1,4 +1,4 @@
-//! Client tokens: window, mismatch, and what a token remembers.
+//! Prove how client tokens make Create and Update idempotent, with each knob for them.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ async fn create(omics: &Client, name: &str, token: &str) -> Result<String, Strin
 }
 
 #[tokio::test]
-async fn a_token_brings_its_first_result_back() {
+async fn a_repeated_token_returns_the_first_result() {
     let simulator = simulator().await;
     let omics = omics(&simulator);
     let first = create(&omics, "a", "t").await.unwrap();
@@ -30,7 +30,7 @@ async fn a_token_brings_its_first_result_back() {
 }
 
 #[tokio::test]
-async fn windows() {
+async fn a_token_is_forgotten_after_its_window() {
     let forever = with_knobs(|knobs| knobs.token_window_ms = None).await;
     let none = with_knobs(|knobs| knobs.token_window_ms = Some(0)).await;
     let short = with_knobs(|knobs| knobs.token_window_ms = Some(80)).await;
@@ -45,7 +45,7 @@ async fn windows() {
 }
 
 #[tokio::test]
-async fn mismatch_modes() {
+async fn a_token_with_other_parameters_can_replay_or_create_anew() {
     let replay = with_knobs(|knobs| knobs.token_mismatch = TokenMismatch::Replay).await;
     let client = omics(&replay);
     let first = create(&client, "a", "t").await.unwrap();
@@ -57,7 +57,7 @@ async fn mismatch_modes() {
 }
 
 #[tokio::test]
-async fn a_token_may_outlive_its_store() {
+async fn a_knob_decides_whether_a_token_survives_the_deletion_of_its_store() {
     for survives in [true, false] {
         let simulator = with_knobs(|knobs| knobs.token_survives_delete = survives).await;
         let omics = omics(&simulator);
@@ -68,7 +68,7 @@ async fn a_token_may_outlive_its_store() {
 }
 
 #[tokio::test]
-async fn update_tokens_are_apart_from_create_tokens() {
+async fn the_same_token_can_be_used_for_create_and_for_update() {
     let simulator = simulator().await;
     let omics = omics(&simulator);
     let id = create(&omics, "a", "t").await.unwrap();
@@ -82,7 +82,7 @@ async fn update_tokens_are_apart_from_create_tokens() {
 }
 
 #[tokio::test]
-async fn a_failed_call_leaves_no_token_behind() {
+async fn a_failed_call_does_not_use_up_its_token() {
     let simulator = simulator().await;
     let omics = omics(&simulator);
     assert_eq!(create(&omics, "\t", "t").await.unwrap_err(), "ValidationException");

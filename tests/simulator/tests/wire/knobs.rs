@@ -1,4 +1,4 @@
-//! The switches that change what reads back, how lists page, and what is refused.
+//! Prove what the knobs change in responses, pagination and errors.
 
 use aws_sdk_omics::types::{S3AccessConfig, SequenceStoreFilter};
 use healthomics_simulator::{
@@ -9,7 +9,7 @@ use healthomics_simulator::{
 use crate::client::{code, omics, omics_as, simulator, with_knobs};
 
 #[tokio::test]
-async fn null_modes_in_the_ledgers_copy_of_the_answer() {
+async fn null_modes_appear_in_the_response_that_the_ledger_records() {
     for (mode, nulls) in
         [(NullMode::Absent, [false, false]), (NullMode::Null, [true, true]), (NullMode::Mixed, [true, false])]
     {
@@ -32,7 +32,7 @@ async fn null_modes_in_the_ledgers_copy_of_the_answer() {
 }
 
 #[tokio::test]
-async fn cleared_values_read_back_as_told() {
+async fn cleared_values_read_back_absent_null_or_empty() {
     for (mode, expected) in [
         (ClearedValues::Unset, [None, None, None]),
         (ClearedValues::Null, [Some("null"); 3]),
@@ -50,16 +50,16 @@ async fn cleared_values_read_back_as_told() {
         let log = S3AccessConfig::builder().access_log_location("").build();
         let update = omics.update_sequence_store().id(&store.id).fallback_location("").s3_access_config(log);
         update.set_propagated_set_level_tags(Some(vec![])).send().await.unwrap();
-        let answer = control.ledger().await.unwrap().pop().unwrap().response;
+        let response = control.ledger().await.unwrap().pop().unwrap().response;
         let read = [
-            &answer["s3Access"]["accessLogLocation"],
-            &answer["fallbackLocation"],
-            &answer["propagatedSetLevelTags"],
+            &response["s3Access"]["accessLogLocation"],
+            &response["fallbackLocation"],
+            &response["propagatedSetLevelTags"],
         ];
         let present = [
-            answer["s3Access"].get("accessLogLocation").is_some(),
-            answer.get("fallbackLocation").is_some(),
-            answer.get("propagatedSetLevelTags").is_some(),
+            response["s3Access"].get("accessLogLocation").is_some(),
+            response.get("fallbackLocation").is_some(),
+            response.get("propagatedSetLevelTags").is_some(),
         ];
         for index in 0..3 {
             let read = present[index].then(|| read[index].to_string());
@@ -71,7 +71,7 @@ async fn cleared_values_read_back_as_told() {
 }
 
 #[tokio::test]
-async fn values_that_read_back_otherwise() {
+async fn knobs_change_how_values_read_back() {
     let simulator = with_knobs(|knobs| {
         knobs.access_log_appends_store_id = true;
         knobs.resolve_key_aliases = true;
@@ -106,7 +106,7 @@ async fn values_that_read_back_otherwise() {
 }
 
 #[tokio::test]
-async fn listings_that_repeat_tokens_or_hold_empty_pages() {
+async fn listings_can_repeat_tokens_or_contain_empty_pages() {
     let simulator = with_knobs(|knobs| knobs.empty_pages = true).await;
     let (omics, control) = (omics(&simulator), simulator.client());
     for _ in 0..3 {
@@ -116,9 +116,9 @@ async fn listings_that_repeat_tokens_or_hold_empty_pages() {
         |token: Option<String>| omics.list_sequence_stores().max_results(2).set_next_token(token).send();
     let (mut sizes, mut token) = (Vec::new(), None);
     loop {
-        let answer = page(token).await.unwrap();
-        sizes.push(answer.sequence_stores().len());
-        token = answer.next_token().map(str::to_owned);
+        let response = page(token).await.unwrap();
+        sizes.push(response.sequence_stores().len());
+        token = response.next_token().map(str::to_owned);
         if token.is_none() {
             break;
         }
@@ -148,7 +148,7 @@ async fn listings_that_repeat_tokens_or_hold_empty_pages() {
 }
 
 #[tokio::test]
-async fn refusals_by_switch() {
+async fn knobs_change_limits_and_errors() {
     let simulator = simulator().await;
     let (omics, control) = (omics(&simulator), simulator.client());
     let store = control.seed_store(&SeedStore::default()).await.unwrap();
@@ -205,7 +205,7 @@ async fn refusals_by_switch() {
 }
 
 #[tokio::test]
-async fn request_quotas_are_per_operation_and_region() {
+async fn request_quotas_apply_per_operation_and_region() {
     let simulator = with_knobs(|knobs| {
         knobs.quotas = true;
         knobs.retry_after_ms = Some(700);
@@ -217,7 +217,7 @@ async fn request_quotas_are_per_operation_and_region() {
     for _ in 0..7 {
         throttled = list().await.err().or(throttled);
     }
-    let throttled = throttled.expect("seven at once are more than five per second");
+    let throttled = throttled.expect("seven requests at once exceed the quota of five per second");
     let raw = throttled.raw_response().unwrap();
     assert_eq!(raw.status().as_u16(), 429);
     assert_eq!(raw.headers().get("x-amz-retry-after"), Some("700"));

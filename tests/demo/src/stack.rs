@@ -1,4 +1,4 @@
-//! The parts that run: control plane, simulated AWS, chart, operator.
+//! Starts and stops everything that the demo needs: control plane, simulated AWS, chart and operator.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -7,36 +7,32 @@ use control_plane::ControlPlane;
 use healthomics_simulator::{Knobs, Options, Simulator, SimulatorClient};
 
 use crate::Error;
-use crate::operator::{self, Operator, Surroundings};
+use crate::operator::{self, Operator, OperatorConfig};
 use crate::screen::Screen;
 
-/// Namespace that the chart is installed in.
+/// The namespace of the chart.
 pub const SYSTEM_NAMESPACE: &str = "sequencestore-system";
-/// Name of the release, and so of the ServiceAccount.
+/// The name of the Helm release. The chart gives the ServiceAccount the same name.
 pub const RELEASE: &str = "sequencestore-operator";
-/// Region of the stores.
 pub const REGION: &str = "us-east-1";
 
-/// Everything that runs. The fields are dropped in this order: the operator goes first.
-pub struct Parts {
-    /// The operator.
+/// Everything that runs. Rust drops the fields in this order, so the operator stops first.
+pub struct Stack {
     pub operator: Operator,
-    /// AWS.
     pub simulator: Simulator,
-    /// Kubernetes.
     pub plane: ControlPlane,
-    /// Where the operator's log and the manifests are; removed at the end.
+    /// A temporary directory for the operator's log and the manifests.
     pub directory: tempfile::TempDir,
 }
 
-impl Parts {
-    /// Starts everything, and says on `screen` what is being done.
+impl Stack {
+    /// Starts everything, and prints the progress on `screen`.
     pub async fn start(screen: &Screen) -> Result<Self, Error> {
         operator::binary()?;
         let directory = tempfile::Builder::new()
             .prefix("sequencestore-demo-")
             .tempdir()
-            .map_err(|error| format!("no temporary directory: {error}"))?;
+            .map_err(|error| format!("could not create a temporary directory: {error}"))?;
 
         screen.progress("Starting etcd, kube-apiserver and kube-controller-manager ...");
         let plane = ControlPlane::start().await?;
@@ -51,23 +47,27 @@ impl Parts {
         let install = ["install", RELEASE, chart, "--set", &region];
         let namespace = ["--namespace", SYSTEM_NAMESPACE, "--create-namespace"];
         plane.helm(&[&install[..], &namespace].concat()).await?.checked()?;
-        let definition = ["wait", "--for=condition=Established", "crd/sequencestores.healthomics.dev"];
-        plane.kubectl(&definition).await?.checked()?;
+        let wait_for_crd = ["wait", "--for=condition=Established", "crd/sequencestores.healthomics.dev"];
+        plane.kubectl(&wait_for_crd).await?.checked()?;
 
-        // There is no node, so the chart's Pod never runs; a process with the rights of that Pod does.
+        // Without a node the chart's Pod never runs. The operator runs as a process with the Pod's ServiceAccount
+        // instead.
         screen.progress("Starting the operator with the token of the chart's ServiceAccount ...");
-        let kubeconfig = plane.kubeconfig_for(SYSTEM_NAMESPACE, RELEASE).await?;
-        let surroundings = Surroundings { kubeconfig, aws: simulator.url(), region: REGION };
-        let operator = Operator::start(surroundings, directory.path().join("operator.log"))?;
+        let operator = Operator::start(OperatorConfig {
+            kubeconfig: plane.kubeconfig_for(SYSTEM_NAMESPACE, RELEASE).await?,
+            aws_endpoint: simulator.url(),
+            region: REGION,
+            log: directory.path().join("operator.log"),
+        })?;
         Ok(Self { operator, simulator, plane, directory })
     }
 
-    /// The control side of the simulated AWS.
+    /// A client of the simulator's control API.
     pub fn aws(&self) -> SimulatorClient {
         self.simulator.client()
     }
 
-    /// Directories of kubectl and helm, in the form of PATH.
+    /// The directories of kubectl and helm, in the form of PATH.
     pub fn tools(&self) -> String {
         let binaries = self.plane.binaries();
         let mut directories: Vec<&Path> =
@@ -76,7 +76,7 @@ impl Parts {
         directories.iter().map(|directory| directory.display().to_string()).collect::<Vec<_>>().join(":")
     }
 
-    /// What kubectl needs in its environment, PATH included.
+    /// The environment variables for kubectl and helm, including PATH.
     pub fn environment(&self) -> Vec<(&'static str, OsString)> {
         let mut path = OsString::from(self.tools());
         path.push(":");
@@ -86,7 +86,7 @@ impl Parts {
         all
     }
 
-    /// Waits until a part ends by itself, and says which. Never returns while all is well.
+    /// Waits until a process exits unexpectedly, and returns the error that names it. Never returns otherwise.
     pub async fn crashed(&self) -> Error {
         tokio::select! {
             error = self.operator.crashed() => error,
@@ -94,19 +94,19 @@ impl Parts {
         }
     }
 
-    /// Writes a manifest for the user to apply.
+    /// Writes a manifest to the temporary directory.
     pub fn write(&self, name: &str, text: &str) -> Result<PathBuf, Error> {
         let path = self.directory.path().join(name);
         std::fs::write(&path, text).map_err(|error| format!("could not write {name}: {error}"))?;
         Ok(path)
     }
 
-    /// Stops everything: the operator while it can still reach the API server, then the rest. The operator's log is
-    /// kept where it may be needed.
+    /// Stops everything. The operator stops first, while it can still reach the API server. `keep_log` keeps the
+    /// temporary directory with the operator's log.
     pub async fn stop(self, keep_log: bool) {
         let Self { operator, simulator, plane, mut directory } = self;
         directory.disable_cleanup(keep_log);
-        // Dropping waits for a process, which would hold up the runtime, and with it the simulator.
+        // Dropping waits for a process, which would block the runtime and with it the simulator.
         let _ = tokio::task::spawn_blocking(move || drop(operator)).await;
         simulator.stop().await;
         plane.stop().await;

@@ -1,54 +1,54 @@
-//! Which requests change something, and what they are called.
+//! Recognises requests that change something, and gives them names. No I/O.
 
 use std::fmt;
 
 use serde_json::Value;
 
-/// The two edges of the operator: every effect it has is a request on one of them.
+/// The two APIs that the operator calls. All its effects are requests to one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Edge {
-    /// The Kubernetes API server.
+pub enum Backend {
     Kubernetes,
     /// HealthOmics and STS.
     Aws,
 }
 
-/// A request that changes something: edge, verb, resource or operation.
+/// A kind of request that changes something.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Call {
-    pub edge: Edge,
-    pub what: String,
+pub struct MutatingRequest {
+    pub backend: Backend,
+    /// The method and resource of a Kubernetes request, such as `PATCH sequencestores/status`, or the AWS operation.
+    pub name: String,
 }
 
-/// The n-th occurrence of a call, from 1. It names the same request in every run of a flow.
+/// The n-th request of its kind in a run, counted from 1. It means the same request in every run of a flow.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Nth {
-    pub call: Call,
-    pub n: usize,
+pub struct Occurrence {
+    pub request: MutatingRequest,
+    pub number: usize,
 }
 
-impl fmt::Display for Nth {
+impl fmt::Display for Occurrence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} #{}", self.call.what, self.n)
+        write!(f, "{} #{}", self.request.name, self.number)
     }
 }
 
-impl Call {
-    /// None for requests that only read, and for Events and Leases, which no decision depends on.
-    pub fn of(edge: Edge, method: &str, path: &str) -> Option<Self> {
-        let what = match edge {
-            Edge::Kubernetes => kubernetes(method, path)?,
-            Edge::Aws => omics(method, path)?.to_owned(),
+impl MutatingRequest {
+    /// Returns `None` for requests that only read, and for Events and Leases, which influence no decision.
+    pub fn parse(backend: Backend, method: &str, path: &str) -> Option<Self> {
+        let name = match backend {
+            Backend::Kubernetes => kubernetes_name(method, path)?,
+            Backend::Aws => omics_operation(method, path)?.to_owned(),
         };
-        Some(Self { edge, what })
+        Some(Self { backend, name })
     }
 
-    pub fn is(&self, what: &str) -> bool {
-        self.what == what
+    pub fn is(&self, name: &str) -> bool {
+        self.name == name
     }
 }
 
-fn kubernetes(method: &str, path: &str) -> Option<String> {
+fn kubernetes_name(method: &str, path: &str) -> Option<String> {
     if !matches!(method, "POST" | "PUT" | "PATCH" | "DELETE") {
         return None;
     }
@@ -59,11 +59,11 @@ fn kubernetes(method: &str, path: &str) -> Option<String> {
     if matches!(resource, "events" | "leases") {
         return None;
     }
-    let sub = parts.get(3).map(|sub| format!("/{sub}")).unwrap_or_default();
-    Some(format!("{method} {resource}{sub}"))
+    let subresource = parts.get(3).map(|name| format!("/{name}")).unwrap_or_default();
+    Some(format!("{method} {resource}{subresource}"))
 }
 
-fn omics(method: &str, path: &str) -> Option<&'static str> {
+fn omics_operation(method: &str, path: &str) -> Option<&'static str> {
     let segments: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
     Some(match (method, segments.as_slice()) {
         ("POST", ["sequencestore"]) => "CreateSequenceStore",
@@ -78,12 +78,13 @@ fn omics(method: &str, path: &str) -> Option<&'static str> {
     })
 }
 
-/// The id of the store that an AWS path names, by id or ARN; none for access points.
+/// The ID of the store in an AWS path, which contains the ID itself or the store's ARN. `None` for other paths, such as
+/// those of S3 access points.
 pub fn store_id(path: &str) -> Option<String> {
     let segments: Vec<&str> = path.strip_prefix('/')?.split('/').collect();
     match segments.as_slice() {
         ["sequencestore", id, ..] => Some((*id).to_owned()),
-        // An ARN in a path: its slash is percent-encoded.
+        // The slash in the ARN is percent-encoded.
         ["tags", arn] => {
             let arn = arn.replace("%2F", "/").replace("%2f", "/");
             Some(arn.rsplit('/').next()?.to_owned())
@@ -92,8 +93,8 @@ pub fn store_id(path: &str) -> Option<String> {
     }
 }
 
-/// Whether a Kubernetes body is a status that holds the id of a store.
-pub fn saves_id(body: &Value) -> bool {
+/// Whether the body of a Kubernetes request contains a status with the ID of a store.
+pub fn saves_store_id(body: &Value) -> bool {
     body["status"]["store"]["id"].as_str().is_some_and(|id| !id.is_empty())
 }
 
@@ -101,26 +102,26 @@ pub fn saves_id(body: &Value) -> bool {
 mod tests {
     use super::*;
 
-    fn name(edge: Edge, method: &str, path: &str) -> Option<String> {
-        Call::of(edge, method, path).map(|call| call.what)
+    fn name(backend: Backend, method: &str, path: &str) -> Option<String> {
+        MutatingRequest::parse(backend, method, path).map(|request| request.name)
     }
 
     #[test]
-    fn requests_that_change_something_have_names() {
+    fn requests_that_change_something_get_a_name_and_others_none() {
         let object = "/apis/healthomics.dev/v1alpha1/namespaces/n/sequencestores/a";
-        let kubernetes = |method, path: &str| name(Edge::Kubernetes, method, path);
+        let kubernetes = |method, path: &str| name(Backend::Kubernetes, method, path);
         assert_eq!(kubernetes("PATCH", object).as_deref(), Some("PATCH sequencestores"));
         let status = format!("{object}/status");
         assert_eq!(kubernetes("PATCH", &status).as_deref(), Some("PATCH sequencestores/status"));
         assert_eq!(kubernetes("GET", object), None);
         assert_eq!(kubernetes("POST", "/apis/events.k8s.io/v1/namespaces/n/events"), None);
-        assert_eq!(name(Edge::Aws, "POST", "/sequencestore").as_deref(), Some("CreateSequenceStore"));
-        assert_eq!(name(Edge::Aws, "POST", "/sequencestores"), None);
-        assert_eq!(name(Edge::Aws, "POST", "/"), None);
+        assert_eq!(name(Backend::Aws, "POST", "/sequencestore").as_deref(), Some("CreateSequenceStore"));
+        assert_eq!(name(Backend::Aws, "POST", "/sequencestores"), None);
+        assert_eq!(name(Backend::Aws, "POST", "/"), None);
     }
 
     #[test]
-    fn a_store_is_named_by_id_or_arn() {
+    fn store_id_reads_the_id_from_an_id_or_an_arn() {
         assert_eq!(store_id("/sequencestore/1234567890").as_deref(), Some("1234567890"));
         let arn = "/tags/arn%3Aaws%3Aomics%3Aus-east-1%3A123456789012%3AsequenceStore%2F1234567890";
         assert_eq!(store_id(arn).as_deref(), Some("1234567890"));

@@ -1,4 +1,4 @@
-//! Answers on their way out: what a fault does to them, and how their bytes reach the caller.
+//! API responses: how a fault changes them, and how they become HTTP responses.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -15,12 +15,12 @@ use crate::fault::FaultAction;
 
 pub(crate) type Body = BoxBody<Bytes, std::io::Error>;
 
-/// A status, headers and a body.
 #[derive(Clone, Debug)]
-pub(crate) struct Answer {
+pub(crate) struct ApiResponse {
     pub(crate) status: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) content: Content,
+    /// The error code; `None` for a successful response.
     pub(crate) error: Option<String>,
 }
 
@@ -28,37 +28,49 @@ pub(crate) struct Answer {
 pub(crate) enum Content {
     Empty,
     Json(Value),
-    Text { kind: &'static str, text: String },
+    Text { content_type: &'static str, text: String },
 }
 
-/// How an answer is delivered.
+/// How the server sends a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Delivery {
     Whole,
-    Slow { chunk: usize, interval: Duration },
+    /// In chunks of this many bytes, with a pause before each.
+    Slow {
+        chunk: usize,
+        interval: Duration,
+    },
+    /// Half of the body, then a broken connection.
     Cut,
+    /// Reset the connection instead.
     Reset,
+    /// Send nothing and keep the connection open.
     Never,
 }
 
-impl Answer {
+impl ApiResponse {
     pub(crate) fn json(status: u16, value: Value) -> Self {
-        Answer { status, headers: Vec::new(), content: Content::Json(value), error: None }
+        ApiResponse { status, headers: Vec::new(), content: Content::Json(value), error: None }
     }
 
     pub(crate) fn empty(status: u16) -> Self {
-        Answer { status, headers: Vec::new(), content: Content::Empty, error: None }
+        ApiResponse { status, headers: Vec::new(), content: Content::Empty, error: None }
     }
 
-    pub(crate) fn text(status: u16, kind: &'static str, text: String) -> Self {
-        Answer { status, headers: Vec::new(), content: Content::Text { kind, text }, error: None }
+    pub(crate) fn text(status: u16, content_type: &'static str, text: String) -> Self {
+        ApiResponse {
+            status,
+            headers: Vec::new(),
+            content: Content::Text { content_type, text },
+            error: None,
+        }
     }
 
-    /// The restJson1 error shape.
+    /// An error in the format of the restJson1 protocol.
     pub(crate) fn rest_error(error: &ApiError) -> Self {
         let mut headers = vec![("x-amzn-errortype".to_owned(), error.code.clone())];
         headers.extend(error.retry_after_ms.map(|ms| ("x-amz-retry-after".to_owned(), ms.to_string())));
-        Answer {
+        ApiResponse {
             status: error.status,
             headers,
             content: Content::Json(json!({"message": error.message})),
@@ -66,7 +78,7 @@ impl Answer {
         }
     }
 
-    /// The body as the ledger keeps it.
+    /// The body as the ledger records it.
     pub(crate) fn body_for_ledger(&self) -> Value {
         match &self.content {
             Content::Empty => Value::Null,
@@ -83,9 +95,8 @@ impl Answer {
         }
     }
 
-    /// The answer after `action`; `None` where there is no answer at all.
-    pub(crate) fn suffer(self, action: &FaultAction) -> (Answer, Delivery) {
-        let answer = match action {
+    pub(crate) fn apply_fault(self, action: &FaultAction) -> (ApiResponse, Delivery) {
+        let response = match action {
             FaultAction::Reset => return (self, Delivery::Reset),
             FaultAction::Hang => return (self, Delivery::Never),
             FaultAction::CutBody => return (self, Delivery::Cut),
@@ -99,35 +110,35 @@ impl Answer {
                 let page = format!(
                     "<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>\n"
                 );
-                Answer::text(*status, "text/html", page)
+                ApiResponse::text(*status, "text/html", page)
             }
-            FaultAction::EmptyObject => Answer::json(200, json!({})),
-            FaultAction::EmptyBody => Answer::empty(200),
+            FaultAction::EmptyObject => ApiResponse::json(200, json!({})),
+            FaultAction::EmptyBody => ApiResponse::empty(200),
             FaultAction::TruncatedJson => {
                 let bytes = self.bytes();
                 let text = String::from_utf8_lossy(&bytes[..bytes.len() / 2]).into_owned();
-                Answer { content: Content::Text { kind: "application/json", text }, ..self }
+                ApiResponse { content: Content::Text { content_type: "application/json", text }, ..self }
             }
-            FaultAction::Replace { member, value } => self.replacing(member, value),
-            FaultAction::WrongId => self.replacing("id", &json!("9999999999")),
-            FaultAction::WrongArn => {
-                self.replacing("arn", &json!("arn:aws:omics:eu-west-1:999999999999:sequenceStore/9999999999"))
-            }
+            FaultAction::Replace { member, value } => self.with_member(member, value),
+            FaultAction::WrongId => self.with_member("id", &json!("9999999999")),
+            FaultAction::WrongArn => self
+                .with_member("arn", &json!("arn:aws:omics:eu-west-1:999999999999:sequenceStore/9999999999")),
             FaultAction::Raw { status, headers, body } => {
-                let mut answer = Answer::text(*status, "application/json", body.clone());
-                answer.headers =
+                let mut response = ApiResponse::text(*status, "application/json", body.clone());
+                response.headers =
                     headers.iter().map(|(name, value)| (name.to_lowercase(), value.clone())).collect();
-                answer
+                response
             }
             FaultAction::Error { .. }
             | FaultAction::Delay { .. }
             | FaultAction::Hold
             | FaultAction::StaleRead => self,
         };
-        (answer, Delivery::Whole)
+        (response, Delivery::Whole)
     }
 
-    fn replacing(mut self, member: &str, value: &Value) -> Self {
+    /// Replaces a member, or removes it if the value is `null`; in a list response, of each listed store.
+    fn with_member(mut self, member: &str, value: &Value) -> Self {
         let set = |object: &mut serde_json::Map<String, Value>| match value {
             Value::Null => drop(object.remove(member)),
             value => drop(object.insert(member.to_owned(), value.clone())),
@@ -143,18 +154,18 @@ impl Answer {
         self
     }
 
-    pub(crate) fn into_response(self, request_id: &str, delivery: Delivery) -> Response<Body> {
+    pub(crate) fn into_http_response(self, request_id: &str, delivery: Delivery) -> Response<Body> {
         let mut response = Response::new(body(self.bytes(), delivery));
         *response.status_mut() =
             StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let headers = response.headers_mut();
-        let kind = match &self.content {
+        let content_type = match &self.content {
             Content::Empty => None,
             Content::Json(_) => Some("application/json"),
-            Content::Text { kind, .. } => Some(*kind),
+            Content::Text { content_type, .. } => Some(*content_type),
         };
-        if let Some(kind) = kind {
-            headers.insert("content-type", HeaderValue::from_static(kind));
+        if let Some(content_type) = content_type {
+            headers.insert("content-type", HeaderValue::from_static(content_type));
         }
         if let Ok(request_id) = HeaderValue::from_str(request_id) {
             headers.insert("x-amzn-requestid", request_id);
@@ -184,7 +195,7 @@ fn body(bytes: Bytes, delivery: Delivery) -> Body {
         Delivery::Cut => {
             let half = bytes.slice(..bytes.len() / 2);
             let cut = std::io::Error::from(std::io::ErrorKind::ConnectionAborted);
-            // The half has to be on the wire before the connection breaks.
+            // Without the pause, the connection could break before the first half is sent.
             let end = futures::stream::once(async move {
                 tokio::time::sleep(Duration::from_millis(20)).await;
                 Err(cut)
