@@ -23,7 +23,7 @@ use crate::store::observed::Observed;
 pub use action::Action;
 pub(crate) use deletion::refused;
 pub use input::{Correction, Denial, Input, Recollection, Refusal, Settings};
-pub use state::State;
+pub use state::{State, StoreOwner};
 
 /// A second 404, at least this long after the first, is believed.
 pub const ABSENCE_CONFIRMED_AFTER: Duration = Duration::from_secs(5);
