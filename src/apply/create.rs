@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{Effect, Outcome};
 use crate::aws::{Aws, CreateRequest};
-use crate::status::event::Event;
+use crate::status::event;
 use crate::store::intent::LEAVES_WITHIN;
 use crate::store::{Intent, ObservedPolicy, ObservedTags, Present};
 
@@ -31,7 +31,7 @@ pub(super) async fn create(
                 policy: ObservedPolicy::NotRead,
             };
             let effect = Effect::Created { region: intent.region.clone(), present: Box::new(present) };
-            Outcome { effect, events: vec![Event::created()] }
+            Outcome { effect, events: vec![event::created()] }
         }
         Err(error) if error.is_definite_no() => Outcome::from(Effect::NotCreated { epoch, attempt, error }),
         Err(_) => Outcome::from(Effect::CreationUnknown { attempt }),

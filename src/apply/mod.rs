@@ -16,7 +16,7 @@ use crate::crd::SequenceStore;
 use crate::kubernetes::{Error, Kubernetes};
 use crate::observe::Known;
 use crate::plan::{Action, FinalizerStep, Plan};
-use crate::status::event::Event;
+use crate::status::event::{self, Event};
 use crate::store::field::fields_of;
 use crate::store::{Field, Intent, Observed, Present};
 pub use outcome::{Effect, Outcome};
@@ -84,18 +84,18 @@ pub async fn send(
         }
         Action::Tag { region, arn, tags, .. } => {
             let sent = aws.tag(region, arn, tags).await;
-            accepted(sent, tag_fields(tags.keys()), Event::tags_updated())
+            accepted(sent, tag_fields(tags.keys()), event::tags_updated())
         }
         Action::Untag { region, arn, keys } => {
             let sent = aws.untag(region, arn, keys).await;
-            accepted(sent, tag_fields(keys.iter()), Event::tags_updated())
+            accepted(sent, tag_fields(keys.iter()), event::tags_updated())
         }
         Action::SetPolicy { region, access_point, policy } => {
             let sent = match policy {
                 Some(document) => aws.put_policy(region, access_point, document).await,
                 None => aws.delete_policy(region, access_point).await,
             };
-            accepted(sent, vec![Field::S3AccessPolicy], Event::s3_access_policy_updated())
+            accepted(sent, vec![Field::S3AccessPolicy], event::s3_access_policy_updated())
         }
         Action::DeleteStore { region, id } => delete::delete(aws, region, id, known).await,
     }
@@ -127,7 +127,7 @@ fn claimed(
     let may_go_on = observed.present().is_some() && (former.is_empty() || former == uid);
     match sent {
         Err(error) if error.class == Class::Denied && !may_go_on => Outcome::from(Effect::Failed(error)),
-        sent => accepted(sent, fields, Event::adopted(former, uid)),
+        sent => accepted(sent, fields, event::adopted(former, uid)),
     }
 }
 
@@ -143,7 +143,7 @@ fn updated(
     };
     let fields = fields_of(request);
     tracing::info!(store_id = id, fields = %names(&fields), "AWS accepted the update");
-    let events = vec![Event::updated(&fields.iter().map(Field::to_string).collect::<Vec<_>>())];
+    let events = vec![event::updated(&fields.iter().map(Field::to_string).collect::<Vec<_>>())];
     // The response has the members of GetSequenceStore, which saves the next Get.
     let present = observed.present().filter(|present| store.id == id && store.arn == present.store.arn);
     let present = present.map(|present| Box::new(Present { store, ..present.clone() }));

@@ -232,5 +232,5 @@ fn duplicates(object: &SequenceStore, observed: &Observed) -> Vec<Event> {
         return Vec::new();
     };
     let was_searched = object.names_store() || !identity::is_recorded(object);
-    was_searched.then(|| Event::duplicate_stores(&present.store.id, &present.duplicates)).into_iter().collect()
+    was_searched.then(|| event::duplicate_stores(&present.store.id, &present.duplicates)).into_iter().collect()
 }

@@ -16,7 +16,7 @@ use super::requeue::OVERTAKEN;
 use crate::aws::{CALL_TIMEOUT, Class};
 use crate::crd::{SequenceStore, SequenceStoreSpec};
 use crate::kubernetes::WatchedObject;
-use crate::status::event::Event;
+use crate::status::event;
 
 /// The longest a pass may take. It is shorter than the time that a Pod is given to stop.
 pub const PASS_DEADLINE: Duration = Duration::from_secs(45);
@@ -69,7 +69,7 @@ async fn undecodable(context: &Context, invalid: &InvalidObject) -> Requeue {
         "cannot decode the object: {}",
         invalid.error
     );
-    context.kubernetes.publish(&object, vec![Event::undecodable()]).await;
+    context.kubernetes.publish(&object, vec![event::undecodable()]).await;
     Requeue::await_change()
 }
 

@@ -22,7 +22,7 @@ pub use absence::ABSENCE_CONFIRMED_AFTER;
 pub use action::Action;
 pub(crate) use deletion::blocked_by_aws;
 pub use input::{Correction, Denial, Input, Recollection, Refusal, Settings};
-pub use state::*;
+pub use state::{State, StoreOwner};
 pub use target::{Target, target};
 
 /// After AWS accepted a delete, reads may lag this long before the delete is sent again.

@@ -1,15 +1,14 @@
-//! Whose store it is, and in whose account: rules that hold whether the object lives or is being deleted.
-//! No I/O.
+//! Rules about the owner and the account of a store, for live objects and for those being deleted. No I/O.
 
 use kube::ResourceExt;
 
-use super::{Input, Next, Plan, State};
+use super::{Input, Next, Plan, State, StoreOwner};
 use crate::aws::StoreArn;
 use crate::crd::TAKE_OVER_ANNOTATION;
 use crate::store::observed::{Observed, ObservedTags, Present};
 
-/// Ids hold neither account nor region, so an answer got with other credentials says nothing about the
-/// store on record, or about one whose creation was asked for.
+/// A store id holds neither account nor region, so a response to credentials of another account says nothing
+/// about the recorded store, or about one that the operator has requested.
 pub(super) fn wrong_account(input: &Input<'_>) -> Option<Plan> {
     let status = input.object.status.as_ref();
     let record = status.and_then(|status| status.store.as_ref());
@@ -22,7 +21,7 @@ pub(super) fn wrong_account(input: &Input<'_>) -> Option<Plan> {
     let recorded = recorded.as_deref();
     let (account, same) = match input.observed {
         Observed::Present(present) => {
-            // With an edited status, the id that the spec names still leads to the right store.
+            // Compared only for the recorded id: with an edited status the spec still names the right store.
             let other_arn = record.is_some_and(|record| {
                 record.id == present.store.id && !record.arn.is_empty() && record.arn != present.store.arn
             });
@@ -38,33 +37,22 @@ pub(super) fn wrong_account(input: &Input<'_>) -> Option<Plan> {
     (!same).then(|| Plan::wait(state, Next::Poll))
 }
 
-/// Why this object may not change or delete the store it names.
+/// Whether this object may not change or delete the store that it names, because of its owner.
 pub(super) fn stranger(input: &Input<'_>, present: &Present) -> Option<State> {
-    let uid = input.object.uid_str();
-    let named = input.object.names_store();
-    match present.tags.owner() {
-        Some(owner) if owner == uid => None,
-        Some(owner) => Some(State::OwnershipConflict {
-            owner: format!("the object with uid {owner}"),
-            way_on: Some(format!("{TAKE_OVER_ANNOTATION}: \"{owner}\"")),
-        }),
-        None => match input.rival {
-            Some(rival) => {
-                Some(State::OwnershipConflict { owner: format!("the older object {rival}"), way_on: None })
-            }
-            // A store that nobody named and that does not carry our tag came from an edited status.
-            None if !named && matches!(present.tags, ObservedTags::Read(_)) => {
-                Some(State::OwnershipConflict {
-                    owner: "nobody that its tags name: the tag healthomics.dev/uid is not on it".into(),
-                    way_on: None,
-                })
-            }
-            None => None,
-        },
-    }
+    let owner = match (present.tags.owner(), input.rival) {
+        (Some(owner), _) if owner == input.object.uid_str() => return None,
+        (Some(owner), _) => StoreOwner::Uid(owner.to_owned()),
+        (None, Some(rival)) => StoreOwner::OlderObject(rival.to_owned()),
+        // An id that neither the spec names nor the owner tag confirms came from an edited status.
+        (None, None) if !input.object.names_store() && matches!(present.tags, ObservedTags::Read(_)) => {
+            StoreOwner::Untagged
+        }
+        (None, None) => return None,
+    };
+    Some(State::OwnershipConflict { owner })
 }
 
-/// The annotation names the very owner to displace, and that owner is gone or merely observes.
+/// Whether the annotation names the current owner, and that owner is gone or only observes.
 pub(super) fn may_take_over(input: &Input<'_>, present: &Present) -> bool {
     let named = input.object.annotations().get(TAKE_OVER_ANNOTATION).map(String::as_str);
     input.owner_is_gone && named.is_some() && named == present.tags.owner()

@@ -1,116 +1,108 @@
-//! Where an object stands; `status` turns it into conditions. No I/O.
+//! The state of an object after planning; `status` turns it into conditions. No I/O.
 
 use crate::aws::CallError;
 use crate::crd::{DeletionBlock, Drift};
 
-/// Where an object stands. Closed: every state has its conditions in the `status` module.
+/// The state of an object. The `status` module has conditions for every variant.
 #[derive(Clone, Debug, PartialEq)]
 pub enum State {
-    /// Work goes on and there is nothing more to say.
+    /// No other state applies.
     Reconciling,
-    /// ACTIVE and as the spec says.
+    /// The store is ACTIVE and matches the spec.
     Available,
-    /// ACTIVE, but its S3 access policy could not be read.
+    /// The store is ACTIVE, but its S3 access policy could not be read.
     PolicyUnreadable(CallError),
-    /// ACTIVE and different from the spec, which is only observed.
+    /// The store is ACTIVE and differs from the spec, and the object only observes it.
     Drifted(Vec<Drift>),
-    /// ACTIVE and different from the spec, and being corrected.
+    /// The store is ACTIVE and differs from the spec, and the operator is updating it.
     Correcting(Vec<Drift>),
-    /// AWS accepts updates of these fields and never shows them.
+    /// AWS accepted several updates of these fields but still shows other values.
     NotConverging(Vec<Drift>),
-    /// The owner tags are being written.
+    /// The operator is writing the owner tags.
     Adopting,
-    /// ACTIVE and as the spec says, but the owner tags may not be written.
+    /// The store is ACTIVE and matches the spec, but AWS denies writing the owner tags.
     OwnerTagsDenied(CallError),
-    /// ACTIVE, but AWS denies a change of its tags or its policy.
+    /// The store is ACTIVE, but AWS denies a change of its tags or its S3 access policy.
     ChangeDenied {
-        /// The denial.
         error: CallError,
-        /// What differs.
+        /// What differs from the spec.
         drift: Vec<Drift>,
     },
-    /// ACTIVE, but its tags could not be read.
+    /// The store is ACTIVE, but its tags could not be read.
     TagsUnreadable(CallError),
-    /// The store is being created.
+    /// The operator or AWS is creating the store.
     Creating,
-    /// A create was sent, or may have been, and its outcome is not known yet.
+    /// The operator sent a CreateSequenceStore, or may have sent it, and does not know its outcome.
     OutcomeUnknown {
-        /// Attempts so far, this one counted.
+        /// Attempts so far, including this one.
         attempt: u32,
     },
-    /// AWS is updating the store.
+    /// The store is UPDATING in AWS.
     Updating,
-    /// Somebody is deleting the store in AWS.
+    /// The store is DELETING in AWS, but not because of this object.
     StoreDeleting,
-    /// AWS reports a status this version does not know, or none.
-    UnknownStatus {
-        /// The status, if there is one.
-        status: Option<String>,
-    },
-    /// The store failed in AWS.
+    /// AWS reports a status that this version does not know, or none.
+    UnknownStatus { status: Option<String> },
+    /// The store is FAILED in AWS.
     Failed {
-        /// AWS's explanation.
+        /// The `statusMessage` of the store.
         message: Option<String>,
     },
-    /// The spec cannot be carried out.
+    /// The operator cannot apply the spec.
     InvalidSpec {
-        /// What to write instead.
+        /// What is wrong, and how to fix it.
         message: String,
     },
-    /// A field differs that AWS cannot change.
+    /// Fields differ that AWS cannot change in an existing store.
     ImmutableFieldDiffers(Vec<Drift>),
-    /// The store belongs to another object.
-    OwnershipConflict {
-        /// Who owns it.
-        owner: String,
-        /// The annotation that would take it over.
-        way_on: Option<String>,
-    },
-    /// The credentials are not those of the account on record.
+    /// The store does not belong to this object, so the operator neither changes nor deletes it.
+    OwnershipConflict { owner: StoreOwner },
+    /// The credentials belong to another AWS account than the recorded store.
     WrongAccount {
-        /// Account on record.
+        /// Account of the store, as recorded in status or in the intent.
         recorded: String,
-        /// Account of the credentials.
         credentials: String,
     },
-    /// A first 404; a second one decides.
+    /// AWS answered 404 once; a second 404 is needed before the store counts as missing.
     ConfirmingAbsence,
-    /// A store that was on record is gone.
+    /// A store that this object had is gone.
     StoreMissing {
-        /// Its id.
         id: String,
-        /// Its region.
         region: String,
-        /// The spec names it.
+        /// The spec names the store or only observes it, so the operator may not create another one.
         named: bool,
     },
-    /// A store that the spec names was never seen.
-    StoreNotFound {
-        /// Its id.
-        id: String,
-        /// Region that was looked in.
-        region: String,
-        /// Account that was looked in.
-        account: String,
-    },
-    /// `Observe` without an id.
+    /// AWS has no store with the id in the spec, and this object never had one.
+    StoreNotFound { id: String, region: String, account: String },
+    /// The object only observes and names no store, and no store carries its owner tags.
     StoreNotNamed,
     /// An AWS call failed.
     CallFailed(CallError),
-    /// The store is being deleted for us.
+    /// The operator is deleting the store.
     Deleting,
-    /// The deletion waits.
+    /// Something blocks the deletion.
     DeletionBlocked(Vec<DeletionBlock>),
-    /// The store is gone, as it should be.
+    /// The store is gone because the operator deleted it.
     Deleted,
-    /// The object goes and the store, if any, stays.
+    /// The object is being deleted and the store, if there is one, stays.
     Released,
-    /// `healthomics.dev/paused` is `true`.
+    /// The annotation `healthomics.dev/paused` is `true`.
     Paused,
 }
 
+/// Who owns a store that this object may not change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreOwner {
+    /// The object whose uid the owner tag of the store holds.
+    Uid(String),
+    /// An older object, as `namespace/name`, that names the same store; the store has no owner tag yet.
+    OlderObject(String),
+    /// Unknown: the store lost its owner tag, and the spec does not name it.
+    Untagged,
+}
+
 impl State {
-    /// The failed call that this state is about.
+    /// The failed AWS call that led to this state.
     #[must_use]
     pub fn error(&self) -> Option<&CallError> {
         match self {

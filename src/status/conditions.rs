@@ -1,225 +1,217 @@
-//! From where an object stands to its conditions. No I/O.
+//! The table of states and the conditions that report them. No I/O.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use super::Reason;
+use super::reason::Abnormal;
 use crate::aws::{CallError, Class, Operation};
-use crate::crd::{DeletionBlock, Drift};
-use crate::plan::State;
+use crate::crd::{DeletionBlock, Drift, RECREATE_ANNOTATION, TAKE_OVER_ANNOTATION};
+use crate::plan::{State, StoreOwner};
 
-/// From this attempt to create the store on, outcomes that are not known are shown as AWS's trouble.
-const SHOWN_FROM_ATTEMPT: u32 = 3;
+/// From this attempt to create the store, an unknown outcome is reported as `AwsUnavailable`.
+const REPORTED_FROM_ATTEMPT: u32 = 3;
 
-/// The conditions of one state.
+/// The conditions that report one state.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Conditions {
-    pub(super) ready: Cond,
-    /// None: as it was.
-    pub(super) synced: Option<Cond>,
-    pub(super) progress: Progress,
+pub(super) struct StateConditions {
+    pub(super) ready: ConditionValue,
+    /// `None`: unchanged.
+    pub(super) synced: Option<ConditionValue>,
+    pub(super) abnormal: Abnormal,
 }
 
-/// One condition without its times.
+/// A condition without type, generation and time.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Cond {
+pub(super) struct ConditionValue {
     pub(super) status: bool,
     pub(super) reason: Reason,
     pub(super) message: String,
 }
 
-/// At most one of these conditions is on an object.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Progress {
-    Done,
-    Reconciling,
-    Stalled,
-}
-
-impl Conditions {
-    fn both(reason: Reason, message: impl Into<String>, progress: Progress) -> Self {
-        let ready = Cond { status: false, reason, message: message.into() };
-        Self { synced: Some(ready.clone()), ready, progress }
+impl StateConditions {
+    fn not_ready(reason: Reason, message: impl Into<String>, abnormal: Abnormal) -> Self {
+        let ready = ConditionValue { status: false, reason, message: message.into() };
+        Self { synced: Some(ready.clone()), ready, abnormal }
     }
 
     fn reconciling(reason: Reason, message: impl Into<String>) -> Self {
-        Self::both(reason, message, Progress::Reconciling)
+        Self::not_ready(reason, message, Abnormal::Reconciling)
     }
 
     fn stalled(reason: Reason, message: impl Into<String>) -> Self {
-        Self::both(reason, message, Progress::Stalled)
+        Self::not_ready(reason, message, Abnormal::Stalled)
     }
 
-    fn active(synced: Option<Cond>) -> Self {
-        let ready = Cond { status: true, reason: Reason::Available, message: "The store is ACTIVE.".into() };
-        Self { ready, synced, progress: Progress::Done }
+    fn ready(synced: bool, reason: Reason, message: impl Into<String>) -> Self {
+        let ready = "The store is ACTIVE.".into();
+        Self {
+            ready: ConditionValue { status: true, reason: Reason::Available, message: ready },
+            synced: Some(ConditionValue { status: synced, reason, message: message.into() }),
+            abnormal: Abnormal::Neither,
+        }
     }
 }
 
-/// The table of states and conditions. `denied_for`: how long AWS has been denying us; IAM is
-/// eventually consistent, so a denial stalls only after `denied_grace`.
-pub(super) fn of(state: &State, denied_for: Option<Duration>, denied_grace: Duration) -> Conditions {
-    let synced = |status, reason, message: String| Some(Cond { status, reason, message });
+/// The state that the conditions report. While tags or policy cannot be read, the object stays Ready only if
+/// this generation was Ready before, because only then was it ever compared with the store in full.
+pub(super) fn shown(state: &State, was_ready: bool) -> Cow<'_, State> {
     match state {
-        State::Reconciling | State::ConfirmingAbsence => {
-            let message = match state {
-                State::ConfirmingAbsence => "AWS says that there is no such store; asking again to be sure.",
-                _ => "Working.",
-            };
-            Conditions::reconciling(Reason::Progressing, message)
+        State::TagsUnreadable(error) | State::PolicyUnreadable(error)
+            if error.class != Class::Denied && !was_ready =>
+        {
+            Cow::Owned(State::CallFailed(error.clone()))
         }
-        State::Available => {
-            Conditions::active(synced(true, Reason::InSync, "The store is as the spec says.".into()))
-        }
-        State::Drifted(fields) => {
-            let text = "nothing is changed, as managementPolicy is Observe";
-            let message = format!("The store differs from the spec in {}; {text}.", names(fields));
-            Conditions::active(synced(false, Reason::Drifted, message))
-        }
-        State::Correcting(fields) => Conditions::reconciling(
-            Reason::Drifted,
-            format!("The store differs from the spec in {}; it is being corrected.", names(fields)),
+        state => Cow::Borrowed(state),
+    }
+}
+
+/// The table of states and conditions. `denied_for`: how long AWS has denied the calls for this object. IAM
+/// is eventually consistent, so a denial stalls the object only after `denied_grace`.
+pub(super) fn of(state: &State, denied_for: Option<Duration>, denied_grace: Duration) -> StateConditions {
+    use StateConditions as C;
+    match state {
+        State::Reconciling => C::reconciling(Reason::Progressing, "The operator is reconciling the object."),
+        State::ConfirmingAbsence => C::reconciling(
+            Reason::Progressing,
+            "AWS reports that the store does not exist; the operator checks a second time before it believes this.",
         ),
-        State::NotConverging(fields) => Conditions::stalled(
-            Reason::NotConverging,
+        State::Adopting => C::reconciling(
+            Reason::Progressing,
+            "The operator is writing the owner tags of this object to the store.",
+        ),
+        State::Available => C::ready(true, Reason::InSync, "The store matches the spec."),
+        State::Drifted(fields) => C::ready(false, Reason::Drifted, observed_drift(fields)),
+        State::Correcting(fields) => C::reconciling(
+            Reason::Drifted,
             format!(
-                "AWS accepts changes of {} and never shows them: write the value in status.drift as AWS shows it, \
-                 or leave the field out. It is tried again now and then.",
+                "The store differs from the spec in {}; the operator is updating the store.",
                 names(fields)
             ),
         ),
-        State::Adopting => {
-            Conditions::reconciling(Reason::Progressing, "The store is being tagged as this object's own.")
-        }
+        State::NotConverging(fields) => C::stalled(Reason::NotConverging, not_converging(fields)),
         State::OwnerTagsDenied(error)
         | State::TagsUnreadable(error)
         | State::PolicyUnreadable(error)
         | State::ChangeDenied { error, .. } => {
             let (reason, message) = failure(error);
-            Conditions::active(synced(false, reason, message))
+            C::ready(false, reason, message)
         }
-        State::Creating => Conditions::reconciling(Reason::Creating, "The store is being created."),
-        State::OutcomeUnknown { attempt } if *attempt >= SHOWN_FROM_ATTEMPT => Conditions::reconciling(
-            Reason::AwsUnavailable,
-            "omics:CreateSequenceStore is answered again and again in a way that does not tell whether the store is \
-             created; it is looked for before anything is sent again.",
-        ),
-        State::OutcomeUnknown { .. } => Conditions::reconciling(
-            Reason::Creating,
-            "Whether AWS has created the store is not known; it is looked for before anything is sent again.",
-        ),
-        State::Updating => Conditions::reconciling(Reason::Updating, "The store is UPDATING in AWS."),
-        State::StoreDeleting => Conditions::reconciling(
+        State::CallFailed(error) => call_failed(error, denied_for, denied_grace),
+        State::Creating => C::reconciling(Reason::Creating, "The store is being created."),
+        State::OutcomeUnknown { attempt } => outcome_unknown(*attempt),
+        State::Updating => C::reconciling(Reason::Updating, "The store is UPDATING in AWS."),
+        State::StoreDeleting => C::reconciling(
             Reason::StoreDeleting,
-            "The store is DELETING in AWS, and not by this operator.",
+            "The store is DELETING in AWS, but this operator did not delete it.",
         ),
         State::UnknownStatus { status } => {
-            let message = match status {
-                Some(status) => format!("AWS reports the status {status}, which this version does not know."),
-                None => "AWS reports no status.".into(),
-            };
-            Conditions { synced: None, ..Conditions::reconciling(Reason::UnknownStatus, message) }
+            C { synced: None, ..C::reconciling(Reason::UnknownStatus, unknown_status(status.as_deref())) }
         }
         State::Failed { message } => {
-            let why = message.as_deref().unwrap_or("AWS gives no reason");
-            Conditions::stalled(Reason::Failed, format!("The store is FAILED in AWS: {why}"))
+            let why = message.as_deref().unwrap_or("AWS gives no reason.");
+            C::stalled(Reason::Failed, format!("The store is FAILED in AWS: {why}"))
         }
-        State::InvalidSpec { message } => Conditions::stalled(Reason::InvalidSpec, message),
-        State::ImmutableFieldDiffers(fields) => Conditions::stalled(
-            Reason::ImmutableFieldDiffers,
-            format!(
-                "AWS cannot change {} of a store: write the value in status.store into the spec, or leave the field out.",
-                names(fields)
-            ),
-        ),
-        State::OwnershipConflict { owner, way_on } => {
-            let text = format!("The store belongs to {owner}; this object neither changes nor deletes it.");
-            let text = match way_on {
-                Some(line) => {
-                    format!("{text} If that object is gone for good, annotate this one with {line}")
-                }
-                None => text,
-            };
-            Conditions::stalled(Reason::OwnershipConflict, text)
+        State::InvalidSpec { message } => C::stalled(Reason::InvalidSpec, message),
+        State::ImmutableFieldDiffers(fields) => {
+            C::stalled(Reason::ImmutableFieldDiffers, immutable_field_differs(fields))
         }
-        State::WrongAccount { recorded, credentials } => Conditions::stalled(
+        State::OwnershipConflict { owner } => {
+            C::stalled(Reason::OwnershipConflict, ownership_conflict(owner))
+        }
+        State::WrongAccount { recorded, credentials } => C::stalled(
             Reason::WrongAccount,
             format!(
-                "The store on record is in account {recorded}, the operator's credentials are of account \
-                 {credentials}: nothing is changed until they are of account {recorded} again."
+                "The store of this object is in AWS account {recorded}, but the operator's credentials belong to \
+                 account {credentials}: give the operator credentials for account {recorded}. Until then it changes \
+                 nothing."
             ),
         ),
         State::StoreMissing { id, region, named } => {
-            let way_on = match named {
-                true => "create it anew outside and name it in a new object".to_owned(),
-                false => format!(
-                    "to allow one new, empty store annotate the object with healthomics.dev/recreate: \"{id}\""
-                ),
-            };
-            let text = format!("Store {id}, which is on record, is not in {region} any more; {way_on}.");
-            Conditions::stalled(Reason::StoreMissing, text)
+            C::stalled(Reason::StoreMissing, store_missing(id, region, *named))
         }
-        State::StoreNotFound { id, region, account } => Conditions::stalled(
+        State::StoreNotFound { id, region, account } => C::stalled(
             Reason::StoreNotFound,
             format!(
-                "There is no store {id} in {region} of account {account}: check spec.sequenceStoreId and spec.region."
+                "AWS account {account} has no store {id} in {region}: check spec.sequenceStoreId, spec.region and the \
+                 account of the operator's credentials."
             ),
         ),
-        State::StoreNotNamed => Conditions::stalled(
+        State::StoreNotNamed => C::stalled(
             Reason::StoreNotFound,
-            "managementPolicy is Observe and no store carries the owner tags of this object: set spec.sequenceStoreId.",
+            "managementPolicy is Observe, and no store carries the owner tags of this object: set \
+             spec.sequenceStoreId to the id of the store to observe.",
         ),
-        State::CallFailed(error) => call_failed(error, denied_for, denied_grace),
         State::Deleting | State::Deleted | State::Released => {
-            Conditions::reconciling(Reason::Deleting, "The object is being deleted.")
+            C::reconciling(Reason::Deleting, "The object is being deleted.")
         }
-        State::DeletionBlocked(blocks) => Conditions::reconciling(Reason::DeletionBlocked, blocked(blocks)),
-        State::Paused => Conditions {
-            // Only `Synced` is taken from this row.
-            synced: synced(
-                false,
-                Reason::Paused,
-                "Paused by the annotation healthomics.dev/paused; AWS is not called.".into(),
-            ),
-            ..Conditions::reconciling(Reason::Paused, "Paused before the operator first looked at it.")
-        },
+        State::DeletionBlocked(blocks) => C::reconciling(Reason::DeletionBlocked, blocked(blocks)),
+        State::Paused => paused(),
     }
 }
 
-fn call_failed(error: &CallError, denied_for: Option<Duration>, denied_grace: Duration) -> Conditions {
+fn paused() -> StateConditions {
+    let synced = "The annotation healthomics.dev/paused is \"true\", so the operator makes no AWS calls for this \
+                  object: remove the annotation to resume.";
+    StateConditions {
+        ready: ConditionValue {
+            status: false,
+            reason: Reason::Paused,
+            message: "The object was paused before the operator first reconciled it.".into(),
+        },
+        synced: Some(ConditionValue { status: false, reason: Reason::Paused, message: synced.into() }),
+        abnormal: Abnormal::Unchanged,
+    }
+}
+
+fn outcome_unknown(attempt: u32) -> StateConditions {
+    if attempt >= REPORTED_FROM_ATTEMPT {
+        return StateConditions::reconciling(
+            Reason::AwsUnavailable,
+            "AWS has repeatedly failed to confirm omics:CreateSequenceStore, so it is not known whether the store \
+             exists: the operator looks for it before it sends another request.",
+        );
+    }
+    StateConditions::reconciling(
+        Reason::Creating,
+        "It is not known whether AWS created the store: the operator looks for it before it sends another request.",
+    )
+}
+
+fn call_failed(error: &CallError, denied_for: Option<Duration>, denied_grace: Duration) -> StateConditions {
     let (reason, message) = failure(error);
-    let progress = match error.class {
-        Class::Terminal => Progress::Stalled,
+    let abnormal = match error.class {
+        Class::Terminal => Abnormal::Stalled,
         Class::Denied | Class::Credentials | Class::Quota
             if denied_for.is_some_and(|time| time >= denied_grace) =>
         {
-            Progress::Stalled
+            Abnormal::Stalled
         }
-        _ => Progress::Reconciling,
+        _ => Abnormal::Reconciling,
     };
-    Conditions::both(reason, message, progress)
+    StateConditions::not_ready(reason, message, abnormal)
 }
 
-/// Reason and message of a failed call: fixed texts, so that a repeated failure writes nothing.
+/// Reason and message of a failed call. The text of AWS is in the message only where it is the same each time
+/// and tells the user what to change; otherwise each failure would write another status.
 fn failure(error: &CallError) -> (Reason, String) {
     let action = error.operation.iam_action();
     match error.class {
         Class::Conflict => (
             Reason::Updating,
-            format!("The store is busy and does not take {action} now; it is tried again."),
+            format!("AWS refuses {action} because the store is busy; the operator retries."),
         ),
         Class::Transient | Class::NotFound => {
-            (Reason::AwsUnavailable, format!("{action} fails or cannot be reached; it is tried again."))
+            (Reason::AwsUnavailable, format!("Calls of {action} fail or time out; the operator retries."))
         }
         Class::Unreadable => (
             Reason::AwsUnavailable,
             format!(
-                "{action} is answered with something that is not an answer of AWS: check proxies and \
-                 AWS_ENDPOINT_URL_OMICS. It is tried again."
+                "The response to {action} is not a valid AWS response: check proxies and AWS_ENDPOINT_URL_OMICS. The \
+                 operator retries."
             ),
         ),
-        Class::Throttled => {
-            (Reason::Throttled, format!("AWS asks for fewer requests of {action}; it is tried again."))
-        }
+        Class::Throttled => (Reason::Throttled, format!("AWS throttles {action}; the operator retries.")),
         Class::Denied => {
             let hint = match error.operation {
                 Operation::ListTagsForResource => " (its resource must be \"*\")",
@@ -232,21 +224,94 @@ fn failure(error: &CallError) -> (Reason, String) {
         }
         Class::Credentials => {
             let code = error.code.as_deref().unwrap_or("no credentials found");
-            let text = format!(
-                "The operator has no valid AWS credentials for {action} ({code}): check its IAM role, Pod identity or environment."
-            );
-            (Reason::AccessDenied, text)
+            (
+                Reason::AccessDenied,
+                format!(
+                    "The operator has no valid AWS credentials for {action} ({code}): check its IAM role, its EKS Pod \
+                     Identity association or its environment variables."
+                ),
+            )
         }
-        Class::Quota => {
-            (Reason::QuotaExceeded, format!("A quota of the AWS account does not allow {action}."))
-        }
-        Class::Terminal => (Reason::InvalidSpec, format!("AWS does not accept {action}: {}", error.detail)),
+        Class::Quota => (
+            Reason::QuotaExceeded,
+            format!(
+                "A service quota of the AWS account is exhausted, so AWS refuses {action}: request a higher quota, or \
+                 delete stores."
+            ),
+        ),
+        Class::Terminal => (Reason::InvalidSpec, format!("AWS rejects {action}: {}", error.detail)),
     }
+}
+
+fn unknown_status(status: Option<&str>) -> String {
+    match status {
+        Some(status) => {
+            format!("AWS reports the status {status}, which this version of the operator does not know.")
+        }
+        None => "AWS reports no status for the store.".into(),
+    }
+}
+
+fn observed_drift(fields: &[Drift]) -> String {
+    format!(
+        "The store differs from the spec in {}; the operator does not change the store because managementPolicy is \
+         Observe.",
+        names(fields)
+    )
+}
+
+fn not_converging(fields: &[Drift]) -> String {
+    format!(
+        "AWS accepts updates of {} but still shows another value: set the field to the observed value in \
+         status.drift, or remove the field from the spec. The operator retries every hour.",
+        names(fields)
+    )
+}
+
+fn immutable_field_differs(fields: &[Drift]) -> String {
+    format!(
+        "AWS cannot change {} of an existing store: set the field to the value shown in status.store, or remove the \
+         field.",
+        names(fields)
+    )
+}
+
+/// The annotation stands last, ready to copy.
+fn ownership_conflict(owner: &StoreOwner) -> String {
+    match owner {
+        StoreOwner::Uid(uid) => format!(
+            "The store belongs to the object with uid {uid}, so the operator neither changes nor deletes it for this \
+             object. If the other object no longer exists, add this annotation to this object: \
+             {TAKE_OVER_ANNOTATION}: \"{uid}\""
+        ),
+        StoreOwner::OlderObject(object) => format!(
+            "The store belongs to the older object {object}, which names it too, so the operator neither changes nor \
+             deletes it for this object: delete this object, or set its managementPolicy to Observe."
+        ),
+        StoreOwner::Untagged => "The store does not carry the tag healthomics.dev/uid, so the operator cannot tell \
+                                 which object owns it and neither changes nor deletes it: set the tag to the uid of \
+                                 the object that owns the store."
+            .into(),
+    }
+}
+
+/// The annotation stands last, ready to copy.
+fn store_missing(id: &str, region: &str, named: bool) -> String {
+    if named {
+        return format!(
+            "Store {id} no longer exists in {region}, and the operator does not replace a store that the spec names or \
+             that it only observes: delete this object, and create a new object for another store."
+        );
+    }
+    format!(
+        "Store {id} no longer exists in {region}. To let the operator create one new, empty store, add this annotation \
+         to this object: {RECREATE_ANNOTATION}: \"{id}\""
+    )
 }
 
 fn blocked(blocks: &[DeletionBlock]) -> String {
     let reasons: Vec<&str> = blocks.iter().map(|block| block.message.as_str()).collect();
-    format!("The deletion waits: {}.", reasons.join("; "))
+    format!("The deletion is blocked: {}.", reasons.join("; "))
 }
 
 fn names(fields: &[Drift]) -> String {

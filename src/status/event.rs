@@ -1,7 +1,12 @@
-//! Which Events a pass is worth: transitions only, fixed texts. No I/O.
+//! Every Event that the operator publishes. No I/O.
+//!
+//! The notes of Events that announce a new condition reason are in the table of reasons.
+
+use std::time::Duration;
 
 use kube::runtime::events::EventType;
 
+use super::conditions;
 use crate::crd::{AnnotationFinding, Drift, SequenceStore, SequenceStoreStatus};
 use crate::plan::State;
 use crate::status::{Reason, find};
@@ -9,34 +14,106 @@ use crate::status::{Reason, find};
 /// An Event to publish.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Event {
-    /// Normal or Warning.
+    /// `Normal` or `Warning`.
     pub type_: EventType,
-    /// Short CamelCase reason.
+    /// CamelCase, at most 128 characters.
     pub reason: &'static str,
-    /// What was being done.
+    /// What the operator was doing, CamelCase, at most 128 characters.
     pub action: &'static str,
-    /// What happened.
+    /// What happened, for people; at most 1 kB.
     pub note: String,
 }
 
 impl Event {
-    /// A Normal Event.
+    /// An Event of type `Normal`.
     #[must_use]
     pub fn normal(reason: &'static str, action: &'static str, note: impl Into<String>) -> Self {
         Self { type_: EventType::Normal, reason, action, note: note.into() }
     }
+
+    fn warning(reason: &'static str, action: &'static str, note: impl Into<String>) -> Self {
+        Self { type_: EventType::Warning, reason, action, note: note.into() }
+    }
 }
 
-/// What no annotation of an object can be meant to say, as one Event each.
+/// AWS accepted a CreateSequenceStore.
+#[must_use]
+pub fn created() -> Event {
+    Event::normal("Created", "Create", "The operator created a sequence store in AWS.")
+}
+
+/// The operator wrote the owner tags of the object with this `uid`. `former` is the uid that the store
+/// carried before; empty if it carried none.
+#[must_use]
+pub fn adopted(former: &str, uid: &str) -> Event {
+    let note = match former {
+        "" => "The operator wrote the owner tags of this object to the sequence store.".to_owned(),
+        former if former == uid => {
+            "The operator renewed the owner tags of this object on the sequence store.".to_owned()
+        }
+        former => {
+            format!(
+                "The operator adopted the sequence store from its former owner, the object with uid {former}."
+            )
+        }
+    };
+    Event::normal("Adopted", "Adopt", note)
+}
+
+/// AWS accepted an UpdateSequenceStore of these fields.
+#[must_use]
+pub fn updated(fields: &[String]) -> Event {
+    let note = match fields {
+        [] => "The operator updated the sequence store.".to_owned(),
+        [field] => format!("The operator updated the field {field} of the sequence store."),
+        [first, more @ ..] => {
+            format!("The operator updated the field {first} of the sequence store and {} more.", more.len())
+        }
+    };
+    Event::normal("Updated", "Update", note)
+}
+
+/// AWS accepted a TagResource or UntagResource for `spec.tags`.
+#[must_use]
+pub fn tags_updated() -> Event {
+    Event::normal("Updated", "Update", "The operator updated the tags of the sequence store.")
+}
+
+/// AWS accepted a PutS3AccessPolicy or DeleteS3AccessPolicy.
+#[must_use]
+pub fn s3_access_policy_updated() -> Event {
+    Event::normal("Updated", "Update", "The operator updated the S3 access policy of the sequence store.")
+}
+
+/// A look-up found several stores with the owner tags of the object. `kept` and `others` are store ids.
+#[must_use]
+pub fn duplicate_stores(kept: &str, others: &[String]) -> Event {
+    let note = format!(
+        "Several sequence stores carry the owner tags of this object: {kept} is kept, and the operator neither \
+         changes nor deletes {}.",
+        others.join(", ")
+    );
+    Event::warning("DuplicateStores", "LookUp", note)
+}
+
+/// The object cannot be decoded. The note holds nothing of the object: its content may be of any size.
+#[must_use]
+pub fn undecodable() -> Event {
+    Event::warning(
+        "NotUnderstood",
+        "Decode",
+        "This version of the operator cannot decode the object and leaves it alone: compare the object with the \
+         installed CRD and with the version of the operator.",
+    )
+}
+
+/// One Event for each annotation that looks like one of the operator's but has no effect.
 #[must_use]
 pub fn annotations_without_effect(findings: &[AnnotationFinding]) -> Vec<Event> {
-    let note = |finding: &AnnotationFinding| Event {
-        type_: EventType::Warning,
-        reason: "AnnotationWithoutEffect",
-        action: "Plan",
-        note: sentence(&finding.to_string()),
+    let event = |finding: &AnnotationFinding| {
+        Event::warning("AnnotationWithoutEffect", "Plan", sentence(&finding.to_string()))
     };
-    findings.iter().map(note).collect()
+    findings.iter().map(event).collect()
 }
 
 fn sentence(text: &str) -> String {
@@ -46,102 +123,81 @@ fn sentence(text: &str) -> String {
     format!("{first}{}{end}", letters.as_str())
 }
 
-/// A store that was as the spec says, and is not any more: somebody else changed it. An edited spec, which
-/// has another generation, is no drift.
+/// The store matched this generation of the spec and differs now, so something other than the operator
+/// changed it. A new generation that differs is an edit of the spec, not drift.
 #[must_use]
 pub fn drift_found(object: &SequenceStore, state: &State) -> Vec<Event> {
     let synced = object.status.as_ref().and_then(|status| find(&status.conditions, "Synced"));
     let was_in_sync = synced.is_some_and(|synced| {
         synced.status == "True" && synced.observed_generation == object.metadata.generation
     });
-    let found = was_in_sync && matches!(state, State::Correcting(_));
-    found.then(|| warning(Reason::Drifted, "Observe", &differs(state))).into_iter().collect()
+    match state {
+        State::Correcting(fields) if was_in_sync => drifted(fields).into_iter().collect(),
+        _ => Vec::new(),
+    }
 }
 
-/// The Events of one pass: the ends of a deletion, and reasons that are new.
+/// The Events of one pass that changed the status from `old` to `new`: the end of a deletion, and each
+/// reason that `Ready` or `Synced` did not have before.
 #[must_use]
 pub fn transitions(
     old: Option<&SequenceStoreStatus>,
     new: &SequenceStoreStatus,
     state: &State,
 ) -> Vec<Event> {
-    let mut notes = Vec::new();
-    if let State::Deleted = state {
-        notes.push(Event::normal("Deleted", "Delete", "The sequence store is deleted in AWS."));
+    let mut events = Vec::new();
+    match state {
+        State::Deleted => events.push(deleted()),
+        // `drift_found` has announced drift already, and an edited spec is not drift.
+        State::Correcting(_) => return events,
+        _ => {}
     }
-    for kind in ["Ready", "Synced"] {
-        let reason = |status: &SequenceStoreStatus| find(&status.conditions, kind).map(|c| c.reason.clone());
-        let (before, after) = (old.and_then(reason), reason(new));
-        // OwnerMatch drift has its own Event, and a spec that was edited differs for a while: that is none.
-        if before != after && !matches!(state, State::Correcting(_)) {
-            notes.extend(after.as_deref().and_then(|reason| transition(reason, state)));
+    let is_ready = find(&new.conditions, "Ready").is_some_and(|ready| ready.status == "True");
+    let shown = conditions::shown(state, is_ready);
+    let made = conditions::of(&shown, None, Duration::ZERO);
+    let synced = made.synced.map_or(made.ready.reason, |synced| synced.reason);
+    for (kind, reason) in [("Ready", made.ready.reason), ("Synced", synced)] {
+        let before = old.and_then(|old| find(&old.conditions, kind)).map(|condition| &condition.reason);
+        let after = find(&new.conditions, kind).map(|condition| &condition.reason);
+        if after.is_some() && before != after {
+            events.extend(transition(reason, &shown));
         }
     }
-    notes.dedup();
-    notes
+    events.dedup();
+    events
 }
 
-fn transition(reason: &str, state: &State) -> Option<Event> {
-    let reason = Reason::ALL.into_iter().find(|known| known.as_str() == reason)?;
-    let deletion_begun = matches!(state, State::Deleting);
-    let note = match reason {
-        Reason::Available => Event::normal("Available", "Observe", "The sequence store is ACTIVE."),
-        Reason::Deleting if deletion_begun => {
-            Event::normal("Deleting", "Delete", "The sequence store is being deleted in AWS.")
-        }
-        Reason::NotConverging => {
-            warning(reason, "Update", "AWS accepts changes and never shows them; see status.drift.")
-        }
-        Reason::Drifted => warning(reason, "Observe", &differs(state)),
-        Reason::Failed => {
-            warning(reason, "Observe", "The sequence store is FAILED in AWS; see the condition Ready.")
-        }
-        Reason::InvalidSpec => {
-            warning(reason, "Plan", "The spec cannot be carried out; see the condition Ready.")
-        }
-        Reason::ImmutableFieldDiffers => {
-            warning(reason, "Plan", "A field differs that AWS cannot change; see status.drift.")
-        }
-        Reason::OwnershipConflict => warning(
-            reason,
-            "Plan",
-            "The sequence store belongs to another object; it is neither changed nor deleted.",
-        ),
-        Reason::WrongAccount => {
-            warning(reason, "Observe", "The credentials are not of the account on record.")
-        }
-        Reason::StoreMissing => warning(reason, "Observe", "The sequence store on record is gone in AWS."),
-        Reason::StoreNotFound => warning(reason, "Observe", "The named sequence store was not found in AWS."),
-        Reason::AccessDenied => {
-            warning(reason, "CallAws", "AWS denies access; the condition names what to allow.")
-        }
-        Reason::QuotaExceeded => warning(reason, "CallAws", "A quota of the AWS account is used up."),
-        Reason::AwsUnavailable => warning(reason, "CallAws", "AWS cannot be reached or fails."),
-        Reason::DeletionBlocked => {
-            warning(reason, "Delete", "The deletion waits; see status.deletionBlockedBy.")
-        }
-        _ => return None,
-    };
-    Some(note)
+fn deleted() -> Event {
+    Event::normal("Deleted", "Delete", "AWS has deleted the sequence store.")
 }
 
-/// Names the first field and how many more there are.
-fn differs(state: &State) -> String {
-    let fields: &[Drift] = match state {
-        State::Drifted(fields) | State::Correcting(fields) => fields,
-        _ => &[],
-    };
-    match fields {
-        [] => "The sequence store differs from the spec; see status.drift.".into(),
-        [one] => format!("The sequence store differs from the spec in {}; see status.drift.", one.field),
-        [first, more @ ..] => format!(
+fn transition(reason: Reason, state: &State) -> Option<Event> {
+    match (reason, state) {
+        (Reason::Drifted, State::Drifted(fields) | State::Correcting(fields)) => drifted(fields),
+        // `Deleted` has an Event of its own, and the store of a released object stays.
+        (Reason::Deleting, state) if *state != State::Deleting => None,
+        _ => event(reason, None),
+    }
+}
+
+fn drifted(fields: &[Drift]) -> Option<Event> {
+    let note = match fields {
+        [] => None,
+        [one] => {
+            Some(format!("The sequence store differs from the spec in {}; see status.drift.", one.field))
+        }
+        [first, more @ ..] => Some(format!(
             "The sequence store differs from the spec in {} and {} more; see status.drift.",
             first.field,
             more.len()
-        ),
-    }
+        )),
+    };
+    event(Reason::Drifted, note)
 }
 
-fn warning(reason: Reason, action: &'static str, note: &str) -> Event {
-    Event { type_: EventType::Warning, reason: reason.as_str(), action, note: note.into() }
+/// The Event in the table of reasons, with another note if one is given.
+fn event(reason: Reason, note: Option<String>) -> Option<Event> {
+    let event = reason.row().event?;
+    let note = note.unwrap_or_else(|| event.note.to_owned());
+    Some(Event { type_: event.type_, reason: reason.as_str(), action: event.action, note })
 }

@@ -1,4 +1,4 @@
-//! The next status of an object: the one place where it is made. Pure; `now` is passed in. No I/O.
+//! Computes the next status of an object: the only place that makes one. Pure, with `now` passed in. No I/O.
 
 mod conditions;
 pub mod event;
@@ -7,6 +7,7 @@ mod reference;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -20,29 +21,30 @@ use crate::crd::{
 use crate::plan::State;
 use crate::store::intent::Intent;
 use crate::store::observed::{Observed, ObservedTags, Present};
-use conditions::{Cond, Conditions, Progress};
+use conditions::{ConditionValue, StateConditions};
+use reason::Abnormal;
 pub use reason::Reason;
-pub use reference::markdown as conditions_reference;
+pub use reference::{conditions_reference, readme_reasons};
 
-/// From this failure in a row on, a transient failure is shown.
-const SHOWN_FROM_FAILURE: u32 = 3;
+/// Transient failures and throttling are reported from this failure in a row.
+const REPORTED_FROM_FAILURE: u32 = 3;
 
 /// Everything the next status depends on.
 #[derive(Clone, Copy, Debug)]
 pub struct Input<'a> {
-    /// The object that was acted on.
+    /// The object that the pass acted on.
     pub object: &'a SequenceStore,
-    /// What AWS said.
+    /// What AWS reported in the pass.
     pub observed: &'a Observed,
-    /// Where the object stands after the pass.
+    /// The state of the object after the pass.
     pub state: &'a State,
-    /// Region that was looked in.
+    /// Region of the store in `observed`.
     pub region: Option<&'a str>,
-    /// Failed passes in a row, this one counted.
+    /// Failed passes in a row, including this one.
     pub failures: u32,
-    /// How long AWS has been denying us.
+    /// How long AWS has denied the calls for this object.
     pub denied_for: Option<Duration>,
-    /// How long a denial counts as IAM being slow.
+    /// How long a denial may still be a delay of IAM.
     pub denied_grace: Duration,
     /// Keys of `spec.tags` that the operator is about to write to the store. They are saved before the call:
     /// a crash in between must not make them foreign.
@@ -51,39 +53,34 @@ pub struct Input<'a> {
     pub now: Timestamp,
 }
 
-/// The status after a pass. Equal to the old one where there is nothing new to say.
+/// The status after a pass. It equals the old one if nothing changed.
 #[must_use]
 pub fn next(input: &Input<'_>) -> SequenceStoreStatus {
-    let status = after(input);
-    let managed_tag_keys = input.managed_tag_keys.map(<[String]>::to_vec);
-    SequenceStoreStatus { managed_tag_keys: managed_tag_keys.unwrap_or(status.managed_tag_keys), ..status }
-}
-
-fn after(input: &Input<'_>) -> SequenceStoreStatus {
     let old = input.object.status.clone().unwrap_or_default();
-    match input.state {
-        State::Paused => paused(input, old),
-        state if is_hidden(input, state, &old) => handled(input, old),
-        // A generation that was never compared with the store cannot be called ready; one that was stays so.
-        State::TagsUnreadable(error) | State::PolicyUnreadable(error)
-            if error.class != Class::Denied && !was_ready(input, &old) =>
-        {
-            handled(input, reported(input, &State::CallFailed(error.clone()), old))
+    let mut new = match input.state {
+        State::Paused => paused(input, &old),
+        state if is_unreported(input, state, &old) => with_handled_request(input, old),
+        state => {
+            let shown = conditions::shown(state, was_ready(input, &old));
+            with_handled_request(input, reported(input, &shown, &old))
         }
-        state => handled(input, reported(input, state, old)),
+    };
+    if let Some(keys) = input.managed_tag_keys {
+        new.managed_tag_keys = keys.to_vec();
     }
+    new
 }
 
-fn reported(input: &Input<'_>, state: &State, old: SequenceStoreStatus) -> SequenceStoreStatus {
-    let generation = input.object.metadata.generation;
-    let mut new = SequenceStoreStatus { observed_generation: generation, ..old.clone() };
+fn reported(input: &Input<'_>, state: &State, old: &SequenceStoreStatus) -> SequenceStoreStatus {
+    let mut new =
+        SequenceStoreStatus { observed_generation: input.object.metadata.generation, ..old.clone() };
     if let (Observed::Present(present), true) = (input.observed, may_record(state))
-        && !is_strange(input, present, &old)
+        && !awaits_claim(input, present, old)
     {
         new.store = Some(mirror(present, old.store.as_ref()));
         new.account_id = Some(present.account.clone());
         new.region = input.region.map(ToOwned::to_owned);
-        new.managed_tag_keys = managed_tag_keys(input, present, &old);
+        new.managed_tag_keys = managed_tag_keys(input, present, old);
     }
     new.drift = match state {
         State::Drifted(fields)
@@ -91,7 +88,7 @@ fn reported(input: &Input<'_>, state: &State, old: SequenceStoreStatus) -> Seque
         | State::ChangeDenied { drift: fields, .. }
         | State::NotConverging(fields)
         | State::ImmutableFieldDiffers(fields) => fields.clone(),
-        // Nothing new is known of it.
+        // The pass compared nothing, so the last known drift stands.
         State::CallFailed(_) | State::TagsUnreadable(_) | State::PolicyUnreadable(_) => old.drift.clone(),
         _ => Vec::new(),
     };
@@ -100,24 +97,23 @@ fn reported(input: &Input<'_>, state: &State, old: SequenceStoreStatus) -> Seque
         State::CallFailed(_) if input.object.is_being_deleted() => old.deletion_blocked_by.clone(),
         _ => Vec::new(),
     };
-    new.conditions = conditions(input, state, &old);
+    new.conditions = conditions(input, state, old);
     new
 }
 
-/// A pause changes `Synced` and nothing else; not even the generation counts as acted on.
-fn paused(input: &Input<'_>, old: SequenceStoreStatus) -> SequenceStoreStatus {
-    let conditions::Conditions { ready, synced, .. } = conditions::of(input.state, None, input.denied_grace);
-    // Of an object that was never acted on, the conditions speak of the generation that is paused.
+/// A pause changes `Synced` and nothing else: even the generation does not count as acted on.
+fn paused(input: &Input<'_>, old: &SequenceStoreStatus) -> SequenceStoreStatus {
+    let StateConditions { ready, synced, .. } =
+        conditions::of(&State::Paused, input.denied_for, input.denied_grace);
+    // If the operator has never acted on the object, the conditions carry the generation that is paused.
     let acted_on = old.observed_generation.filter(|generation| *generation >= 0);
     let acted_on = acted_on.or(input.object.metadata.generation);
-    let mut new = old.clone();
-    new.conditions.clear();
     let existing = |kind: &str| find(&old.conditions, kind).cloned();
-    let ready =
-        existing("Ready").unwrap_or_else(|| condition("Ready", &ready, acted_on, &old.conditions, input.now));
-    new.conditions.push(ready);
-    let synced = synced.map(|synced| condition("Synced", &synced, acted_on, &old.conditions, input.now));
-    new.conditions.extend(synced);
+    let make =
+        |kind: &str, value: &ConditionValue| condition(kind, value, acted_on, &old.conditions, input.now);
+    let mut new = old.clone();
+    new.conditions = vec![existing("Ready").unwrap_or_else(|| make("Ready", &ready))];
+    new.conditions.extend(synced.map(|synced| make("Synced", &synced)));
     new.conditions.extend(existing("Reconciling"));
     new.conditions.extend(existing("Stalled"));
     if input.object.is_being_deleted() {
@@ -127,50 +123,56 @@ fn paused(input: &Input<'_>, old: SequenceStoreStatus) -> SequenceStoreStatus {
     new
 }
 
-/// The first failures of a passing kind change nothing on an object whose generation is reported.
-fn is_hidden(input: &Input<'_>, state: &State, old: &SequenceStoreStatus) -> bool {
-    let reported = is_reported(input, old);
-    // One 404 proves nothing.
+/// Whether a failure is not reported yet: short failures must not write the status of a reported generation.
+fn is_unreported(input: &Input<'_>, state: &State, old: &SequenceStoreStatus) -> bool {
+    let generation_reported = is_generation_reported(input, old);
+    // A single 404 is not proof that the store is gone.
     if *state == State::ConfirmingAbsence {
-        return reported;
+        return generation_reported;
     }
     let Some(error) = state.error() else { return false };
-    let passing = !matches!(error.class, Class::Denied | Class::Credentials | Class::Quota | Class::Terminal);
+    let transient =
+        !matches!(error.class, Class::Denied | Class::Credentials | Class::Quota | Class::Terminal);
+    // Otherwise `Synced` would say Paused although the pause is over.
     let resumed =
         find(&old.conditions, "Synced").is_some_and(|synced| synced.reason == Reason::Paused.as_str());
-    passing && input.failures < SHOWN_FROM_FAILURE && !resumed && reported
+    transient && input.failures < REPORTED_FROM_FAILURE && !resumed && generation_reported
 }
 
-/// Whether this generation was acted on before. An edited status may name it and hold no conditions.
-fn is_reported(input: &Input<'_>, old: &SequenceStoreStatus) -> bool {
+/// Whether the status reports this generation. Somebody may have edited the status so that it names the
+/// generation and has no conditions.
+fn is_generation_reported(input: &Input<'_>, old: &SequenceStoreStatus) -> bool {
     find(&old.conditions, "Ready").is_some()
         && old.observed_generation.is_some()
         && old.observed_generation == input.object.metadata.generation
 }
 
-/// Whether this generation was reported as ready.
+/// Whether the status reports this generation as ready.
 fn was_ready(input: &Input<'_>, old: &SequenceStoreStatus) -> bool {
     let generation = input.object.metadata.generation;
     find(&old.conditions, "Ready")
         .is_some_and(|ready| ready.status == "True" && ready.observed_generation == generation)
 }
 
-/// A store that this object may not have is not put on record: `sequenceStoreId` stays free to mend.
+/// A store that this object may not have is not recorded, so that the user can still correct `sequenceStoreId`.
 fn may_record(state: &State) -> bool {
     !matches!(state, State::WrongAccount { .. } | State::OwnershipConflict { .. })
 }
 
-/// A managed store that still carries another owner's uid is put on record only once it has been claimed.
-fn is_strange(input: &Input<'_>, present: &Present, old: &SequenceStoreStatus) -> bool {
+/// A store that still carries the uid of another owner is recorded only after the operator has claimed it.
+fn awaits_claim(input: &Input<'_>, present: &Present, old: &SequenceStoreStatus) -> bool {
     let other = present.tags.owner().is_some_and(|owner| Some(owner) != input.object.metadata.uid.as_deref());
-    let known = old.store.as_ref().is_some_and(|store| store.id == present.store.id);
-    other && !known && input.object.manages()
+    other && !is_recorded(present, old) && input.object.manages()
+}
+
+fn is_recorded(present: &Present, old: &SequenceStoreStatus) -> bool {
+    old.store.as_ref().is_some_and(|store| store.id == present.store.id)
 }
 
 fn mirror(present: &Present, old: Option<&Store>) -> Store {
     let tags = match &present.tags {
         ObservedTags::Read(tags) => Some(tags.clone()),
-        // A denied permission shows as no tags; a passing failure does not.
+        // Without the permission the tags would only grow stale; after another failure they are soon read again.
         ObservedTags::Unreadable(error) if error.class == Class::Denied => None,
         ObservedTags::Unreadable(_) => {
             old.filter(|old| old.id == present.store.id).and_then(|old| old.tags.clone())
@@ -179,15 +181,13 @@ fn mirror(present: &Present, old: Option<&Store>) -> Store {
     Store { tags, ..present.store.clone() }
 }
 
-/// Keys that are ours: of a store just found, those of the intent; later, those that were saved before
-/// they were written, while they are still wanted or still there.
+/// Keys that this operator has set. For a store just found they are those of the intent; later, those saved
+/// before they were written, as long as the spec wants them or the store carries them.
 fn managed_tag_keys(input: &Input<'_>, present: &Present, old: &SequenceStoreStatus) -> Vec<String> {
-    let known = old.store.as_ref().is_some_and(|store| store.id == present.store.id);
-    if !known {
-        let named = input.object.names_store();
-        let intent = Intent::of(input.object).ok().flatten().filter(|_| !named);
+    if !is_recorded(present, old) {
+        let intent = Intent::of(input.object).ok().flatten().filter(|_| !input.object.names_store());
         let keys = intent.into_iter().flat_map(|intent| intent.tag_keys).chain(old.managed_tag_keys.clone());
-        return keys.collect::<std::collections::BTreeSet<_>>().into_iter().collect();
+        return keys.collect::<BTreeSet<_>>().into_iter().collect();
     }
     let (Some(wanted), ObservedTags::Read(shown)) = (&input.object.spec.tags, &present.tags) else {
         return old.managed_tag_keys.clone();
@@ -196,7 +196,8 @@ fn managed_tag_keys(input: &Input<'_>, present: &Present, old: &SequenceStoreSta
     old.managed_tag_keys.iter().filter(ours).cloned().collect()
 }
 
-fn handled(input: &Input<'_>, mut status: SequenceStoreStatus) -> SequenceStoreStatus {
+/// Echoes the annotation `reconcile-requested-at`.
+fn with_handled_request(input: &Input<'_>, mut status: SequenceStoreStatus) -> SequenceStoreStatus {
     status.last_handled_reconcile_at =
         input.object.annotations().get(RECONCILE_ANNOTATION).cloned().or(status.last_handled_reconcile_at);
     status
@@ -204,51 +205,57 @@ fn handled(input: &Input<'_>, mut status: SequenceStoreStatus) -> SequenceStoreS
 
 fn conditions(input: &Input<'_>, state: &State, old: &SequenceStoreStatus) -> Vec<Condition> {
     let generation = input.object.metadata.generation;
-    let Conditions { ready, synced, mut progress } =
+    let StateConditions { ready, synced, mut abnormal } =
         conditions::of(state, input.denied_for, input.denied_grace);
-    // A restart forgets how long a denial has lasted; what was stalled by it stays so.
+    // After a restart `denied_for` counts from zero, but an object that a denial stalled stays stalled.
     let same_denial =
         |c: &Condition| c.reason == ready.reason.as_str() && c.observed_generation == generation;
     if matches!(state, State::CallFailed(_)) && find(&old.conditions, "Stalled").is_some_and(same_denial) {
-        progress = Progress::Stalled;
+        abnormal = Abnormal::Stalled;
     }
-    let make = |kind: &str, cond: &Cond| condition(kind, cond, generation, &old.conditions, input.now);
+    let make =
+        |kind: &str, value: &ConditionValue| condition(kind, value, generation, &old.conditions, input.now);
     let mut new = vec![make("Ready", &ready)];
     new.push(match (&synced, find(&old.conditions, "Synced")) {
         (Some(synced), _) => make("Synced", synced),
         (None, Some(unchanged)) if unchanged.observed_generation == generation => unchanged.clone(),
         (None, _) => make("Synced", &ready),
     });
-    let worst = Cond { status: true, ..ready };
-    match progress {
-        Progress::Done => {}
-        Progress::Reconciling => new.push(make("Reconciling", &worst)),
-        Progress::Stalled => new.push(make("Stalled", &worst)),
+    let repeated = ConditionValue { status: true, ..ready };
+    match abnormal {
+        Abnormal::Neither => {}
+        Abnormal::Reconciling => new.push(make("Reconciling", &repeated)),
+        Abnormal::Stalled => new.push(make("Stalled", &repeated)),
+        Abnormal::Unchanged => {
+            new.extend(
+                ["Reconciling", "Stalled"].iter().filter_map(|kind| find(&old.conditions, kind)).cloned(),
+            );
+        }
     }
     new
 }
 
 fn condition(
     kind: &str,
-    cond: &Cond,
+    value: &ConditionValue,
     generation: Option<i64>,
     old: &[Condition],
     now: Timestamp,
 ) -> Condition {
-    let status = if cond.status { "True" } else { "False" };
+    let status = if value.status { "True" } else { "False" };
     let since =
         find(old, kind).filter(|old| old.status == status).map(|old| old.last_transition_time.clone());
     Condition {
         type_: kind.into(),
         status: status.into(),
-        reason: cond.reason.as_str().into(),
-        message: cond.message.clone(),
+        reason: value.reason.as_str().into(),
+        message: value.message.clone(),
         observed_generation: generation,
         last_transition_time: since.unwrap_or_else(|| Time(whole_seconds(now))),
     }
 }
 
-/// The API server keeps whole seconds: anything finer would read back different from what was written.
+/// The API server stores whole seconds; with fractions the status would differ from what it reads back.
 fn whole_seconds(now: Timestamp) -> Timestamp {
     Timestamp::from_second(now.as_second()).unwrap_or(now)
 }

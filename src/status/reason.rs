@@ -1,111 +1,335 @@
-//! The closed set of condition reasons. No I/O.
+//! The table of condition reasons: what each means, what to do about it, and the Event that announces it. No I/O.
+//!
+//! `docs/conditions.md`, the table in `README.md` and the Events all read this table.
 
-/// Why a condition is as it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Reason {
-    /// The store is ACTIVE.
+use kube::runtime::events::EventType;
+
+/// Defines the enum and lists its variants, so that `ALL` cannot miss one.
+macro_rules! reasons {
+    ($($name:ident),* $(,)?) => {
+        /// The reason of a condition. `docs/conditions.md` explains each.
+        #[allow(missing_docs)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Reason { $($name),* }
+
+        impl Reason {
+            /// Every reason, in the order in which the documentation lists them.
+            pub const ALL: [Self; [$(stringify!($name)),*].len()] = [$(Self::$name),*];
+
+            /// The reason as conditions and Events carry it.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => stringify!($name)),* }
+            }
+        }
+    };
+}
+
+reasons![
     Available,
-    /// The store is as the spec says.
     InSync,
-    /// Work goes on.
     Progressing,
-    /// AWS is creating the store.
     Creating,
-    /// AWS is updating the store.
     Updating,
-    /// Somebody is deleting the store in AWS.
     StoreDeleting,
-    /// AWS reports a status this version does not know.
     UnknownStatus,
-    /// The store differs from the spec.
     Drifted,
-    /// The store failed in AWS.
     Failed,
-    /// The spec cannot be carried out.
     InvalidSpec,
-    /// A field differs that AWS cannot change.
     ImmutableFieldDiffers,
-    /// The store belongs to another object.
     OwnershipConflict,
-    /// The credentials are those of another account.
     WrongAccount,
-    /// A store on record is gone.
     StoreMissing,
-    /// No store was found.
     StoreNotFound,
-    /// AWS accepts changes and never shows them.
     NotConverging,
-    /// AWS or the way to it is down.
     AwsUnavailable,
-    /// AWS asks for fewer requests.
     Throttled,
-    /// IAM or the credentials do not allow it.
     AccessDenied,
-    /// A quota of the account is used up.
     QuotaExceeded,
-    /// The object is being deleted.
     Deleting,
-    /// The deletion waits.
     DeletionBlocked,
-    /// The object is paused.
     Paused,
+];
+
+/// What is known about one reason.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Row {
+    /// Every combination of conditions in which `Ready` or `Synced` has this reason; the usual one first.
+    pub(super) combinations: &'static [Combination],
+    /// Short enough for the table in `README.md`.
+    pub(super) meaning: &'static str,
+    /// Further sentences for `docs/conditions.md`; may be empty.
+    pub(super) details: &'static str,
+    /// Empty if the user has nothing to do.
+    pub(super) remedy: &'static str,
+    /// Where the remedy is explained, relative to `docs/`; may be empty.
+    pub(super) link: &'static str,
+    /// The Event to publish when `Ready` or `Synced` changes to this reason.
+    pub(super) event: Option<TransitionEvent>,
+}
+
+/// The conditions of an object at one time. `None`: the pass leaves the condition unchanged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Combination {
+    pub(super) ready: Option<bool>,
+    pub(super) synced: Option<bool>,
+    pub(super) abnormal: Abnormal,
+}
+
+/// Which of the two conditions that exist only while true is present (kstatus calls them "abnormal-true").
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Abnormal {
+    Neither,
+    Reconciling,
+    Stalled,
+    Unchanged,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TransitionEvent {
+    pub(super) type_: EventType,
+    pub(super) action: &'static str,
+    pub(super) note: &'static str,
+}
+
+const fn combination(ready: bool, synced: bool, abnormal: Abnormal) -> Combination {
+    Combination { ready: Some(ready), synced: Some(synced), abnormal }
+}
+
+const READY: Combination = combination(true, true, Abnormal::Neither);
+const READY_NOT_SYNCED: Combination = combination(true, false, Abnormal::Neither);
+const RECONCILING: Combination = combination(false, false, Abnormal::Reconciling);
+const STALLED: Combination = combination(false, false, Abnormal::Stalled);
+
+const fn normal(action: &'static str, note: &'static str) -> Option<TransitionEvent> {
+    Some(TransitionEvent { type_: EventType::Normal, action, note })
+}
+
+const fn warning(action: &'static str, note: &'static str) -> Option<TransitionEvent> {
+    Some(TransitionEvent { type_: EventType::Warning, action, note })
 }
 
 impl Reason {
-    /// Every reason there is.
-    pub const ALL: [Self; 23] = [
-        Self::Available,
-        Self::InSync,
-        Self::Progressing,
-        Self::Creating,
-        Self::Updating,
-        Self::StoreDeleting,
-        Self::UnknownStatus,
-        Self::Drifted,
-        Self::Failed,
-        Self::InvalidSpec,
-        Self::ImmutableFieldDiffers,
-        Self::OwnershipConflict,
-        Self::WrongAccount,
-        Self::StoreMissing,
-        Self::StoreNotFound,
-        Self::NotConverging,
-        Self::AwsUnavailable,
-        Self::Throttled,
-        Self::AccessDenied,
-        Self::QuotaExceeded,
-        Self::Deleting,
-        Self::DeletionBlocked,
-        Self::Paused,
-    ];
-
-    /// The reason as conditions and Events carry it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
+    /// The row of the table.
+    pub(super) const fn row(self) -> Row {
         match self {
-            Self::Available => "Available",
-            Self::InSync => "InSync",
-            Self::Progressing => "Progressing",
-            Self::Creating => "Creating",
-            Self::Updating => "Updating",
-            Self::StoreDeleting => "StoreDeleting",
-            Self::UnknownStatus => "UnknownStatus",
-            Self::Drifted => "Drifted",
-            Self::Failed => "Failed",
-            Self::InvalidSpec => "InvalidSpec",
-            Self::ImmutableFieldDiffers => "ImmutableFieldDiffers",
-            Self::OwnershipConflict => "OwnershipConflict",
-            Self::WrongAccount => "WrongAccount",
-            Self::StoreMissing => "StoreMissing",
-            Self::StoreNotFound => "StoreNotFound",
-            Self::NotConverging => "NotConverging",
-            Self::AwsUnavailable => "AwsUnavailable",
-            Self::Throttled => "Throttled",
-            Self::AccessDenied => "AccessDenied",
-            Self::QuotaExceeded => "QuotaExceeded",
-            Self::Deleting => "Deleting",
-            Self::DeletionBlocked => "DeletionBlocked",
-            Self::Paused => "Paused",
+            Self::Available => Row {
+                combinations: &[READY, READY_NOT_SYNCED],
+                meaning: "The store is ACTIVE in AWS.",
+                details: "",
+                remedy: "",
+                link: "",
+                event: normal("Observe", "The sequence store is ACTIVE in AWS."),
+            },
+            Self::InSync => Row {
+                combinations: &[READY],
+                meaning: "Every field that the spec sets has the same value in AWS.",
+                details: "",
+                remedy: "",
+                link: "",
+                event: None,
+            },
+            Self::Progressing => Row {
+                combinations: &[RECONCILING],
+                meaning: "The operator is working on the object: it reads the store, writes the owner tags, or checks a \
+                          second time that the store does not exist.",
+                details: "",
+                remedy: "Wait.",
+                link: "",
+                event: None,
+            },
+            Self::Creating => Row {
+                combinations: &[RECONCILING],
+                meaning: "AWS is creating the store, or the operator is finding out whether AWS created it.",
+                details: "",
+                remedy: "Wait.",
+                link: "troubleshooting.md#creating-takes-long",
+                event: None,
+            },
+            Self::Updating => Row {
+                combinations: &[RECONCILING, READY_NOT_SYNCED],
+                meaning: "The store is UPDATING in AWS, or AWS refuses a call because the store is busy.",
+                details: "",
+                remedy: "Wait.",
+                link: "",
+                event: None,
+            },
+            Self::StoreDeleting => Row {
+                combinations: &[RECONCILING],
+                meaning: "The store is DELETING in AWS, but this operator did not delete it.",
+                details: "",
+                remedy: "Find out who deletes the store: CloudTrail names the caller of DeleteSequenceStore.",
+                link: "",
+                event: None,
+            },
+            Self::UnknownStatus => Row {
+                combinations: &[Combination { synced: None, ..RECONCILING }],
+                meaning: "AWS reports no status, or one that this version of the operator does not know.",
+                details: "",
+                remedy: "Wait. If it lasts, upgrade the operator.",
+                link: "",
+                event: None,
+            },
+            Self::Drifted => Row {
+                combinations: &[READY_NOT_SYNCED, RECONCILING],
+                meaning: "The store differs from the spec in the fields that `status.drift` lists. Under `Manage` the \
+                          operator is updating the store; under `Observe` it only reports the differences, and the \
+                          object stays Ready.",
+                details: "",
+                remedy: "Under `Manage`, wait. Under `Observe`, change the spec or the store.",
+                link: "drift.md",
+                event: warning("Observe", "The sequence store differs from the spec; see status.drift."),
+            },
+            Self::Failed => Row {
+                combinations: &[STALLED],
+                meaning: "The store is FAILED in AWS; the message ends with the reason that AWS gives.",
+                details: "",
+                remedy: "Read the reason in the message. To replace the store, delete the object, which deletes the \
+                         store, and create the object again.",
+                link: "",
+                event: warning(
+                    "Observe",
+                    "The sequence store is FAILED in AWS; the condition Ready has the reason that AWS gives.",
+                ),
+            },
+            Self::InvalidSpec => Row {
+                combinations: &[STALLED, READY_NOT_SYNCED],
+                meaning: "The operator cannot apply the spec, or AWS rejects it.",
+                details: "",
+                remedy: "Change the spec as the message says; the operator then retries at once.",
+                link: "troubleshooting.md#invalidspec",
+                event: warning(
+                    "Plan",
+                    "The operator cannot apply the spec; the condition Ready says what to change.",
+                ),
+            },
+            Self::ImmutableFieldDiffers => Row {
+                combinations: &[STALLED],
+                meaning: "A field of the spec differs from the store, and AWS cannot change this field of an existing store.",
+                details: "",
+                remedy: "Set the field to the value shown in `status.store`, or remove it from the spec.",
+                link: "drift.md#fields-that-aws-cannot-change",
+                event: warning(
+                    "Plan",
+                    "A field of the spec differs from the store and AWS cannot change it; see status.drift.",
+                ),
+            },
+            Self::OwnershipConflict => Row {
+                combinations: &[STALLED],
+                meaning: "The store belongs to another object, or its owner tag is missing; the operator neither changes \
+                          nor deletes it for this object.",
+                details: "",
+                remedy: "Keep only one of the two objects. If the other object no longer exists, take over its store.",
+                link: "adoption.md#take-over",
+                event: warning(
+                    "Plan",
+                    "The sequence store does not belong to this object, so the operator neither changes nor deletes it.",
+                ),
+            },
+            Self::WrongAccount => Row {
+                combinations: &[STALLED],
+                meaning: "The operator's credentials belong to another AWS account than the store; the operator changes \
+                          nothing.",
+                details: "",
+                remedy: "Give the operator credentials for the account of the store.",
+                link: "troubleshooting.md#wrongaccount",
+                event: warning(
+                    "Observe",
+                    "The operator's credentials belong to another AWS account than the sequence store.",
+                ),
+            },
+            Self::StoreMissing => Row {
+                combinations: &[STALLED],
+                meaning: "The store existed and is gone from AWS; the operator does not replace it with an empty store \
+                          unless you allow it.",
+                details: "",
+                remedy: "Delete the object, or allow one new, empty store with the annotation that the message shows.",
+                link: "troubleshooting.md#storemissing",
+                event: warning("Observe", "The sequence store no longer exists in AWS."),
+            },
+            Self::StoreNotFound => Row {
+                combinations: &[STALLED],
+                meaning: "AWS has no store with the id in the spec, or the object only observes and no store carries its \
+                          owner tags.",
+                details: "",
+                remedy: "Check `spec.sequenceStoreId`, `spec.region` and the account.",
+                link: "troubleshooting.md#storenotfound",
+                event: warning("Observe", "AWS has no sequence store for this object."),
+            },
+            Self::NotConverging => Row {
+                combinations: &[STALLED],
+                meaning: "AWS accepts updates of a field but still shows another value.",
+                details: "",
+                remedy: "Set the field to the value that AWS shows, or remove it from the spec.",
+                link: "drift.md#notconverging",
+                event: warning(
+                    "Update",
+                    "AWS accepts updates of the sequence store but still shows other values; see status.drift.",
+                ),
+            },
+            Self::AwsUnavailable => Row {
+                combinations: &[RECONCILING, READY_NOT_SYNCED],
+                meaning: "Calls to AWS fail, or the operator cannot reach AWS.",
+                details: "The operator reports this from the third failure in a row, and at once for a new generation.",
+                remedy: "Wait. If it lasts, check the network, proxies and endpoints.",
+                link: "troubleshooting.md#awsunavailable",
+                event: warning("CallAws", "Calls to AWS fail, or the operator cannot reach AWS."),
+            },
+            Self::Throttled => Row {
+                combinations: &[RECONCILING, READY_NOT_SYNCED],
+                meaning: "AWS throttles the operator's requests.",
+                details: "The operator reports this from the third failure in a row, and at once for a new generation.",
+                remedy: "Wait. If it lasts, set a longer `pollInterval`, or find out who else calls HealthOmics.",
+                link: "",
+                event: None,
+            },
+            Self::AccessDenied => Row {
+                combinations: &[RECONCILING, STALLED, READY_NOT_SYNCED],
+                meaning: "IAM does not allow an action, or the operator has no valid credentials.",
+                details: "IAM changes take time, so the object is Reconciling for 5 minutes before it is Stalled; the \
+                          operator keeps retrying. If AWS denies only actions on tags or the S3 access policy, the \
+                          object stays Ready.",
+                remedy: "Allow the action that the message names.",
+                link: "troubleshooting.md#accessdenied",
+                event: warning("CallAws", "AWS denies access; the condition names the action to allow."),
+            },
+            Self::QuotaExceeded => Row {
+                combinations: &[RECONCILING, STALLED, READY_NOT_SYNCED],
+                meaning: "A service quota of the AWS account is exhausted.",
+                details: "The object is Reconciling for 5 minutes before it is Stalled; the operator keeps retrying.",
+                remedy: "Request a higher quota, or delete stores.",
+                link: "troubleshooting.md#quotaexceeded",
+                event: warning("CallAws", "A service quota of the AWS account is exhausted."),
+            },
+            Self::Deleting => Row {
+                combinations: &[RECONCILING],
+                meaning: "The object is being deleted, and the store with it unless the spec keeps the store.",
+                details: "",
+                remedy: "Wait.",
+                link: "",
+                event: normal("Delete", "The operator is deleting the sequence store in AWS."),
+            },
+            Self::DeletionBlocked => Row {
+                combinations: &[RECONCILING],
+                meaning: "The deletion waits for what `status.deletionBlockedBy` lists.",
+                details: "",
+                remedy: "Remove what blocks the deletion.",
+                link: "deletion.md#when-it-waits",
+                event: warning("Delete", "The deletion is blocked; see status.deletionBlockedBy."),
+            },
+            Self::Paused => Row {
+                combinations: &[Combination {
+                    ready: None,
+                    synced: Some(false),
+                    abnormal: Abnormal::Unchanged,
+                }],
+                meaning: "The annotation `healthomics.dev/paused` is `true`: the operator makes no AWS calls for the \
+                          object and leaves the rest of its status unchanged.",
+                details: "",
+                remedy: "Remove the annotation.",
+                link: "",
+                event: None,
+            },
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::aws::{Class, Operation};
 use crate::crd::{Drift, RECONCILE_ANNOTATION, SequenceStoreStatus};
-use crate::plan::State;
+use crate::plan::{State, StoreOwner};
 use crate::samples::{ACCOUNT, CLASSES, ID, Scene, call_error, now, present, tags_of};
 use crate::status::{Input, Reason, find, next};
 use crate::store::observed::{Observed, ObservedTags};
@@ -93,7 +93,7 @@ fn every_state_has_its_conditions() {
         ),
         (State::NotConverging(drift()), "False/NotConverging False/NotConverging Stalled"),
         (
-            State::OwnershipConflict { owner: "x".into(), way_on: None },
+            State::OwnershipConflict { owner: StoreOwner::Uid("x".into()) },
             "False/OwnershipConflict False/OwnershipConflict Stalled",
         ),
         (
@@ -208,7 +208,7 @@ fn a_failure_keeps_the_mirror_and_the_drift() {
 #[test]
 fn what_is_not_this_objects_is_not_put_on_record() {
     for state in [
-        State::OwnershipConflict { owner: "x".into(), way_on: None },
+        State::OwnershipConflict { owner: StoreOwner::Uid("x".into()) },
         State::WrongAccount { recorded: "1".into(), credentials: "2".into() },
     ] {
         let mut pass = Pass::of(state);
