@@ -1,4 +1,4 @@
-//! Requests that make or change a store, from the spec. No I/O.
+//! The members of the requests that create or change a store. No I/O.
 
 use std::collections::BTreeMap;
 
@@ -8,25 +8,19 @@ use sha2::{Digest, Sha256};
 
 use crate::crd::{Drift, ETagAlgorithmFamily, OwnerTags, SequenceStore, SseConfig};
 
-/// Members of CreateSequenceStore, the client token aside.
+/// The members of a CreateSequenceStore request, except the client token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct CreateRequest {
-    /// Name of the store.
     pub name: String,
-    /// Description.
     pub description: Option<String>,
-    /// Encryption.
     pub sse_config: Option<SseConfig>,
-    /// ETag algorithm family.
     pub e_tag_algorithm_family: Option<ETagAlgorithmFamily>,
-    /// Fallback location.
     pub fallback_location: Option<String>,
-    /// Access log location.
     pub access_log_location: Option<String>,
-    /// Keys of propagated tags.
+    /// Tag keys.
     pub propagated_set_level_tags: Option<Vec<String>>,
-    /// Tags of the spec and owner tags.
+    /// The tags of the spec and the owner tags.
     pub tags: BTreeMap<String, String>,
 }
 
@@ -65,18 +59,15 @@ pub fn store_name(object: &SequenceStore) -> String {
     object.spec.name.clone().unwrap_or_else(|| object.name_any())
 }
 
-/// Members of UpdateSequenceStore that differ; `Some("")` and `Some([])` clear.
+/// The members of an UpdateSequenceStore request. AWS leaves a member that is `None` as it is, and clears one
+/// that is `""` or `[]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UpdateRequest {
-    /// Name.
     pub name: Option<String>,
-    /// Description.
     pub description: Option<String>,
-    /// Fallback location.
     pub fallback_location: Option<String>,
-    /// Access log location.
     pub access_log_location: Option<String>,
-    /// Keys of propagated tags.
+    /// Tag keys.
     pub propagated_set_level_tags: Option<Vec<String>>,
 }
 
