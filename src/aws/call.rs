@@ -141,10 +141,10 @@ mod tests {
         Aws::new(SdkConfig::builder().build())
     }
 
-    fn refusal(code: &str, status: u16) -> Outcome {
+    fn refusal(code: &str, status: u16) -> SdkError<GetSequenceStoreError, HttpResponse> {
         let metadata = ErrorMetadata::builder().code(code).message("AWS's words").build();
         let raw = HttpResponse::new(status.try_into().expect("a status"), SdkBody::empty());
-        Err(SdkError::service_error(GetSequenceStoreError::generic(metadata), raw))
+        SdkError::service_error(GetSequenceStoreError::generic(metadata), raw)
     }
 
     #[tokio::test]
@@ -164,7 +164,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_error_of_aws_has_its_class_code_and_message() {
-        let request = async { refusal("ResourceNotFoundException", 404) };
+        let request = async { Outcome::Err(refusal("ResourceNotFoundException", 404)) };
         let error = aws().call(CALL, request, |_| Ok(())).await.expect_err("404");
         assert_eq!(error.class, Class::NotFound);
         assert_eq!(error.code.as_deref(), Some("ResourceNotFoundException"));
