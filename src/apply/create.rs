@@ -30,8 +30,7 @@ pub(super) async fn create(
                 duplicates: Vec::new(),
                 policy: ObservedPolicy::NotRead,
             };
-            let effect = Effect::Created { region: intent.region.clone(), present: Box::new(present) };
-            Outcome { effect, events: vec![event::created()] }
+            Outcome { effect: Effect::Created(Box::new(present)), events: vec![event::created()] }
         }
         Err(error) if error.is_definite_no() => Outcome::from(Effect::NotCreated { epoch, attempt, error }),
         Err(_) => Outcome::from(Effect::CreationUnknown { attempt }),

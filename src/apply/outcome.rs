@@ -17,7 +17,7 @@ pub enum Effect {
     /// No call was sent.
     Nothing,
     /// A store was created.
-    Created { region: String, present: Box<Present> },
+    Created(Box<Present>),
     /// AWS certainly created no store in this attempt.
     NotCreated { epoch: u32, attempt: u32, error: CallError },
     /// AWS may have created a store.

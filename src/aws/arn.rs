@@ -5,18 +5,17 @@ use crate::crd::is_store_id;
 /// The parts of `arn:{partition}:omics:{region}:{account}:sequenceStore/{id}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoreArn<'a> {
-    /// AWS region.
     pub region: &'a str,
-    /// AWS account, 12 digits.
+    /// 12 digits.
     pub account: &'a str,
-    /// Id of the store, 10 to 36 digits.
+    /// 10 to 36 digits.
     pub id: &'a str,
 }
 
 impl<'a> StoreArn<'a> {
-    /// Reads an ARN; nothing but a well-formed ARN of a sequence store passes.
+    /// None for anything but a well-formed ARN of a sequence store.
     #[must_use]
-    pub fn parse(arn: &'a str) -> Option<Self> {
+    pub(crate) fn parse(arn: &'a str) -> Option<Self> {
         let mut parts = arn.splitn(6, ':');
         let (prefix, partition, service) = (parts.next()?, parts.next()?, parts.next()?);
         let (region, account, resource) = (parts.next()?, parts.next()?, parts.next()?);
@@ -37,13 +36,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_the_parts_of_a_store_arn() {
+    fn the_parts_of_a_store_arn_are_read() {
         let arn = StoreArn::parse("arn:aws:omics:us-west-2:123456789012:sequenceStore/3936421177");
         assert_eq!(arn, Some(StoreArn { region: "us-west-2", account: "123456789012", id: "3936421177" }));
     }
 
     #[test]
-    fn refuses_everything_else() {
+    fn everything_else_is_refused() {
         for text in [
             "",
             "arn:aws:omics:us-west-2:123456789012:sequenceStore/",

@@ -1,20 +1,22 @@
 //! Counts the read sets of a store. I/O: AWS, read-only.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
+use super::call::Call;
+use super::page::{PAGE_SIZE, each_page};
 use super::{Aws, CallError, Operation};
 
-/// Counting stops at this many read sets: ten pages.
-const MOST_READ_SETS: usize = 1000;
+/// Counting stops here, after ten pages: AWS refuses to delete the store even for one read set.
+const MAX_COUNT: usize = 1000;
 
-/// How many read sets are in a store.
+/// The read sets of a store that are not DELETED.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ReadSetCount {
-    /// Read sets counted.
+    /// 0 to 1,000.
     pub total: usize,
-    /// There may be more than were counted.
+    /// Counting stopped at 1,000, and the store may hold more.
     pub more: bool,
-    /// Read sets counted, by status.
     pub by_status: BTreeMap<String, i32>,
 }
 
@@ -24,43 +26,62 @@ impl ReadSetCount {
     pub fn display(&self) -> String {
         if self.more { format!("{}+", self.total) } else { self.total.to_string() }
     }
+
+    /// Breaks when counting must stop.
+    fn add(&mut self, status: String) -> ControlFlow<()> {
+        if status == "DELETED" {
+            return ControlFlow::Continue(());
+        }
+        *self.by_status.entry(status).or_default() += 1;
+        self.total += 1;
+        self.more = self.total >= MAX_COUNT;
+        if self.more { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    }
 }
 
 impl Aws {
-    /// Counts the read sets of a store by status, DELETED ones left out, up to 1,000.
-    ///
     /// # Errors
-    /// See [`CallError`]; a listing that repeats its page token is [`Class::Unreadable`].
-    pub async fn count_read_sets(&self, region: &str, id: &str) -> Result<ReadSetCount, CallError> {
-        let operation = Operation::ListReadSets;
-        let client = self.client(region);
+    /// The first failed page; [`super::Class::Unreadable`] for a listing that repeats its page token.
+    pub(crate) async fn count_read_sets(&self, region: &str, id: &str) -> Result<ReadSetCount, CallError> {
+        let call = Call::new(Operation::ListReadSets, region);
         let mut count = ReadSetCount::default();
-        let mut token: Option<String> = None;
-        loop {
-            let page = client
-                .list_read_sets()
-                .sequence_store_id(id)
-                .max_results(100)
-                .set_next_token(token.clone())
-                .send()
-                .await
-                .map_err(|e| CallError::of(operation, &e))?;
-            for read_set in page.read_sets().iter().filter(|r| r.status().as_str() != "DELETED") {
-                *count.by_status.entry(read_set.status().as_str().to_owned()).or_default() += 1;
-                count.total += 1;
-                if count.total >= MOST_READ_SETS {
-                    count.more = true;
-                    return Ok(count);
-                }
-            }
-            let next = page.next_token().map(ToOwned::to_owned);
-            if next.is_none() {
-                return Ok(count);
-            }
-            if next == token {
-                return Err(CallError::unreadable(operation, "the listing repeats its page token"));
-            }
-            token = next;
+        each_page(
+            call,
+            None,
+            |token| {
+                let request = self.omics(region).list_read_sets().sequence_store_id(id);
+                let request = request.max_results(PAGE_SIZE).set_next_token(token).send();
+                self.call(call, request, |response| {
+                    let statuses =
+                        response.read_sets.iter().map(|read_set| read_set.status().as_str().to_owned());
+                    Ok((statuses.collect::<Vec<String>>(), response.next_token))
+                })
+            },
+            |statuses| statuses.into_iter().try_for_each(|status| count.add(status)),
+        )
+        .await?;
+        Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deleted_read_sets_do_not_count() {
+        let mut count = ReadSetCount::default();
+        for status in ["ACTIVE", "DELETED", "ARCHIVED", "ACTIVE"] {
+            assert!(count.add(status.to_owned()).is_continue());
         }
+        assert_eq!(count.by_status, BTreeMap::from([("ACTIVE".to_owned(), 2), ("ARCHIVED".to_owned(), 1)]));
+        assert_eq!(count.display(), "3");
+    }
+
+    #[test]
+    fn counting_stops_at_1000() {
+        let mut count = ReadSetCount::default();
+        let added = (0..1200).take_while(|_| count.add("ACTIVE".to_owned()).is_continue()).count();
+        assert_eq!((added, count.total, count.display().as_str()), (999, 1000, "1000+"));
     }
 }

@@ -23,7 +23,7 @@ impl Conclusion {
 #[must_use]
 pub fn observed_after(effect: &Effect) -> Option<Observed> {
     match effect {
-        Effect::Created { present, .. } | Effect::Accepted { present: Some(present), .. } => {
+        Effect::Created(present) | Effect::Accepted { present: Some(present), .. } => {
             Some(Observed::Present(present.clone()))
         }
         _ => None,
@@ -42,7 +42,7 @@ pub fn conclude(plan: &Plan, effect: &Effect, plan_again: impl FnOnce() -> Plan)
             let again = plan_again();
             if again.action.operation().is_none() { Conclusion::of(again.state, again.next) } else { planned() }
         }
-        Effect::Created { .. } => Conclusion { must_be_saved: true, ..so(State::Creating) },
+        Effect::Created(_) => Conclusion { must_be_saved: true, ..so(State::Creating) },
         Effect::CreationUnknown { attempt } => so(State::OutcomeUnknown { attempt: *attempt }),
         Effect::NotCreated { error, .. } | Effect::Failed(error) => so(State::CallFailed(error.clone())),
         Effect::DeleteAccepted | Effect::DeleteNotFound => so(State::Deleting),

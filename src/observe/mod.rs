@@ -15,7 +15,7 @@ use crate::aws::{Aws, CallError, ReadSetCount};
 use crate::crd::{OwnerTags, SequenceStore, TAKE_OVER_ANNOTATION};
 use crate::kubernetes::Kubernetes;
 use crate::plan::{self, Recollection, Settings, Target};
-use crate::store::{Defaults, Observed, Prepared};
+use crate::store::{Defaults, Observed, Prepared, Present};
 
 /// What the observe step needs.
 #[derive(Clone, Copy)]
@@ -101,6 +101,13 @@ impl Observer<'_> {
         }
         self.other_objects(prepared, &mut observation).await;
         observation
+    }
+
+    /// The store of a former object, as it will be once it is adopted. For the command `plan`.
+    pub async fn former_store(&self, prepared: &Prepared, id: &str) -> Option<Present> {
+        let Observed::Present(mut present) = self.store(prepared.region()?, id, None).await else { return None };
+        (present.policy, _) = self.policy(prepared, &present.store, &Known::default()).await;
+        Some(*present)
     }
 
     /// Looks at the objects that decide whose the store is.

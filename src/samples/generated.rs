@@ -15,6 +15,7 @@ use crate::crd::{
     RECREATE_ANNOTATION, S3AccessConfig, TAKE_OVER_ANNOTATION,
 };
 use crate::plan::{Correction, Denial, Refusal};
+use crate::store::Field;
 use crate::store::ownership::OwnerMatch;
 
 pub(crate) const CLASSES: [Class; 9] = [
@@ -248,10 +249,16 @@ fn any_denials() -> impl Strategy<Value = BTreeMap<Operation, Denial>> {
     prop::collection::vec(denial, 0..2).prop_map(|denials| denials.into_iter().collect())
 }
 
-fn any_corrections() -> impl Strategy<Value = BTreeMap<String, Correction>> {
+fn any_corrections() -> impl Strategy<Value = BTreeMap<Field, Correction>> {
+    let fields = vec![
+        Field::Description,
+        Field::Tag("team".into()),
+        Field::S3AccessPolicy,
+        Field::Tag("healthomics.dev/uid".into()),
+    ];
     let correction = (1..5_u32, select(vec![0_u64, 59, 60, 4000]))
         .prop_map(|(accepted, last)| Correction { accepted, last: Duration::from_secs(last) });
-    any_map(&["description", "tags[team]", "s3AccessPolicy", "tags[healthomics.dev/uid]"], correction)
+    prop::collection::btree_map(select(fields), correction, 0..3)
 }
 
 prop_compose! {

@@ -12,7 +12,7 @@ use aws_sdk_omics::config::{BehaviorVersion, Config, Credentials, Region};
 use aws_sdk_omics::error::ProvideErrorMetadata;
 use aws_sdk_omics::types::{ETagAlgorithmFamily, S3AccessConfig, SseConfig};
 use healthomics_simulator::{Options, Simulator};
-use sequencestore_operator::aws::CreateRequest;
+use sequencestore_operator::store::create_request;
 use sequencestore_operator::crd::{OwnerTags, SequenceStore};
 use sequencestore_operator::store::s3_policy;
 use serde_json::{Value, json};
@@ -58,7 +58,7 @@ async fn create(client: &Client, object: &SequenceStore) -> bool {
         namespace: "lab".into(),
         name: "genomes".into(),
     };
-    let request = CreateRequest::of(object, &owner);
+    let request = create_request(object, &owner);
     let sse = request.sse_config.map(|sse| {
         SseConfig::builder().r#type("KMS".into()).set_key_arn(sse.key_arn).build().expect("has a type")
     });

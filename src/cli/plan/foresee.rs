@@ -13,6 +13,7 @@ use crate::plan::{
     self, ABSENCE_CONFIRMED_AFTER, Action, FinalizerStep, Input, Next, Plan, Recollection, Refusal, Settings,
     State, Target,
 };
+use crate::store::field::apply_update;
 use crate::status;
 use crate::store::desired::{Defaults, Desired};
 use crate::store::intent::Intent;
@@ -130,7 +131,7 @@ impl Scene {
                 });
             }
             Action::Update { request, .. } => {
-                return self.change(|present| update(&mut present.store, request));
+                return self.change(|present| apply_update(&mut present.store, request));
             }
             Action::Tag { tags, managed, .. } => {
                 self.object.status.get_or_insert_default().managed_tag_keys.clone_from(managed);
@@ -281,20 +282,5 @@ fn created(object: &SequenceStore, account: &str, intent: &Intent, request: &Cre
         tags: ObservedTags::Read(request.tags.clone()),
         duplicates: Vec::new(),
         policy,
-    }
-}
-
-fn update(store: &mut Store, request: &UpdateRequest) {
-    let set = |shown: &mut Option<String>, wanted: &Option<String>| {
-        if wanted.is_some() {
-            shown.clone_from(wanted);
-        }
-    };
-    set(&mut store.name, &request.name);
-    set(&mut store.description, &request.description);
-    set(&mut store.fallback_location, &request.fallback_location);
-    set(&mut store.s3_access.get_or_insert_default().access_log_location, &request.access_log_location);
-    if let Some(keys) = &request.propagated_set_level_tags {
-        store.propagated_set_level_tags = Some(keys.clone());
     }
 }

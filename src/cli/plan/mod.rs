@@ -3,6 +3,7 @@
 
 pub mod documents;
 mod flags;
+mod planner;
 pub mod foresee;
 pub mod report;
 mod steps;
@@ -25,12 +26,13 @@ use crate::cli::PlanOutput;
 use crate::controller::context::Context;
 use crate::crd::{OWNER_UID_TAG, SequenceStore, annotation_findings};
 use crate::observe;
-use crate::observe::look::Look;
 use crate::plan::{Action, Settings, State, Target};
 use crate::store::desired::{self, Defaults};
 use crate::store::observed::{Observed, Present};
 use crate::store::ownership::OwnerMatch;
-use foresee::{Step, Surroundings, foresee};
+use foresee::Step;
+use planner::Planner;
+use crate::store::identity;
 use report::{ObjectPlan, Report};
 use target::{Surrounding, Wanted};
 
@@ -55,10 +57,10 @@ pub async fn plan(flags: Plan, program: &'static str) -> Result<ExitCode, String
         wanted.push(target::described(&cluster, &flags, &file, &manifest).await?);
     }
 
-    let context = context(&flags, &cluster, &wanted).await?;
+    let planner = Planner::new(&flags, &cluster, &wanted).await?;
     let mut objects = Vec::new();
     for wanted in wanted {
-        objects.push(planned(&context, &flags, wanted, cluster.is_partial, program).await);
+        objects.push(planned(&planner, &flags, wanted, cluster.is_partial, program).await);
     }
     let report = Report::of(objects);
     show(&report, flags.output, program)?;
@@ -81,32 +83,8 @@ fn show(report: &Report, output: PlanOutput, program: &str) -> Result<(), String
     Ok(())
 }
 
-/// The operator's context, with what is in the cluster in place of its watch.
-async fn context(flags: &Plan, cluster: &Surrounding, wanted: &[Wanted]) -> Result<Arc<Context>, String> {
-    let omics = Aws::from_environment(flags.place.region.clone()).await;
-    let defaults = Defaults { region: omics.default_region(), poll_interval: flags.pace.poll_interval };
-    let settings = Settings {
-        cluster: cluster.name(flags.place.cluster_name.as_deref(), wanted).await,
-        replica: "plan".into(),
-        create_grace: flags.pace.create_grace,
-    };
-    let client = match &cluster.client {
-        Some(client) => client.clone(),
-        None => no_cluster()?,
-    };
-    let context = Context::new(client, omics, defaults, settings, Duration::ZERO, 1, 0);
-    context.add_cache(cluster.cache());
-    Ok(context)
-}
-
-/// A client that reaches nothing, for a plan without a cluster.
-fn no_cluster() -> Result<Client, String> {
-    let nowhere = "http://127.0.0.1:0".parse().map_err(|e| format!("{e}"))?;
-    Client::try_from(Config::new(nowhere)).map_err(|e| e.to_string())
-}
-
 async fn planned(
-    context: &Context,
+    planner: &Planner,
     flags: &Plan,
     wanted: Wanted,
     is_partial: bool,
@@ -115,7 +93,7 @@ async fn planned(
     let Wanted { object, file, mut notes, refused } = wanted;
     let mut plan = match refused {
         Some(message) => report::refused(&object, message),
-        None => match tokio::time::timeout(LOOK_DEADLINE, look_and_plan(context, &object, program)).await {
+        None => match tokio::time::timeout(LOOK_DEADLINE, planner.plan(&object, program)).await {
             Ok(plan) => plan,
             Err(_) => {
                 let text = format!("no plan within {} s: AWS answers too slowly", LOOK_DEADLINE.as_secs());
@@ -123,7 +101,7 @@ async fn planned(
             }
         },
     };
-    let unset = object.spec.region.is_none() && desired::store_id(&object).is_none();
+    let unset = object.spec.region.is_none() && identity::store_id(&object).is_none();
     if let (true, Some(region), None) = (unset, &plan.region, &flags.place.region) {
         notes.push(format!(
             "region {region} is this environment's; the operator may have another: set spec.region or --region"
@@ -137,58 +115,6 @@ async fn planned(
     }
     notes.append(&mut plan.notes);
     ObjectPlan { file, notes, ..plan }
-}
-
-async fn look_and_plan(context: &Context, object: &SequenceStore, program: &str) -> ObjectPlan {
-    let look = Look::at(context, object).await;
-    let region = look.desired.as_ref().ok().map(|desired| desired.region.clone());
-    let claimed = match (&look.observed, &region) {
-        (Observed::Searched { found: OwnerMatch::Former { id, .. }, .. }, Some(region)) => {
-            claimed(context, object, &look, region, id).await
-        }
-        _ => None,
-    };
-    let mut around = Surroundings {
-        defaults: &context.defaults,
-        settings: &context.settings,
-        owner: &look.owner,
-        owner_is_gone: look.owner_is_gone,
-        rival: look.rival.as_deref(),
-        now: look.now,
-        claimed: claimed.as_ref(),
-        read_sets: None,
-    };
-    let mut steps = foresee(object, &look.observed, around);
-    let count = match steps.first().map(|step| &step.plan.action) {
-        // The operator counts them when AWS has refused; here is the time to tell.
-        Some(Action::DeleteStore { region, id }) => context.aws.count_read_sets(region, id).await.ok(),
-        _ => None,
-    };
-    if count.is_some() {
-        around.read_sets = count.as_ref();
-        steps = foresee(object, &look.observed, around);
-    }
-    if let Some(error) = blind(&steps, region.as_deref(), program) {
-        return report::failed(object, error);
-    }
-    let mut plan = report::object_plan(object, &look.observed, region.as_deref(), &steps);
-    plan.notes = notes(object, &look.observed, &steps);
-    plan
-}
-
-/// The store of a former object, as it will be when it is this object's own.
-async fn claimed(
-    context: &Context,
-    object: &SequenceStore,
-    look: &Look,
-    region: &str,
-    id: &str,
-) -> Option<Present> {
-    let target = Target::Store { region: region.to_owned(), id: id.to_owned() };
-    match observe::observe(context, object, &look.owner, &target).await {
-        Observed::Present(present) => Some(*present),
-        _ => None,
-    }
 }
 
 /// Why these credentials see too little for a plan. The operator's may see more.

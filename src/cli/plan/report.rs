@@ -11,7 +11,7 @@ use super::steps::shown;
 use crate::crd::{Drift, SequenceStore};
 use crate::plan::State;
 use crate::status;
-use crate::store::drift;
+use crate::store::drift::{self, Differences};
 use crate::store::observed::{Observed, ObservedTags, Present};
 
 /// What comes of a plan; the exit code says the worst.
@@ -164,7 +164,7 @@ pub fn object_plan(
         reason,
         message,
         region: region.map(ToOwned::to_owned),
-        account_id: account(observed),
+        account_id: observed.account().map(ToOwned::to_owned),
         store_id: present.map(|present| present.store.id.clone()),
         is_unowned: present.is_some_and(|present| present.tags.owner().is_none()),
         differences: present.map(|present| differences(object, present)).unwrap_or_default(),
@@ -252,24 +252,10 @@ fn is_under_way(state: &State) -> bool {
     )
 }
 
+/// All differences, those first that AWS cannot change.
 fn differences(object: &SequenceStore, present: &Present) -> Vec<Drift> {
-    let immutable = drift::compare(&object.spec, &present.store, None).immutable;
-    match &present.tags {
-        ObservedTags::Read(tags) => {
-            immutable.into_iter().chain(drift::correctable(object, present, tags)).collect()
-        }
-        ObservedTags::Unreadable(_) => {
-            immutable.into_iter().chain(drift::compare(&object.spec, &present.store, None).mutable).collect()
-        }
-    }
-}
-
-fn account(observed: &Observed) -> Option<String> {
-    match observed {
-        Observed::Present(present) => Some(present.account.clone()),
-        Observed::Absent { account } | Observed::Searched { account, .. } => Some(account.clone()),
-        Observed::NotAsked | Observed::Failed(_) => None,
-    }
+    let Differences { correctable, frozen } = drift::differences(object, present);
+    frozen.iter().chain(&correctable).map(Drift::from).collect()
 }
 
 fn now(object: &SequenceStore, observed: &Observed, region: Option<&str>) -> String {

@@ -11,7 +11,9 @@ use crate::aws::CreateRequest;
 use crate::aws::Operation;
 use crate::aws::StoreArn;
 use crate::plan::{Action, FinalizerStep, State};
-use crate::store::drift;
+use crate::store::drift::differences;
+use crate::store::field::fields_of;
+use crate::store::{Difference, Field, Present};
 use crate::store::observed::ObservedTags;
 
 /// A step as it is shown; none where nothing happens.
@@ -97,17 +99,19 @@ fn written(step: &Step) -> Vec<String> {
 fn changes(step: &Step) -> Vec<Change> {
     let object = &step.before.object;
     let present = step.before.observed.present();
-    let tags = match present.map(|present| &present.tags) {
-        Some(ObservedTags::Read(tags)) => tags.clone(),
-        _ => BTreeMap::new(),
-    };
-    let differing = |wanted: &dyn Fn(&str) -> bool| -> Vec<Change> {
-        let all = present.map(|present| drift::correctable(object, present, &tags)).unwrap_or_default();
-        let all = all.into_iter().filter(|drift| wanted(&drift.field));
-        all.map(|drift| Change { field: drift.field, from: drift.observed, to: drift.desired }).collect()
+    let tags = present.and_then(Present::known_tags).cloned().unwrap_or_default();
+    let differing = |fields: &[Field]| -> Vec<Change> {
+        let all = present.map(|present| differences(object, present).correctable).unwrap_or_default();
+        let all = all.into_iter().filter(|difference| fields.contains(&difference.field));
+        all.map(|Difference { field, desired, observed }| Change {
+            field: field.to_string(),
+            from: observed,
+            to: desired,
+        })
+        .collect()
     };
     let tag = |key: &String, to: Option<&String>| Change {
-        field: format!("tags[{key}]"),
+        field: Field::Tag(key.clone()).to_string(),
         from: tags.get(key).cloned(),
         to: to.cloned(),
     };
@@ -118,9 +122,9 @@ fn changes(step: &Step) -> Vec<Change> {
             set.iter().map(|(key, value)| tag(key, Some(value))).collect()
         }
         Action::Untag { keys, .. } => keys.iter().map(|key| tag(key, None)).collect(),
-        Action::Update { request, .. } => differing(&|field| request.fields().contains(&field)),
+        Action::Update { request, .. } => differing(&fields_of(request)),
         Action::SetPolicy { policy, .. } => {
-            let mut changes = differing(&|field| field == drift::POLICY);
+            let mut changes = differing(&[Field::S3AccessPolicy]);
             // An empty policy is none.
             changes.iter_mut().filter(|_| policy.is_none()).for_each(|change| change.to = None);
             changes
@@ -130,20 +134,32 @@ fn changes(step: &Step) -> Vec<Change> {
 
 /// The fields that a create sets, in the order of the spec.
 fn created(request: &CreateRequest) -> Vec<Change> {
-    let keys = request.propagated_set_level_tags.as_ref().map(|keys| format!("[{}]", keys.join(", ")));
-    let sse = request.sse_config.as_ref();
+    let CreateRequest {
+        name,
+        description,
+        sse_config,
+        e_tag_algorithm_family,
+        fallback_location,
+        access_log_location,
+        propagated_set_level_tags,
+        tags,
+    } = request;
+    let keys = propagated_set_level_tags.as_ref().map(|keys| format!("[{}]", keys.join(", ")));
+    let key_arn = sse_config.as_ref().and_then(|sse| sse.key_arn.clone());
     let fields = [
-        ("name", Some(request.name.clone())),
-        ("description", request.description.clone()),
-        ("sseConfig.type", sse.map(|_| "KMS".to_owned())),
-        ("sseConfig.keyArn", sse.and_then(|sse| sse.key_arn.clone())),
-        ("eTagAlgorithmFamily", request.e_tag_algorithm_family.map(|family| family.as_str().to_owned())),
-        ("fallbackLocation", request.fallback_location.clone()),
-        ("s3AccessConfig.accessLogLocation", request.access_log_location.clone()),
-        ("propagatedSetLevelTags", keys),
+        (Field::Name.to_string(), Some(name.clone())),
+        (Field::Description.to_string(), description.clone()),
+        ("sseConfig.type".to_owned(), sse_config.as_ref().map(|_| "KMS".to_owned())),
+        (Field::SseKeyArn.to_string(), key_arn),
+        (
+            Field::ETagAlgorithmFamily.to_string(),
+            e_tag_algorithm_family.map(|family| family.as_str().to_owned()),
+        ),
+        (Field::FallbackLocation.to_string(), fallback_location.clone()),
+        (Field::AccessLogLocation.to_string(), access_log_location.clone()),
+        (Field::PropagatedSetLevelTags.to_string(), keys),
     ];
-    let fields = fields.into_iter().map(|(field, to)| (field.to_owned(), to));
-    let tags = request.tags.iter().map(|(key, value)| (format!("tags[{key}]"), Some(value.clone())));
-    let set = fields.chain(tags).filter(|(_, to)| to.is_some());
+    let tags = tags.iter().map(|(key, value)| (Field::Tag(key.clone()).to_string(), Some(value.clone())));
+    let set = fields.into_iter().chain(tags).filter(|(_, to)| to.is_some());
     set.map(|(field, to)| Change { field, from: None, to }).collect()
 }

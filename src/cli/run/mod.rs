@@ -3,19 +3,22 @@
 mod flags;
 
 use std::io::IsTerminal;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 use crate::aws::Aws;
 use crate::controller::context::Context;
-use crate::controller::{self, health};
+use crate::controller::{self, Memory, health};
 use crate::kubernetes::cluster::{self, Access};
 use crate::plan::Settings;
-use crate::store::desired::Defaults;
+use crate::kubernetes::{Cache, Kubernetes};
+use crate::store::Defaults;
 pub(in crate::cli) use flags::EXAMPLES;
 pub use flags::{LogFormat, Run};
 
@@ -53,11 +56,18 @@ pub async fn run(flags: Run) -> Result<(), String> {
         create_grace: flags.pace.create_grace,
     };
     let watches = flags.watch_namespaces.len().max(1);
-    let context =
-        Context::new(client, aws, defaults, settings, flags.denied_grace, flags.concurrency, watches);
+    let context = Arc::new(Context {
+        kubernetes: Kubernetes::new(client, Cache::of(watches)),
+        aws,
+        memory: Memory::default(),
+        defaults,
+        settings,
+        denied_grace: flags.denied_grace,
+        slots: Semaphore::new(flags.concurrency.into()),
+    });
     let watched = context.clone();
     tokio::spawn(async move {
-        watched.until_listed().await;
+        watched.kubernetes.cache.until_complete().await;
         ready.store(true, Ordering::Relaxed);
         tracing::info!("ready");
     });
@@ -76,7 +86,7 @@ fn replica_name() -> String {
 /// The definition may be installed after the operator, by the same chart.
 async fn wait_for_definition(client: &kube::Client, shutdown: &CancellationToken) {
     while !shutdown.is_cancelled() {
-        match controller::kind_is_known(client).await {
+        match Kubernetes::knows_kind(client).await {
             Ok(true) => return,
             Ok(false) => tracing::warn!(
                 "the CustomResourceDefinition sequencestores.healthomics.dev is not installed; waiting for it"

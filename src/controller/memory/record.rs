@@ -243,7 +243,7 @@ impl Record {
     /// The apply step is over. `random` is in `0.0..1.0`.
     pub fn applied(&mut self, action: &Action, effect: &Effect, now: Instant, random: f64) {
         match effect {
-            Effect::Created { present, .. } => {
+            Effect::Created(present) => {
                 let tags = present.known_tags().cloned().unwrap_or_default();
                 self.created = Some((present.store.id.clone(), tags, now));
             }

@@ -1,91 +1,180 @@
-//! What is remembered, and for how long.
+//! What is remembered of an object, and for how long.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
 
 use super::*;
-use crate::samples::{call_error, intent};
+use crate::apply::Effect;
+use crate::aws::{Class, Operation};
+use crate::crd::{RECONCILE_ANNOTATION, SequenceStore, Store};
+use crate::observe::Observation;
+use crate::plan::{Action, Recollection, Target};
+use crate::samples::{ID, OTHER_ID, REGION, Scene, call_error, intent, store};
+use crate::store::{Defaults, Intent, Observed, ObservedPolicy, ObservedTags, Prepared, Present, prepare};
+
+fn recollection(record: &Record, now: Instant) -> Recollection {
+    record.recollection(Duration::from_secs(300), now)
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn prepared() -> Prepared {
+    let defaults = Defaults { region: Some(REGION.into()), poll_interval: seconds(300) };
+    prepare(Arc::new(Scene::settled().object), &defaults, "cluster")
+}
+
+fn observation(id: &str, observed: Observed) -> Observation {
+    Observation {
+        target: Some(Target::Store { region: REGION.into(), id: id.into() }),
+        observed,
+        policy_was_read: false,
+        strays_were_searched: false,
+        owner_is_gone: false,
+        rival: None,
+        rivals_are_known: true,
+        began: Timestamp::UNIX_EPOCH,
+    }
+}
+
+fn absent(account: &str) -> Observed {
+    Observed::Absent { account: account.into() }
+}
+
+fn annotated(intent: &Intent) -> SequenceStore {
+    Scene::settled().annotated(crate::crd::INTENT_ANNOTATION, &intent.render()).object
+}
 
 #[test]
 fn early_passes_do_not_lengthen_the_wait() {
-    let memory = Memory::default();
+    let mut record = Record::default();
     let start = Instant::now();
-    memory.failed("u", Class::Transient, start);
-    memory.failed("u", Class::Transient, start);
-    assert_eq!(memory.recollection("u", Duration::ZERO, start).failures, 1);
-    memory.failed("u", Class::Transient, start + Duration::from_secs(400));
-    assert_eq!(memory.recollection("u", Duration::ZERO, start).failures, 2);
-    memory.succeeded("u");
-    assert_eq!(memory.recollection("u", Duration::ZERO, start), Recollection::default());
+    record.failed(Class::Transient, start, 1.0);
+    record.failed(Class::Transient, start, 1.0);
+    assert_eq!(recollection(&record, start).failures, 1);
+    record.failed(Class::Transient, start + seconds(400), 1.0);
+    assert_eq!(recollection(&record, start).failures, 2);
+    assert_eq!(record.ended(None, start, 1.0), None);
+    assert_eq!(recollection(&record, start), Recollection::default());
 }
 
 #[test]
-fn a_sighting_ends_a_row_of_404s() {
-    let memory = Memory::default();
+fn a_store_that_is_seen_ends_a_series_of_404s() {
+    let mut record = Record::default();
     let start = Instant::now();
-    let absent = Observed::Absent { account: "123456789012".into() };
-    memory.observed("u", &sought("1111111111"), &absent, start);
-    let later = start + Duration::from_secs(9);
-    memory.observed("u", &sought("1111111111"), &absent, later);
-    assert_eq!(memory.recollection("u", Duration::ZERO, later).absent_for, Some(Duration::from_secs(9)));
-    let present = Observed::Present(Box::new(crate::store::observed::Present {
-        store: crate::crd::Store::default(),
+    let later = start + seconds(9);
+    record.observed(&prepared(), &observation(ID, absent("123456789012")), start);
+    record.observed(&prepared(), &observation(ID, absent("123456789012")), later);
+    assert_eq!(recollection(&record, later).absent_for, Some(seconds(9)));
+    let present = Observed::Present(Box::new(Present {
+        store: Store::default(),
         account: String::new(),
-        tags: crate::store::observed::ObservedTags::Read(BTreeMap::new()),
+        tags: ObservedTags::Read(BTreeMap::new()),
         duplicates: Vec::new(),
-        policy: crate::store::observed::ObservedPolicy::NotRead,
+        policy: ObservedPolicy::NotRead,
     }));
-    memory.observed("u", &sought("1111111111"), &present, later);
-    assert_eq!(memory.recollection("u", Duration::ZERO, later).absent_for, None);
-}
-
-fn sought(id: &str) -> Target {
-    Target::Store { region: "us-east-1".into(), id: id.into() }
+    record.observed(&prepared(), &observation(ID, present), later);
+    assert_eq!(recollection(&record, later).absent_for, None);
 }
 
 #[test]
-fn a_404_of_one_store_says_nothing_of_another() {
-    let memory = Memory::default();
+fn a_404_about_one_store_says_nothing_about_another() {
+    let mut record = Record::default();
     let start = Instant::now();
-    let absent = |account: &str| Observed::Absent { account: account.into() };
-    memory.observed("u", &sought("1111111111"), &absent("123456789012"), start);
-    let later = start + Duration::from_secs(9);
-    for (target, account) in [("2222222222", "123456789012"), ("2222222222", "210987654321")] {
-        memory.observed("u", &sought(target), &absent(account), later);
-        assert_eq!(
-            memory.recollection("u", Duration::ZERO, later).absent_for,
-            Some(Duration::ZERO),
-            "{account}"
-        );
+    record.observed(&prepared(), &observation(ID, absent("123456789012")), start);
+    let later = start + seconds(9);
+    for account in ["123456789012", "210987654321"] {
+        record.observed(&prepared(), &observation(OTHER_ID, absent(account)), later);
+        assert_eq!(recollection(&record, later).absent_for, Some(Duration::ZERO), "{account}");
     }
 }
 
 #[test]
-fn what_was_denied_is_tried_again_when_somebody_asks() {
-    let memory = Memory::default();
+fn what_aws_denied_is_tried_again_when_a_user_asks() {
+    let mut record = Record::default();
     let start = Instant::now();
-    let denial = call_error(Operation::TagResource, Class::Denied);
-    memory.begin("u", (Some(1), None));
-    memory.denied("u", denial, start);
-    memory.begin("u", (Some(1), None));
-    let waits = |now| {
-        memory.recollection("u", Duration::ZERO, now).denials.get(&Operation::TagResource).map(|d| d.waits)
+    let denial = Effect::Denied(call_error(Operation::TagResource, Class::Denied));
+    let object = Scene::settled().object;
+    record.begin(&object);
+    record.applied(&Action::None, &denial, start, 0.5);
+    record.begin(&object);
+    let waits = |record: &Record, now| {
+        recollection(record, now).denials.get(&Operation::TagResource).map(|denial| denial.waits)
     };
-    assert_eq!(waits(start + Duration::from_secs(29)), Some(true));
-    assert_eq!(waits(start + Duration::from_secs(61)), Some(false));
-    memory.begin("u", (Some(1), Some("now".into())));
-    assert_eq!(waits(start), None);
+    assert_eq!(waits(&record, start + seconds(29)), Some(true));
+    assert_eq!(waits(&record, start + seconds(61)), Some(false));
+    record.begin(&Scene::settled().annotated(RECONCILE_ANNOTATION, "now").object);
+    assert_eq!(waits(&record, start), None);
 }
 
 #[test]
 fn an_attempt_is_as_old_as_this_process_has_known_of_it() {
-    let memory = Memory::default();
+    let mut record = Record::default();
     let start = Instant::now();
-    let known_for = |seconds| {
-        memory.recollection("u", Duration::ZERO, start + Duration::from_secs(seconds)).attempt_known_for
-    };
+    let known_for = |record: &Record, at| recollection(record, start + seconds(at)).attempt_known_for;
     let (first, second) = (intent(None), Intent { attempt: 2, ..intent(None) });
-    memory.intent("u", &first, start);
-    memory.intent("u", &Intent { id: Some("1111111111".into()), ..first }, start + Duration::from_secs(5));
-    assert_eq!(known_for(8), Duration::from_secs(8));
-    memory.intent("u", &second, start + Duration::from_secs(8));
-    assert_eq!(known_for(9), Duration::from_secs(1));
-    assert_eq!(memory.last_intent("u"), Some(second));
+    assert_eq!(record.lost_intent(&annotated(&first), start), None);
+    let resolved = Intent { id: Some("1111111111".into()), ..first.clone() };
+    assert_eq!(record.lost_intent(&annotated(&resolved), start + seconds(5)), None);
+    assert_eq!(known_for(&record, 8), seconds(8));
+    assert_eq!(record.lost_intent(&annotated(&second), start + seconds(8)), None);
+    assert_eq!(known_for(&record, 9), seconds(1));
+    // The last intent replaces none, and none of an earlier attempt.
+    for object in [Scene::settled().object, annotated(&first)] {
+        assert_eq!(record.lost_intent(&object, start + seconds(9)), Some(second.clone()));
+    }
+}
+
+#[test]
+fn only_an_unbroken_series_of_refusals_says_that_no_store_was_created() {
+    let mut record = Record::default();
+    let now = Instant::now();
+    let refused = |attempt| Effect::NotCreated {
+        epoch: 0,
+        attempt,
+        error: call_error(Operation::CreateSequenceStore, Class::Throttled),
+    };
+    record.applied(&Action::None, &refused(2), now, 0.5);
+    assert_eq!(recollection(&record, now).not_created, None);
+    record.applied(&Action::None, &refused(1), now, 0.5);
+    record.applied(&Action::None, &refused(2), now, 0.5);
+    assert_eq!(recollection(&record, now).not_created, Some((0, 2)));
+    record.applied(&Action::None, &Effect::CreationUnknown { attempt: 3 }, now, 0.5);
+    assert_eq!(recollection(&record, now).not_created, None);
+}
+
+#[test]
+fn tags_of_a_new_store_stand_in_for_one_read_and_only_for_a_while() {
+    let mut record = Record::default();
+    let now = Instant::now();
+    let tags = BTreeMap::from([("team".to_owned(), "genomics".to_owned())]);
+    let present = Present {
+        store: store(ID, "123456789012", None),
+        account: "123456789012".into(),
+        tags: ObservedTags::Read(tags.clone()),
+        duplicates: Vec::new(),
+        policy: ObservedPolicy::NotRead,
+    };
+    let created = Effect::Created(Box::new(present.clone()));
+    record.applied(&Action::None, &created, now, 0.5);
+    assert_eq!(record.known(now).tags, Some((ID.to_owned(), tags)));
+    assert_eq!(record.known(now + seconds(30)).tags, None);
+    record.observed(&prepared(), &observation(ID, Observed::Present(Box::new(present))), now);
+    assert_eq!(record.known(now).tags, None);
+}
+
+#[test]
+fn a_record_of_a_forgotten_object_is_not_put_back() {
+    let memory = Memory::default();
+    let record = memory.take("uid");
+    memory.forget("uid");
+    memory.put_back("uid", record);
+    assert_eq!(memory.records().len(), 0);
+    let record = memory.take("uid");
+    memory.put_back("uid", record);
+    assert_eq!(memory.records().len(), 1);
 }

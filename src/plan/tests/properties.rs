@@ -8,7 +8,7 @@ use crate::crd::FINALIZER;
 use crate::crd::ManagementPolicy;
 use crate::plan::{Action, FinalizerStep, State};
 use crate::samples::{UID, any_scene, any_valid_spec};
-use crate::store::desired;
+use crate::store::identity;
 use crate::store::observed::{Observed, ObservedPolicy, ObservedTags};
 use crate::store::ownership::OwnerMatch;
 
@@ -176,7 +176,7 @@ proptest! {
             FinalizerStep::Add => true,
             FinalizerStep::Remove => false,
         };
-        let known = desired::store_id(&scene.object).is_some() || scene.observed.present().is_some();
+        let known = identity::store_id(&scene.object).is_some() || scene.observed.present().is_some();
         if scene.object.deletes_store() && known {
             prop_assert!(has, "a store would be left behind");
         }
@@ -215,7 +215,7 @@ proptest! {
         let Action::Create { intent: next, .. } = &plan.action else { return Ok(()) };
         prop_assert!(!scene.object.is_being_deleted(), "while deleting");
         prop_assert!(!scene.object.names_store(), "a store is named");
-        prop_assert_eq!(desired::store_id(&scene.object), None, "a store is known");
+        prop_assert_eq!(identity::store_id(&scene.object), None, "a store is known");
         let looked = matches!(scene.observed, Observed::Searched { found: OwnerMatch::Nothing, .. });
         prop_assert!(looked, "not after a complete look-up that found nothing: {:?}", scene.observed);
         let desired = scene.desired().expect("a spec that can be read");

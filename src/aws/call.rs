@@ -1,0 +1,193 @@
+//! The one function through which every request to AWS goes: deadline, error class and log. I/O.
+
+use std::time::Duration;
+
+use aws_sdk_omics::config::http::HttpResponse;
+use aws_sdk_omics::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_omics::operation::RequestId;
+use tracing::Level;
+
+use super::{Aws, CallError, Class, Operation};
+
+/// Limit for one request, from loading the credentials to the last byte of the response.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The operation that a request calls, and where. AWS counts its quotas by these two and the account.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Call<'a> {
+    pub(super) operation: Operation,
+    pub(super) region: &'a str,
+}
+
+impl<'a> Call<'a> {
+    pub(super) fn new(operation: Operation, region: &'a str) -> Self {
+        Self { operation, region }
+    }
+
+    /// A logged [`Class::Unreadable`] error, for what no single response shows.
+    pub(super) fn unreadable(self, detail: impl Into<String>) -> CallError {
+        let error = CallError::unreadable(self.operation, detail);
+        log(self, &error);
+        error
+    }
+}
+
+impl Aws {
+    /// Awaits `request` until the deadline and hands the response to `read`, which checks it and takes from
+    /// it what the caller needs. Every failure is logged here, so callers do not log it again.
+    ///
+    /// Whatever applies to all requests belongs here: the request budget of the credentials in use
+    /// (`self.credentials`), region and operation, which is awaited before the deadline starts to run; the
+    /// metrics; and the check that a response has all members that the service model requires, which comes
+    /// before `read`.
+    ///
+    /// # Errors
+    /// The class of AWS's error. [`Class::Transient`] when no response arrives in time: the request may have
+    /// taken effect. [`Class::Unreadable`] with the detail that `read` returns.
+    pub(super) async fn call<O, E, T>(
+        &self,
+        call: Call<'_>,
+        request: impl Future<Output = Result<O, SdkError<E, HttpResponse>>>,
+        read: impl FnOnce(O) -> Result<T, String>,
+    ) -> Result<T, CallError>
+    where
+        O: RequestId,
+        E: ProvideErrorMetadata + RequestId + std::error::Error + Send + Sync + 'static,
+    {
+        let outcome = match send(call.operation, CALL_TIMEOUT, request).await {
+            Ok(response) => {
+                let request_id = response.request_id().map(ToOwned::to_owned);
+                read(response).map_err(|detail| CallError {
+                    request_id,
+                    ..CallError::unreadable(call.operation, detail)
+                })
+            }
+            Err(error) => Err(error),
+        };
+        outcome.inspect_err(|error| log(call, error))
+    }
+}
+
+/// The SDK has timeouts of its own; this one holds even where the SDK's do not apply.
+async fn send<O, E>(
+    operation: Operation,
+    deadline: Duration,
+    request: impl Future<Output = Result<O, SdkError<E, HttpResponse>>>,
+) -> Result<O, CallError>
+where
+    E: ProvideErrorMetadata + RequestId + std::error::Error + Send + Sync + 'static,
+{
+    match tokio::time::timeout(deadline, request).await {
+        Ok(outcome) => outcome.map_err(|error| CallError::from_sdk(operation, &error)),
+        Err(_) => Err(CallError {
+            class: Class::Transient,
+            ..CallError::unreadable(operation, format!("no response within {deadline:?}"))
+        }),
+    }
+}
+
+/// Writes what status and Events must not contain: AWS's message and request id. Never the request itself,
+/// which can hold the members of a spec.
+fn log(call: Call<'_>, error: &CallError) {
+    macro_rules! event {
+        ($level:expr) => {
+            tracing::event!(
+                $level,
+                operation = call.operation.iam_action(),
+                region = call.region,
+                class = ?error.class,
+                code = error.code.as_deref(),
+                aws_request_id = error.request_id.as_deref(),
+                "AWS call failed: {}",
+                error.detail
+            )
+        };
+    }
+    if is_expected(error) { event!(Level::DEBUG) } else { event!(Level::WARN) }
+}
+
+/// A 404 of these operations is a result, not a fault: it says that the store or the policy does not exist.
+fn is_expected(error: &CallError) -> bool {
+    use Operation::{DeleteS3AccessPolicy, DeleteSequenceStore, GetS3AccessPolicy, GetSequenceStore};
+    error.class == Class::NotFound
+        && matches!(
+            error.operation,
+            GetSequenceStore | DeleteSequenceStore | GetS3AccessPolicy | DeleteS3AccessPolicy
+        )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use aws_sdk_omics::error::ErrorMetadata;
+    use aws_sdk_omics::operation::get_sequence_store::GetSequenceStoreError;
+    use aws_sdk_omics::primitives::SdkBody;
+    use aws_types::SdkConfig;
+
+    const CALL: Call<'static> = Call { operation: Operation::GetSequenceStore, region: "us-east-1" };
+
+    type Outcome = Result<Response, SdkError<GetSequenceStoreError, HttpResponse>>;
+
+    #[derive(Debug, PartialEq)]
+    struct Response;
+
+    impl RequestId for Response {
+        fn request_id(&self) -> Option<&str> {
+            Some("request-1")
+        }
+    }
+
+    fn aws() -> Aws {
+        Aws::new(SdkConfig::builder().build())
+    }
+
+    fn refusal(code: &str, status: u16) -> SdkError<GetSequenceStoreError, HttpResponse> {
+        let metadata = ErrorMetadata::builder().code(code).message("AWS's words").build();
+        let raw = HttpResponse::new(status.try_into().expect("a status"), SdkBody::empty());
+        SdkError::service_error(GetSequenceStoreError::generic(metadata), raw)
+    }
+
+    #[tokio::test]
+    async fn a_response_is_returned_as_read_takes_it() {
+        let request = async { Outcome::Ok(Response) };
+        assert_eq!(aws().call(CALL, request, |response| Ok((response, 1))).await, Ok((Response, 1)));
+    }
+
+    #[tokio::test]
+    async fn a_response_that_read_refuses_is_unreadable_and_keeps_its_request_id() {
+        let request = async { Outcome::Ok(Response) };
+        let error =
+            aws().call(CALL, request, |_| Err::<(), _>("empty".to_owned())).await.expect_err("refused");
+        assert_eq!((error.operation, error.class), (Operation::GetSequenceStore, Class::Unreadable));
+        assert_eq!((error.detail.as_str(), error.request_id.as_deref()), ("empty", Some("request-1")));
+    }
+
+    #[tokio::test]
+    async fn an_error_of_aws_has_its_class_code_and_message() {
+        let request = async { Outcome::Err(refusal("ResourceNotFoundException", 404)) };
+        let error = aws().call(CALL, request, |_| Ok(())).await.expect_err("404");
+        assert_eq!(error.class, Class::NotFound);
+        assert_eq!(error.code.as_deref(), Some("ResourceNotFoundException"));
+        assert_eq!(error.detail, "AWS's words");
+    }
+
+    #[tokio::test]
+    async fn a_request_without_a_response_is_transient_and_its_effect_unknown() {
+        let silence = std::future::pending::<Outcome>();
+        let error = send(Operation::CreateSequenceStore, Duration::from_millis(1), silence).await;
+        let error = error.expect_err("the deadline is over");
+        assert_eq!((error.operation, error.class), (Operation::CreateSequenceStore, Class::Transient));
+        assert!(!error.is_definite_no());
+    }
+
+    #[test]
+    fn only_a_404_about_a_store_or_a_policy_is_logged_at_debug() {
+        let expected =
+            |operation, class| is_expected(&CallError { class, ..CallError::unreadable(operation, "") });
+        assert!(expected(Operation::GetSequenceStore, Class::NotFound));
+        assert!(expected(Operation::GetS3AccessPolicy, Class::NotFound));
+        assert!(!expected(Operation::GetSequenceStore, Class::Denied));
+        assert!(!expected(Operation::ListTagsForResource, Class::NotFound));
+        assert!(!expected(Operation::UpdateSequenceStore, Class::NotFound));
+    }
+}

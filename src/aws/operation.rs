@@ -1,0 +1,41 @@
+//! The AWS operations that the operator calls, and their IAM actions. No I/O.
+
+/// One table for everything that must name each operation.
+macro_rules! operations {
+    ($($operation:ident => $iam_action:literal,)+) => {
+        /// An AWS operation that the operator calls.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Operation {
+            $(#[doc = concat!("`", $iam_action, "`")] $operation,)+
+        }
+
+        impl Operation {
+            /// Every operation that the operator calls.
+            pub const ALL: [Self; [$($iam_action),+].len()] = [$(Self::$operation),+];
+
+            /// The IAM action that allows this operation.
+            #[must_use]
+            pub fn iam_action(self) -> &'static str {
+                match self {
+                    $(Self::$operation => $iam_action,)+
+                }
+            }
+        }
+    };
+}
+
+operations! {
+    GetSequenceStore => "omics:GetSequenceStore",
+    ListTagsForResource => "omics:ListTagsForResource",
+    DeleteSequenceStore => "omics:DeleteSequenceStore",
+    ListReadSets => "omics:ListReadSets",
+    ListSequenceStores => "omics:ListSequenceStores",
+    CreateSequenceStore => "omics:CreateSequenceStore",
+    UpdateSequenceStore => "omics:UpdateSequenceStore",
+    TagResource => "omics:TagResource",
+    UntagResource => "omics:UntagResource",
+    GetS3AccessPolicy => "omics:GetS3AccessPolicy",
+    PutS3AccessPolicy => "omics:PutS3AccessPolicy",
+    DeleteS3AccessPolicy => "omics:DeleteS3AccessPolicy",
+    GetCallerIdentity => "sts:GetCallerIdentity",
+}

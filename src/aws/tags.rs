@@ -1,0 +1,41 @@
+//! Requests about the tags of a store. I/O.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::call::Call;
+use super::{Aws, CallError, Operation};
+
+impl Aws {
+    pub(crate) async fn list_tags(
+        &self,
+        region: &str,
+        arn: &str,
+    ) -> Result<BTreeMap<String, String>, CallError> {
+        let request = self.omics(region).list_tags_for_resource().resource_arn(arn).send();
+        let call = Call::new(Operation::ListTagsForResource, region);
+        self.call(call, request, |response| Ok(response.tags.into_iter().collect())).await
+    }
+
+    /// Adds `tags`, or replaces the values of those keys. Other tags of the store stay.
+    pub(crate) async fn tag(
+        &self,
+        region: &str,
+        arn: &str,
+        tags: &BTreeMap<String, String>,
+    ) -> Result<(), CallError> {
+        let tags = tags.clone().into_iter().collect();
+        let request = self.omics(region).tag_resource().resource_arn(arn).set_tags(Some(tags)).send();
+        self.call(Call::new(Operation::TagResource, region), request, |_| Ok(())).await
+    }
+
+    pub(crate) async fn untag(
+        &self,
+        region: &str,
+        arn: &str,
+        keys: &BTreeSet<String>,
+    ) -> Result<(), CallError> {
+        let keys = keys.iter().cloned().collect();
+        let request = self.omics(region).untag_resource().resource_arn(arn).set_tag_keys(Some(keys)).send();
+        self.call(Call::new(Operation::UntagResource, region), request, |_| Ok(())).await
+    }
+}

@@ -1,0 +1,101 @@
+//! Observes one object as the operator does, and forecasts what the operator would do. I/O, read-only.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use kube::{Client, Config};
+
+use super::foresee::{Surroundings, foresee};
+use super::report::{self, ObjectPlan};
+use super::target::{Surrounding, Wanted};
+use super::{Plan, blind, notes};
+use crate::aws::Aws;
+use crate::crd::SequenceStore;
+use crate::kubernetes::{Cache, Kubernetes};
+use crate::observe::{Known, Observation, Observer};
+use crate::plan::{Action, Recollection, Settings};
+use crate::store::{Defaults, Observed, OwnerMatch, Prepared, Present, prepare};
+
+/// The operator's own clients and settings, with the objects of the cluster in place of its watch.
+pub(super) struct Planner {
+    kubernetes: Kubernetes,
+    aws: Aws,
+    defaults: Defaults,
+    settings: Settings,
+}
+
+impl Planner {
+    pub(super) async fn new(flags: &Plan, cluster: &Surrounding, wanted: &[Wanted]) -> Result<Self, String> {
+        let aws = Aws::from_environment(flags.place.region.clone()).await;
+        let defaults = Defaults { region: aws.default_region(), poll_interval: flags.pace.poll_interval };
+        let settings = Settings {
+            cluster: cluster.name(flags.place.cluster_name.as_deref(), wanted).await,
+            replica: "plan".into(),
+            create_grace: flags.pace.create_grace,
+        };
+        let client = match &cluster.client {
+            Some(client) => client.clone(),
+            None => unconnected()?,
+        };
+        let kubernetes = Kubernetes::new(client, Cache::of(1));
+        kubernetes.cache.add(cluster.cache());
+        kubernetes.cache.listed();
+        Ok(Self { kubernetes, aws, defaults, settings })
+    }
+
+    /// The plan for one object.
+    pub(super) async fn plan(&self, object: &SequenceStore, program: &str) -> ObjectPlan {
+        let prepared = prepare(Arc::new(object.clone()), &self.defaults, &self.settings.cluster);
+        let known = Known::default();
+        let observer = self.observer();
+        let recollection = Recollection::default();
+        let observation = observer.observe(&prepared, &recollection, &known, Timestamp::now()).await;
+        let former = self.former_store(&prepared, &observation).await;
+        let mut around = Surroundings {
+            defaults: &self.defaults,
+            settings: &self.settings,
+            owner: &prepared.owner,
+            owner_is_gone: observation.owner_is_gone,
+            rival: observation.rival.as_deref(),
+            now: observation.began,
+            claimed: former.as_ref(),
+            read_sets: None,
+        };
+        let mut steps = foresee(object, &observation.observed, around);
+        // The operator counts read sets when AWS has refused a delete. A plan counts them before.
+        let count = match steps.first().map(|step| &step.plan.action) {
+            Some(Action::DeleteStore { region, id }) => self.aws.count_read_sets(region, id).await.ok(),
+            _ => None,
+        };
+        if count.is_some() {
+            around.read_sets = count.as_ref();
+            steps = foresee(object, &observation.observed, around);
+        }
+        let region = prepared.region();
+        if let Some(error) = blind(&steps, region, program) {
+            return report::failed(object, error);
+        }
+        let mut plan = report::object_plan(object, &observation.observed, region, &steps);
+        plan.notes = notes(object, &observation.observed, &steps);
+        plan
+    }
+
+    fn observer(&self) -> Observer<'_> {
+        let Self { kubernetes, aws, defaults, settings } = self;
+        Observer { aws, kubernetes, defaults, settings }
+    }
+
+    /// The store of a former object, which the first step of the plan adopts.
+    async fn former_store(&self, prepared: &Prepared, observation: &Observation) -> Option<Present> {
+        let Observed::Searched { found: OwnerMatch::Former { id, .. }, .. } = &observation.observed else {
+            return None;
+        };
+        self.observer().former_store(prepared, id).await
+    }
+}
+
+/// A client without a cluster: every request fails.
+fn unconnected() -> Result<Client, String> {
+    let nowhere = "http://127.0.0.1:0".parse().map_err(|e| format!("{e}"))?;
+    Client::try_from(Config::new(nowhere)).map_err(|e| e.to_string())
+}
