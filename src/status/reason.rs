@@ -8,7 +8,6 @@ use kube::runtime::events::EventType;
 macro_rules! reasons {
     ($($name:ident),* $(,)?) => {
         /// The reason of a condition. `docs/conditions.md` explains each.
-        #[allow(missing_docs)]
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Reason { $($name),* }
 

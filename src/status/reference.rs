@@ -73,7 +73,8 @@ pub fn readme_reasons() -> String {
             line(&mut text, format_args!("| `{}`{cells} | {} | {remedy} |", reason.as_str(), row.meaning));
         }
     }
-    text += "\n¹ `Ready` stays True if the operator only fails to read or write the tags or the S3 access policy.\n";
+    text += "\n¹ `Ready` stays True if the operator only fails to read or write the tags or the S3 access policy. The operator\n\
+             reports transient failures (`AwsUnavailable`, `Throttled`, `Updating`) from the third in a row.\n";
     text
 }
 

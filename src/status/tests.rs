@@ -1,4 +1,6 @@
-//! Every state as a row, and what no input whatever may lead to.
+//! The conditions of every state, properties that hold for any input, the Events, and what the documents quote.
 
+mod documents;
+mod events;
 mod properties;
 mod table;

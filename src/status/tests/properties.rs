@@ -1,4 +1,4 @@
-//! What no object, answer or state whatever may lead to.
+//! What holds for the status after any observation of any object.
 
 use std::time::Duration;
 
@@ -6,8 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use crate::crd::SequenceStoreStatus;
+use crate::plan::State;
 use crate::samples::{Scene, any_scene, now};
-use crate::status::{Input, Reason, find, next};
+use crate::status::reason::Abnormal;
+use crate::status::{Input, Reason, event, find, next};
 
 fn after(scene: &Scene, now: Timestamp) -> SequenceStoreStatus {
     let plan = scene.plan();
@@ -25,7 +27,7 @@ fn after(scene: &Scene, now: Timestamp) -> SequenceStoreStatus {
     })
 }
 
-/// Two passes in a row over the same object: what the second starts from is the first one's work.
+/// Two passes in a row over the same object: the second starts with the status that the first made.
 fn two() -> impl Strategy<Value = (Scene, Scene)> {
     (any_scene().boxed(), any_scene().boxed()).prop_map(|(first, mut second)| {
         second.object.metadata.generation = first.object.metadata.generation;
@@ -38,12 +40,12 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn twice_is_once((_, mut scene) in two()) {
+    fn a_second_pass_with_the_same_result_changes_nothing((_, mut scene) in two()) {
         let once = after(&scene, now());
         let plan = scene.plan();
         scene.object.status = Some(once.clone());
-        // A changed status may change the plan; the same plan must say the same, however much later.
-        if !(scene.plan().state == plan.state) {
+        // A changed status may change the plan; the same plan must give the same status, however much later.
+        if scene.plan().state != plan.state {
             return Ok(());
         }
         prop_assert_eq!(after(&scene, now() + SignedDuration::from_hours(1)), once);
@@ -54,49 +56,78 @@ proptest! {
         let status = after(&scene, now());
         let conditions = &status.conditions;
         let (ready, synced) = (find(conditions, "Ready"), find(conditions, "Synced"));
-        prop_assert!(ready.is_some() && synced.is_some(), "Ready and Synced are always there");
+        prop_assert!(ready.is_some() && synced.is_some(), "Ready and Synced are always present");
         let (reconciling, stalled) = (find(conditions, "Reconciling"), find(conditions, "Stalled"));
         prop_assert!(reconciling.is_none() || stalled.is_none(), "both Reconciling and Stalled");
         for extra in [reconciling, stalled].into_iter().flatten() {
-            prop_assert_eq!(&extra.status, "True", "only while true");
-            prop_assert!(ready.is_some_and(|ready| ready.status == "False"), "Ready though {}", extra.type_);
+            prop_assert_eq!(&extra.status, "True", "present only while true");
+            prop_assert!(ready.is_some_and(|ready| ready.status == "False"), "Ready is True with {}", extra.type_);
         }
         let mut kinds: Vec<_> = conditions.iter().map(|condition| &condition.type_).collect();
         kinds.sort();
         kinds.dedup();
-        prop_assert_eq!(kinds.len(), conditions.len(), "a condition twice");
+        prop_assert_eq!(kinds.len(), conditions.len(), "two conditions of one type");
         for condition in conditions {
             let known = Reason::ALL.iter().any(|reason| reason.as_str() == condition.reason);
             prop_assert!(known, "reason {}", condition.reason);
-            prop_assert!(!condition.message.is_empty(), "{} says nothing", condition.type_);
+            prop_assert!(!condition.message.is_empty(), "{} has no message", condition.type_);
             let request_id = "11111111-2222-3333-4444-555555555555";
             prop_assert!(!condition.message.contains(request_id), "{}", condition.message);
         }
     }
 
     #[test]
-    fn the_reference_shows_every_combination((_, scene) in two()) {
+    fn every_combination_of_conditions_is_documented((_, scene) in two()) {
         let status = after(&scene, now());
         let get = |kind: &str| find(&status.conditions, kind);
         let (Some(ready), Some(synced)) = (get("Ready"), get("Synced")) else { return Ok(()) };
-        let progress = ["Reconciling", "Stalled"].into_iter().find(|kind| get(kind).is_some()).unwrap_or("");
-        // One that stays as it was tells of the pass before.
-        let kept = ready.reason == "UnknownStatus" || ready.observed_generation != synced.observed_generation;
-        for condition in [ready, synced].into_iter().take(if kept { 1 } else { 2 }) {
+        let abnormal = match (get("Reconciling"), get("Stalled")) {
+            (Some(_), _) => Abnormal::Reconciling,
+            (None, Some(_)) => Abnormal::Stalled,
+            (None, None) => Abnormal::Neither,
+        };
+        // An unchanged `Synced` is from an earlier pass, in which the other conditions may have been different.
+        let unchanged = ready.reason == "UnknownStatus" || ready.observed_generation != synced.observed_generation;
+        for condition in [ready, synced].into_iter().take(if unchanged { 1 } else { 2 }) {
             let reason = Reason::ALL.into_iter().find(|reason| reason.as_str() == condition.reason);
-            let rows = reason.map(Reason::shown).unwrap_or_default();
+            let combinations = reason.map(|reason| reason.row().combinations).unwrap_or_default();
             let fits = |wanted: Option<bool>, is: &str| wanted.is_none_or(|wanted| wanted == (is == "True"));
-            let documented = rows.iter().any(|row| {
-                fits(row.ready, &ready.status)
-                    && fits(row.synced, &synced.status)
-                    && ["as before", progress].contains(&row.progress)
+            let documented = combinations.iter().any(|combination| {
+                fits(combination.ready, &ready.status)
+                    && fits(combination.synced, &synced.status)
+                    && [Abnormal::Unchanged, abnormal].contains(&combination.abnormal)
             });
-            prop_assert!(documented, "{}: Ready {}, Synced {}, {progress}", condition.reason, ready.status, synced.status);
+            prop_assert!(
+                documented,
+                "{}: Ready {}, Synced {}, {abnormal:?}", condition.reason, ready.status, synced.status
+            );
         }
     }
 
     #[test]
-    fn ready_is_true_only_for_the_generation_that_was_acted_on((_, scene) in two()) {
+    fn events_announce_exactly_the_new_reasons((_, scene) in two()) {
+        let (old, new, state) = (scene.object.status.clone(), after(&scene, now()), scene.plan().state);
+        let reason = |status: &SequenceStoreStatus, kind| find(&status.conditions, kind).map(|c| c.reason.clone());
+        let announces = |name: &String| {
+            let known = Reason::ALL.into_iter().find(|reason| reason.as_str() == *name);
+            known.is_some_and(|reason| reason.row().event.is_some())
+                && !(name == "Deleting" && state != State::Deleting)
+        };
+        let mut expected: Vec<String> = (state == State::Deleted).then(|| "Deleted".into()).into_iter().collect();
+        if !matches!(state, State::Correcting(_)) {
+            for kind in ["Ready", "Synced"] {
+                let before = old.as_ref().and_then(|old| reason(old, kind));
+                expected.extend(reason(&new, kind).filter(|after| before.as_ref() != Some(after) && announces(after)));
+            }
+        }
+        expected.dedup();
+        let events = event::transitions(old.as_ref(), &new, &state);
+        let announced: Vec<String> = events.iter().map(|event| event.reason.to_owned()).collect();
+        prop_assert_eq!(announced, expected, "{:?}", state);
+    }
+
+    #[test]
+    fn a_true_ready_has_the_observed_generation((_, scene) in two()) {
         let status = after(&scene, now());
         let ready = find(&status.conditions, "Ready").filter(|ready| ready.status == "True");
         if let Some(ready) = ready {
@@ -105,7 +136,7 @@ proptest! {
     }
 
     #[test]
-    fn a_store_on_record_is_never_forgotten((_, scene) in two()) {
+    fn a_recorded_store_stays_recorded((_, scene) in two()) {
         let before = scene.object.status.clone().unwrap_or_default();
         let status = after(&scene, now());
         prop_assert!(before.store.is_none() || status.store.is_some());

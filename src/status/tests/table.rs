@@ -1,4 +1,4 @@
-//! From states to conditions.
+//! The conditions of every state and of every class of failure.
 
 use std::time::Duration;
 
@@ -41,7 +41,7 @@ impl Pass {
         })
     }
 
-    /// `Ready`, `Synced` and what else is true, in words.
+    /// `Ready`, `Synced` and the type of a third condition, such as `False/Failed False/Failed Stalled`.
     fn words(&self) -> String {
         words(&self.next())
     }
@@ -63,7 +63,7 @@ fn words(status: &SequenceStoreStatus) -> String {
     )
 }
 
-fn drift() -> Vec<Drift> {
+pub(super) fn drift() -> Vec<Drift> {
     vec![Drift { field: "name".into(), desired: Some("a".into()), observed: None }]
 }
 
@@ -141,18 +141,18 @@ fn every_class_of_failure_has_its_reason() {
 }
 
 #[test]
-fn a_denial_stalls_after_its_grace_and_names_the_action() {
+fn a_denial_stalls_the_object_after_its_grace_and_names_the_action() {
     for class in [Class::Denied, Class::Credentials, Class::Quota] {
         let mut pass = Pass::failed(Operation::DeleteSequenceStore, class, 1);
         pass.denied_for = Some(GRACE - Duration::from_secs(1));
         assert!(pass.words().ends_with("Reconciling"), "{class:?}");
         pass.denied_for = Some(GRACE);
         assert!(pass.words().ends_with("Stalled"), "{class:?}");
-        // A restart forgets the time, not the verdict.
+        // After a restart the time counts from zero, but the object stays stalled.
         pass.scene.object.status = Some(pass.next());
         pass.denied_for = Some(Duration::ZERO);
         assert!(pass.words().ends_with("Stalled"), "{class:?}");
-        // A new generation starts afresh.
+        // A new generation gets the grace again.
         pass.scene.object.metadata.generation = Some(3);
         assert!(pass.words().ends_with("Reconciling"), "{class:?}");
         let message = &pass.next().conditions[0].message;
@@ -160,7 +160,7 @@ fn a_denial_stalls_after_its_grace_and_names_the_action() {
     }
 }
 
-/// What an object says that was reported as Available.
+/// A pass over an object that the last pass reported as Available.
 fn reported() -> Pass {
     let mut pass = Pass::of(State::Available);
     pass.scene.object.status = Some(pass.next());
@@ -168,10 +168,10 @@ fn reported() -> Pass {
 }
 
 #[test]
-fn the_first_two_passing_failures_write_nothing() {
+fn the_first_two_transient_failures_write_nothing() {
     let before = reported().scene.object.status;
     for class in CLASSES {
-        let passing = !matches!(class, Class::Denied | Class::Credentials | Class::Quota | Class::Terminal);
+        let transient = !matches!(class, Class::Denied | Class::Credentials | Class::Quota | Class::Terminal);
         for failures in 1..=3 {
             for tags in [false, true] {
                 let error = call_error(Operation::ListTagsForResource, class);
@@ -182,8 +182,8 @@ fn the_first_two_passing_failures_write_nothing() {
                     pass.scene.observed = Observed::Failed(call_error(Operation::GetSequenceStore, class));
                 }
                 let unchanged = Some(pass.next()) == before;
-                assert_eq!(unchanged, passing && failures < 3, "{class:?} {failures} tags {tags}");
-                // A generation that is not reported yet is told at once.
+                assert_eq!(unchanged, transient && failures < 3, "{class:?} {failures} tags {tags}");
+                // A failure of a generation that is not reported yet is reported at once.
                 pass.scene.object.metadata.generation = Some(3);
                 assert_ne!(Some(pass.next()), before, "{class:?} {failures} tags {tags}");
             }
@@ -192,7 +192,7 @@ fn the_first_two_passing_failures_write_nothing() {
 }
 
 #[test]
-fn a_failure_keeps_the_mirror_and_the_drift() {
+fn a_failed_call_keeps_store_and_drift() {
     let mut pass = reported();
     pass.state = State::Drifted(drift());
     let before = pass.next();
@@ -206,7 +206,7 @@ fn a_failure_keeps_the_mirror_and_the_drift() {
 }
 
 #[test]
-fn what_is_not_this_objects_is_not_put_on_record() {
+fn a_store_of_another_owner_or_account_is_not_recorded() {
     for state in [
         State::OwnershipConflict { owner: StoreOwner::Uid("x".into()) },
         State::WrongAccount { recorded: "1".into(), credentials: "2".into() },
@@ -220,7 +220,7 @@ fn what_is_not_this_objects_is_not_put_on_record() {
 }
 
 #[test]
-fn tags_that_are_denied_are_shown_as_none_and_others_are_kept() {
+fn tags_are_removed_after_a_denial_and_kept_after_other_failures() {
     for (class, kept) in [(Class::Denied, false), (Class::Transient, true), (Class::Throttled, true)] {
         let mut pass = reported();
         let error = call_error(Operation::ListTagsForResource, class);
@@ -232,7 +232,7 @@ fn tags_that_are_denied_are_shown_as_none_and_others_are_kept() {
 }
 
 #[test]
-fn a_pause_changes_synced_and_nothing_else() {
+fn a_pause_changes_only_synced() {
     let mut pass = reported();
     let before = pass.scene.object.status.clone().expect("reported");
     pass.state = State::Paused;
@@ -246,7 +246,7 @@ fn a_pause_changes_synced_and_nothing_else() {
 }
 
 #[test]
-fn a_request_for_a_pass_is_echoed_even_where_nothing_else_is_written() {
+fn a_reconcile_request_is_echoed_even_if_nothing_else_changes() {
     let mut pass = reported();
     let before = pass.scene.object.status.clone().expect("reported");
     pass.state = State::CallFailed(call_error(Operation::GetSequenceStore, Class::Transient));
@@ -256,7 +256,7 @@ fn a_request_for_a_pass_is_echoed_even_where_nothing_else_is_written() {
 }
 
 #[test]
-fn times_move_only_with_the_status_of_a_condition() {
+fn the_transition_time_changes_only_with_the_status_of_the_condition() {
     let mut pass = reported();
     let since = |pass: &Pass, kind: &str| {
         find(&pass.next().conditions, kind).map(|condition| condition.last_transition_time.0)
@@ -273,7 +273,7 @@ fn times_move_only_with_the_status_of_a_condition() {
 }
 
 #[test]
-fn reasons_are_camel_case_and_all_different() {
+fn reasons_are_camel_case_and_unique() {
     let mut names: Vec<&str> = Reason::ALL.iter().map(|reason| reason.as_str()).collect();
     for name in &names {
         let camel = name.starts_with(|c: char| c.is_ascii_uppercase())
