@@ -82,7 +82,7 @@ async fn edited(world: &World, example: Example) -> Result<Option<Row>, Error> {
 }
 
 fn row(example: &Example, written: &Value, accepted: bool, answer: String) -> Result<Option<Row>, Error> {
-    let Some(expected) = example.answer_holds() else {
+    let Some(expected) = example.refusal_contains() else {
         ensure!(accepted, "{}: {} is refused: {answer}", example.what, example.spec);
         return Ok(None);
     };
@@ -97,12 +97,16 @@ fn row(example: &Example, written: &Value, accepted: bool, answer: String) -> Re
 async fn misspelt(world: &World) -> Result<Vec<Row>, Error> {
     let mut rows = Vec::new();
     for (what, spec, field) in [
-        ("a field in lower case", json!({"sequencestoreid": "1234567890"}), "spec.sequencestoreid"),
-        ("another case inside", json!({"etagAlgorithmFamily": "MD5up"}), "spec.etagAlgorithmFamily"),
-        ("tags in a list", json!({"tags": [{"Key": "team", "Value": "genomics"}]}), "spec.tags[0].Key"),
-        ("a field of AWS's console", json!({"storeName": "genomes"}), "spec.storeName"),
+        ("a field name in lower case", json!({"sequencestoreid": "1234567890"}), "spec.sequencestoreid"),
         (
-            "a field within a field",
+            "a field name with one letter in the wrong case",
+            json!({"etagAlgorithmFamily": "MD5up"}),
+            "spec.etagAlgorithmFamily",
+        ),
+        ("tags as a list", json!({"tags": [{"Key": "team", "Value": "genomics"}]}), "spec.tags[0].Key"),
+        ("a field name that does not exist", json!({"storeName": "genomes"}), "spec.storeName"),
+        (
+            "a misspelt field inside another field",
             json!({"s3AccessConfig": {"logLocation": "s3://logs/p/"}}),
             "spec.s3AccessConfig.logLocation",
         ),
@@ -125,22 +129,22 @@ async fn policies(world: &World) -> Result<Vec<Row>, Error> {
     };
     let mut rows = Vec::new();
     for (number, (what, policy, says)) in [
-        ("an element that AWS does not take", json!({"Statement": [statement], "Rules": []}), "`Rules`"),
-        ("an element of a statement", with("NotAction", json!("s3:PutObject")), "`NotAction`"),
+        ("an unknown element of the policy", json!({"Statement": [statement], "Rules": []}), "`Rules`"),
+        ("an unknown element of a statement", with("NotAction", json!("s3:PutObject")), "`NotAction`"),
         (
-            "a condition key",
+            "an unknown condition key",
             with("Condition", json!({"Bool": {"aws:SecureTransport": "true"}})),
             "SecureTransport",
         ),
         (
-            "an operator that the key does not take",
+            "a condition operator that the key does not support",
             with(
                 "Condition",
                 json!({"StringEquals": {"aws:PrincipalArn": "arn:aws:iam::111122223333:root"}}),
             ),
             "ArnLike",
         ),
-        ("more than 15 KB", with("Sid", json!("x".repeat(15 * 1024))), "bytes as JSON"),
+        ("a policy of more than 15 KB", with("Sid", json!("x".repeat(15 * 1024))), "bytes as JSON"),
     ]
     .into_iter()
     .enumerate()
@@ -204,22 +208,23 @@ fn compare(made: &str) -> Result<(), Error> {
 fn document(refused: &[Row], misspelt: &[Row], frozen: &[Row], policies: &[Row]) -> String {
     let mut text = String::from(
         "<!-- Made by `make docs` from the answers of a real API server; do not edit. -->\n\
-         # Bad input, and the answer\n\n\
-         Everything below was tried, and this is what came back. None of it reached AWS. Long runs of one character are shortened, \
-         and where a limit of\nthe schema is broken one line is left out, which says that the other rules were not looked at.\n\n\
+         # Invalid input and the resulting errors\n\n\
+         A test sends every input below to a real API server and records the response. No input reached AWS. Long runs of the same\n\
+         character are shortened. If the input breaks a limit of the schema, the API server adds a line which says that it did not\n\
+         check the other rules; this page omits that line.\n\n\
          ## Refused by `kubectl apply`\n\n",
     );
-    let _ = writeln!(text, "{} mistakes in the spec of a new object.\n", refused.len());
+    let _ = writeln!(text, "{} invalid specs of new objects.\n", refused.len());
     table(&mut text, "in the spec", refused);
-    text += "\n## Misspelt fields\n\n`kubectl` asks for these to be refused; a client that does not gets a warning, and the field is dropped.\n\n";
+    text += "\n## Misspelt fields\n\n`kubectl` asks the API server to refuse unknown fields. For a client that does not ask for this, the API server drops the\nfield and returns a warning.\n\n";
     table(&mut text, "in the spec", misspelt);
-    text += "\n## Refused once a store is on record\n\nEdits of an object whose store is known: what AWS cannot change. Until then all of them are free.\n\n";
+    text += "\n## Refused once a store is recorded in status\n\nEdits of fields that AWS cannot change, on an object with a store in `status.store`. Before that, all these edits are accepted.\n\n";
     table(&mut text, "changed to", frozen);
-    text += "\n## Refused by the operator\n\nRules cannot see the size of a policy, nor elements that nobody listed. The object is accepted, \
-             AWS is not called, and the\ncondition `Stalled` says `InvalidSpec` with these words:\n\n";
+    text += "\n## Refused by the operator\n\nCEL rules cannot check the size of a policy or its unknown elements. The API server accepts the object, \
+             the operator does\nnot call AWS, and the conditions have the reason `InvalidSpec` with this message:\n\n";
     table(&mut text, "in the spec", policies);
-    text += "\n## Stricter than AWS, on purpose\n\nA generated test holds the rules against the simulator: what they accept AWS accepts, \
-             and but for these what they refuse AWS refuses.\nBoth count characters, not bytes.\n\n| answer | why AWS is not asked |\n|---|---|\n";
+    text += "\n## Stricter than AWS\n\nA test with generated values compares the rules with a simulator of AWS. AWS accepts what the rules accept, \
+             and apart from the\nrules below it refuses what they refuse. Both count characters, not bytes.\n\n| error | why the rule is stricter than AWS |\n|---|---|\n";
     for (rule, why) in STRICTER {
         let _ = writeln!(
             text,
@@ -237,7 +242,7 @@ fn document(refused: &[Row], misspelt: &[Row], frozen: &[Row], policies: &[Row])
 }
 
 fn table(text: &mut String, written: &str, rows: &[Row]) {
-    let _ = writeln!(text, "| tried | {written} | answer |\n|---|---|---|");
+    let _ = writeln!(text, "| input | {written} | error |\n|---|---|---|");
     for row in rows {
         let lines =
             row.answer.trim().lines().filter(|line| *line != ADDED).map(|line| code(&shortened(line)));

@@ -6,10 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use kube::CustomResourceExt;
 use kube::core::cel::validate_cel;
 use sequencestore_operator::aws::{CallError, Class, Operation};
-use sequencestore_operator::crd::{Drift, INTENT_ANNOTATION, SequenceStore, SequenceStoreSpec};
+use sequencestore_operator::crd::{Drift, INTENT_ANNOTATION, SequenceStore, SequenceStoreSpec, crd};
 use sequencestore_operator::plan::State;
 use sequencestore_operator::status;
 use sequencestore_operator::store::desired::{Defaults, Desired};
@@ -153,7 +152,7 @@ fn every_merge_patch_names_fields_that_there_are() {
 
 /// Names in an object that the CRD's schema does not have.
 fn unknown_fields(value: &Value) -> Vec<String> {
-    let crd = serde_json::to_value(SequenceStore::crd()).expect("plain data");
+    let crd = serde_json::to_value(crd()).expect("plain data");
     let mut found = Vec::new();
     let spec = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
     collect_unknown(spec, &value["spec"], "spec", &mut found);
