@@ -163,7 +163,7 @@ pub(super) fn tags() -> [Rule; 4] {
             .message("tag keys must have 1 to 128 characters"),
         Rule::new("self.all(k, !k.lowerAscii().startsWith('aws:') && !k.startsWith('healthomics.dev/'))").message(
             "tag keys must not start with aws: in upper or lower case (reserved for AWS) or with healthomics.dev/ \
-             (reserved for this operator): remove these keys from the spec, which does not remove them from the store",
+             (reserved for this operator): remove these keys from the spec; they stay on the store",
         ),
         Rule::new(format!("self.all(k, k.{TAG_PATTERN})"))
             .message(format!("tag keys must contain only {TAG_CHARACTERS}").as_str()),

@@ -16,42 +16,68 @@ const FROZEN_SSE: &str =
 
 /// Refused and accepted edits of the fields that cannot change once a store is recorded in `status.store`.
 pub(super) fn edits() -> Vec<Example> {
-    let recorded = json!({
+    [refused_once_recorded(), accepted_once_recorded(), accepted_before_recorded()].concat()
+}
+
+/// A spec that sets every one of these fields.
+fn full() -> Value {
+    json!({
+        "sequenceStoreId": ID, "region": "us-east-1", "eTagAlgorithmFamily": "SHA256up",
+        "sseConfig": {"type": "KMS", "keyArn": KEY},
+    })
+}
+
+/// The status of an object whose store is recorded.
+fn recorded() -> Value {
+    json!({
         "store": {
             "id": ID, "arn": "arn:aws:omics:us-east-1:111122223333:sequenceStore/1234567890",
             "eTagAlgorithmFamily": "SHA256up", "sseConfig": {"type": "KMS", "keyArn": KEY},
         },
         "region": "us-east-1",
-    });
-    let full = json!({
-        "sequenceStoreId": ID, "region": "us-east-1", "eTagAlgorithmFamily": "SHA256up",
-        "sseConfig": {"type": "KMS", "keyArn": KEY},
-    });
-    let edit = |of: &Value, status: &Value, change: Value| {
-        let (mut before, mut spec) = (object("genomes", of), of.clone());
-        before["status"] = status.clone();
-        for (name, value) in change.as_object().expect("an object") {
-            spec[name] = value.clone();
-        }
-        (before, spec)
-    };
-    let named = |what, change: Value, breaks| {
-        let (before, spec) = edit(&full, &recorded, change);
-        Example { before: Some(before), ..new(what, spec, breaks) }
-    };
-    let open = |what, change: Value, breaks| {
-        let (before, spec) = edit(&json!({}), &recorded, change);
-        Example { before: Some(before), ..new(what, spec, breaks) }
-    };
-    let differs = |what, change: Value, breaks| {
-        let (before, spec) = edit(&json!({"eTagAlgorithmFamily": "MD5up"}), &recorded, change);
-        Example { before: Some(before), ..new(what, spec, breaks) }
-    };
-    let before_recorded = |what, change: Value| {
-        let (before, spec) = edit(&full, &json!({"observedGeneration": 1}), change);
-        Example { before: Some(before), ..new(what, spec, None) }
-    };
-    let sse = |arn: &str| json!({"sseConfig": {"type": "KMS", "keyArn": arn}});
+    })
+}
+
+fn sse(arn: &str) -> Value {
+    json!({"sseConfig": {"type": "KMS", "keyArn": arn}})
+}
+
+/// An edit of an object with this spec and status: `change` replaces fields of the spec.
+fn edit(
+    what: &'static str,
+    (before, status): (Value, Value),
+    change: Value,
+    breaks: Option<&'static str>,
+) -> Example {
+    let (mut object, mut spec) = (object("genomes", &before), before);
+    object["status"] = status;
+    for (name, value) in change.as_object().expect("an object") {
+        spec[name] = value.clone();
+    }
+    Example { before: Some(object), ..new(what, spec, breaks) }
+}
+
+/// Edits the full spec.
+fn named(what: &'static str, change: Value, breaks: Option<&'static str>) -> Example {
+    edit(what, (full(), recorded()), change, breaks)
+}
+
+/// Edits an empty spec.
+fn open(what: &'static str, change: Value, breaks: Option<&'static str>) -> Example {
+    edit(what, (json!({}), recorded()), change, breaks)
+}
+
+/// Edits a spec whose algorithm family differs from the recorded store.
+fn differs(what: &'static str, change: Value, breaks: Option<&'static str>) -> Example {
+    edit(what, (json!({"eTagAlgorithmFamily": "MD5up"}), recorded()), change, breaks)
+}
+
+/// Edits the full spec of an object without a recorded store.
+fn before_recorded(what: &'static str, change: Value) -> Example {
+    edit(what, (full(), json!({"observedGeneration": 1})), change, None)
+}
+
+fn refused_once_recorded() -> Vec<Example> {
     vec![
         named("another id", json!({"sequenceStoreId": "9876543210"}), Some(FROZEN_ID)),
         named("the id removed", json!({"sequenceStoreId": null}), Some(FROZEN_ID)),
@@ -67,6 +93,11 @@ pub(super) fn edits() -> Vec<Example> {
         ),
         named("another key", sse(OTHER_KEY), Some(FROZEN_SSE)),
         open("another key added", sse(OTHER_KEY), Some(FROZEN_SSE)),
+    ]
+}
+
+fn accepted_once_recorded() -> Vec<Example> {
+    vec![
         named("the region removed", json!({"region": null}), None),
         open("the store's own region", json!({"region": "us-east-1"}), None),
         named("the algorithm family removed", json!({"eTagAlgorithmFamily": null}), None),
@@ -82,6 +113,11 @@ pub(super) fn edits() -> Vec<Example> {
         named("the key removed", json!({"sseConfig": {"type": "KMS"}}), None),
         open("the store's own key", sse(KEY), None),
         named("fields that can always change", json!({"description": "new", "pollInterval": "1m"}), None),
+    ]
+}
+
+fn accepted_before_recorded() -> Vec<Example> {
+    vec![
         before_recorded("another id before a store is recorded", json!({"sequenceStoreId": "9876543210"})),
         before_recorded("no id before a store is recorded", json!({"sequenceStoreId": null})),
         before_recorded("another region before a store is recorded", json!({"region": "eu-west-1"})),

@@ -32,10 +32,23 @@ const FAMILY: &str = "eTagAlgorithmFamily must be MD5up, SHA256up or SHA512up";
 const POLL_FORM: &str = "pollInterval must be a whole number followed by s, m or h, such as 30s, 5m or 1h";
 const POLL_FLOOR: &str = "pollInterval must be at least 10s";
 
-pub(super) fn refused() -> Vec<(&'static str, Value, &'static str)> {
-    let key = |arn: &str| json!({"sseConfig": {"type": "KMS", "keyArn": arn}});
-    let fallback = |location: &str| json!({"fallbackLocation": location});
-    let logs = |location: &str| json!({"s3AccessConfig": {"accessLogLocation": location}});
+type Refused = Vec<(&'static str, Value, &'static str)>;
+
+/// What each example shows, its spec, and the limit or rule that it breaks.
+pub(super) fn refused() -> Refused {
+    [
+        single_values(),
+        encryption_and_locations(),
+        propagated_keys_and_intervals(),
+        tags_of_the_store(),
+        beyond_the_schema(),
+        policies(),
+        wrong_types(),
+    ]
+    .concat()
+}
+
+fn single_values() -> Refused {
     vec![
         ("the name of a city instead of a region code", json!({"region": "Frankfurt"}), REGION),
         ("an incomplete region code", json!({"region": "us-east"}), REGION),
@@ -71,6 +84,14 @@ pub(super) fn refused() -> Vec<(&'static str, Value, &'static str)> {
             json!({"description": "\u{202e}edocylf"}),
             DESCRIPTION_TEXT,
         ),
+    ]
+}
+
+fn encryption_and_locations() -> Refused {
+    let key = |arn: &str| json!({"sseConfig": {"type": "KMS", "keyArn": arn}});
+    let fallback = |location: &str| json!({"fallbackLocation": location});
+    let logs = |location: &str| json!({"s3AccessConfig": {"accessLogLocation": location}});
+    vec![
         ("no encryption type", json!({"sseConfig": {"keyArn": KEY}}), "spec.sseConfig required type"),
         (
             "an encryption type other than KMS",
@@ -97,6 +118,11 @@ pub(super) fn refused() -> Vec<(&'static str, Value, &'static str)> {
         ),
         ("a log location without a scheme", logs("logs/"), LOGS),
         ("a log prefix of 801 characters", logs(&location(801)), LOGS_PREFIX),
+    ]
+}
+
+fn propagated_keys_and_intervals() -> Refused {
+    vec![
         (
             "six propagated keys",
             json!({"propagatedSetLevelTags": ["a", "b", "c", "d", "e", "f"]}),
@@ -123,16 +149,15 @@ const TAG_COUNT: &str =
     "tags must have at most 46 keys: AWS allows 50 tags for a store, and the operator adds 4 owner tags";
 const TAG_KEY: &str = "tag keys must have 1 to 128 characters";
 const TAG_PREFIX: &str = "tag keys must not start with aws: in upper or lower case (reserved for AWS) or with healthomics.dev/ \
-    (reserved for this operator): remove these keys from the spec, which does not remove them from the store";
+    (reserved for this operator): remove these keys from the spec; they stay on the store";
 const TAG_KEY_TEXT: &str = "tag keys must contain only letters, digits, spaces and _ . : / = + - @";
 const TAG_VALUE: &str = "tag values must have at most 256 characters";
 const TAG_VALUE_TEXT: &str = "tag values must contain only letters, digits, spaces and _ . : / = + - @";
 const STATEMENT: &str =
     "s3AccessPolicy must have a Statement: add one, or write {} to delete the policy and end all S3 access";
 
-pub(super) fn refused_maps() -> Vec<(&'static str, Value, &'static str)> {
+fn tags_of_the_store() -> Refused {
     let tag = |key: &str, value: &str| json!({"tags": {key: value}});
-    let policy = |policy: Value| json!({"s3AccessPolicy": policy});
     vec![
         ("47 tags", json!({"tags": tags(47)}), TAG_COUNT),
         ("65 tags", json!({"tags": tags(65)}), "spec.tags maxProperties"),
@@ -148,6 +173,12 @@ pub(super) fn refused_maps() -> Vec<(&'static str, Value, &'static str)> {
         ("a tag value of 1025 characters", tag("k", &"v".repeat(1025)), "spec.tags.* maxLength"),
         ("a character that AWS does not accept in a tag value", tag("k", "a,b"), TAG_VALUE_TEXT),
         ("a line break in a tag value", tag("k", "a\nb"), TAG_VALUE_TEXT),
+    ]
+}
+
+/// Values that exceed the `maxLength` of the schema, which is wider than the limit of AWS.
+fn beyond_the_schema() -> Refused {
+    vec![
         ("a region of 257 characters", json!({"region": "r".repeat(257)}), "spec.region maxLength"),
         (
             "an id of 257 digits",
@@ -200,6 +231,12 @@ pub(super) fn refused_maps() -> Vec<(&'static str, Value, &'static str)> {
             json!({"pollInterval": "1".repeat(257)}),
             "spec.pollInterval maxLength",
         ),
+    ]
+}
+
+fn policies() -> Refused {
+    let policy = |policy: Value| json!({"s3AccessPolicy": policy});
+    vec![
         ("a policy with only a version", policy(json!({"Version": "2012-10-17"})), STATEMENT),
         ("a policy with only an id", policy(json!({"Id": "x"})), STATEMENT),
         (
@@ -253,7 +290,7 @@ pub(super) fn refused_maps() -> Vec<(&'static str, Value, &'static str)> {
 }
 
 /// Values of the wrong type, as in YAML with missing quotes, or a string in place of an object.
-pub(super) fn refused_types() -> Vec<(&'static str, Value, &'static str)> {
+fn wrong_types() -> Refused {
     let not_a_string = "a number or boolean instead of a string";
     let string = "a string instead of another type";
     vec![
