@@ -1,9 +1,12 @@
-//! The Kubernetes API `healthomics.dev/v1alpha1`: the types of kind `SequenceStore`, the rules that the API server
-//! checks, and predicates on an object. Pure: no I/O.
+//! The Kubernetes API `healthomics.dev/v1alpha1`: the types of kind `SequenceStore`, the CEL rules that the API
+//! server checks, the annotations and owner tags, and predicates on an object. No I/O.
+
+#![warn(missing_docs)]
 
 mod annotations;
 mod object;
-mod owner;
+pub(crate) mod owner;
+mod printer_columns;
 mod rules;
 mod schema;
 mod spec;
@@ -12,8 +15,11 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use annotations::{AnnotationFinding, AnnotationProblem, KNOWN_ANNOTATIONS, annotation_findings};
-pub use owner::OwnerTags;
+pub use annotations::{
+    AnnotationFinding, AnnotationProblem, INTENT_ANNOTATION, KNOWN_ANNOTATIONS, PAUSED_ANNOTATION,
+    RECONCILE_ANNOTATION, RECREATE_ANNOTATION, TAKE_OVER_ANNOTATION, annotation_findings,
+};
+pub use owner::{CLUSTER_TAG, OWNER_UID_TAG, OwnerTags};
 pub use schema::{crd, crd_yaml};
 pub use spec::{
     DeletionPolicy, ETagAlgorithmFamily, EncryptionType, ManagementPolicy, S3AccessConfig, SequenceStore,
@@ -22,24 +28,12 @@ pub use spec::{
 pub use status::{DeletionBlock, DeletionBlockReason, Drift, SequenceStoreStatus};
 pub use store::{Store, StoreS3Access, StoreSseConfig, StoreStatus, is_store_id};
 
-/// The finalizer held while deleting the object must also delete the store.
+/// Finalizer that the operator sets while deleting the object must also delete the store.
 pub const FINALIZER: &str = "healthomics.dev/sequencestore";
-/// Annotation that stops every AWS call for an object while its value is `true`.
-pub const PAUSED_ANNOTATION: &str = "healthomics.dev/paused";
-/// Annotation whose every new value asks for a reconciliation now.
-pub const RECONCILE_ANNOTATION: &str = "healthomics.dev/reconcile-requested-at";
-/// Annotation that lets this object take a store from the owner whose uid is its value.
-pub const TAKE_OVER_ANNOTATION: &str = "healthomics.dev/take-over";
-/// Annotation that lets one new store replace the missing one whose id is its value.
-pub const RECREATE_ANNOTATION: &str = "healthomics.dev/recreate";
-/// Annotation in which the operator records what it is about to create.
-pub const INTENT_ANNOTATION: &str = "healthomics.dev/create-intent";
-/// Prefix of everything this operator owns on an object or on a store.
+/// Prefix of the annotations on an object and of the tags on a store that belong to this operator.
 pub const PREFIX: &str = "healthomics.dev/";
-/// Store tag that names the owner: the `metadata.uid` of one object.
-pub const OWNER_UID_TAG: &str = "healthomics.dev/uid";
 
-/// Lower-case hexadecimal.
+/// Encodes bytes as lower-case hexadecimal.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,4 +1,4 @@
-//! What the rest of the code asks an object about itself. No I/O.
+//! Predicates and accessors of a `SequenceStore` object, shared by the other modules. No I/O.
 
 use kube::ResourceExt;
 
@@ -7,7 +7,7 @@ use super::{
 };
 
 impl SequenceStore {
-    /// `metadata.uid`; empty only for an object that was never in a cluster.
+    /// `metadata.uid`; empty for an object that does not come from a cluster, such as a manifest.
     #[must_use]
     pub fn uid_str(&self) -> &str {
         self.metadata.uid.as_deref().unwrap_or_default()
@@ -19,7 +19,7 @@ impl SequenceStore {
         self.spec.management_policy.unwrap_or_default() == ManagementPolicy::Manage
     }
 
-    /// Whether deleting the object deletes its store.
+    /// Whether the operator deletes the store when the object is deleted.
     #[must_use]
     pub fn deletes_store(&self) -> bool {
         self.manages() && self.spec.deletion_policy.unwrap_or_default() == DeletionPolicy::Delete
@@ -37,13 +37,13 @@ impl SequenceStore {
         self.annotations().get(PAUSED_ANNOTATION).is_some_and(|value| value == "true")
     }
 
-    /// Whether somebody asked Kubernetes to delete the object.
+    /// Whether the object has a deletion timestamp.
     #[must_use]
     pub fn is_being_deleted(&self) -> bool {
         self.metadata.deletion_timestamp.is_some()
     }
 
-    /// Whether this operator's finalizer is on the object.
+    /// Whether the object has this operator's finalizer.
     #[must_use]
     pub fn has_our_finalizer(&self) -> bool {
         self.finalizers().iter().any(|finalizer| finalizer == FINALIZER)

@@ -1,21 +1,24 @@
-//! Owner tags: how a store says which object it belongs to. No I/O.
+//! Owner tags: the tags on a store that name the object it belongs to. No I/O.
 
 use std::collections::BTreeMap;
 
 use kube::ResourceExt;
 
-use super::{OWNER_UID_TAG, SequenceStore};
+use super::SequenceStore;
 
-const CLUSTER_TAG: &str = "healthomics.dev/cluster";
-const NAMESPACE_TAG: &str = "healthomics.dev/namespace";
-const NAME_TAG: &str = "healthomics.dev/name";
+/// Tag on a store that names its owner: the `metadata.uid` of one object.
+pub const OWNER_UID_TAG: &str = "healthomics.dev/uid";
+/// Tag on a store that names the cluster of its owner.
+pub const CLUSTER_TAG: &str = "healthomics.dev/cluster";
+pub(crate) const NAMESPACE_TAG: &str = "healthomics.dev/namespace";
+pub(crate) const NAME_TAG: &str = "healthomics.dev/name";
 
 /// The four owner tags of one object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OwnerTags {
-    /// `metadata.uid`; the owner is the object with this uid.
+    /// `metadata.uid`: the object with this uid owns the store.
     pub uid: String,
-    /// Name of the cluster; serves re-adoption alone, like the two that follow.
+    /// Name of the cluster. Only re-adoption uses it, together with `namespace` and `name`.
     pub cluster: String,
     /// `metadata.namespace`
     pub namespace: String,
@@ -24,7 +27,7 @@ pub struct OwnerTags {
 }
 
 impl OwnerTags {
-    /// The tags that a store of this object carries.
+    /// The tags that the operator writes to a store of this object.
     #[must_use]
     pub fn of(object: &SequenceStore, cluster: &str) -> Self {
         Self {
@@ -35,7 +38,7 @@ impl OwnerTags {
         }
     }
 
-    /// Reads the owner tags of a store; none where one of them is missing.
+    /// Reads the owner tags of a store; `None` if one of the four is missing.
     #[must_use]
     pub fn read(tags: &BTreeMap<String, String>) -> Option<Self> {
         Some(Self {
@@ -46,7 +49,7 @@ impl OwnerTags {
         })
     }
 
-    /// As tags.
+    /// The owner tags as a map from tag key to tag value.
     #[must_use]
     pub fn tags(&self) -> BTreeMap<String, String> {
         let pairs = [
@@ -58,13 +61,14 @@ impl OwnerTags {
         pairs.into_iter().map(|(key, value)| (key.to_owned(), value.clone())).collect()
     }
 
-    /// Whether tags say that this object owns the store.
+    /// Whether the tags of a store name this object as the owner.
     #[must_use]
     pub fn own(&self, tags: &BTreeMap<String, String>) -> bool {
         tags.get(OWNER_UID_TAG) == Some(&self.uid)
     }
 
-    /// Whether tags say that a former object of the same cluster, namespace and name owned the store.
+    /// Whether the tags of a store name an owner of the same cluster, namespace and name. The uid may
+    /// differ: a restored or re-applied object has a new one.
     #[must_use]
     pub fn owned_before(&self, tags: &BTreeMap<String, String>) -> bool {
         tags.contains_key(OWNER_UID_TAG)
@@ -73,7 +77,7 @@ impl OwnerTags {
             && tags.get(NAME_TAG) == Some(&self.name)
     }
 
-    /// The owner tags that are missing or different.
+    /// The owner tags that the store lacks or carries with another value.
     #[must_use]
     pub fn missing_from(&self, tags: &BTreeMap<String, String>) -> BTreeMap<String, String> {
         self.tags().into_iter().filter(|(key, value)| tags.get(key) != Some(value)).collect()

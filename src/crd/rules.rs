@@ -1,16 +1,19 @@
-//! Admission rules of the API as CEL, each with a message that says what to write instead. No I/O.
+//! The CEL rules of the API, each with a message that says what is wrong and what to write instead. No I/O.
 //!
-//! Exact limits are rules too: what the API server says of `maxLength` counts bytes where AWS counts characters,
-//! and cannot say what to write. The limits in the schema are wider; they bound what a rule may cost.
+//! Exact length limits are CEL rules too: the API server's error for `maxLength` counts bytes where AWS counts
+//! characters, and cannot say what to write instead. The `maxLength` values in the schema are wider; the API server
+//! uses them to estimate the cost of the rules.
 
 use kube::core::Rule;
 
-/// Rules run only on transitions: a status write on an object whose spec already differs must pass.
-fn frozen(field: &str, mended: &str, message: &str) -> Rule {
+/// A rule for a field that cannot change once a store is recorded in `status.store`. `or_else` is CEL that is appended
+/// to allow further values. The rule refers to `oldSelf`, so it runs only on updates, and an unchanged field passes:
+/// otherwise the API server would refuse every status write on an object whose spec already differs.
+fn frozen(field: &str, or_else: &str, message: &str) -> Rule {
     Rule::new(format!(
         "!has(oldSelf.status) || !has(oldSelf.status.store) \
          || (has(self.spec.{field}) == has(oldSelf.spec.{field}) \
-         && (!has(self.spec.{field}) || self.spec.{field} == oldSelf.spec.{field})){mended}"
+         && (!has(self.spec.{field}) || self.spec.{field} == oldSelf.spec.{field})){or_else}"
     ))
     .message(message)
     .field_path(format!(".spec.{field}"))
@@ -20,7 +23,7 @@ pub(super) fn frozen_sequence_store_id() -> Rule {
     frozen(
         "sequenceStoreId",
         "",
-        "spec.sequenceStoreId can be neither added, removed nor changed once a store is on record in status.store: \
+        "spec.sequenceStoreId cannot be added, removed or changed once a store is recorded in status.store: \
          delete this object (deletionPolicy: Retain keeps the store) and apply a new one",
     )
 }
@@ -29,7 +32,8 @@ pub(super) fn frozen_region() -> Rule {
     frozen(
         "region",
         " || !has(self.spec.region) || (has(oldSelf.status.region) && self.spec.region == oldSelf.status.region)",
-        "spec.region cannot change once a store is on record: write the region in status.region, or leave it out",
+        "spec.region cannot be changed once a store is recorded in status.store: \
+         set it to the value shown in status.region, or remove the field",
     )
 }
 
@@ -38,7 +42,8 @@ pub(super) fn frozen_e_tag_algorithm_family() -> Rule {
         "eTagAlgorithmFamily",
         " || !has(self.spec.eTagAlgorithmFamily) || (has(oldSelf.status.store.eTagAlgorithmFamily) \
          && self.spec.eTagAlgorithmFamily == oldSelf.status.store.eTagAlgorithmFamily)",
-        "AWS cannot change eTagAlgorithmFamily of a store: write the value in status.store, or leave it out",
+        "AWS cannot change eTagAlgorithmFamily of a store: \
+         set it to the value shown in status.store, or remove the field",
     )
 }
 
@@ -50,19 +55,19 @@ pub(super) fn frozen_sse_config() -> Rule {
          && self.spec.sseConfig.type == oldSelf.status.store.sseConfig.type \
          && (!has(self.spec.sseConfig.keyArn) || (has(oldSelf.status.store.sseConfig.keyArn) \
          && self.spec.sseConfig.keyArn == oldSelf.status.store.sseConfig.keyArn)))",
-        "AWS cannot change sseConfig of a store: write the value in status.store, or leave it out",
+        "AWS cannot change sseConfig of a store: set it to the value shown in status.store, or remove the field",
     )
 }
 
-/// On an update it runs only if it held before: as a rule of the root it would otherwise refuse every status write
-/// on an object that is older than the rule.
+/// On an update this rule passes if the old object already broke it. CEL rules at the root run on every write:
+/// otherwise the API server would refuse every status write on an object that is older than the rule.
 pub(super) fn name_or_short_object_name() -> Rule {
     let mut rule = Rule::new(
         "has(self.spec.name) || has(self.spec.sequenceStoreId) || self.metadata.name.size() <= 127 \
          || (oldSelf.hasValue() && !has(oldSelf.value().spec.name) && !has(oldSelf.value().spec.sequenceStoreId))",
     )
     .message(
-        "a store without spec.name is named like the object, and AWS allows 127 characters: \
+        "a store without spec.name gets the name of the object, and AWS allows at most 127 characters: \
          set spec.name or shorten metadata.name",
     );
     rule.field_path = Some(".spec.name".into());
@@ -70,108 +75,119 @@ pub(super) fn name_or_short_object_name() -> Rule {
     rule
 }
 
-/// Limits in characters, as AWS counts them.
-pub(super) fn length(least: u16, most: u16, message: &str) -> Rule {
-    Rule::new(format!("self.size() >= {least} && self.size() <= {most}")).message(message)
+/// Length limits in characters, as AWS counts them, not in bytes.
+pub(super) fn length(min: u16, max: u16, message: &str) -> Rule {
+    Rule::new(format!("self.size() >= {min} && self.size() <= {max}")).message(message)
 }
 
-/// Values of a field that may be null too.
+/// The values of an enumeration. A rule, because the API server refuses null for a nullable `enum`.
 pub(super) fn one_of(field: &str, values: &[&str]) -> Rule {
     let quoted: Vec<String> = values.iter().map(|value| format!("'{value}'")).collect();
     Rule::new(format!("self in [{}]", quoted.join(", ")))
-        .message(format!("{field} must be {}", values.join(" or ")).as_str())
+        .message(format!("{field} must be {}", alternatives(values)).as_str())
+}
+
+/// `A or B`, `A, B or C`
+fn alternatives(values: &[&str]) -> String {
+    match values {
+        [first @ .., last] if !first.is_empty() => format!("{} or {last}", first.join(", ")),
+        _ => values.concat(),
+    }
 }
 
 pub(super) fn region() -> Rule {
     Rule::new(r"self.matches('^[a-z]{2,5}(-[a-z]+)+-[0-9]{1,2}$')")
-        .message("region must be the code of an AWS region, such as us-east-1")
+        .message("region must be an AWS region code, such as us-east-1")
 }
 
 pub(super) fn sequence_store_id() -> Rule {
     Rule::new("self.matches('^[0-9]{10,36}$')").message(
-        "sequenceStoreId must be the id of a store, 10 to 36 digits such as \"3936421177\" (in quotes), not its ARN or name",
+        "sequenceStoreId must be the id of a store, not its ARN or name: write 10 to 36 digits in quotes, such as \"3936421177\"",
     )
 }
 
-/// The characters that HealthOmics takes in texts.
+/// The characters that HealthOmics accepts in a name or description.
 pub(super) fn printable(field: &str) -> Rule {
     Rule::new(r"self.matches('^[\\p{L}\\p{M}\\p{Z}\\p{S}\\p{N}\\p{P}]*$')").message(
-        format!("{field} must be made of letters, marks, digits, punctuation, symbols and spaces: no tab, line break or invisible character").as_str(),
+        format!("{field} must contain only letters, marks, digits, punctuation, symbols and spaces: remove tabs, line breaks and invisible characters").as_str(),
     )
 }
 
-/// AWS's own pattern for the prefix is "anything"; a line break or an invisible character in it is a slip.
+/// Stricter than AWS, which accepts any character in the prefix: a line break or an invisible character is a mistake.
 pub(super) fn location(field: &str) -> Rule {
     Rule::new(
         r"self.matches('^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/|/[\\p{L}\\p{M}\\p{Zs}\\p{S}\\p{N}\\p{P}]+/)?)?$')",
     )
     .message(
-        format!("{field} must be s3://bucket/prefix/ with a slash at the end and no invisible character, or \"\" to clear it").as_str(),
+        format!("{field} must be s3://bucket/prefix/ with a slash at the end and no invisible characters, or \"\" to clear it").as_str(),
     )
 }
 
-/// A repetition of more than 1,000 is no pattern to the API server, so the length is a rule of its own.
-pub(super) fn location_prefix(field: &str, most: u16) -> Rule {
-    Rule::new(format!("self.size() - self.find('^s3://[^/]*/').size() <= {most} + 1")).message(
-        format!("the prefix after the bucket in {field} must have at most {most} characters").as_str(),
+/// A separate rule for the length, because the API server refuses a pattern that repeats more than 1,000 times.
+pub(super) fn location_prefix(field: &str, max: u16) -> Rule {
+    Rule::new(format!("self.size() - self.find('^s3://[^/]*/').size() <= {max} + 1")).message(
+        format!("the prefix after the bucket in {field} must have at most {max} characters").as_str(),
     )
 }
 
 pub(super) fn key_arn() -> Rule {
-    Rule::new("self.matches('^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(key|alias)/[a-zA-Z0-9/_-]+$')").message(
-        "keyArn must be the ARN of a KMS key or alias, such as arn:aws:kms:us-east-1:111122223333:key/1234abcd-...: \
-         a key id or alias name alone is not accepted by AWS",
-    )
+    Rule::new("self.matches('^arn:aws[a-z-]*:kms:[a-z0-9-]+:[0-9]{12}:(key|alias)/[a-zA-Z0-9/_-]+$')")
+        .message(
+            "keyArn must be the full ARN of a KMS key or alias, not a key id or alias name: \
+         write for example arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab",
+        )
 }
 
 pub(super) fn propagated_keys() -> Rule {
     Rule::new("self.all(k, k.size() >= 1 && k.size() <= 128)")
-        .message("every key of a tag must have 1 to 128 characters")
+        .message("every key in propagatedSetLevelTags must have 1 to 128 characters")
 }
 
-pub(super) fn unique() -> Rule {
-    Rule::new("self.all(a, self.exists_one(b, a == b))").message("every key may stand in the list only once")
+pub(super) fn unique_propagated_keys() -> Rule {
+    Rule::new("self.all(a, self.exists_one(b, a == b))")
+        .message("propagatedSetLevelTags must not contain the same key twice: remove the duplicates")
 }
 
-/// What a tag may be made of.
-const TAG_TEXT: &str = r"matches('^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]*$')";
+/// The characters that AWS accepts in a tag, as CEL and in words.
+const TAG_PATTERN: &str = r"matches('^[\\p{L}\\p{Z}\\p{N}_.:/=+@-]*$')";
 const TAG_CHARACTERS: &str = "letters, digits, spaces and _ . : / = + - @";
 
-/// Rules over `tags`. To name the refused key would cost more than the API server allows a rule.
+/// Rules for the keys of `tags`. The messages do not name the refused key, because such a rule would exceed the API
+/// server's cost limit.
 pub(super) fn tags() -> [Rule; 4] {
     [
         Rule::new("self.size() <= 46").message(
-            "a store can have 46 tags of your own: AWS allows 50, and 4 say which object owns the store",
+            "tags must have at most 46 keys: AWS allows 50 tags for a store, and the operator adds 4 owner tags",
         ),
         Rule::new("self.all(k, k.size() >= 1 && k.size() <= 128)")
-            .message("every tag key must have 1 to 128 characters"),
+            .message("tag keys must have 1 to 128 characters"),
         Rule::new("self.all(k, !k.lowerAscii().startsWith('aws:') && !k.startsWith('healthomics.dev/'))").message(
-            "no tag key may start with aws: in any case (AWS's own) or with healthomics.dev/ (this operator's own): \
-             leave such tags out, the operator leaves them alone",
+            "tag keys must not start with aws: in upper or lower case (reserved for AWS) or with healthomics.dev/ \
+             (reserved for this operator): remove these keys from the spec; they stay on the store",
         ),
-        Rule::new(format!("self.all(k, k.{TAG_TEXT})"))
-            .message(format!("every tag key must be made of {TAG_CHARACTERS}").as_str()),
+        Rule::new(format!("self.all(k, k.{TAG_PATTERN})"))
+            .message(format!("tag keys must contain only {TAG_CHARACTERS}").as_str()),
     ]
 }
 
 pub(super) fn tag_value() -> [Rule; 2] {
-    let characters = Rule::new(format!("self.{TAG_TEXT}"))
-        .message(format!("the value of a tag must be made of {TAG_CHARACTERS}").as_str());
-    [length(0, 256, "the value of a tag can have 256 characters"), characters]
+    let characters = Rule::new(format!("self.{TAG_PATTERN}"))
+        .message(format!("tag values must contain only {TAG_CHARACTERS}").as_str());
+    [length(0, 256, "tag values must have at most 256 characters"), characters]
 }
 
-pub(super) fn statement_with_the_rest() -> Rule {
+pub(super) fn policy_needs_statement() -> Rule {
     Rule::new("has(self.Statement) || (!has(self.Version) && !has(self.Id))").message(
-        "s3AccessPolicy needs a Statement beside Version and Id; {} deletes the policy, and with it all S3 access",
+        "s3AccessPolicy must have a Statement: add one, or write {} to delete the policy and end all S3 access",
     )
 }
 
 pub(super) fn poll_interval_form() -> Rule {
     Rule::new("self.matches('^[1-9][0-9]{0,6}(s|m|h)$')")
-        .message("pollInterval must be a whole number of s, m or h, such as 30s, 5m or 1h")
+        .message("pollInterval must be a whole number followed by s, m or h, such as 30s, 5m or 1h")
 }
 
-/// Not by `duration`, which fails beyond 292 years instead of answering.
+/// Uses a pattern instead of CEL's `duration`, which returns an error for durations above 292 years.
 pub(super) fn poll_interval_floor() -> Rule {
     Rule::new("!self.matches('^[1-9]s$')").message("pollInterval must be at least 10s")
 }

@@ -1,4 +1,4 @@
-//! The CustomResourceDefinition as data: what derives cannot say is added here. No I/O.
+//! Builds the CustomResourceDefinition: adds to the derived schema what the derives cannot express. No I/O.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
@@ -7,13 +7,17 @@ use kube::CustomResourceExt;
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::json;
 
+use super::printer_columns::printer_columns;
 use super::{SequenceStore, rules};
 
-/// The definition of `SequenceStore` that clusters install; the file in `crds/` is this output.
+/// The CustomResourceDefinition of `SequenceStore`. `make crds` writes it to the file in `crds/`.
+///
+/// Use this instead of the derived `SequenceStore::crd()`, which is incomplete.
 #[must_use]
 pub fn crd() -> CustomResourceDefinition {
     let mut crd = SequenceStore::crd();
     for version in &mut crd.spec.versions {
+        version.additional_printer_columns = Some(printer_columns());
         let root = version.schema.as_mut().and_then(|s| s.open_api_v3_schema.as_mut());
         if let Some(properties) = root.and_then(|root| root.properties.as_mut()) {
             default_status(properties.entry("status".into()).or_default());
@@ -28,21 +32,22 @@ pub fn crd() -> CustomResourceDefinition {
 /// [`crd`] as YAML.
 ///
 /// # Errors
-/// None in practice: the definition is made of plain data.
+/// None in practice: the definition is plain data.
 pub fn crd_yaml() -> Result<String, serde_saphyr::ser::Error> {
     serde_saphyr::to_string(&crd())
 }
 
-/// Without it an object that no operator has seen yet counts as ready to `helm --wait` and Flux.
+/// Sets the default of `status`. Without it `helm --wait` and Flux count an object as ready before the operator
+/// has reconciled it.
 fn default_status(status: &mut JSONSchemaProps) {
     status.default = Some(JSON(json!({"observedGeneration": -1})));
 }
 
-/// What derives leave to be done at every node. Titles are the names of Rust types, and line breaks within a paragraph are those of this source: noise to
-/// whoever reads `kubectl explain`.
+/// Cleans up every node of the derived schema. `kubectl explain` must show neither titles (the names of Rust types)
+/// nor the line breaks that doc comments have within a paragraph.
 fn tidy(schema: &mut JSONSchemaProps) {
     schema.title = None;
-    // The API server refuses null for an enum, `nullable` or not: a rule says which values there are.
+    // The API server refuses null for an enum, even if it is `nullable`. A CEL rule lists the values instead.
     if schema.nullable == Some(true) && schema.enum_.take().is_some() {
         schema.max_length = Some(256);
     }
@@ -59,8 +64,8 @@ fn tidy(schema: &mut JSONSchemaProps) {
     }
 }
 
-/// AWS's elements of a policy. The API server prunes nothing here: an element that AWS does not know must
-/// be pointed out, not dropped, and the operator does that.
+/// Schema of the S3 access policy, with the elements that AWS knows. The API server must not prune unknown elements:
+/// the operator reports them instead.
 pub(super) fn s3_access_policy(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "object",
@@ -73,7 +78,8 @@ pub(super) fn s3_access_policy(_: &mut SchemaGenerator) -> Schema {
             "Statement": {
                 "type": "array",
                 "description": "The statements of the policy.",
-                // Without it one statement that is no list is pruned first, and its elements are called unknown.
+                // Without this the API server prunes a single statement that is not in a list, and reports its
+                // elements as unknown fields instead of reporting the wrong type.
                 "x-kubernetes-preserve-unknown-fields": true,
                 "minItems": 1,
                 "maxItems": 200,
@@ -83,17 +89,17 @@ pub(super) fn s3_access_policy(_: &mut SchemaGenerator) -> Schema {
                     "required": ["Effect", "Principal", "Action", "Resource"],
                     "properties": {
                         "Sid": {"type": "string", "description": "Identifier of the statement."},
-                        "Principal": any_of_forms("Whom the statement is about, such as `{AWS: [arn:aws:iam::111122223333:root]}`."),
-                        "Action": any_of_forms("S3 actions, such as `s3:GetObject`: one or a list."),
-                        "Resource": any_of_forms("ARNs of the access point and of objects under it: one or a list."),
+                        "Principal": any_of_forms("Who the statement applies to, such as `{AWS: [arn:aws:iam::111122223333:root]}`."),
+                        "Action": any_of_forms("One S3 action or a list of S3 actions, such as `s3:GetObject`."),
+                        "Resource": any_of_forms("One ARN or a list of ARNs: of the access point and of the objects under it."),
                         "Effect": {
                             "type": "string",
-                            "description": "Whether the statement allows or denies.",
+                            "description": "Whether the statement allows or denies access: `Allow` or `Deny`.",
                             "enum": ["Allow", "Deny"],
                         },
                         "Condition": {
                             "type": "object",
-                            "description": "When the statement applies: operators, and under each condition keys.",
+                            "description": "When the statement applies: condition operators, and for each one its condition keys and values.",
                             "additionalProperties": {
                                 "type": "object",
                                 "x-kubernetes-preserve-unknown-fields": true,
@@ -103,21 +109,23 @@ pub(super) fn s3_access_policy(_: &mut SchemaGenerator) -> Schema {
                 },
             },
         },
-        "x-kubernetes-validations": [rules::statement_with_the_rest()],
+        "x-kubernetes-validations": [rules::policy_needs_statement()],
     })
 }
 
-/// Texts, lists or maps: a schema would have to choose one.
+/// Schema of an element that may be a string, a list or a map. A structural schema could allow only one of them.
 fn any_of_forms(description: &str) -> serde_json::Value {
     json!({"description": description, "x-kubernetes-preserve-unknown-fields": true})
 }
 
+/// Schema of `spec.tags`.
 pub(super) fn tags(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "object",
         "nullable": true,
         "maxProperties": 64,
-        // Granular, server-side apply would turn `{}` in place of tags into null: the clearing would be lost.
+        // In a granular map, server-side apply turns `{}` into null when it replaces tags, so users could not clear
+        // them.
         "x-kubernetes-map-type": "atomic",
         "additionalProperties": {
             "type": "string",
@@ -128,7 +136,7 @@ pub(super) fn tags(_: &mut SchemaGenerator) -> Schema {
     })
 }
 
-/// Schema of an open map from string to string, as mirrored from AWS.
+/// Schema of a map from string to string, for values that AWS reports.
 pub(super) fn string_map(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "object", "nullable": true, "additionalProperties": {"type": "string"}})
 }

@@ -1,4 +1,5 @@
-//! What the operator reports: `status` of a `SequenceStore`. No I/O.
+//! `status` of a `SequenceStore`: the state that the operator reports. The doc comments are the schema's
+//! descriptions, which `kubectl explain` prints. No I/O.
 
 use std::collections::BTreeMap;
 
@@ -9,84 +10,87 @@ use serde::{Deserialize, Serialize};
 
 use super::Store;
 
-/// Observed state of the store.
+/// Observed state of the sequence store, written by the operator.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct SequenceStoreStatus {
-    /// The generation of the object that this status was made for; -1 before the operator has seen it.
+    /// Generation of the object that this status describes; -1 until the operator first reconciles the
+    /// object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed_generation: Option<i64>,
 
-    /// `Ready` and `Synced` always; `Reconciling` or `Stalled`, never both, only while true.
+    /// The operator always sets `Ready` and `Synced`. It sets `Reconciling` or `Stalled`, never both, only
+    /// while they are true.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".into()]))]
     pub conditions: Vec<Condition>,
 
-    /// The store as GetSequenceStore answers it, member for member, and its tags.
+    /// The store as AWS reports it: every member of the GetSequenceStore response, and the tags of the store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(merge_strategy = MapMerge::Atomic)]
     pub store: Option<Store>,
 
-    /// Region where the store lives; pinned once a store is on record.
+    /// AWS region of the store. Fixed once a store is recorded in status.store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<String>,
 
-    /// AWS account where the store lives; pinned once a store is on record.
+    /// AWS account of the store. Fixed once a store is recorded in status.store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_id: Option<String>,
 
-    /// Fields of the spec that the store does not show.
+    /// Fields of the spec whose values differ from the store in AWS.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub drift: Vec<Drift>,
 
-    /// Why a deletion waits.
+    /// Reasons why the deletion of the object is blocked.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub deletion_blocked_by: Vec<DeletionBlock>,
 
-    /// Keys of the tags that this operator has set on the store for `spec.tags`.
+    /// Keys of the tags that the operator has set on the store because of `spec.tags`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub managed_tag_keys: Vec<String>,
 
-    /// The last value of the annotation `healthomics.dev/reconcile-requested-at` that was acted on.
+    /// Last value of the annotation `healthomics.dev/reconcile-requested-at` that the operator handled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
 }
 
-/// One field of the spec that the store does not show.
+/// One field of the spec whose value differs from the store in AWS.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Drift {
-    /// The field, as it is named in the spec.
+    /// Name of the field in the spec.
     pub field: String,
-    /// What the spec asks for.
+    /// Value in the spec.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub desired: Option<String>,
-    /// What AWS shows.
+    /// Value in AWS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed: Option<String>,
 }
 
-/// One thing that a deletion waits for.
+/// One reason why the deletion of the object is blocked.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct DeletionBlock {
     /// What blocks the deletion.
     pub reason: DeletionBlockReason,
-    /// What to do about it.
+    /// What blocks the deletion in this case, and what to do about it.
     pub message: String,
-    /// Under `ReadSets`: how many read sets are in the store, at most `1000+`.
+    /// With reason `ReadSets`: number of read sets in the store. `1000+` means that the operator stopped
+    /// counting at 1000.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read_sets: Option<String>,
-    /// Under `ReadSets`: how many of the counted read sets are in which status.
+    /// With reason `ReadSets`: number of counted read sets for each read set status.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub read_sets_by_status: BTreeMap<String, i32>,
 }
 
 impl DeletionBlock {
-    /// A block without read sets.
+    /// A block that counts no read sets.
     #[must_use]
     pub fn new(reason: DeletionBlockReason, message: impl Into<String>) -> Self {
         Self { reason, message: message.into(), read_sets: None, read_sets_by_status: BTreeMap::new() }
@@ -100,10 +104,10 @@ pub enum DeletionBlockReason {
     DeletionProtection,
     /// The object is paused.
     Paused,
-    /// Finalizers of others are still on the object.
+    /// The object still has finalizers of other controllers.
     Finalizers,
     /// The store holds read sets.
     ReadSets,
-    /// AWS says that the store is in use.
+    /// AWS reports that the store is in use.
     Busy,
 }

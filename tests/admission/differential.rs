@@ -1,8 +1,7 @@
-//! What the definition accepts AWS accepts, as far as the simulator knows AWS; and where the definition refuses
-//! what AWS would take, it does so on purpose. Over generated values.
+//! Compares the CRD with AWS on generated values: AWS (the simulator) accepts what the CRD accepts, and the CRD
+//! refuses what AWS accepts only where `STRICTER` says so. I/O: the simulator.
 //!
-//! Both count characters as Unicode scalar values, whatever their bytes and however they compose: AWS's models are
-//! written in Smithy, which says so. Which code points are letters is for each one's Unicode tables to say.
+//! Both count characters as Unicode scalar values, as Smithy, the language of AWS's models, defines it.
 
 use std::collections::BTreeMap;
 
@@ -21,14 +20,14 @@ use crate::examples::{STRICTER, object};
 use crate::generated::cases;
 use crate::offline::Definition;
 
-/// Cases for every field: `PROPTEST_CASES`, as for other generated tests. Unoptimized, a pattern with all letters of
-/// Unicode takes its time.
+/// Number of cases for each field, from `PROPTEST_CASES`. The default is low, because the Unicode patterns are slow in
+/// an unoptimized build.
 fn count() -> usize {
     std::env::var("PROPTEST_CASES").ok().and_then(|count| count.parse().ok()).unwrap_or(30)
 }
 
 fn client(simulator: &Simulator) -> Client {
-    // With a user in it the address stays what it is: the SDK puts a prefix before the host otherwise.
+    // The SDK adds a prefix to the host name of an endpoint, except when the URL has a user name.
     let endpoint = simulator.url().replace("http://", "http://sim@");
     let config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -39,18 +38,18 @@ fn client(simulator: &Simulator) -> Client {
     Client::from_conf(config.build())
 }
 
-/// Whether AWS takes the request; anything but a yes and a ValidationException fails the test.
-fn taken<T, E: ProvideErrorMetadata + std::fmt::Debug>(answer: Result<T, E>) -> bool {
-    match answer.as_ref().map_err(|error| error.code()) {
+/// Whether AWS accepts the request. Any unexpected error fails the test.
+fn accepts<T, E: ProvideErrorMetadata + std::fmt::Debug>(response: Result<T, E>) -> bool {
+    match response.as_ref().map_err(|error| error.code()) {
         Ok(_) => true,
         Err(Some("ValidationException" | "ServiceQuotaExceededException")) => false,
-        // An id in the right form, of no store.
+        // The id is valid, but no such store exists.
         Err(Some("ResourceNotFoundException")) => true,
         Err(other) => panic!("{other:?}"),
     }
 }
 
-/// CreateSequenceStore as the operator would call it, owner tags included.
+/// Calls CreateSequenceStore like the operator, with owner tags; returns whether AWS accepts the request.
 async fn create(client: &Client, object: &SequenceStore) -> bool {
     let owner = OwnerTags {
         uid: "6f1c2a3b-0000-4000-8000-1234567890ab".into(),
@@ -65,7 +64,7 @@ async fn create(client: &Client, object: &SequenceStore) -> bool {
     let logs = request
         .access_log_location
         .map(|location| S3AccessConfig::builder().access_log_location(location).build());
-    let answer = client
+    let response = client
         .create_sequence_store()
         .name(request.name)
         .set_description(request.description)
@@ -79,10 +78,11 @@ async fn create(client: &Client, object: &SequenceStore) -> bool {
         .set_tags(Some(request.tags.into_iter().collect()))
         .send()
         .await;
-    taken(answer)
+    accepts(response)
 }
 
-/// The calls that change a store: UpdateSequenceStore, TagResource and PutS3AccessPolicy with what the spec has.
+/// Calls UpdateSequenceStore, TagResource and PutS3AccessPolicy with the values of the spec; returns whether AWS
+/// accepts all of them.
 async fn change(client: &Client, store: &healthomics_simulator::StoreRecord, object: &SequenceStore) -> bool {
     let spec = object.spec.clone();
     let logs = spec
@@ -98,22 +98,22 @@ async fn change(client: &Client, store: &healthomics_simulator::StoreRecord, obj
         .set_propagated_set_level_tags(spec.propagated_set_level_tags)
         .send()
         .await;
-    let mut all = taken(update);
+    let mut all = accepts(update);
     if let Some(tags) = spec.tags {
         let tags = tags.into_iter().collect();
-        all &= taken(client.tag_resource().resource_arn(&store.arn).set_tags(Some(tags)).send().await);
+        all &= accepts(client.tag_resource().resource_arn(&store.arn).set_tags(Some(tags)).send().await);
     }
     if let Some(policy) = spec.s3_access_policy.filter(|policy| !policy.is_empty()) {
         let put = client
             .put_s3_access_policy()
             .s3_access_point_arn(&store.s3_access.s3_access_point_arn)
             .s3_access_policy(s3_policy::render(&policy));
-        all &= taken(put.send().await);
+        all &= accepts(put.send().await);
     }
     all
 }
 
-/// What the API server's rules, and after them the operator, say against a spec.
+/// The reasons why the API server or, after it, the operator refuses a spec.
 fn refusals(definition: &Definition, spec: &Value) -> Vec<String> {
     let mut all: Vec<String> = definition.of_spec(spec).into_iter().collect();
     if all.is_empty()
@@ -124,12 +124,12 @@ fn refusals(definition: &Definition, spec: &Value) -> Vec<String> {
     all
 }
 
-fn on_purpose(refusals: &[String]) -> bool {
+fn deliberately_stricter(refusals: &[String]) -> bool {
     refusals.iter().all(|refusal| STRICTER.iter().any(|(rule, _)| refusal.starts_with(rule)))
 }
 
 #[tokio::test]
-async fn what_the_definition_accepts_aws_accepts() {
+async fn aws_accepts_what_the_crd_accepts() {
     let simulator = Simulator::start(Options::default()).await.expect("starts");
     let (client, definition) = (client(&simulator), Definition::new());
     let mut tally: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
@@ -139,20 +139,23 @@ async fn what_the_definition_accepts_aws_accepts() {
             let refusals = refusals(&definition, &spec);
             let object = serde_json::from_value(object("genomes", &spec));
             let Ok(object) = object else {
-                assert!(!refusals.is_empty(), "{field}: {spec} is accepted and cannot be read");
+                assert!(
+                    !refusals.is_empty(),
+                    "{field}: the CRD accepts {spec}, but it cannot be deserialized"
+                );
                 continue;
             };
             let store = simulator.client().seed_store(&Default::default()).await.expect("a store");
             let accepted = match spec["sequenceStoreId"].as_str() {
-                Some(id) => taken(client.get_sequence_store().id(id).send().await),
+                Some(id) => accepts(client.get_sequence_store().id(id).send().await),
                 None => create(&client, &object).await & change(&client, &store, &object).await,
             };
             if refusals.is_empty() {
-                assert!(accepted, "{field}: {spec} is accepted, and AWS refuses it");
+                assert!(accepted, "{field}: the CRD accepts {spec}, but AWS refuses it");
                 tally.entry(field).or_default().0 += 1;
             } else {
-                let reason = accepted && !on_purpose(&refusals);
-                assert!(!reason, "{field}: {spec} is refused and AWS would take it: {refusals:?}");
+                let too_strict = accepted && !deliberately_stricter(&refusals);
+                assert!(!too_strict, "{field}: AWS accepts {spec}, but the CRD refuses it: {refusals:?}");
                 tally.entry(field).or_default().1 += 1;
             }
         }
@@ -163,9 +166,9 @@ async fn what_the_definition_accepts_aws_accepts() {
     }
 }
 
-/// What is listed as stricter is stricter: each has a value that AWS takes and the definition refuses.
+/// For every entry of `STRICTER` there is a value that AWS accepts and the CRD refuses.
 #[tokio::test]
-async fn what_is_stricter_on_purpose_is_stricter() {
+async fn every_rule_listed_as_stricter_refuses_a_value_that_aws_accepts() {
     let simulator = Simulator::start(Options::default()).await.expect("starts");
     let (client, definition) = (client(&simulator), Definition::new());
     for (rule, _) in STRICTER {
@@ -182,6 +185,6 @@ async fn what_is_stricter_on_purpose_is_stricter() {
         let [spec] = specs.as_slice() else { panic!("{rule}: {specs:?}") };
         let object = serde_json::from_value(object("genomes", spec)).expect("reads");
         let store = simulator.client().seed_store(&Default::default()).await.expect("a store");
-        assert!(change(&client, &store, &object).await, "{rule}: AWS refuses {spec} as well");
+        assert!(change(&client, &store, &object).await, "{rule}: AWS refuses {spec} too");
     }
 }

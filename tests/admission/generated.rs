@@ -1,5 +1,5 @@
-//! Generated values for every field that AWS checks: unicode of all kinds, lengths around every limit, forms that
-//! are nearly right. The same ones in every run. No I/O.
+//! Generates values for every field that AWS validates: all kinds of Unicode, lengths around every limit, and almost
+//! valid forms. Every run generates the same values. No I/O.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -7,13 +7,13 @@ use proptest::sample::select;
 use proptest::test_runner::TestRunner;
 use serde_json::{Value, json};
 
-/// A field, and specs that set only it.
+/// A field, and specs that set only this field.
 pub struct Cases {
     pub field: &'static str,
     pub specs: Vec<Value>,
 }
 
-/// What texts are made of. Each is one character or a few that belong together.
+/// The pieces of generated strings: each is one character or one grapheme cluster.
 const PIECES: [&str; 46] = [
     "a",
     "Z",
@@ -35,7 +35,7 @@ const PIECES: [&str; 46] = [
     "|",
     "~",
     "$",
-    // Composed and decomposed, marks alone, letters of other scripts, right to left.
+    // Composed and decomposed letters, a lone combining mark, letters of other scripts, right-to-left letters.
     "é",
     "e\u{301}",
     "\u{301}",
@@ -46,13 +46,13 @@ const PIECES: [&str; 46] = [
     "م",
     "क्षि",
     "ﬁ",
-    // Beyond the basic plane: emoji, with modifier, joined; letters; the last character.
+    // Outside the Basic Multilingual Plane: emoji (plain, with modifier, joined), a letter, the last code point.
     "🧬",
     "👍🏽",
     "👩\u{200d}🔬",
     "𝔘",
     "\u{10ffff}",
-    // Controls, spaces of all kinds, invisible ones, private use, never assigned.
+    // Control characters, spaces, invisible characters, a private-use and an unassigned code point.
     "\u{0}",
     "\t",
     "\n",
@@ -66,32 +66,32 @@ const PIECES: [&str; 46] = [
     "\u{378}",
 ];
 
-/// Pieces that every field takes, so that lengths are tried too.
+/// Pieces that every field accepts, so that only the length decides.
 const PLAIN: [&str; 8] = ["a", "Z", "7", "-", "漢", "é", "ש", "𝔘"];
 
 fn piece() -> impl Strategy<Value = String> {
     select(PIECES.as_slice()).prop_map(str::to_owned)
 }
 
-/// Short texts of anything; long ones of what is taken everywhere, and of one piece over and over.
+/// Short strings of any pieces, and strings of one repeated accepted piece with a length around the limit.
 fn text(limit: usize) -> BoxedStrategy<String> {
     let around = || select(vec![1, limit - 1, limit, limit + 1, 2 * limit]);
     let plain = || select(PLAIN.as_slice());
     prop_oneof![
         4 => vec(piece(), 0..5).prop_map(|pieces| pieces.concat()),
         2 => (plain(), around()).prop_map(|(piece, count)| piece.repeat(count)),
-        // One more character than plain ones, at the very end.
+        // Accepted pieces with any piece at the end.
         1 => (plain(), piece(), around()).prop_map(|(plain, piece, count)| plain.repeat(count - 1) + &piece),
     ]
     .boxed()
 }
 
-/// `form` with each gap filled.
+/// `form` with every `{}` replaced.
 fn filled(form: &'static str, gap: BoxedStrategy<String>) -> BoxedStrategy<String> {
     gap.prop_map(move |gap| form.replace("{}", &gap)).boxed()
 }
 
-fn location(most: usize) -> BoxedStrategy<String> {
+fn location(max: usize) -> BoxedStrategy<String> {
     let bucket = select(vec!["abc", "ab", "bucket-1.x", "Bucket", "a..b", "-ab", "ab-", "b_c"]);
     let bucket = prop_oneof![4 => bucket.prop_map(str::to_owned), 1 => select(vec![62_usize, 63, 64]).prop_map(|n| "b".repeat(n))];
     let form = select(vec![
@@ -104,7 +104,7 @@ fn location(most: usize) -> BoxedStrategy<String> {
         " s3://{b}/",
     ]);
     prop_oneof![
-        8 => (form, bucket, text(most)).prop_map(|(form, bucket, prefix)| form.replace("{b}", &bucket).replace("{p}", &prefix)),
+        8 => (form, bucket, text(max)).prop_map(|(form, bucket, prefix)| form.replace("{b}", &bucket).replace("{p}", &prefix)),
         1 => piece(),
         1 => Just(String::new()),
     ]
@@ -172,11 +172,11 @@ fn policy() -> BoxedStrategy<Value> {
     .boxed()
 }
 
-/// `count` cases for every field.
+/// Generates `count` specs for every field.
 pub fn cases(count: usize) -> Vec<Cases> {
     let mut runner = TestRunner::deterministic();
     let mut of = |field, specs: BoxedStrategy<Value>| {
-        let mut draw = || specs.new_tree(&mut runner).expect("nothing is filtered").current();
+        let mut draw = || specs.new_tree(&mut runner).expect("no strategy filters values").current();
         Cases { field, specs: (0..count).map(|_| draw()).collect() }
     };
     let tag_key = prop_oneof![

@@ -1,8 +1,9 @@
-//! The rules of the API without a cluster: each is broken by one example and kept by another, and what they accept
-//! AWS accepts. The same examples go to a real API server in the end-to-end tests.
+//! Tests the CRD's schema and CEL rules without a cluster: for every rule there is a refused and an accepted example,
+//! and AWS (the simulator) accepts what the rules accept. The end-to-end tests send the same examples to a real API
+//! server.
 
 mod differential;
-#[allow(dead_code, reason = "the end-to-end tests use the rest")]
+#[allow(dead_code, reason = "the end-to-end tests use the other items")]
 mod examples;
 mod generated;
 mod offline;

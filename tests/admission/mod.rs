@@ -1,6 +1,6 @@
-//! What the end-to-end tests share with the tests without a cluster.
+//! The modules that the end-to-end tests share with the admission tests.
 
 pub mod examples;
 pub mod generated;
-#[allow(dead_code, reason = "the tests without a cluster use the rest")]
+#[allow(dead_code, reason = "the admission tests use the other items")]
 pub mod offline;

@@ -1,7 +1,7 @@
-//! The definition applied to an object without a cluster: its schema by the walk below, its rules by kube's own
-//! evaluation of CEL. No I/O.
+//! Applies the CRD to an object without a cluster: `walk` checks the limits of the schema, kube's CEL implementation
+//! evaluates the rules. No I/O.
 //!
-//! The tests on a real API server hold both to what the API server says of the same examples.
+//! The end-to-end tests check that a real API server decides the same for the same examples.
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ pub fn schema() -> Value {
     crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone()
 }
 
-/// The definition, ready to judge objects.
+/// The CRD's schema and its compiled CEL rules.
 pub struct Definition {
     schema: Value,
     compiled: CompiledSchema,
@@ -32,8 +32,8 @@ impl Definition {
         Self { schema, compiled, validator: Validator::new() }
     }
 
-    /// Every limit of the schema that the object breaks, as `path keyword`; where it breaks none, the message of
-    /// every rule that it breaks.
+    /// Every limit of the schema that the object breaks, as `path keyword`. If it breaks none: the message of every
+    /// rule that it breaks. Like the API server, which evaluates the rules only on a valid object.
     pub fn violations(&self, object: &Value, old: Option<&Value>) -> BTreeSet<String> {
         let (object, old) = (without_nulls(object), old.map(without_nulls));
         let mut found = BTreeSet::new();
@@ -46,23 +46,23 @@ impl Definition {
         found
     }
 
-    /// As [`Self::violations`], for a new object of this spec.
+    /// [`Self::violations`] for a new object with this spec.
     pub fn of_spec(&self, spec: &Value) -> BTreeSet<String> {
         self.violations(&json!({"metadata": {"name": "a"}, "spec": spec}), None)
     }
 }
 
-/// Where CEL in Rust differs from the API server's: it has no optional values (the old object is null where there
-/// is none), and the size of a text is in bytes.
+/// Adapts the rules to the CEL implementation in Rust, which has no optional values (a missing old object is null)
+/// and measures the size of a string in bytes.
 fn adapt(schema: &mut Value) {
-    let text = schema["type"] == "string";
+    let is_string = schema["type"] == "string";
     for rule in schema["x-kubernetes-validations"].as_array_mut().into_iter().flatten() {
-        let cel = rule["rule"].as_str().expect("every rule is text");
+        let cel = rule["rule"].as_str().expect("every rule is a string");
         let mut cel =
             cel.replace("oldSelf.hasValue()", "oldSelf != null").replace("oldSelf.value()", "oldSelf");
-        // The loops of these rules run over texts alone, and call each `k`.
+        // In these rules `k` is always a string: the variable of a loop over keys.
         cel = cel.replace("k.size()", "k.findAll('(?s).').size()");
-        if text {
+        if is_string {
             cel = cel.replace("self.size()", "self.findAll('(?s).').size()");
         }
         rule["rule"] = cel.into();
@@ -75,7 +75,7 @@ fn adapt(schema: &mut Value) {
     }
 }
 
-/// The API server drops null members.
+/// The API server drops null members before it validates an object.
 fn without_nulls(value: &Value) -> Value {
     match value {
         Value::Object(members) => {
@@ -88,14 +88,14 @@ fn without_nulls(value: &Value) -> Value {
 }
 
 fn walk(schema: &Value, value: &Value, path: &str, found: &mut BTreeSet<String>) {
-    let mut break_of = |keyword: &str| {
+    let mut report = |keyword: &str| {
         found.insert(format!("{path} {keyword}"));
     };
     if schema["type"].is_string() && schema["type"] != type_of(value) {
-        return break_of("type");
+        return report("type");
     }
     if schema["enum"].as_array().is_some_and(|all| !all.contains(value)) {
-        break_of("enum");
+        report("enum");
     }
     let size = match value {
         Value::String(text) => text.chars().count(),
@@ -103,17 +103,17 @@ fn walk(schema: &Value, value: &Value, path: &str, found: &mut BTreeSet<String>)
         Value::Object(members) => members.len(),
         _ => 0,
     };
-    for (keyword, too_much) in
+    for (keyword, is_upper) in
         [("maxLength", true), ("maxItems", true), ("maxProperties", true), ("minItems", false)]
     {
         let limit = schema[keyword].as_u64().map(|limit| usize::try_from(limit).expect("a small limit"));
-        if limit.is_some_and(|limit| if too_much { size > limit } else { size < limit }) {
-            break_of(keyword);
+        if limit.is_some_and(|limit| if is_upper { size > limit } else { size < limit }) {
+            report(keyword);
         }
     }
     for name in schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str) {
         if value.get(name).is_none() {
-            break_of(&format!("required {name}"));
+            report(&format!("required {name}"));
         }
     }
     for (name, inner) in value.as_object().unwrap_or(&Map::new()) {
@@ -139,7 +139,7 @@ fn type_of(value: &Value) -> &'static str {
     }
 }
 
-/// Every limit and every rule that the definition puts on a spec, named as [`Definition::violations`] names them.
+/// Every limit and every rule for a spec, named as in [`Definition::violations`].
 pub fn limits_and_rules() -> BTreeSet<String> {
     let schema = schema();
     let mut found = messages(&schema);
@@ -162,7 +162,7 @@ fn collect(schema: &Value, path: &str, found: &mut BTreeSet<String>) {
             let known = NO_LIMITS.contains(&keyword)
                 || ["required", "additionalProperties"].contains(&keyword)
                 || keyword.starts_with("x-kubernetes-");
-            assert!(known, "{path} has the keyword {keyword}, which nothing here tests");
+            assert!(known, "{path} has the keyword {keyword}, which no test covers");
         }
     }
     let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);

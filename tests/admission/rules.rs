@@ -1,4 +1,4 @@
-//! Every limit and every rule of the definition, both ways.
+//! Every limit of the schema and every CEL rule refuses and accepts the examples that are meant for it. No I/O.
 
 use std::collections::BTreeSet;
 
@@ -8,32 +8,32 @@ use crate::examples::{Example, all};
 use crate::offline::{Definition, limits_and_rules, schema};
 
 #[test]
-fn examples_are_accepted_or_refused_for_the_reason_they_are_meant_for() {
+fn every_example_is_accepted_or_refused_for_its_stated_reason() {
     let definition = Definition::new();
     for example in all() {
         let found = definition.violations(&example.object(), example.before.as_ref());
         match example.breaks {
             None => assert!(found.is_empty(), "{example:?} is refused: {found:?}"),
-            Some(breaks) => assert!(found.contains(breaks), "{example:?} breaks {found:?}"),
+            Some(breaks) => assert!(found.contains(breaks), "{example:?} breaks something else: {found:?}"),
         }
     }
 }
 
 #[test]
-fn every_limit_and_every_rule_is_broken_by_an_example() {
+fn every_limit_and_every_rule_has_a_refused_example() {
     let expected = limits_and_rules();
-    assert!(expected.len() > 60, "the rules are not found: {expected:?}");
+    assert!(expected.len() > 60, "too few limits and rules were found: {expected:?}");
     let broken: BTreeSet<String> =
         all().iter().filter_map(|example| example.breaks).map(str::to_owned).collect();
     let untested: Vec<_> = expected.difference(&broken).collect();
     assert!(untested.is_empty(), "no example breaks {untested:#?}");
     let unknown: Vec<_> = broken.difference(&expected).collect();
-    assert!(unknown.is_empty(), "the definition says nothing like {unknown:#?}");
+    assert!(unknown.is_empty(), "the CRD has no such limit or rule: {unknown:#?}");
 }
 
 #[test]
-fn every_rule_is_passed_by_an_example() {
-    // A rule is passed only where the field it stands on is there.
+fn every_rule_has_an_accepted_example() {
+    // The API server evaluates a rule only on an object that has the field.
     let fields = schema()["properties"]["spec"]["properties"].as_object().expect("fields").clone();
     let accepted: Vec<Example> = all().into_iter().filter(|example| example.breaks.is_none()).collect();
     for field in fields.keys() {
@@ -49,24 +49,24 @@ fn every_rule_is_passed_by_an_example() {
     }
 }
 
-/// The rule of the root runs on every write of the status too.
+/// The rules at the root run on status writes too.
 #[test]
-fn an_object_older_than_the_rule_on_names_can_still_be_written() {
+fn an_object_that_broke_the_name_rule_before_can_still_be_updated() {
     let definition = Definition::new();
     let object = |status: Value, spec: Value| json!({"metadata": {"name": "n".repeat(200)}, "spec": spec, "status": status});
     let old = object(json!({}), json!({}));
-    assert_eq!(definition.violations(&old, None).len(), 1, "it could not be created any more");
+    assert_eq!(definition.violations(&old, None).len(), 1, "a new object is refused");
     let written = object(json!({"observedGeneration": 1}), json!({}));
-    assert!(definition.violations(&written, Some(&old)).is_empty(), "status writes pass");
+    assert!(definition.violations(&written, Some(&old)).is_empty(), "status writes are accepted");
     let edited = object(json!({}), json!({"description": "new"}));
-    assert!(definition.violations(&edited, Some(&old)).is_empty(), "edits of other fields pass");
+    assert!(definition.violations(&edited, Some(&old)).is_empty(), "edits of other fields are accepted");
     let named = object(json!({}), json!({"name": "short"}));
-    assert_eq!(definition.violations(&old, Some(&named)).len(), 1, "the name cannot be taken out");
+    assert_eq!(definition.violations(&old, Some(&named)).len(), 1, "removing spec.name is refused");
 }
 
-/// A rule of the root that is no transition rule would refuse status writes on objects older than itself.
+/// A root rule without `oldSelf` would refuse status writes on every object that is older than the rule.
 #[test]
-fn no_rule_of_the_root_can_stop_a_status_write() {
+fn every_root_rule_refers_to_the_old_object() {
     for rule in schema()["x-kubernetes-validations"].as_array().expect("rules") {
         assert!(rule["rule"].as_str().is_some_and(|rule| rule.contains("oldSelf")), "{rule}");
     }

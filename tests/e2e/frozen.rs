@@ -49,10 +49,12 @@ async fn ensure_table(world: &World, name: &str, rows: &[(Value, Option<&str>)])
     Ok(())
 }
 
-const ID: &str = "spec.sequenceStoreId can be neither added, removed nor changed";
-const PLACE: &str = "spec.region cannot change once a store is on record: write the region in status.region";
-const FAMILY: &str = "AWS cannot change eTagAlgorithmFamily of a store: write the value in status.store";
-const SSE: &str = "AWS cannot change sseConfig of a store: write the value in status.store";
+const ID: &str = "spec.sequenceStoreId cannot be added, removed or changed";
+const PLACE: &str = "spec.region cannot be changed once a store is recorded in status.store: \
+    set it to the value shown in status.region";
+const FAMILY: &str =
+    "AWS cannot change eTagAlgorithmFamily of a store: set it to the value shown in status.store";
+const SSE: &str = "AWS cannot change sseConfig of a store: set it to the value shown in status.store";
 
 async fn values_on_record_cannot_be_changed(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;

@@ -2,7 +2,7 @@
 {{- default .Chart.Name .Values.nameOverride -}}
 {{- end -}}
 
-{{- /* At most 48 characters, so that the suffixes of the role names fit. */}}
+{{- /* At most 48 characters, so that the role names with their suffixes stay within 63 characters. */}}
 {{- define "sequencestore-operator.fullname" -}}
 {{- $name := include "sequencestore-operator.name" . -}}
 {{- if .Values.fullnameOverride -}}
@@ -44,7 +44,7 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 {{- end -}}
 
-{{- /* What the operator does with SequenceStores, in all namespaces or in the watched ones. */}}
+{{- /* The operator's permissions on SequenceStores and Events, in all namespaces or in the watched ones. */}}
 {{- define "sequencestore-operator.rules" -}}
 - apiGroups: [healthomics.dev]
   resources: [sequencestores]

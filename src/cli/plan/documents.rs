@@ -1,9 +1,8 @@
 //! From the text of manifests to objects: several documents, Lists, fields that there are not. No I/O.
 
-use kube::CustomResourceExt;
 use serde_json::Value;
 
-use crate::crd::SequenceStore;
+use crate::crd::{SequenceStore, crd};
 
 const GROUP: &str = "healthomics.dev/";
 const VERSION: &str = "healthomics.dev/v1alpha1";
@@ -79,7 +78,7 @@ pub fn object(manifest: &Value) -> Result<SequenceStore, String> {
 
 /// Names in the manifest that the definition's schema does not have. The API server drops them.
 fn unknown_fields(manifest: &Value) -> Vec<String> {
-    let definition = serde_json::to_value(SequenceStore::crd()).unwrap_or_default();
+    let definition = serde_json::to_value(crd()).unwrap_or_default();
     let schema = &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
     let mut found = Vec::new();
     collect_unknown(schema, &manifest["spec"], "spec", &mut found);

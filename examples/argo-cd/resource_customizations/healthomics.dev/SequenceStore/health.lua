@@ -1,5 +1,5 @@
--- SequenceStore follows kstatus: a status made for an older generation says nothing about this one,
--- Reconciling is true while work goes on, Stalled when somebody has to act, and Ready says the rest.
+-- SequenceStore follows kstatus: a status with an older observedGeneration does not describe the current spec.
+-- Reconciling is true while the operator works, Stalled when a user must act, and Ready when the store can be used.
 local health = { status = "Progressing", message = "Waiting for the operator to look at it" }
 
 local status = obj.status

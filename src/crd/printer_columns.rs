@@ -1,0 +1,41 @@
+//! The columns that `kubectl get seqstore` prints. No I/O.
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceColumnDefinition;
+
+/// The columns in the order in which kubectl prints them.
+pub(super) fn printer_columns() -> Vec<CustomResourceColumnDefinition> {
+    vec![
+        column("Store ID", ".status.store.id"),
+        column("Status", ".status.store.status"),
+        column("Ready", ".status.conditions[?(@.type=='Ready')].status"),
+        column("Reason", ".status.conditions[?(@.type=='Ready')].reason"),
+        CustomResourceColumnDefinition {
+            type_: "date".into(),
+            ..column("Age", ".metadata.creationTimestamp")
+        },
+        wide("Synced", ".status.conditions[?(@.type=='Synced')].status"),
+        wide("Region", ".status.region"),
+        wide("ARN", ".status.store.arn"),
+        wide("S3 URI", ".status.store.s3Access.s3Uri"),
+        CustomResourceColumnDefinition {
+            description: Some(
+                "The first field of status.drift: a field whose value in AWS differs from the spec.".into(),
+            ),
+            ..wide("Drift", ".status.drift[*].field")
+        },
+    ]
+}
+
+fn column(name: &str, json_path: &str) -> CustomResourceColumnDefinition {
+    CustomResourceColumnDefinition {
+        name: name.into(),
+        type_: "string".into(),
+        json_path: json_path.into(),
+        ..CustomResourceColumnDefinition::default()
+    }
+}
+
+/// A column that kubectl prints only with `-o wide`.
+fn wide(name: &str, json_path: &str) -> CustomResourceColumnDefinition {
+    CustomResourceColumnDefinition { priority: Some(1), ..column(name, json_path) }
+}
