@@ -5,21 +5,21 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use sequencestore_operator::crd::SequenceStoreSpec;
 
-use crate::checks::{ensure_stalled, has_finalizer};
+use crate::assertions::{ensure_stalled, has_finalizer};
 use crate::world::{
     ACCOUNT, Cluster, Error, REGION, Start, World, condition, ensure, message, naming, status, tests,
 };
 
 tests![
-    another_account_changes_and_deletes_nothing,
-    another_account_may_have_a_store_of_the_same_id,
-    a_404_from_another_account_is_not_believed,
-    another_default_region_changes_nothing,
-    a_region_in_the_spec_goes_before_the_default,
-    the_right_account_again_is_enough,
-    a_store_that_vanishes_is_missing_after_two_404s,
-    a_store_that_comes_back_between_two_404s_is_not_missing,
-    a_store_that_never_existed_is_not_found,
+    the_operator_changes_nothing_with_credentials_of_another_account,
+    the_operator_ignores_a_store_of_the_same_id_in_another_account,
+    a_404_from_another_account_never_releases_the_object,
+    the_operator_keeps_the_recorded_region_when_the_default_changes,
+    the_region_in_the_spec_overrides_the_default,
+    the_object_recovers_when_the_right_account_is_back,
+    a_store_counts_as_missing_after_two_404s,
+    a_single_404_does_not_make_a_store_missing,
+    an_id_that_never_existed_is_reported_as_store_not_found,
 ];
 
 const OTHER_ACCOUNT: &str = "210987654321";
@@ -28,7 +28,9 @@ fn with_other_account() -> Start {
     Start { access_key: "AKIAOTHERACCOUNT0000", ..Start::default() }
 }
 
-async fn another_account_changes_and_deletes_nothing(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_changes_nothing_with_credentials_of_another_account(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let (world, operator) = World::with_operator(cluster).await?;
     world.aws.set_account("AKIAOTHERACCOUNT0000", OTHER_ACCOUNT).await?;
     let store = world.seed().await?;
@@ -55,7 +57,9 @@ async fn another_account_changes_and_deletes_nothing(cluster: Arc<Cluster>) -> R
     world.ensure_gone_in_aws(&store).await
 }
 
-async fn another_account_may_have_a_store_of_the_same_id(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_ignores_a_store_of_the_same_id_in_another_account(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let (world, operator) = World::with_operator(cluster).await?;
     world.aws.set_account("AKIAOTHERACCOUNT0000", OTHER_ACCOUNT).await?;
     let store = world.seed().await?;
@@ -80,7 +84,7 @@ async fn another_account_may_have_a_store_of_the_same_id(cluster: Arc<Cluster>) 
     world.ensure_harmless().await
 }
 
-async fn a_404_from_another_account_is_not_believed(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_404_from_another_account_never_releases_the_object(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, operator) = World::with_operator(cluster).await?;
     world.aws.set_account("AKIAOTHERACCOUNT0000", OTHER_ACCOUNT).await?;
     let store = world.seed().await?;
@@ -96,7 +100,7 @@ async fn a_404_from_another_account_is_not_believed(cluster: Arc<Cluster>) -> Re
     world.ensure_there_in_aws(&store).await
 }
 
-async fn the_right_account_again_is_enough(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_object_recovers_when_the_right_account_is_back(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, operator) = World::with_operator(cluster).await?;
     world.aws.set_account("AKIAOTHERACCOUNT0000", OTHER_ACCOUNT).await?;
     let store = world.seed().await?;
@@ -118,7 +122,9 @@ async fn the_right_account_again_is_enough(cluster: Arc<Cluster>) -> Result<(), 
     Ok(())
 }
 
-async fn another_default_region_changes_nothing(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_keeps_the_recorded_region_when_the_default_changes(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let (world, operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     world.adopt("a", &store).await?;
@@ -142,7 +148,7 @@ async fn another_default_region_changes_nothing(cluster: Arc<Cluster>) -> Result
     Ok(())
 }
 
-async fn a_region_in_the_spec_goes_before_the_default(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_region_in_the_spec_overrides_the_default(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let seed = healthomics_simulator::SeedStore { region: "eu-central-1".into(), ..Default::default() };
     let store = world.seed_with(seed).await?;
@@ -155,7 +161,7 @@ async fn a_region_in_the_spec_goes_before_the_default(cluster: Arc<Cluster>) -> 
     world.ensure_gone_in_aws(&store).await
 }
 
-async fn a_store_that_vanishes_is_missing_after_two_404s(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_store_counts_as_missing_after_two_404s(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     world.adopt("a", &store).await?;
@@ -177,7 +183,7 @@ async fn a_store_that_vanishes_is_missing_after_two_404s(cluster: Arc<Cluster>) 
     world.ensure_harmless().await
 }
 
-async fn a_store_that_comes_back_between_two_404s_is_not_missing(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_single_404_does_not_make_a_store_missing(cluster: Arc<Cluster>) -> Result<(), Error> {
     use healthomics_simulator::{Fault, FaultAction};
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
@@ -198,7 +204,7 @@ async fn a_store_that_comes_back_between_two_404s_is_not_missing(cluster: Arc<Cl
     Ok(())
 }
 
-async fn a_store_that_never_existed_is_not_found(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn an_id_that_never_existed_is_reported_as_store_not_found(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let spec = SequenceStoreSpec { sequence_store_id: Some("9876543210".into()), ..Default::default() };
     world.create("a", spec).await?;

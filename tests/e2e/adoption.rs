@@ -11,16 +11,16 @@ use serde_json::json;
 use crate::world::{Cluster, Error, Start, World, ensure, message, naming, status, tests};
 
 tests![
-    an_adopted_store_carries_the_owner_tags,
-    an_observed_store_is_not_tagged,
-    a_take_over_is_refused_while_the_owner_lives,
-    a_take_over_from_another_cluster_works_once,
-    a_changed_cluster_name_renews_the_tags,
-    a_changed_default_region_creates_nothing_twice,
-    a_copied_manifest_gets_a_store_of_its_own,
-    an_object_recreated_without_its_finalizer_finds_its_store,
-    a_named_store_is_found_again_after_retain,
-    duplicates_are_told_and_left_alone,
+    the_operator_adds_owner_tags_to_an_adopted_store,
+    the_operator_does_not_tag_an_observed_store,
+    the_operator_refuses_a_take_over_while_the_owner_exists,
+    a_take_over_is_valid_only_for_the_owner_uid_it_names,
+    the_operator_updates_owner_tags_when_the_cluster_name_changes,
+    a_changed_default_region_creates_no_second_store,
+    a_copied_manifest_gets_its_own_store,
+    a_recreated_object_finds_its_store_after_its_finalizer_was_removed,
+    a_recreated_object_adopts_the_named_store_it_retained,
+    the_operator_reports_duplicate_stores_and_leaves_them_alone,
 ];
 
 fn quick() -> Start {
@@ -38,7 +38,7 @@ async fn creates(world: &World) -> Result<usize, Error> {
     Ok(world.calls("CreateSequenceStore").await?.len())
 }
 
-async fn an_adopted_store_carries_the_owner_tags(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_adds_owner_tags_to_an_adopted_store(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let tags = BTreeMap::from([("team".to_owned(), "genomics".to_owned())]);
     let seeded = world.seed_with(SeedStore { tags, ..SeedStore::default() }).await?;
@@ -53,7 +53,7 @@ async fn an_adopted_store_carries_the_owner_tags(cluster: Arc<Cluster>) -> Resul
     Ok(())
 }
 
-async fn an_observed_store_is_not_tagged(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_does_not_tag_an_observed_store(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let seeded = world.seed().await?;
     let observe = Some(ManagementPolicy::Observe);
@@ -66,7 +66,7 @@ async fn an_observed_store_is_not_tagged(cluster: Arc<Cluster>) -> Result<(), Er
     Ok(())
 }
 
-async fn a_take_over_is_refused_while_the_owner_lives(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_refuses_a_take_over_while_the_owner_exists(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let seeded = world.seed().await?;
     let owner = world.adopt("owner", &seeded).await?;
@@ -98,7 +98,7 @@ async fn a_take_over_is_refused_while_the_owner_lives(cluster: Arc<Cluster>) -> 
     Ok(())
 }
 
-async fn a_take_over_from_another_cluster_works_once(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_take_over_is_valid_only_for_the_owner_uid_it_names(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let tags = owner_tags("11111111-2222-3333-4444-555555555555", "lost", "ns", "name");
     let seeded = world.seed_with(SeedStore { tags, ..SeedStore::default() }).await?;
@@ -121,7 +121,9 @@ async fn a_take_over_from_another_cluster_works_once(cluster: Arc<Cluster>) -> R
     Ok(())
 }
 
-async fn a_changed_cluster_name_renews_the_tags(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_updates_owner_tags_when_the_cluster_name_changes(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let operator = world.operator(&quick())?;
     world.create("renamed", SequenceStoreSpec::default()).await?;
@@ -137,7 +139,7 @@ async fn a_changed_cluster_name_renews_the_tags(cluster: Arc<Cluster>) -> Result
     Ok(())
 }
 
-async fn a_changed_default_region_creates_nothing_twice(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_changed_default_region_creates_no_second_store(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let operator = world.operator(&quick())?;
     world.create("stays", SequenceStoreSpec::default()).await?;
@@ -153,7 +155,7 @@ async fn a_changed_default_region_creates_nothing_twice(cluster: Arc<Cluster>) -
     Ok(())
 }
 
-async fn a_copied_manifest_gets_a_store_of_its_own(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_copied_manifest_gets_its_own_store(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let _operator = world.operator(&quick())?;
     world.create("original", SequenceStoreSpec::default()).await?;
@@ -177,7 +179,7 @@ async fn a_copied_manifest_gets_a_store_of_its_own(cluster: Arc<Cluster>) -> Res
     Ok(())
 }
 
-async fn an_object_recreated_without_its_finalizer_finds_its_store(
+async fn a_recreated_object_finds_its_store_after_its_finalizer_was_removed(
     cluster: Arc<Cluster>,
 ) -> Result<(), Error> {
     let world = World::new(cluster).await?;
@@ -197,7 +199,9 @@ async fn an_object_recreated_without_its_finalizer_finds_its_store(
     Ok(())
 }
 
-async fn duplicates_are_told_and_left_alone(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_reports_duplicate_stores_and_leaves_them_alone(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let object = world.create("twice", SequenceStoreSpec::default()).await?;
     let uid = object.uid().unwrap_or_default();
@@ -224,7 +228,7 @@ async fn duplicates_are_told_and_left_alone(cluster: Arc<Cluster>) -> Result<(),
     Ok(())
 }
 
-async fn a_named_store_is_found_again_after_retain(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_recreated_object_adopts_the_named_store_it_retained(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let seeded = world.seed().await?;
     let spec = SequenceStoreSpec { deletion_policy: Some(DeletionPolicy::Retain), ..naming(&seeded) };

@@ -11,7 +11,10 @@ use serde_json::{Map, Value, json};
 use crate::admission::examples::{self, Example, STRICTER, object};
 use crate::world::{Cluster, Error, World, ensure, message, tests};
 
-tests![every_bad_input_is_answered_as_the_document_says, generated_values_are_judged_as_without_a_cluster];
+tests![
+    bad_input_is_refused_with_the_documented_messages,
+    the_api_server_and_the_offline_rules_agree_on_generated_specs
+];
 
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/bad-input.md");
 /// What the API server adds wherever a limit of the schema is broken.
@@ -25,7 +28,7 @@ struct Row {
     answer: String,
 }
 
-async fn every_bad_input_is_answered_as_the_document_says(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn bad_input_is_refused_with_the_documented_messages(cluster: Arc<Cluster>) -> Result<(), Error> {
     // An operator stands by: whatever came through would reach AWS.
     let (world, _operator) = World::with_operator(Arc::clone(&cluster)).await?;
     let unattended = World::new(cluster).await?;
@@ -156,7 +159,9 @@ async fn policies(world: &World) -> Result<Vec<Row>, Error> {
 }
 
 /// Not one value is judged otherwise by the API server than by the tests that need none: those may stand for it.
-async fn generated_values_are_judged_as_without_a_cluster(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_api_server_and_the_offline_rules_agree_on_generated_specs(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let definition = crate::admission::offline::Definition::new();
     let (mut accepted, mut refused) = (0, 0);

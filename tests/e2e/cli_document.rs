@@ -8,10 +8,10 @@ use healthomics_simulator::SeedStore;
 use sequencestore_operator::crd::OwnerTags;
 use serde_json::json;
 
-use crate::commands::{Person, ended};
+use crate::cli_runner::{Person, ended};
 use crate::world::{Cluster, Error, Start, World, ensure, tests};
 
-tests![the_document_shows_what_is_printed];
+tests![the_document_shows_the_real_output];
 
 const DOCUMENT: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/command-line.md"));
 /// The account that documents name.
@@ -65,7 +65,7 @@ fn words(line: &str) -> Vec<String> {
     line.split_whitespace().map(|word| word.trim_matches('\'').to_owned()).collect()
 }
 
-async fn the_document_shows_what_is_printed(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_document_shows_the_real_output(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let person = Person { kubeconfig: world.cluster.plane.kubeconfig().to_owned(), user: String::new() };
     arrange(&world).await?;

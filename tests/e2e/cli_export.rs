@@ -8,16 +8,16 @@ use kube::ResourceExt;
 use sequencestore_operator::crd::{OwnerTags, SequenceStore};
 use serde_json::{Value, json};
 
-use crate::commands::{Ended, Person};
+use crate::cli_runner::{Ended, Person};
 use crate::world::{ACCOUNT, Cluster, Error, Start, World, condition, ensure, status, tests};
 
 tests![
-    manifests_are_valid_and_adopt,
-    filters_choose_by_name_tag_and_status,
-    a_thousand_stores_are_listed_page_by_page,
-    quotas_are_kept_and_throttling_is_waited_out,
-    orphans_are_stores_without_their_object,
-    trouble_is_one_line_and_nothing_else,
+    exported_manifests_are_valid_and_adopt_their_stores,
+    export_filters_by_name_tag_status_and_region,
+    export_lists_a_thousand_stores_page_by_page,
+    export_stays_within_quotas_and_retries_throttled_calls,
+    export_orphans_lists_stores_whose_object_is_gone,
+    export_reports_every_failure_in_one_line,
 ];
 
 fn nobody() -> Person {
@@ -71,7 +71,7 @@ async fn odd_stores(world: &World) -> Result<usize, Error> {
     Ok(count)
 }
 
-async fn manifests_are_valid_and_adopt(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn exported_manifests_are_valid_and_adopt_their_stores(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let count = odd_stores(&world).await?;
     let owned = tags(&[("healthomics.dev/uid", "u")]);
@@ -120,7 +120,7 @@ async fn manifests_are_valid_and_adopt(cluster: Arc<Cluster>) -> Result<(), Erro
     Ok(())
 }
 
-async fn filters_choose_by_name_tag_and_status(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn export_filters_by_name_tag_status_and_region(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     world.seed_with(SeedStore { tags: tags(&[("team", "a"), ("x", "")]), ..seed("genomes-1") }).await?;
     world.seed_with(SeedStore { tags: tags(&[("team", "b")]), ..seed("genomes-2") }).await?;
@@ -152,7 +152,7 @@ async fn filters_choose_by_name_tag_and_status(cluster: Arc<Cluster>) -> Result<
     Ok(())
 }
 
-async fn a_thousand_stores_are_listed_page_by_page(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn export_lists_a_thousand_stores_page_by_page(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     for number in 0..1050 {
         world.seed_with(seed(&format!("Store {}", number % 700))).await?;
@@ -179,7 +179,7 @@ async fn a_thousand_stores_are_listed_page_by_page(cluster: Arc<Cluster>) -> Res
     world.ended(&nobody(), &["export", "--bare"]).await?.ensure_mistake("repeats its page token")
 }
 
-async fn quotas_are_kept_and_throttling_is_waited_out(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn export_stays_within_quotas_and_retries_throttled_calls(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     for number in 0..30 {
         world.seed_with(seed(&format!("store-{number}"))).await?;
@@ -210,7 +210,7 @@ fn owner(uid: &str, cluster: &str, namespace: &str, name: &str) -> BTreeMap<Stri
     OwnerTags { uid, cluster, namespace, name }.tags()
 }
 
-async fn orphans_are_stores_without_their_object(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn export_orphans_lists_stores_whose_object_is_gone(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let person = Person { kubeconfig: world.cluster.plane.kubeconfig().to_owned(), user: String::new() };
     // Named after the namespace, for the cluster holds the objects of other tests.
@@ -275,7 +275,7 @@ async fn orphans_are_stores_without_their_object(cluster: Arc<Cluster>) -> Resul
     Ok(())
 }
 
-async fn trouble_is_one_line_and_nothing_else(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn export_reports_every_failure_in_one_line(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     world.seed().await?;
     for (action, says) in [
@@ -283,7 +283,7 @@ async fn trouble_is_one_line_and_nothing_else(cluster: Arc<Cluster>) -> Result<(
         ("omics:ListTagsForResource", "omics:ListTagsForResource"),
         ("omics:GetSequenceStore", "omics:GetSequenceStore"),
     ] {
-        let mut allowed = crate::operations::allowed(&["--for", "observe"])?;
+        let mut allowed = crate::called_operations::allowed(&["--for", "observe"])?;
         allowed.remove(action);
         world.aws.allow_actions(ACCOUNT, Some(allowed.into_iter().collect())).await?;
         world.ended(&nobody(), &["export"]).await?.ensure_mistake(says)?;
@@ -292,7 +292,7 @@ async fn trouble_is_one_line_and_nothing_else(cluster: Arc<Cluster>) -> Result<(
     let changed = async |name: &str, value: &str| {
         let mut command = world.command(&nobody(), &["export"]);
         command.env(name, value);
-        crate::commands::ended(&mut command, "").await
+        crate::cli_runner::ended(&mut command, "").await
     };
     changed("AWS_REGION", "").await?.ensure_mistake("--region")?;
     changed("AWS_ACCESS_KEY_ID", "").await?.ensure_mistake("AWS_PROFILE")?;

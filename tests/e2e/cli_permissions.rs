@@ -6,15 +6,15 @@ use std::sync::Arc;
 use sequencestore_operator::crd::{DeletionBlockReason, SequenceStoreSpec};
 use serde_json::{Value, json};
 
-use crate::commands::Person;
-use crate::operations::{action, allowed};
+use crate::called_operations::{action, allowed};
+use crate::cli_runner::Person;
 use crate::world::{ACCOUNT, Cluster, Error, World, condition, ensure, status, tests};
 
 tests![
-    observe_is_enough_to_watch,
-    observe_and_delete_is_enough_for_both,
-    full_is_enough_and_all_of_it_is_called,
-    the_policy_is_printed_and_mistakes_are_one_line,
+    the_observe_policy_is_enough_to_observe,
+    the_observe_and_delete_policy_is_enough_to_observe_and_delete,
+    the_full_policy_is_enough_and_every_action_is_used,
+    permissions_prints_the_policy_and_reports_mistakes_in_one_line,
 ];
 
 /// A world whose credentials may do what the policy says.
@@ -38,7 +38,7 @@ async fn called(world: &World) -> Result<(BTreeSet<String>, BTreeSet<String>), E
     Ok((denied.collect(), ledger.iter().map(|entry| action(&entry.operation)).collect()))
 }
 
-async fn observe_is_enough_to_watch(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_observe_policy_is_enough_to_observe(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = world(cluster, "observe").await?;
     let store = world.seed().await?;
     let watched = json!({"sequenceStoreId": store.id, "managementPolicy": "Observe", "s3AccessPolicy": {}});
@@ -59,7 +59,9 @@ async fn observe_is_enough_to_watch(cluster: Arc<Cluster>) -> Result<(), Error> 
     world.ensure_there_in_aws(&store).await
 }
 
-async fn observe_and_delete_is_enough_for_both(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_observe_and_delete_policy_is_enough_to_observe_and_delete(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let (world, _operator) = world(cluster, "observe-and-delete").await?;
     let (store, full) = (world.seed().await?, world.seed().await?);
     world.aws.add_read_sets(&full.id, 2, "ACTIVE").await?;
@@ -78,7 +80,7 @@ async fn observe_and_delete_is_enough_for_both(cluster: Arc<Cluster>) -> Result<
     Ok(())
 }
 
-async fn full_is_enough_and_all_of_it_is_called(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_full_policy_is_enough_and_every_action_is_used(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = world(cluster, "full").await?;
     let statement = json!({"Version": "2012-10-17", "Statement": [{
         "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:root"},
@@ -108,7 +110,9 @@ async fn full_is_enough_and_all_of_it_is_called(cluster: Arc<Cluster>) -> Result
     Ok(())
 }
 
-async fn the_policy_is_printed_and_mistakes_are_one_line(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn permissions_prints_the_policy_and_reports_mistakes_in_one_line(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let nobody = Person { kubeconfig: "/nowhere/kubeconfig".into(), user: String::new() };
     let printed = world.ended(&nobody, &["permissions", "--require-owner-tags"]).await?;

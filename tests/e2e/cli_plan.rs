@@ -6,19 +6,19 @@ use healthomics_simulator::{Fault, FaultAction, SeedStore};
 use kube::ResourceExt;
 use serde_json::{Value, json};
 
-use crate::commands::{Ended, Person, ended};
+use crate::cli_runner::{Ended, Person, ended};
 use crate::world::{Cluster, Error, Start, World, ensure, tests};
 
 tests![
-    what_is_planned_is_what_is_done,
-    what_is_planned_for_a_deletion_is_what_is_done,
-    a_plan_changes_nothing,
-    exit_codes_tell_what_comes_of_it,
-    files_are_checked_by_the_api_server,
-    a_plan_needs_no_cluster,
-    kubectl_finds_the_plugin,
-    colours_are_for_terminals,
-    mistakes_of_a_plan_are_one_line,
+    the_operator_does_what_plan_predicts,
+    the_operator_deletes_as_plan_predicts,
+    plan_changes_nothing,
+    plan_exits_with_0_when_settled_1_for_changes_and_3_when_stuck,
+    plan_lets_the_api_server_validate_manifests,
+    plan_works_without_a_cluster,
+    kubectl_runs_the_plugin,
+    plan_prints_no_colours_to_a_pipe_unless_forced,
+    plan_reports_every_mistake_in_one_line,
 ];
 
 fn calls(plan: &Value) -> Vec<String> {
@@ -43,7 +43,7 @@ async fn made(world: &World) -> Result<Vec<String>, Error> {
 
 /// Every way of life: planned for a manifest, then applied and left to the operator. One object and
 /// store each.
-async fn what_is_planned_is_what_is_done(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_does_what_plan_predicts(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let person = world.person("edit").await?;
     let policy = json!({"Version": "2012-10-17", "Statement": [{
@@ -105,7 +105,7 @@ async fn what_is_planned_is_what_is_done(cluster: Arc<Cluster>) -> Result<(), Er
     Ok(())
 }
 
-async fn what_is_planned_for_a_deletion_is_what_is_done(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_deletes_as_plan_predicts(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let person = world.person("view").await?;
     let (gone, full, kept) = (world.seed().await?, world.seed().await?, world.seed().await?);
@@ -134,7 +134,7 @@ async fn what_is_planned_for_a_deletion_is_what_is_done(cluster: Arc<Cluster>) -
 }
 
 /// No operator runs here, so that whatever is changed was changed by a plan.
-async fn a_plan_changes_nothing(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn plan_changes_nothing(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let person = world.person("edit").await?;
     let tagged = |uid: &str| SeedStore {
@@ -198,7 +198,9 @@ async fn a_plan_changes_nothing(cluster: Arc<Cluster>) -> Result<(), Error> {
     Ok(())
 }
 
-async fn exit_codes_tell_what_comes_of_it(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn plan_exits_with_0_when_settled_1_for_changes_and_3_when_stuck(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let person = world.person("view").await?;
     let store = world.seed().await?;
@@ -234,7 +236,7 @@ async fn exit_codes_tell_what_comes_of_it(cluster: Arc<Cluster>) -> Result<(), E
     Ok(())
 }
 
-async fn files_are_checked_by_the_api_server(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn plan_lets_the_api_server_validate_manifests(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let (editor, viewer) = (world.person("edit").await?, world.person("view").await?);
     let store = world.seed().await?;
@@ -279,7 +281,7 @@ async fn files_are_checked_by_the_api_server(cluster: Arc<Cluster>) -> Result<()
     Ok(())
 }
 
-async fn a_plan_needs_no_cluster(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn plan_works_without_a_cluster(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let nobody = Person { kubeconfig: "/nowhere/kubeconfig".into(), user: String::new() };
     let manifest = world.manifest("a", json!({"name": "new"}));
@@ -301,7 +303,7 @@ async fn a_plan_needs_no_cluster(cluster: Arc<Cluster>) -> Result<(), Error> {
 }
 
 /// As kubectl does it: by a file of the right name on the PATH.
-async fn kubectl_finds_the_plugin(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn kubectl_runs_the_plugin(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let person = world.person("view").await?;
     let store = world.seed().await?;
@@ -333,7 +335,7 @@ async fn kubectl_finds_the_plugin(cluster: Arc<Cluster>) -> Result<(), Error> {
     Ok(())
 }
 
-async fn colours_are_for_terminals(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn plan_prints_no_colours_to_a_pipe_unless_forced(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let nobody = Person { kubeconfig: "/nowhere/kubeconfig".into(), user: String::new() };
     let manifest = world.manifest("a", json!({"name": "new"}));
@@ -350,7 +352,7 @@ async fn colours_are_for_terminals(cluster: Arc<Cluster>) -> Result<(), Error> {
     Ok(())
 }
 
-async fn mistakes_of_a_plan_are_one_line(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn plan_reports_every_mistake_in_one_line(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let person = world.person("view").await?;
     let namespace = &world.namespace;

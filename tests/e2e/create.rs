@@ -10,18 +10,18 @@ use serde_json::json;
 use crate::world::{Cluster, Error, Operator, Start, World, ensure, status, tests};
 
 tests![
-    a_store_is_created_updated_and_deleted_at_a_low_cost,
-    an_ambiguous_answer_makes_no_second_store,
-    an_ambiguous_answer_without_tokens_makes_no_second_store,
-    a_kill_between_commit_and_reply_makes_no_second_store,
-    a_kill_right_after_recording_makes_one_store,
-    a_lost_intent_is_put_back,
-    a_stray_store_is_told,
-    a_retained_store_is_found_again,
-    a_wiped_status_is_filled_again,
-    a_missing_store_is_replaced_only_when_allowed,
-    a_denied_create_leaves_nothing_and_recovers,
-    two_replicas_create_one_store,
+    the_operator_creates_updates_and_deletes_a_store_with_few_calls,
+    an_ambiguous_create_response_makes_no_second_store,
+    an_ambiguous_create_response_makes_no_second_store_without_client_tokens,
+    a_crash_between_create_and_its_response_makes_no_second_store,
+    a_crash_before_aws_acts_on_the_create_makes_one_store,
+    the_operator_restores_a_removed_create_intent,
+    the_operator_reports_a_store_left_by_an_abandoned_create,
+    a_recreated_object_finds_its_retained_store,
+    the_operator_rebuilds_a_wiped_status,
+    the_operator_recreates_a_missing_store_only_when_allowed,
+    a_denied_create_leaves_no_store_and_recovers,
+    two_replicas_create_one_store_per_object,
 ];
 
 fn start() -> Start {
@@ -45,7 +45,9 @@ async fn ever_lived(world: &World) -> Result<usize, Error> {
     Ok(world.aws.all_stores().await?.len())
 }
 
-async fn a_store_is_created_updated_and_deleted_at_a_low_cost(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_creates_updates_and_deletes_a_store_with_few_calls(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let flags = vec!["--poll-interval=5m".into()];
     let _operator = world.operator(&Start { flags, ..Start::default() })?;
@@ -82,11 +84,11 @@ async fn a_store_is_created_updated_and_deleted_at_a_low_cost(cluster: Arc<Clust
     Ok(())
 }
 
-async fn an_ambiguous_answer_makes_no_second_store(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn an_ambiguous_create_response_makes_no_second_store(cluster: Arc<Cluster>) -> Result<(), Error> {
     every_ambiguous_answer(cluster, None).await
 }
 
-async fn an_ambiguous_answer_without_tokens_makes_no_second_store(
+async fn an_ambiguous_create_response_makes_no_second_store_without_client_tokens(
     cluster: Arc<Cluster>,
 ) -> Result<(), Error> {
     every_ambiguous_answer(cluster, Some(0)).await
@@ -121,7 +123,9 @@ async fn every_ambiguous_answer(cluster: Arc<Cluster>, token_window_ms: Option<u
     Ok(())
 }
 
-async fn a_kill_between_commit_and_reply_makes_no_second_store(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_crash_between_create_and_its_response_makes_no_second_store(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let (world, operator) = with_operator(cluster).await?;
     world.aws.set_knobs(&Knobs { token_window_ms: Some(0), ..Knobs::default() }).await?;
     let hold = Fault { side: Side::AfterCommit, ..Fault::once("CreateSequenceStore", FaultAction::Hold) };
@@ -137,7 +141,7 @@ async fn a_kill_between_commit_and_reply_makes_no_second_store(cluster: Arc<Clus
     Ok(())
 }
 
-async fn a_kill_right_after_recording_makes_one_store(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_crash_before_aws_acts_on_the_create_makes_one_store(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, operator) = with_operator(cluster).await?;
     let hold = Fault::once("CreateSequenceStore", FaultAction::Hang);
     world.aws.script_fault(&hold).await?;
@@ -151,7 +155,9 @@ async fn a_kill_right_after_recording_makes_one_store(cluster: Arc<Cluster>) -> 
 }
 
 /// The store of an attempt whose outcome was not known when the spec named another one.
-async fn a_stray_store_is_told(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_reports_a_store_left_by_an_abandoned_create(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let _operator = world.operator(&start())?;
     let other = world.seed().await?;
@@ -170,7 +176,7 @@ async fn a_stray_store_is_told(cluster: Arc<Cluster>) -> Result<(), Error> {
 }
 
 /// `kubectl replace` drops annotations, this one among them.
-async fn a_lost_intent_is_put_back(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_restores_a_removed_create_intent(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let unclear = Fault::once("CreateSequenceStore", FaultAction::error("InternalServerException"));
     world.aws.script_fault(&unclear).await?;
@@ -192,7 +198,7 @@ async fn a_lost_intent_is_put_back(cluster: Arc<Cluster>) -> Result<(), Error> {
     Ok(())
 }
 
-async fn a_retained_store_is_found_again(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_recreated_object_finds_its_retained_store(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = with_operator(cluster).await?;
     let spec = SequenceStoreSpec { deletion_policy: Some(DeletionPolicy::Retain), ..described("kept") };
     world.create("kept", spec.clone()).await?;
@@ -210,7 +216,7 @@ async fn a_retained_store_is_found_again(cluster: Arc<Cluster>) -> Result<(), Er
     Ok(())
 }
 
-async fn a_wiped_status_is_filled_again(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_rebuilds_a_wiped_status(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, operator) = with_operator(cluster).await?;
     world.create("wiped", SequenceStoreSpec::default()).await?;
     let before = world.until_ready("wiped").await?;
@@ -227,7 +233,9 @@ async fn a_wiped_status_is_filled_again(cluster: Arc<Cluster>) -> Result<(), Err
     Ok(())
 }
 
-async fn a_missing_store_is_replaced_only_when_allowed(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_recreates_a_missing_store_only_when_allowed(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let (world, _operator) = with_operator(cluster).await?;
     world.create("lost", SequenceStoreSpec::default()).await?;
     let before = world.until_ready("lost").await?;
@@ -246,7 +254,7 @@ async fn a_missing_store_is_replaced_only_when_allowed(cluster: Arc<Cluster>) ->
     Ok(())
 }
 
-async fn a_denied_create_leaves_nothing_and_recovers(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_denied_create_leaves_no_store_and_recovers(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = with_operator(cluster).await?;
     world
         .aws
@@ -263,7 +271,7 @@ async fn a_denied_create_leaves_nothing_and_recovers(cluster: Arc<Cluster>) -> R
     Ok(())
 }
 
-async fn two_replicas_create_one_store(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn two_replicas_create_one_store_per_object(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _one) = with_operator(cluster).await?;
     let _other = world.operator(&start())?;
     world.aws.set_knobs(&Knobs { token_window_ms: Some(0), list_lag_ms: 1000, ..Knobs::default() }).await?;

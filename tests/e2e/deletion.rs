@@ -11,24 +11,26 @@ use sequencestore_operator::crd::{
 };
 use serde_json::json;
 
-use crate::checks::has_finalizer;
+use crate::assertions::has_finalizer;
 use crate::world::{ACCOUNT, Cluster, Error, World, condition, ensure, naming, tests};
 
 tests![
-    a_store_goes_with_its_object,
-    a_store_stays_under_retain,
-    observe_changes_nothing_to_the_end,
-    the_finalizer_follows_the_policies,
-    protection_holds_a_deletion_until_it_is_lifted,
-    foreign_finalizers_go_first,
-    a_paused_object_is_left_alone,
-    a_store_that_is_already_gone_lets_the_object_go,
-    a_store_that_never_existed_lets_the_object_go,
-    three_permissions_are_enough,
-    an_object_made_anew_keeps_its_finalizer,
+    the_operator_deletes_the_store_before_it_releases_the_object,
+    retain_keeps_the_store_and_sets_no_finalizer,
+    observe_changes_nothing_even_on_deletion,
+    the_finalizer_follows_the_management_and_deletion_policies,
+    deletion_protection_blocks_a_deletion_until_it_is_turned_off,
+    the_operator_waits_for_other_finalizers_before_it_deletes_the_store,
+    the_operator_leaves_a_paused_object_alone,
+    the_operator_releases_an_object_whose_store_is_already_gone,
+    the_operator_releases_an_object_whose_store_never_existed,
+    three_permissions_are_enough_to_delete_a_store,
+    a_recreated_object_gets_its_own_finalizer,
 ];
 
-async fn a_store_goes_with_its_object(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_deletes_the_store_before_it_releases_the_object(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     world.aws.set_knobs(&Knobs { deleting_gets: 3, ..Knobs::default() }).await?;
     let (mine, other) = (world.seed().await?, world.seed().await?);
@@ -47,7 +49,7 @@ async fn a_store_goes_with_its_object(cluster: Arc<Cluster>) -> Result<(), Error
     world.ensure_there_in_aws(&other).await
 }
 
-async fn a_store_stays_under_retain(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn retain_keeps_the_store_and_sets_no_finalizer(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     let spec = SequenceStoreSpec { deletion_policy: Some(DeletionPolicy::Retain), ..naming(&store) };
@@ -60,7 +62,7 @@ async fn a_store_stays_under_retain(cluster: Arc<Cluster>) -> Result<(), Error> 
     world.ensure_harmless().await
 }
 
-async fn observe_changes_nothing_to_the_end(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn observe_changes_nothing_even_on_deletion(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     let spec = SequenceStoreSpec {
@@ -81,7 +83,9 @@ async fn observe_changes_nothing_to_the_end(cluster: Arc<Cluster>) -> Result<(),
     world.ensure_there_in_aws(&store).await
 }
 
-async fn the_finalizer_follows_the_policies(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_finalizer_follows_the_management_and_deletion_policies(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     world.adopt("a", &store).await?;
@@ -102,7 +106,9 @@ async fn the_finalizer_follows_the_policies(cluster: Arc<Cluster>) -> Result<(),
     world.ensure_gone_in_aws(&store).await
 }
 
-async fn protection_holds_a_deletion_until_it_is_lifted(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn deletion_protection_blocks_a_deletion_until_it_is_turned_off(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     let spec = SequenceStoreSpec { deletion_protection: Some(true), ..naming(&store) };
@@ -119,7 +125,9 @@ async fn protection_holds_a_deletion_until_it_is_lifted(cluster: Arc<Cluster>) -
     world.ensure_gone_in_aws(&store).await
 }
 
-async fn foreign_finalizers_go_first(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_waits_for_other_finalizers_before_it_deletes_the_store(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     let mut object = SequenceStore::new("shared", naming(&store));
@@ -138,7 +146,7 @@ async fn foreign_finalizers_go_first(cluster: Arc<Cluster>) -> Result<(), Error>
     Ok(())
 }
 
-async fn a_paused_object_is_left_alone(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_leaves_a_paused_object_alone(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let (store, clock) = (world.seed().await?, world.seed().await?);
     world.adopt("clock", &clock).await?;
@@ -158,7 +166,7 @@ async fn a_paused_object_is_left_alone(cluster: Arc<Cluster>) -> Result<(), Erro
     world.delete("paused").await?;
     world
         .until("paused", "a deletion blocked by the pause", |object| {
-            crate::checks::block(object, DeletionBlockReason::Paused).is_some() && has_finalizer(object)
+            crate::assertions::block(object, DeletionBlockReason::Paused).is_some() && has_finalizer(object)
         })
         .await?;
     world.until_more_gets(&clock, 2).await?;
@@ -170,7 +178,9 @@ async fn a_paused_object_is_left_alone(cluster: Arc<Cluster>) -> Result<(), Erro
     world.ensure_there_in_aws(&clock).await
 }
 
-async fn a_store_that_is_already_gone_lets_the_object_go(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_releases_an_object_whose_store_is_already_gone(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     world.adopt("late", &store).await?;
@@ -183,7 +193,9 @@ async fn a_store_that_is_already_gone_lets_the_object_go(cluster: Arc<Cluster>) 
     world.ensure_harmless().await
 }
 
-async fn a_store_that_never_existed_lets_the_object_go(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_releases_an_object_whose_store_never_existed(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let spec = SequenceStoreSpec { sequence_store_id: Some("9876543210".into()), ..Default::default() };
     world.create("never", spec).await?;
@@ -193,7 +205,7 @@ async fn a_store_that_never_existed_lets_the_object_go(cluster: Arc<Cluster>) ->
     world.ensure_harmless().await
 }
 
-async fn three_permissions_are_enough(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn three_permissions_are_enough_to_delete_a_store(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let actions = ["GetSequenceStore", "ListTagsForResource", "DeleteSequenceStore"];
     let actions = actions.map(|action| format!("omics:{action}")).to_vec();
@@ -209,7 +221,7 @@ async fn three_permissions_are_enough(cluster: Arc<Cluster>) -> Result<(), Error
     world.ensure_gone_in_aws(&store).await
 }
 
-async fn an_object_made_anew_keeps_its_finalizer(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_recreated_object_gets_its_own_finalizer(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let mut former = None;
     for _ in 0..4 {

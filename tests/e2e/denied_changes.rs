@@ -11,9 +11,9 @@ use crate::world::{
 };
 
 tests![
-    a_denied_update_keeps_no_tag_waiting,
-    a_denied_tag_touches_synced_only,
-    owner_tags_that_never_show_stop_being_written,
+    a_denied_update_does_not_hold_up_tags,
+    a_denied_tag_change_affects_synced_only,
+    the_operator_stops_writing_owner_tags_that_never_appear,
 ];
 
 /// Every action but these.
@@ -35,7 +35,7 @@ fn drifting(status: &SequenceStoreStatus) -> Vec<&str> {
     status.drift.iter().map(|drift| drift.field.as_str()).collect()
 }
 
-async fn a_denied_update_keeps_no_tag_waiting(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_denied_update_does_not_hold_up_tags(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let seeded = world.seed().await?;
     world.adopt("a", &seeded).await?;
@@ -57,7 +57,7 @@ async fn a_denied_update_keeps_no_tag_waiting(cluster: Arc<Cluster>) -> Result<(
     Ok(())
 }
 
-async fn a_denied_tag_touches_synced_only(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_denied_tag_change_affects_synced_only(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let seeded = world.seed().await?;
     world.adopt("a", &seeded).await?;
@@ -76,7 +76,7 @@ async fn a_denied_tag_touches_synced_only(cluster: Arc<Cluster>) -> Result<(), E
     Ok(())
 }
 
-async fn owner_tags_that_never_show_stop_being_written(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_stops_writing_owner_tags_that_never_appear(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let mut start = Start::default();
     start.flags.push("--create-grace=1s".into());

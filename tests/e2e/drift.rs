@@ -6,13 +6,13 @@ use healthomics_simulator::{Fault, FaultAction};
 use sequencestore_operator::crd::{ManagementPolicy, SequenceStore, SequenceStoreSpec};
 use serde_json::json;
 
-use crate::checks::{ensure_reconciling, ensure_stalled};
+use crate::assertions::{ensure_reconciling, ensure_stalled};
 use crate::world::{Cluster, Error, Start, World, condition, ensure, message, naming, status, tests};
 
 tests![
-    a_difference_under_observe_comes_and_goes,
-    a_difference_is_told_while_it_is_corrected,
-    what_never_shows_is_mended_in_the_spec,
+    observe_reports_drift_while_it_lasts,
+    the_operator_reports_drift_while_it_corrects_it,
+    a_user_resolves_not_converging_by_setting_the_observed_value,
 ];
 
 fn described(text: &str, spec: SequenceStoreSpec) -> SequenceStoreSpec {
@@ -28,7 +28,7 @@ fn differs(desired: &str, observed: &str) -> Vec<(String, Option<String>, Option
     vec![("description".into(), Some(desired.into()), Some(observed.into()))]
 }
 
-async fn a_difference_under_observe_comes_and_goes(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn observe_reports_drift_while_it_lasts(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     world.aws.change_store(&store.id, json!({"description": "first"})).await?;
@@ -64,7 +64,7 @@ async fn a_difference_under_observe_comes_and_goes(cluster: Arc<Cluster>) -> Res
     world.ensure_harmless().await
 }
 
-async fn a_difference_is_told_while_it_is_corrected(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_reports_drift_while_it_corrects_it(cluster: Arc<Cluster>) -> Result<(), Error> {
     // The default grace: one correction, then patience.
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
@@ -91,7 +91,9 @@ async fn a_difference_is_told_while_it_is_corrected(cluster: Arc<Cluster>) -> Re
     Ok(())
 }
 
-async fn what_never_shows_is_mended_in_the_spec(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_user_resolves_not_converging_by_setting_the_observed_value(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let mut start = Start::default();
     start.flags.push("--create-grace=1s".into());

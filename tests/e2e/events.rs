@@ -9,7 +9,11 @@ use serde_json::json;
 
 use crate::world::{Cluster, Error, Start, World, ensure, naming, tests};
 
-tests![a_life_is_told_in_events, a_settled_object_makes_no_events, a_misspelt_annotation_is_pointed_out_once,];
+tests![
+    the_operator_emits_an_event_for_each_transition,
+    a_settled_object_causes_no_events,
+    the_operator_reports_a_misspelt_annotation_once,
+];
 
 /// Events of an object as `(reason, note, times)`, in no order.
 async fn events(world: &World, name: &str) -> Result<Vec<(String, String, i32)>, Error> {
@@ -22,7 +26,7 @@ async fn events(world: &World, name: &str) -> Result<Vec<(String, String, i32)>,
     Ok(api.list(&ListParams::default()).await?.items.into_iter().filter(ours).map(told).collect())
 }
 
-async fn a_life_is_told_in_events(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_emits_an_event_for_each_transition(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let mut start = Start::default();
     start.flags.push("--create-grace=1s".into());
@@ -53,7 +57,7 @@ async fn a_life_is_told_in_events(cluster: Arc<Cluster>) -> Result<(), Error> {
     Ok(())
 }
 
-async fn a_settled_object_makes_no_events(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_settled_object_causes_no_events(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let seeded = world.seed().await?;
     let observe = Some(ManagementPolicy::Observe);
@@ -75,7 +79,7 @@ async fn a_settled_object_makes_no_events(cluster: Arc<Cluster>) -> Result<(), E
     Ok(())
 }
 
-async fn a_misspelt_annotation_is_pointed_out_once(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_reports_a_misspelt_annotation_once(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let seeded = world.seed().await?;
     world.adopt("a", &seeded).await?;

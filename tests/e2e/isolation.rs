@@ -10,13 +10,13 @@ use kube::Api;
 use sequencestore_operator::crd::crd;
 use serde_json::{Value, json};
 
-use crate::checks::has_finalizer;
+use crate::assertions::has_finalizer;
 use crate::world::{Cluster, Error, PATIENCE, Start, World, ensure, tests};
 
 tests![
-    an_object_that_does_not_decode_stops_no_other,
-    a_hanging_store_stops_no_other,
-    a_hanging_call_does_not_hold_up_the_end,
+    an_undecodable_object_does_not_stop_others,
+    a_hanging_call_does_not_stop_other_objects,
+    a_hanging_call_does_not_delay_shutdown,
     many_objects_survive_many_restarts,
 ];
 
@@ -37,7 +37,7 @@ pub async fn lenient_cluster(like: &Cluster) -> Result<Arc<Cluster>, Error> {
     Ok(Arc::new(Cluster { plane, kubeconfig, binary }))
 }
 
-async fn an_object_that_does_not_decode_stops_no_other(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn an_undecodable_object_does_not_stop_others(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(lenient_cluster(&cluster).await?).await?;
     let (first, second) = (world.seed().await?, world.seed().await?);
     let manifest = |name: &str, spec: Value| {
@@ -65,7 +65,7 @@ async fn an_object_that_does_not_decode_stops_no_other(cluster: Arc<Cluster>) ->
     Ok(())
 }
 
-async fn a_hanging_store_stops_no_other(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_hanging_call_does_not_stop_other_objects(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let (stuck, fine) = (world.seed().await?, world.seed().await?);
     let hang = Fault::always("GetSequenceStore", FaultAction::Hang);
@@ -89,7 +89,7 @@ async fn a_hanging_store_stops_no_other(cluster: Arc<Cluster>) -> Result<(), Err
     Ok(())
 }
 
-async fn a_hanging_call_does_not_hold_up_the_end(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_hanging_call_does_not_delay_shutdown(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     world.aws.script_fault(&Fault::once("GetSequenceStore", FaultAction::Hang)).await?;

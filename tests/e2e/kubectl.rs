@@ -8,19 +8,19 @@ use kube::Api;
 use sequencestore_operator::crd::{ManagementPolicy, SequenceStoreSpec, crd};
 use serde_json::{Value, json};
 
-use crate::checks::ensure_stalled;
+use crate::assertions::ensure_stalled;
 use crate::world::{Cluster, Error, Start, World, ensure, message, naming, tests};
 
 tests![
-    get_prints_the_columns_that_matter,
-    explain_describes_every_field,
-    fields_select_objects,
-    wait_works_for_ready_and_for_deletion,
-    a_missing_region_is_explained,
-    the_ends_of_a_life_are_events,
+    kubectl_get_prints_the_columns,
+    kubectl_explain_describes_every_field,
+    field_selectors_select_objects,
+    kubectl_waits_for_ready_and_for_deletion,
+    kubectl_describe_explains_a_missing_region,
+    the_operator_emits_events_on_ready_and_on_deletion,
 ];
 
-async fn get_prints_the_columns_that_matter(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn kubectl_get_prints_the_columns(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     world.adopt("genomes", &store).await?;
@@ -54,7 +54,7 @@ fn paths(schema: &Value, path: &str, found: &mut Vec<String>) {
     }
 }
 
-async fn explain_describes_every_field(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn kubectl_explain_describes_every_field(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let crd = serde_json::to_value(crd())?;
     let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"];
@@ -84,7 +84,7 @@ async fn explain_describes_every_field(cluster: Arc<Cluster>) -> Result<(), Erro
     Ok(())
 }
 
-async fn fields_select_objects(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn field_selectors_select_objects(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let (first, second) = (world.seed().await?, world.seed().await?);
     world.adopt("first", &first).await?;
@@ -117,7 +117,7 @@ async fn fields_select_objects(cluster: Arc<Cluster>) -> Result<(), Error> {
     Ok(())
 }
 
-async fn wait_works_for_ready_and_for_deletion(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn kubectl_waits_for_ready_and_for_deletion(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     let manifest = format!(
@@ -131,7 +131,7 @@ async fn wait_works_for_ready_and_for_deletion(cluster: Arc<Cluster>) -> Result<
     world.ensure_gone_in_aws(&store).await
 }
 
-async fn a_missing_region_is_explained(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn kubectl_describe_explains_a_missing_region(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let _operator = world.operator(&Start { region: None, ..Start::default() })?;
     let store = world.seed().await?;
@@ -149,7 +149,7 @@ async fn a_missing_region_is_explained(cluster: Arc<Cluster>) -> Result<(), Erro
     Ok(())
 }
 
-async fn the_ends_of_a_life_are_events(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_emits_events_on_ready_and_on_deletion(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     world.adopt("a", &store).await?;

@@ -11,21 +11,21 @@ use sequencestore_operator::crd::{
 };
 use serde_json::json;
 
-use crate::checks::{ensure_stalled, has_finalizer};
+use crate::assertions::{ensure_stalled, has_finalizer};
 use crate::world::{
     ACCOUNT, Cluster, Error, Start, World, condition, ensure, message, naming, status, tests,
 };
 
 tests![
-    a_store_of_another_object_is_left_alone,
-    a_named_store_that_is_taken_can_be_exchanged_for_a_free_one,
-    a_store_with_its_own_uid_is_owned,
-    a_store_taken_over_by_another_object_is_let_go,
-    unreadable_tags_stop_changes_but_not_the_mirror,
+    the_operator_leaves_a_store_of_another_object_alone,
+    a_user_can_name_a_free_store_after_an_ownership_conflict,
+    an_object_owns_a_store_tagged_with_its_uid,
+    an_object_gives_up_a_store_taken_over_by_another_object,
+    unreadable_tags_stop_changes_but_not_the_status_mirror,
     a_deletion_waits_until_tags_can_be_read,
-    the_younger_of_two_objects_gets_nothing,
-    observe_may_watch_a_store_of_another_object,
-    an_edited_status_deletes_no_other_store,
+    the_older_of_two_objects_gets_the_store,
+    an_object_can_observe_a_store_of_another_object,
+    an_edited_status_never_deletes_another_store,
 ];
 
 fn owned_by(uid: &str) -> BTreeMap<String, String> {
@@ -37,7 +37,7 @@ async fn taken(world: &World) -> Result<StoreRecord, Error> {
     world.seed_with(SeedStore { name: Some("taken".into()), tags, ..SeedStore::default() }).await
 }
 
-async fn a_store_of_another_object_is_left_alone(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_leaves_a_store_of_another_object_alone(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = taken(&world).await?;
     world.adopt("thief", &store).await?;
@@ -55,7 +55,7 @@ async fn a_store_of_another_object_is_left_alone(cluster: Arc<Cluster>) -> Resul
     Ok(())
 }
 
-async fn a_named_store_that_is_taken_can_be_exchanged_for_a_free_one(
+async fn a_user_can_name_a_free_store_after_an_ownership_conflict(
     cluster: Arc<Cluster>,
 ) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
@@ -71,7 +71,7 @@ async fn a_named_store_that_is_taken_can_be_exchanged_for_a_free_one(
     world.ensure_there_in_aws(&store).await
 }
 
-async fn a_store_with_its_own_uid_is_owned(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn an_object_owns_a_store_tagged_with_its_uid(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let store = world.seed().await?;
     let object = world.adopt("owner", &store).await?;
@@ -84,7 +84,7 @@ async fn a_store_with_its_own_uid_is_owned(cluster: Arc<Cluster>) -> Result<(), 
     world.ensure_gone_in_aws(&store).await
 }
 
-async fn a_store_taken_over_by_another_object_is_let_go(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn an_object_gives_up_a_store_taken_over_by_another_object(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     world.adopt("former", &store).await?;
@@ -99,7 +99,7 @@ async fn a_store_taken_over_by_another_object_is_let_go(cluster: Arc<Cluster>) -
     world.ensure_harmless().await
 }
 
-async fn unreadable_tags_stop_changes_but_not_the_mirror(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn unreadable_tags_stop_changes_but_not_the_status_mirror(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     forbid_tags(&world).await?;
     let _operator = world.operator(&Start::default())?;
@@ -144,7 +144,7 @@ async fn a_deletion_waits_until_tags_can_be_read(cluster: Arc<Cluster>) -> Resul
     world.ensure_gone_in_aws(&store).await
 }
 
-async fn the_younger_of_two_objects_gets_nothing(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_older_of_two_objects_gets_the_store(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let store = world.seed().await?;
     let mut objects = [world.adopt("one", &store).await?, world.adopt("two", &store).await?];
@@ -167,7 +167,7 @@ async fn the_younger_of_two_objects_gets_nothing(cluster: Arc<Cluster>) -> Resul
     world.ensure_gone_in_aws(&store).await
 }
 
-async fn observe_may_watch_a_store_of_another_object(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn an_object_can_observe_a_store_of_another_object(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = taken(&world).await?;
     let spec = SequenceStoreSpec { management_policy: Some(ManagementPolicy::Observe), ..naming(&store) };
@@ -181,7 +181,7 @@ async fn observe_may_watch_a_store_of_another_object(cluster: Arc<Cluster>) -> R
     world.ensure_there_in_aws(&store).await
 }
 
-async fn an_edited_status_deletes_no_other_store(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn an_edited_status_never_deletes_another_store(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, operator) = World::with_operator(cluster).await?;
     let (mine, other) = (world.seed().await?, taken(&world).await?);
     let untagged = world.seed().await?;

@@ -11,13 +11,13 @@ use sequencestore_operator::crd::{
 };
 use serde_json::json;
 
-use crate::checks::{block, has_finalizer};
+use crate::assertions::{block, has_finalizer};
 use crate::world::{Cluster, Error, Start, World, condition, ensure, status, tests};
 
 tests![
-    a_pause_leaves_every_state_as_it_is,
-    a_new_object_that_is_paused_is_not_looked_at,
-    a_pause_holds_up_a_blocked_deletion_as_well,
+    a_pause_changes_no_condition_but_synced,
+    the_operator_makes_no_aws_call_for_a_new_paused_object,
+    a_pause_also_holds_a_blocked_deletion,
 ];
 
 /// Objects by the reason that `Ready` gives when the pause comes.
@@ -77,7 +77,7 @@ async fn pause(world: &World, name: &str, on: bool) -> Result<(), Error> {
     world.annotate(name, PAUSED_ANNOTATION, on.then_some("true")).await
 }
 
-async fn a_pause_leaves_every_state_as_it_is(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_pause_changes_no_condition_but_synced(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let flags = ["--poll-interval=2s", "--concurrency=32"].map(String::from).to_vec();
     let _operator = world.operator(&Start { flags, ..Start::default() })?;
@@ -129,7 +129,7 @@ async fn a_pause_leaves_every_state_as_it_is(cluster: Arc<Cluster>) -> Result<()
     Ok(())
 }
 
-async fn a_new_object_that_is_paused_is_not_looked_at(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_makes_no_aws_call_for_a_new_paused_object(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let mut object = SequenceStore::new("a", SequenceStoreSpec::default());
     object.metadata.annotations = Some([(PAUSED_ANNOTATION.to_owned(), "true".to_owned())].into());
@@ -146,7 +146,7 @@ async fn a_new_object_that_is_paused_is_not_looked_at(cluster: Arc<Cluster>) -> 
     Ok(())
 }
 
-async fn a_pause_holds_up_a_blocked_deletion_as_well(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_pause_also_holds_a_blocked_deletion(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     world.aws.add_read_sets(&store.id, 1, "ACTIVE").await?;

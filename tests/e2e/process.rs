@@ -12,12 +12,12 @@ use tokio::process::Command;
 use crate::world::{Cluster, Error, Start, World, ensure, tests};
 
 tests![
-    mistakes_end_with_one_line_and_code_2,
-    help_and_version_and_definition_are_printed,
-    it_is_ready_once_the_first_lists_are_in,
-    a_signal_ends_it_well,
-    a_signal_ends_it_before_the_first_list,
-    secrets_never_reach_the_log,
+    a_startup_mistake_exits_with_code_2_and_one_line,
+    the_program_prints_help_version_and_crd,
+    the_operator_is_ready_after_the_first_lists,
+    sigterm_exits_with_code_0,
+    sigterm_before_the_first_list_exits_with_code_0,
+    the_operator_never_logs_secrets,
 ];
 
 /// Status line of a GET; none while nobody listens.
@@ -31,7 +31,7 @@ async fn get(address: &str, path: &str) -> Option<String> {
     answer.lines().next().map(ToOwned::to_owned)
 }
 
-async fn it_is_ready_once_the_first_lists_are_in(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_is_ready_after_the_first_lists(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let address = {
         let free = TcpListener::bind("127.0.0.1:0")?;
@@ -68,7 +68,7 @@ async fn ended(cluster: &Cluster, arguments: &[&str], kubeconfig: &str) -> Resul
     Ok(Ended { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) })
 }
 
-async fn mistakes_end_with_one_line_and_code_2(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_startup_mistake_exits_with_code_2_and_one_line(cluster: Arc<Cluster>) -> Result<(), Error> {
     let taken = TcpListener::bind("127.0.0.1:0")?;
     let port_in_use = format!("--health-probe-bind-address={}", taken.local_addr()?);
     let broken = tempfile::NamedTempFile::new()?;
@@ -109,7 +109,7 @@ async fn mistakes_end_with_one_line_and_code_2(cluster: Arc<Cluster>) -> Result<
     Ok(())
 }
 
-async fn help_and_version_and_definition_are_printed(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_program_prints_help_version_and_crd(cluster: Arc<Cluster>) -> Result<(), Error> {
     let help = ended(&cluster, &["--help"], "").await?;
     ensure!(
         help.code == Some(0) && help.stdout.contains("run") && help.stdout.contains("crd"),
@@ -143,7 +143,7 @@ async fn help_and_version_and_definition_are_printed(cluster: Arc<Cluster>) -> R
     Ok(())
 }
 
-async fn a_signal_ends_it_well(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn sigterm_exits_with_code_0(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     world.adopt("a", &store).await?;
@@ -153,7 +153,7 @@ async fn a_signal_ends_it_well(cluster: Arc<Cluster>) -> Result<(), Error> {
     Ok(())
 }
 
-async fn a_signal_ends_it_before_the_first_list(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn sigterm_before_the_first_list_exits_with_code_0(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     // Nobody may list anything under this account, so the first list never comes.
     let end = tokio::time::Instant::now() + crate::world::PATIENCE;
@@ -175,7 +175,7 @@ async fn a_signal_ends_it_before_the_first_list(cluster: Arc<Cluster>) -> Result
     Ok(())
 }
 
-async fn secrets_never_reach_the_log(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_never_logs_secrets(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let environment = BTreeMap::from([
         ("AWS_SESSION_TOKEN", "canary-session-token".to_owned()),

@@ -8,17 +8,17 @@ use kube::api::{Patch, PatchParams};
 use sequencestore_operator::crd::{DeletionBlockReason, SequenceStoreSpec};
 use serde_json::json;
 
-use crate::checks::has_finalizer;
+use crate::assertions::has_finalizer;
 use crate::world::{
     CHART, Cluster, Error, PATIENCE, POLICY_LABEL, SERVICE_ACCOUNT, SYSTEM_NAMESPACE, World, ensure, naming,
     tests,
 };
 
 tests![
-    a_protected_object_is_not_deleted_until_the_protection_is_lifted,
-    two_releases_stand_side_by_side,
-    a_namespace_that_is_deleted_shows_why_it_waits,
-    the_policy_can_be_left_out,
+    the_api_server_refuses_to_delete_a_protected_object,
+    two_releases_of_the_same_name_keep_separate_policies,
+    a_deleted_namespace_waits_for_a_protected_object,
+    chart_values_disable_or_scope_the_policy,
 ];
 
 fn protected() -> SequenceStoreSpec {
@@ -52,9 +52,7 @@ fn policy_of(namespace: &str) -> String {
     format!("{SERVICE_ACCOUNT}.{namespace}.deletion-protection.healthomics.dev")
 }
 
-async fn a_protected_object_is_not_deleted_until_the_protection_is_lifted(
-    cluster: Arc<Cluster>,
-) -> Result<(), Error> {
+async fn the_api_server_refuses_to_delete_a_protected_object(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     world.under_policy().await?;
     let store = world.seed().await?;
@@ -91,7 +89,7 @@ async fn a_protected_object_is_not_deleted_until_the_protection_is_lifted(
     world.ensure_gone_in_aws(&store).await
 }
 
-async fn two_releases_stand_side_by_side(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn two_releases_of_the_same_name_keep_separate_policies(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(Arc::clone(&cluster)).await?;
     world.create("genomes", protected()).await?;
     // The same release name in another namespace, as the chart's README says.
@@ -113,7 +111,7 @@ async fn two_releases_stand_side_by_side(cluster: Arc<Cluster>) -> Result<(), Er
     Ok(())
 }
 
-async fn a_namespace_that_is_deleted_shows_why_it_waits(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_deleted_namespace_waits_for_a_protected_object(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     world.under_policy().await?;
     let store = world.seed().await?;
@@ -137,7 +135,7 @@ async fn a_namespace_that_is_deleted_shows_why_it_waits(cluster: Arc<Cluster>) -
     Ok(())
 }
 
-async fn the_policy_can_be_left_out(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn chart_values_disable_or_scope_the_policy(cluster: Arc<Cluster>) -> Result<(), Error> {
     let rendered = async |settings: &[&str]| -> Result<String, Error> {
         let arguments = [&["template", "a", CHART, "--namespace", "b"], settings].concat();
         Ok(cluster.plane.helm(&arguments).await?.checked()?.stdout)

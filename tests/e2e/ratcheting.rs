@@ -7,11 +7,11 @@ use sequencestore_operator::crd::crd;
 use serde_json::{Value, json};
 
 use crate::admission::examples::object;
-use crate::checks::has_finalizer;
+use crate::assertions::has_finalizer;
 use crate::isolation::lenient_cluster;
 use crate::world::{Cluster, Error, World, ensure, status, tests};
 
-tests![objects_older_than_a_rule_go_on];
+tests![objects_older_than_a_rule_stay_usable];
 
 /// Fields as the rules of today refuse them.
 fn old_specs() -> Vec<(&'static str, Value)> {
@@ -35,7 +35,7 @@ async fn tried(world: &World, name: &str, patch: Value) -> Result<Option<String>
     }
 }
 
-async fn objects_older_than_a_rule_go_on(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn objects_older_than_a_rule_stay_usable(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(lenient_cluster(&cluster).await?).await?;
     // Stored while there were no rules: one object for each rule, and one with a name that is too long.
     let long_name = "n".repeat(200);

@@ -9,11 +9,11 @@ use sequencestore_operator::crd::DeletionBlockReason;
 use crate::world::{ACCOUNT, Cluster, Error, World, ensure, tests};
 
 tests![
-    read_sets_block_a_deletion_until_they_leave,
-    a_refusal_by_validation_is_treated_likewise,
-    counting_stops_at_a_thousand_and_is_not_repeated,
-    a_refusal_without_read_sets_is_busy,
-    a_refusal_is_busy_where_read_sets_cannot_be_counted,
+    read_sets_block_a_deletion_until_they_are_removed,
+    read_sets_block_a_deletion_that_aws_refuses_as_invalid,
+    the_operator_counts_read_sets_once_and_up_to_a_thousand,
+    a_refused_delete_without_read_sets_is_reported_as_busy,
+    a_refused_delete_is_reported_as_busy_when_read_sets_cannot_be_counted,
 ];
 
 /// An object in deletion whose store AWS will not delete.
@@ -46,18 +46,18 @@ async fn blocked_and_let_go(world: &World) -> Result<(), Error> {
     Ok(())
 }
 
-async fn read_sets_block_a_deletion_until_they_leave(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn read_sets_block_a_deletion_until_they_are_removed(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     blocked_and_let_go(&world).await
 }
 
-async fn a_refusal_by_validation_is_treated_likewise(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn read_sets_block_a_deletion_that_aws_refuses_as_invalid(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     world.aws.set_knobs(&Knobs { non_empty_delete: NonEmptyDelete::Validation, ..Knobs::default() }).await?;
     blocked_and_let_go(&world).await
 }
 
-async fn counting_stops_at_a_thousand_and_is_not_repeated(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_counts_read_sets_once_and_up_to_a_thousand(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     world.aws.add_read_sets(&store.id, 1205, "ACTIVE").await?;
@@ -70,7 +70,7 @@ async fn counting_stops_at_a_thousand_and_is_not_repeated(cluster: Arc<Cluster>)
     world.ensure_there_in_aws(&store).await
 }
 
-async fn a_refusal_without_read_sets_is_busy(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_refused_delete_without_read_sets_is_reported_as_busy(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     world.aws.add_read_sets(&store.id, 7, "DELETED").await?;
@@ -85,7 +85,9 @@ async fn a_refusal_without_read_sets_is_busy(cluster: Arc<Cluster>) -> Result<()
     world.ensure_gone_in_aws(&store).await
 }
 
-async fn a_refusal_is_busy_where_read_sets_cannot_be_counted(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_refused_delete_is_reported_as_busy_when_read_sets_cannot_be_counted(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let actions = ["GetSequenceStore", "ListTagsForResource", "DeleteSequenceStore"];
     let actions = actions.map(|action| format!("omics:{action}")).to_vec();

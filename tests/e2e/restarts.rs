@@ -5,17 +5,17 @@ use std::time::Duration;
 
 use healthomics_simulator::{Fault, FaultAction, Knobs};
 
-use crate::checks::has_finalizer;
+use crate::assertions::has_finalizer;
 use crate::world::{Cluster, Error, PATIENCE, Start, World, ensure, tests};
 
 tests![
-    killed_while_the_store_is_deleting,
-    killed_before_the_answer_to_the_delete,
-    deleted_while_no_operator_runs,
-    killed_again_and_again,
+    a_restarted_operator_finishes_a_deletion_in_progress,
+    a_crash_before_the_delete_response_sends_no_second_delete,
+    the_operator_finishes_a_deletion_requested_while_it_was_down,
+    repeated_crashes_neither_lose_nor_repeat_a_deletion,
 ];
 
-async fn killed_while_the_store_is_deleting(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_restarted_operator_finishes_a_deletion_in_progress(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, operator) = World::with_operator(cluster).await?;
     world.aws.set_knobs(&Knobs { deleting_gets: 3, ..Knobs::default() }).await?;
     let store = world.seed().await?;
@@ -31,7 +31,9 @@ async fn killed_while_the_store_is_deleting(cluster: Arc<Cluster>) -> Result<(),
     world.ensure_gone_in_aws(&store).await
 }
 
-async fn killed_before_the_answer_to_the_delete(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_crash_before_the_delete_response_sends_no_second_delete(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let (world, operator) = World::with_operator(cluster).await?;
     world.aws.set_knobs(&Knobs { deleting_gets: 2, ..Knobs::default() }).await?;
     let store = world.seed().await?;
@@ -47,7 +49,9 @@ async fn killed_before_the_answer_to_the_delete(cluster: Arc<Cluster>) -> Result
     world.ensure_gone_in_aws(&store).await
 }
 
-async fn deleted_while_no_operator_runs(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_finishes_a_deletion_requested_while_it_was_down(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let (world, operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     world.adopt("a", &store).await?;
@@ -62,7 +66,7 @@ async fn deleted_while_no_operator_runs(cluster: Arc<Cluster>) -> Result<(), Err
     world.ensure_gone_in_aws(&store).await
 }
 
-async fn killed_again_and_again(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn repeated_crashes_neither_lose_nor_repeat_a_deletion(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, operator) = World::with_operator(cluster).await?;
     world.aws.set_knobs(&Knobs { deleting_gets: 3, ..Knobs::default() }).await?;
     let (kept, gone) = (world.seed().await?, world.seed().await?);

@@ -10,19 +10,19 @@ use serde_json::json;
 use crate::world::{Cluster, Error, Start, World, condition, ensure, naming, status, tests};
 
 tests![
-    every_mutable_field_is_updated_and_cleared,
-    drift_is_corrected_under_manage_and_only_shown_under_observe,
-    tags_are_managed_key_by_key,
-    a_field_that_never_shows_stops_being_written,
-    the_policy_is_set_compared_by_meaning_and_deleted,
-    a_policy_that_aws_would_refuse_never_reaches_it,
+    the_operator_updates_and_clears_every_mutable_field,
+    manage_corrects_drift_and_observe_only_reports_it,
+    the_operator_manages_tags_key_by_key,
+    the_operator_stops_writing_a_field_that_never_converges,
+    the_operator_sets_and_deletes_the_policy_and_compares_it_by_meaning,
+    the_operator_never_sends_a_policy_that_aws_would_refuse,
 ];
 
 fn tags(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }
 
-async fn every_mutable_field_is_updated_and_cleared(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_updates_and_clears_every_mutable_field(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let seeded = world.seed().await?;
     world.adopt("all", &seeded).await?;
@@ -63,9 +63,7 @@ async fn every_mutable_field_is_updated_and_cleared(cluster: Arc<Cluster>) -> Re
     Ok(())
 }
 
-async fn drift_is_corrected_under_manage_and_only_shown_under_observe(
-    cluster: Arc<Cluster>,
-) -> Result<(), Error> {
+async fn manage_corrects_drift_and_observe_only_reports_it(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let mut start = Start::default();
     start.flags.push("--create-grace=1s".into());
@@ -105,7 +103,7 @@ async fn drift_is_corrected_under_manage_and_only_shown_under_observe(
     Ok(())
 }
 
-async fn tags_are_managed_key_by_key(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_manages_tags_key_by_key(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let seeded = world
         .seed_with(SeedStore { tags: tags(&[("foreign", "f"), ("same", "s")]), ..SeedStore::default() })
@@ -132,7 +130,7 @@ async fn tags_are_managed_key_by_key(cluster: Arc<Cluster>) -> Result<(), Error>
     Ok(())
 }
 
-async fn a_field_that_never_shows_stops_being_written(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_stops_writing_a_field_that_never_converges(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let mut start = Start::default();
     start.flags.push("--create-grace=1s".into());
@@ -164,7 +162,9 @@ async fn a_field_that_never_shows_stops_being_written(cluster: Arc<Cluster>) -> 
     Ok(())
 }
 
-async fn the_policy_is_set_compared_by_meaning_and_deleted(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_sets_and_deletes_the_policy_and_compares_it_by_meaning(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     world.aws.set_knobs(&Knobs { policy_read_back: PolicyReadBack::Canonical, ..Knobs::default() }).await?;
     let seeded = world.seed().await?;
@@ -201,7 +201,7 @@ async fn the_policy_is_set_compared_by_meaning_and_deleted(cluster: Arc<Cluster>
     Ok(())
 }
 
-async fn a_policy_that_aws_would_refuse_never_reaches_it(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_never_sends_a_policy_that_aws_would_refuse(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let seeded = world.seed().await?;
     let statement = json!({

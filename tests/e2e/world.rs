@@ -148,7 +148,7 @@ pub struct World {
 /// At its end a world tells which operations were called in it.
 impl Drop for World {
     fn drop(&mut self) {
-        crate::operations::note(&self.simulator.ledger());
+        crate::called_operations::note(&self.simulator.ledger());
     }
 }
 

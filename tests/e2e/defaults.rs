@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use crate::world::{Cluster, Error, World, ensure, status, tests};
 
-tests![nulls_mean_absent, a_fresh_object_is_not_ready_for_anyone,];
+tests![a_null_field_counts_as_absent, a_new_object_starts_without_conditions_and_with_generation_minus_one,];
 
-async fn nulls_mean_absent(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_null_field_counts_as_absent(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     let fields = [
@@ -47,7 +47,9 @@ async fn nulls_mean_absent(cluster: Arc<Cluster>) -> Result<(), Error> {
     world.ensure_harmless().await
 }
 
-async fn a_fresh_object_is_not_ready_for_anyone(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_new_object_starts_without_conditions_and_with_generation_minus_one(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let object = world.create("a", Default::default()).await?;
     let generation = status(&object).observed_generation;

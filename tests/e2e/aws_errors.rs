@@ -9,12 +9,12 @@ use serde_json::json;
 use crate::world::{Cluster, Error, Start, World, condition, ensure, message, status, tests};
 
 tests![
-    failures_of_a_settled_object_are_shown_and_pass,
-    failures_at_first_sight_are_shown_and_pass,
-    failures_to_read_tags_touch_synced_only,
-    two_passing_failures_are_not_worth_a_write,
-    a_failed_call_is_not_repeated_by_the_sdk,
-    a_pass_can_be_asked_for,
+    a_settled_object_reports_every_kind_of_failure_and_recovers,
+    a_new_object_reports_every_kind_of_failure_and_recovers,
+    a_failure_to_read_tags_affects_synced_only,
+    two_transient_failures_in_a_row_are_not_reported,
+    the_sdk_does_not_retry_a_failed_call,
+    the_reconcile_annotation_requests_a_pass,
 ];
 
 /// What an object says while every Get of its store fails in one way.
@@ -118,7 +118,9 @@ fn many_at_once() -> Start {
     Start { flags: vec!["--poll-interval=2s".into(), "--concurrency=32".into()], ..Start::default() }
 }
 
-async fn failures_of_a_settled_object_are_shown_and_pass(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_settled_object_reports_every_kind_of_failure_and_recovers(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let _operator = world.operator(&many_at_once())?;
     let rows = table();
@@ -145,7 +147,7 @@ async fn failures_of_a_settled_object_are_shown_and_pass(cluster: Arc<Cluster>) 
     recovered(&world, &rows).await
 }
 
-async fn failures_at_first_sight_are_shown_and_pass(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_new_object_reports_every_kind_of_failure_and_recovers(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let _operator = world.operator(&many_at_once())?;
     let rows = table();
@@ -165,7 +167,7 @@ async fn failures_at_first_sight_are_shown_and_pass(cluster: Arc<Cluster>) -> Re
     recovered(&world, &rows).await
 }
 
-async fn failures_to_read_tags_touch_synced_only(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_failure_to_read_tags_affects_synced_only(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let error = FaultAction::error;
     let tags = "omics:ListTagsForResource";
@@ -194,7 +196,7 @@ async fn failures_to_read_tags_touch_synced_only(cluster: Arc<Cluster>) -> Resul
     recovered(&world, &rows).await
 }
 
-async fn two_passing_failures_are_not_worth_a_write(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn two_transient_failures_in_a_row_are_not_reported(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     world.adopt("a", &store).await?;
@@ -219,7 +221,7 @@ async fn two_passing_failures_are_not_worth_a_write(cluster: Arc<Cluster>) -> Re
     Ok(())
 }
 
-async fn a_failed_call_is_not_repeated_by_the_sdk(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_sdk_does_not_retry_a_failed_call(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     let fault = FaultAction::error("InternalServerException");
@@ -236,7 +238,7 @@ async fn a_failed_call_is_not_repeated_by_the_sdk(cluster: Arc<Cluster>) -> Resu
     Ok(())
 }
 
-async fn a_pass_can_be_asked_for(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_reconcile_annotation_requests_a_pass(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let _operator =
         world.operator(&Start { flags: vec!["--poll-interval=1h".into()], ..Start::default() })?;

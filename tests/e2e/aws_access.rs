@@ -8,24 +8,26 @@ use healthomics_simulator::{Fault, FaultAction, Options, SeedStore, Simulator};
 use sequencestore_operator::crd::SequenceStoreSpec;
 use serde_json::json;
 
-use crate::checks::{ensure_reconciling, ensure_stalled, has_finalizer};
+use crate::assertions::{ensure_reconciling, ensure_stalled, has_finalizer};
 use crate::world::{ACCOUNT, Cluster, Error, Start, World, condition, ensure, message, status, tests};
 
 tests![
-    a_denial_stalls_after_its_grace_and_stays_so,
-    an_expired_key_is_told_apart,
-    a_missing_key_is_told_apart,
-    a_closed_port_is_waited_for,
-    a_store_in_another_region_is_not_found,
-    a_404_is_not_believed_while_the_account_is_unknown,
-    a_deletion_outlasts_every_failure,
+    a_denied_call_stalls_after_the_grace_period_and_across_a_restart,
+    the_operator_reports_expired_credentials,
+    the_operator_reports_missing_credentials,
+    the_operator_retries_until_the_endpoint_accepts_connections,
+    a_store_in_another_region_is_reported_as_store_not_found,
+    a_404_never_releases_the_object_while_the_account_is_unknown,
+    the_operator_keeps_the_finalizer_until_a_failing_deletion_succeeds,
 ];
 
 fn impatient() -> Start {
     Start { flags: vec!["--poll-interval=2s".into(), "--denied-grace=3s".into()], ..Start::default() }
 }
 
-async fn a_denial_stalls_after_its_grace_and_stays_so(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_denied_call_stalls_after_the_grace_period_and_across_a_restart(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let operator = world.operator(&impatient())?;
     let store = world.seed().await?;
@@ -48,7 +50,7 @@ async fn a_denial_stalls_after_its_grace_and_stays_so(cluster: Arc<Cluster>) -> 
     Ok(())
 }
 
-async fn an_expired_key_is_told_apart(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_reports_expired_credentials(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let start = impatient();
     let _operator = world.operator(&start)?;
@@ -67,7 +69,7 @@ async fn an_expired_key_is_told_apart(cluster: Arc<Cluster>) -> Result<(), Error
     Ok(())
 }
 
-async fn a_missing_key_is_told_apart(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_reports_missing_credentials(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let none = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(|name| (name, String::new()));
     let keyless = Start { environment: BTreeMap::from(none), ..impatient() };
@@ -85,7 +87,9 @@ async fn a_missing_key_is_told_apart(cluster: Arc<Cluster>) -> Result<(), Error>
     Ok(())
 }
 
-async fn a_closed_port_is_waited_for(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_retries_until_the_endpoint_accepts_connections(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let closed = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let environment = BTreeMap::from([("AWS_ENDPOINT_URL_OMICS", format!("http://{closed}"))]);
@@ -100,7 +104,9 @@ async fn a_closed_port_is_waited_for(cluster: Arc<Cluster>) -> Result<(), Error>
     Ok(())
 }
 
-async fn a_store_in_another_region_is_not_found(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_store_in_another_region_is_reported_as_store_not_found(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let _operator = world.operator(&Start { region: Some("eu-west-1"), ..Start::default() })?;
     let store = world.seed().await?;
@@ -114,7 +120,9 @@ async fn a_store_in_another_region_is_not_found(cluster: Arc<Cluster>) -> Result
     Ok(())
 }
 
-async fn a_404_is_not_believed_while_the_account_is_unknown(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_404_never_releases_the_object_while_the_account_is_unknown(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let unavailable = FaultAction::error("InternalServerException");
     world.aws.script_fault(&Fault::always("sts:GetCallerIdentity", unavailable)).await?;
@@ -134,7 +142,9 @@ async fn a_404_is_not_believed_while_the_account_is_unknown(cluster: Arc<Cluster
     world.until_gone("a").await
 }
 
-async fn a_deletion_outlasts_every_failure(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_keeps_the_finalizer_until_a_failing_deletion_succeeds(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let failures = [
         ("internal", "InternalServerException", "AwsUnavailable"),

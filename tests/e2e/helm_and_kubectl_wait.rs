@@ -7,18 +7,18 @@ use healthomics_simulator::{Fault, FaultAction};
 use kube::ResourceExt;
 use serde_json::{Value, json};
 
-use crate::checks::ensure_stalled;
+use crate::assertions::ensure_stalled;
 use crate::world::{Cluster, Error, Start, World, condition, ensure, status, tests};
 
 tests![
-    nothing_is_ready_before_the_operator_has_made_it_so,
-    a_stalled_object_fails_helm_at_once,
-    drift_that_is_only_observed_holds_nothing_up,
-    a_failure_that_passes_is_waited_out,
-    an_edit_that_was_not_acted_on_is_waited_for,
-    a_pause_keeps_what_is_ready,
-    uninstalling_waits_for_the_store_to_be_gone,
-    what_helm_is_told_to_keep_outlives_the_release,
+    helm_waits_until_the_operator_reports_ready,
+    helm_fails_at_once_on_a_stalled_object,
+    observed_drift_does_not_delay_helm,
+    helm_waits_through_a_transient_failure,
+    helm_waits_for_an_edit_to_be_applied,
+    a_pause_keeps_a_ready_object_ready,
+    helm_uninstall_waits_until_the_store_is_deleted,
+    the_keep_annotation_keeps_the_store_after_helm_uninstall,
 ];
 
 /// Long enough for a tool to look, too short for anything to change.
@@ -92,7 +92,7 @@ impl World {
     }
 }
 
-async fn nothing_is_ready_before_the_operator_has_made_it_so(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn helm_waits_until_the_operator_reports_ready(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let release = Release::new(&world)?;
     let fresh = release.apply(json!({"description": "one"}), SHORT).await?;
@@ -109,7 +109,7 @@ async fn nothing_is_ready_before_the_operator_has_made_it_so(cluster: Arc<Cluste
     world.ensure_kubectl_is_content().await
 }
 
-async fn a_stalled_object_fails_helm_at_once(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn helm_fails_at_once_on_a_stalled_object(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let release = Release::new(&world)?;
     let output = release.apply(json!({"sequenceStoreId": "9876543210"}), LONG).await?;
@@ -121,7 +121,7 @@ async fn a_stalled_object_fails_helm_at_once(cluster: Arc<Cluster>) -> Result<()
     Ok(())
 }
 
-async fn drift_that_is_only_observed_holds_nothing_up(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn observed_drift_does_not_delay_helm(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     let spec = json!({"sequenceStoreId": store.id, "managementPolicy": "Observe", "description": "another"});
@@ -131,7 +131,7 @@ async fn drift_that_is_only_observed_holds_nothing_up(cluster: Arc<Cluster>) -> 
     Ok(())
 }
 
-async fn a_failure_that_passes_is_waited_out(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn helm_waits_through_a_transient_failure(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     let throttling = Fault::always("GetSequenceStore", FaultAction::error("ThrottlingException"));
@@ -148,7 +148,7 @@ async fn a_failure_that_passes_is_waited_out(cluster: Arc<Cluster>) -> Result<()
     world.ensure_kubectl_is_content().await
 }
 
-async fn an_edit_that_was_not_acted_on_is_waited_for(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn helm_waits_for_an_edit_to_be_applied(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, operator) = World::with_operator(cluster).await?;
     let release = Release::new(&world)?;
     release.apply(json!({"description": "one"}), LONG).await?.checked()?;
@@ -166,7 +166,7 @@ async fn an_edit_that_was_not_acted_on_is_waited_for(cluster: Arc<Cluster>) -> R
     Ok(())
 }
 
-async fn a_pause_keeps_what_is_ready(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_pause_keeps_a_ready_object_ready(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let release = Release::new(&world)?;
     let paused = json!({"healthomics.dev/paused": "true"});
@@ -180,7 +180,7 @@ async fn a_pause_keeps_what_is_ready(cluster: Arc<Cluster>) -> Result<(), Error>
     world.ensure_kubectl_is_content().await
 }
 
-async fn uninstalling_waits_for_the_store_to_be_gone(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn helm_uninstall_waits_until_the_store_is_deleted(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     let release = Release::new(&world)?;
@@ -204,7 +204,9 @@ async fn uninstalling_waits_for_the_store_to_be_gone(cluster: Arc<Cluster>) -> R
     world.ensure_gone_in_aws(&store).await
 }
 
-async fn what_helm_is_told_to_keep_outlives_the_release(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_keep_annotation_keeps_the_store_after_helm_uninstall(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     let release = Release::new(&world)?;

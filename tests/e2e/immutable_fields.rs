@@ -7,15 +7,15 @@ use kube::api::{Patch, PatchParams};
 use sequencestore_operator::crd::{ETagAlgorithmFamily, SequenceStoreSpec};
 use serde_json::{Value, json};
 
-use crate::checks::ensure_stalled;
+use crate::assertions::ensure_stalled;
 use crate::world::{Cluster, Error, World, ensure, naming, status, tests};
 
 tests![
-    values_on_record_cannot_be_changed,
-    values_that_were_left_open_can_be_written_down,
-    a_store_cannot_be_named_afterwards,
-    mistakes_can_be_mended_before_a_store_is_on_record,
-    a_spec_that_differs_does_not_stop_status_writes,
+    the_api_server_refuses_changes_to_immutable_fields,
+    an_unset_immutable_field_accepts_only_the_recorded_value,
+    a_store_id_cannot_be_added_once_a_store_is_recorded,
+    immutable_fields_can_be_corrected_until_a_store_is_recorded,
+    a_differing_immutable_field_does_not_stop_status_updates,
 ];
 
 const KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/00000000-0000-0000-0000-000000000001";
@@ -54,7 +54,7 @@ const PLACE: &str = "spec.region cannot change once a store is on record: write 
 const FAMILY: &str = "AWS cannot change eTagAlgorithmFamily of a store: write the value in status.store";
 const SSE: &str = "AWS cannot change sseConfig of a store: write the value in status.store";
 
-async fn values_on_record_cannot_be_changed(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_api_server_refuses_changes_to_immutable_fields(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = encrypted(&world).await?;
     let spec = json!({
@@ -79,7 +79,9 @@ async fn values_on_record_cannot_be_changed(cluster: Arc<Cluster>) -> Result<(),
     ensure_table(&world, "a", &rows).await
 }
 
-async fn values_that_were_left_open_can_be_written_down(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn an_unset_immutable_field_accepts_only_the_recorded_value(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = encrypted(&world).await?;
     world.adopt("a", &store).await?;
@@ -96,7 +98,7 @@ async fn values_that_were_left_open_can_be_written_down(cluster: Arc<Cluster>) -
     ensure_table(&world, "a", &rows).await
 }
 
-async fn a_store_cannot_be_named_afterwards(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_store_id_cannot_be_added_once_a_store_is_recorded(cluster: Arc<Cluster>) -> Result<(), Error> {
     // No operator: the record is written by hand, as for a store that was created.
     let world = World::new(cluster).await?;
     world.create("a", SequenceStoreSpec::default()).await?;
@@ -111,7 +113,9 @@ async fn a_store_cannot_be_named_afterwards(cluster: Arc<Cluster>) -> Result<(),
     ensure_table(&world, "a", &rows).await
 }
 
-async fn mistakes_can_be_mended_before_a_store_is_on_record(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn immutable_fields_can_be_corrected_until_a_store_is_recorded(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = encrypted(&world).await?;
     let spec = json!({
@@ -130,7 +134,9 @@ async fn mistakes_can_be_mended_before_a_store_is_on_record(cluster: Arc<Cluster
     Ok(())
 }
 
-async fn a_spec_that_differs_does_not_stop_status_writes(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_differing_immutable_field_does_not_stop_status_updates(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = encrypted(&world).await?;
     let family = Some(ETagAlgorithmFamily::Md5up);

@@ -10,9 +10,9 @@ use serde_json::{Value, json};
 use crate::world::{ACCOUNT, Cluster, Error, World, condition, ensure, message, naming, status, tests};
 
 tests![
-    owner_tags_that_may_not_be_written_touch_synced_only,
-    tags_that_may_not_be_changed_touch_synced_only,
-    a_policy_that_may_not_be_read_or_changed_touches_synced_only,
+    denied_owner_tags_affect_synced_only,
+    denied_tag_changes_affect_synced_only,
+    a_denied_policy_read_or_change_affects_synced_only,
 ];
 
 const ALL: [&str; 9] = [
@@ -57,7 +57,7 @@ async fn allowed_again(world: &World) -> Result<(), Error> {
     Ok(())
 }
 
-async fn owner_tags_that_may_not_be_written_touch_synced_only(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn denied_owner_tags_affect_synced_only(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     deny(&world, "TagResource").await?;
     let store = world.seed().await?;
@@ -77,7 +77,7 @@ async fn owner_tags_that_may_not_be_written_touch_synced_only(cluster: Arc<Clust
     Ok(())
 }
 
-async fn tags_that_may_not_be_changed_touch_synced_only(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn denied_tag_changes_affect_synced_only(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed_with(SeedStore::default()).await?;
     world.adopt("a", &store).await?;
@@ -103,9 +103,7 @@ async fn tags_that_may_not_be_changed_touch_synced_only(cluster: Arc<Cluster>) -
     Ok(())
 }
 
-async fn a_policy_that_may_not_be_read_or_changed_touches_synced_only(
-    cluster: Arc<Cluster>,
-) -> Result<(), Error> {
+async fn a_denied_policy_read_or_change_affects_synced_only(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let tags = BTreeMap::from([("kept".to_owned(), "yes".to_owned())]);
     let store = world.seed_with(SeedStore { tags, ..SeedStore::default() }).await?;

@@ -10,7 +10,11 @@ use serde_json::json;
 
 use crate::world::{ACCOUNT, Cluster, Error, REGION, World, condition, ensure, naming, status, tests};
 
-tests![all_members_are_mirrored, changes_in_aws_are_followed, a_settled_object_costs_no_writes,];
+tests![
+    the_status_mirrors_every_member_of_the_store,
+    the_status_follows_changes_in_aws,
+    a_settled_object_causes_no_writes,
+];
 
 fn random_text(longest: usize) -> String {
     let alphabet: Vec<char> = "abcXYZ019 äß漢字é_-.:/=+@€".chars().collect();
@@ -19,7 +23,7 @@ fn random_text(longest: usize) -> String {
     format!("r{text}")
 }
 
-async fn all_members_are_mirrored(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_status_mirrors_every_member_of_the_store(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let key = format!("arn:aws:kms:us-east-1:123456789012:key/{:032x}", fastrand::u128(..));
     let seeded = world
@@ -75,7 +79,7 @@ async fn all_members_are_mirrored(cluster: Arc<Cluster>) -> Result<(), Error> {
     Ok(())
 }
 
-async fn changes_in_aws_are_followed(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_status_follows_changes_in_aws(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let seeded = world.seed().await?;
     let observe = Some(ManagementPolicy::Observe);
@@ -112,7 +116,7 @@ async fn changes_in_aws_are_followed(cluster: Arc<Cluster>) -> Result<(), Error>
     Ok(())
 }
 
-async fn a_settled_object_costs_no_writes(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_settled_object_causes_no_writes(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let seeded = world.seed().await?;
     world.adopt("settled", &seeded).await?;

@@ -16,22 +16,26 @@ use tokio::process::Command;
 
 use crate::world::{Cluster, Error, Operator, PATIENCE, POLICY_LABEL, REGION, Start, World, ensure, tests};
 
-tests![adoption, deletion, drift];
+tests![
+    the_adoption_page_works_as_written,
+    the_deletion_page_works_as_written,
+    the_drift_page_works_as_written,
+];
 
 /// The account that AWS's documentation uses in examples, and ours too.
 const ACCOUNT: &str = "111122223333";
 /// The longest a block may take.
 const PATIENT: Duration = Duration::from_secs(180);
 
-async fn adoption(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_adoption_page_works_as_written(cluster: Arc<Cluster>) -> Result<(), Error> {
     follow(cluster, "adoption.md").await
 }
 
-async fn deletion(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_deletion_page_works_as_written(cluster: Arc<Cluster>) -> Result<(), Error> {
     follow(cluster, "deletion.md").await
 }
 
-async fn drift(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_drift_page_works_as_written(cluster: Arc<Cluster>) -> Result<(), Error> {
     follow(cluster, "drift.md").await
 }
 

@@ -7,16 +7,16 @@ use healthomics_simulator::{Fault, FaultAction, Knobs};
 use sequencestore_operator::crd::SequenceStoreSpec;
 use serde_json::json;
 
-use crate::checks::{ensure_reconciling, ensure_stalled};
+use crate::assertions::{ensure_reconciling, ensure_stalled};
 use crate::world::{Cluster, Error, Start, World, condition, ensure, message, naming, status, tests};
 
 tests![
-    a_quota_stalls_after_its_grace_and_one_store_is_made,
-    throttled_creates_never_stall_and_make_one_store,
-    a_throttled_call_is_shown_only_when_it_lasts,
-    a_create_that_aws_refuses_is_mended_by_the_user,
-    an_update_that_aws_refuses_is_mended_by_the_user,
-    a_policy_is_mended_by_the_user,
+    an_exceeded_quota_stalls_after_the_grace_period_and_recovers,
+    a_throttled_create_never_stalls_and_makes_one_store,
+    brief_throttling_is_not_reported,
+    a_user_corrects_a_create_that_aws_rejects,
+    a_user_corrects_an_update_that_aws_rejects,
+    a_user_corrects_an_invalid_policy,
 ];
 
 /// So slow that no pass comes by itself: what is done is done because somebody asked for it.
@@ -38,7 +38,9 @@ async fn ensure_one_store(world: &World) -> Result<(), Error> {
     Ok(())
 }
 
-async fn a_quota_stalls_after_its_grace_and_one_store_is_made(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn an_exceeded_quota_stalls_after_the_grace_period_and_recovers(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let _operator = world.operator(&slow())?;
     world.aws.set_knobs(&Knobs { max_stores: Some(0), ..Knobs::default() }).await?;
@@ -58,7 +60,7 @@ async fn a_quota_stalls_after_its_grace_and_one_store_is_made(cluster: Arc<Clust
     ensure_one_store(&world).await
 }
 
-async fn throttled_creates_never_stall_and_make_one_store(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_throttled_create_never_stalls_and_makes_one_store(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let _operator = world.operator(&slow())?;
     let fault = Fault::always("CreateSequenceStore", FaultAction::error("ThrottlingException"));
@@ -78,7 +80,7 @@ async fn throttled_creates_never_stall_and_make_one_store(cluster: Arc<Cluster>)
     ensure_one_store(&world).await
 }
 
-async fn a_throttled_call_is_shown_only_when_it_lasts(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn brief_throttling_is_not_reported(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let _operator = world.operator(&slow())?;
     world.create("a", SequenceStoreSpec::default()).await?;
@@ -105,7 +107,7 @@ async fn a_throttled_call_is_shown_only_when_it_lasts(cluster: Arc<Cluster>) -> 
     Ok(())
 }
 
-async fn a_create_that_aws_refuses_is_mended_by_the_user(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_user_corrects_a_create_that_aws_rejects(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let _operator = world.operator(&slow())?;
     world.aws.set_knobs(&Knobs { max_propagated_keys: 2, ..Knobs::default() }).await?;
@@ -124,7 +126,7 @@ async fn a_create_that_aws_refuses_is_mended_by_the_user(cluster: Arc<Cluster>) 
     ensure_one_store(&world).await
 }
 
-async fn an_update_that_aws_refuses_is_mended_by_the_user(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_user_corrects_an_update_that_aws_rejects(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let _operator = world.operator(&slow())?;
     world.aws.set_knobs(&Knobs { max_propagated_keys: 2, ..Knobs::default() }).await?;
@@ -149,7 +151,7 @@ async fn an_update_that_aws_refuses_is_mended_by_the_user(cluster: Arc<Cluster>)
     Ok(())
 }
 
-async fn a_policy_is_mended_by_the_user(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_user_corrects_an_invalid_policy(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let _operator = world.operator(&slow())?;
     let store = world.seed().await?;

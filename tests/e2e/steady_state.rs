@@ -15,7 +15,7 @@ use crate::world::{
     tests,
 };
 
-tests![settled_objects_of_every_kind_cost_no_writes, thirty_settled_objects_polled_ten_times_cost_no_writes];
+tests![settled_objects_of_every_kind_cause_no_writes, ten_polls_of_thirty_settled_objects_cause_no_writes];
 
 /// Objects, their specs, what their stores are like, and the reason that `Ready` gives in the end.
 const OBJECTS: &[(&str, &str)] = &[
@@ -73,7 +73,7 @@ async fn arrange(world: &World) -> Result<(), Error> {
     Ok(())
 }
 
-async fn settled_objects_of_every_kind_cost_no_writes(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn settled_objects_of_every_kind_cause_no_writes(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let flags = ["--poll-interval=2s", "--denied-grace=1s", "--concurrency=32"];
     let _operator = world.operator(&Start { flags: flags.map(String::from).to_vec(), ..Start::default() })?;
@@ -133,7 +133,7 @@ async fn gets_since(world: &World, seen: u64) -> Result<BTreeMap<String, usize>,
     Ok(gets)
 }
 
-async fn thirty_settled_objects_polled_ten_times_cost_no_writes(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn ten_polls_of_thirty_settled_objects_cause_no_writes(cluster: Arc<Cluster>) -> Result<(), Error> {
     const OBJECTS: usize = 30;
     const POLLS: usize = 10;
     let world = World::new(cluster).await?;

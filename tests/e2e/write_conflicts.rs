@@ -12,7 +12,10 @@ use crate::world::{
     tests,
 };
 
-tests![an_overtaken_status_is_made_anew, an_overtaken_plan_changes_nothing_in_aws];
+tests![
+    the_operator_retries_a_conflicting_status_write_without_reporting_a_failure,
+    the_operator_never_creates_a_store_from_an_outdated_spec
+];
 
 async fn until_held(world: &World) -> Result<(), Error> {
     let end = tokio::time::Instant::now() + PATIENCE;
@@ -39,7 +42,9 @@ fn conflicts(world: &World, since: &control_plane::AuditMark) -> usize {
     ours.count()
 }
 
-async fn an_overtaken_status_is_made_anew(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_retries_a_conflicting_status_write_without_reporting_a_failure(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     // No pass comes by itself: the one that follows is the one that the conflict brings.
     let _operator =
@@ -71,7 +76,9 @@ async fn an_overtaken_status_is_made_anew(cluster: Arc<Cluster>) -> Result<(), E
     Ok(())
 }
 
-async fn an_overtaken_plan_changes_nothing_in_aws(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_never_creates_a_store_from_an_outdated_spec(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let _operator =
         world.operator(&Start { flags: vec!["--poll-interval=1h".into()], ..Start::default() })?;

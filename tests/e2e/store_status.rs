@@ -6,19 +6,19 @@ use healthomics_simulator::{Fault, FaultAction, Knobs, SeedStore, UpdatingWhen};
 use sequencestore_operator::crd::{DeletionBlockReason, ManagementPolicy, SequenceStore, SequenceStoreSpec};
 use serde_json::json;
 
-use crate::checks::{ensure_reconciling, ensure_stalled, has_finalizer};
+use crate::assertions::{ensure_reconciling, ensure_stalled, has_finalizer};
 use crate::world::{Cluster, Error, Start, World, condition, ensure, message, naming, status, tests};
 
 tests![
-    a_store_in_motion_is_waited_for,
-    a_store_that_somebody_else_deletes_is_missing_in_the_end,
-    an_unknown_status_leaves_synced_as_it_was,
-    a_store_that_fails_is_told_and_comes_back,
-    an_unknown_outcome_is_told_until_the_store_is_found,
-    a_new_generation_is_ready_only_when_it_is_done,
-    a_busy_store_is_waited_for,
-    a_deletion_waits_for_a_store_in_motion,
-    a_deletion_under_way_is_told,
+    the_operator_waits_for_a_store_in_transition,
+    a_store_deleted_by_someone_else_ends_as_store_missing,
+    an_unknown_status_leaves_synced_unchanged,
+    a_failed_store_stalls_the_object_until_it_is_active_again,
+    an_unknown_create_outcome_is_reported_until_the_store_is_found,
+    a_new_generation_is_ready_only_after_it_is_applied,
+    the_operator_retries_an_update_while_the_store_is_busy,
+    a_deletion_waits_for_a_store_in_transition,
+    a_deletion_in_progress_is_reported_as_deleting,
 ];
 
 fn quick() -> Start {
@@ -35,7 +35,7 @@ fn shows(object: &SequenceStore, text: &str) -> bool {
     status(object).store.is_some_and(|store| store.description.as_deref() == Some(text))
 }
 
-async fn a_store_in_motion_is_waited_for(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_waits_for_a_store_in_transition(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let rows = [
         ("creating", "CREATING", "Creating"),
@@ -59,9 +59,7 @@ async fn a_store_in_motion_is_waited_for(cluster: Arc<Cluster>) -> Result<(), Er
     Ok(())
 }
 
-async fn a_store_that_somebody_else_deletes_is_missing_in_the_end(
-    cluster: Arc<Cluster>,
-) -> Result<(), Error> {
+async fn a_store_deleted_by_someone_else_ends_as_store_missing(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     world.adopt("a", &store).await?;
@@ -81,7 +79,7 @@ async fn a_store_that_somebody_else_deletes_is_missing_in_the_end(
     Ok(())
 }
 
-async fn an_unknown_status_leaves_synced_as_it_was(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn an_unknown_status_leaves_synced_unchanged(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let (mine, watched) = (world.seed().await?, world.seed().await?);
     world.adopt("mine", &mine).await?;
@@ -112,7 +110,9 @@ async fn an_unknown_status_leaves_synced_as_it_was(cluster: Arc<Cluster>) -> Res
     Ok(())
 }
 
-async fn a_store_that_fails_is_told_and_comes_back(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_failed_store_stalls_the_object_until_it_is_active_again(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let _operator = world.operator(&quick())?;
     let create_fails = Some("The KMS key is disabled.".to_owned());
@@ -142,7 +142,9 @@ async fn a_store_that_fails_is_told_and_comes_back(cluster: Arc<Cluster>) -> Res
     world.ensure_gone_in_aws(&adopted).await
 }
 
-async fn an_unknown_outcome_is_told_until_the_store_is_found(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn an_unknown_create_outcome_is_reported_until_the_store_is_found(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let _operator = world.operator(&quick())?;
     world.aws.set_knobs(&Knobs { list_lag_ms: 1500, ..Knobs::default() }).await?;
@@ -161,7 +163,7 @@ async fn an_unknown_outcome_is_told_until_the_store_is_found(cluster: Arc<Cluste
     Ok(())
 }
 
-async fn a_new_generation_is_ready_only_when_it_is_done(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_new_generation_is_ready_only_after_it_is_applied(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let knobs = Knobs { updating_when: UpdatingWhen::Always, updating_gets: 2, ..Knobs::default() };
     world.aws.set_knobs(&knobs).await?;
@@ -202,7 +204,7 @@ async fn a_new_generation_is_ready_only_when_it_is_done(cluster: Arc<Cluster>) -
     Ok(())
 }
 
-async fn a_busy_store_is_waited_for(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_retries_an_update_while_the_store_is_busy(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     world.adopt("a", &store).await?;
@@ -224,7 +226,7 @@ async fn a_busy_store_is_waited_for(cluster: Arc<Cluster>) -> Result<(), Error> 
     Ok(())
 }
 
-async fn a_deletion_waits_for_a_store_in_motion(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_deletion_waits_for_a_store_in_transition(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     for (name, in_aws) in [("creating", "CREATING"), ("updating", "UPDATING")] {
         let store = world.seed().await?;
@@ -242,7 +244,7 @@ async fn a_deletion_waits_for_a_store_in_motion(cluster: Arc<Cluster>) -> Result
     Ok(())
 }
 
-async fn a_deletion_under_way_is_told(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_deletion_in_progress_is_reported_as_deleting(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     world.aws.set_knobs(&Knobs { deleting_gets: 2, ..Knobs::default() }).await?;
     let store = world.seed().await?;
