@@ -1,4 +1,4 @@
-//! Permissions, credentials and the way to AWS: what a person has to mend is said, and mending it is enough.
+//! Permissions, credentials and endpoint: the object reports what a person has to correct, and recovers once that is done.
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
@@ -21,7 +21,7 @@ tests![
     the_operator_keeps_the_finalizer_until_a_failing_deletion_succeeds,
 ];
 
-fn impatient() -> Start {
+fn short_denied_grace() -> Start {
     Start { flags: vec!["--poll-interval=2s".into(), "--denied-grace=3s".into()], ..Start::default() }
 }
 
@@ -29,7 +29,7 @@ async fn a_denied_call_stalls_after_the_grace_period_and_across_a_restart(
     cluster: Arc<Cluster>,
 ) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let operator = world.operator(&impatient())?;
+    let operator = world.operator(&short_denied_grace())?;
     let store = world.seed().await?;
     world.adopt("a", &store).await?;
     world.until_ready("a").await?;
@@ -39,20 +39,20 @@ async fn a_denied_call_stalls_after_the_grace_period_and_across_a_restart(
     ensure!(message(&object, "Ready").contains("omics:GetSequenceStore"), "{}", message(&object, "Ready"));
     world.until_stalled("a").await?;
     operator.kill().await;
-    // What was stalled by a denial stays so over a restart, though how long it lasted is forgotten.
-    let _operator = world.operator(&impatient())?;
+    // The new process does not know how long the denial has lasted, yet the object stays Stalled.
+    let _operator = world.operator(&short_denied_grace())?;
     let object = world.one_more_pass("a").await?;
     ensure_stalled(&object)?;
     world.aws.allow_actions(ACCOUNT, None).await?;
     world.reconcile_now("a").await?;
     let object = world.until_ready("a").await?;
-    ensure!(condition(&object, "Stalled").is_none(), "no trace is left");
+    ensure!(condition(&object, "Stalled").is_none(), "still Stalled");
     Ok(())
 }
 
 async fn the_operator_reports_expired_credentials(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let start = impatient();
+    let start = short_denied_grace();
     let _operator = world.operator(&start)?;
     let store = world.seed().await?;
     world.adopt("a", &store).await?;
@@ -62,7 +62,7 @@ async fn the_operator_reports_expired_credentials(cluster: Arc<Cluster>) -> Resu
     ensure_reconciling(&object)?;
     let text = message(&object, "Ready");
     ensure!(text.contains("ExpiredTokenException") && text.contains("credentials"), "{text}");
-    ensure!(status(&object).store.is_some_and(|s| s.id == store.id), "the mirror is kept");
+    ensure!(status(&object).store.is_some_and(|s| s.id == store.id), "the status lost the store");
     world.aws.set_account(start.access_key, ACCOUNT).await?;
     world.reconcile_now("a").await?;
     world.until_ready("a").await?;
@@ -72,15 +72,18 @@ async fn the_operator_reports_expired_credentials(cluster: Arc<Cluster>) -> Resu
 async fn the_operator_reports_missing_credentials(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let none = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(|name| (name, String::new()));
-    let keyless = Start { environment: BTreeMap::from(none), ..impatient() };
+    let keyless = Start { environment: BTreeMap::from(none), ..short_denied_grace() };
     let operator = world.operator(&keyless)?;
     let store = world.seed().await?;
     world.adopt("a", &store).await?;
     let object = world.until_condition("a", "Ready", "False", "AccessDenied").await?;
     ensure_reconciling(&object)?;
     let text = message(&object, "Ready");
-    ensure!(text.contains("credentials") && text.contains("role"), "says what to check: {text}");
-    ensure!(world.aws.ledger().await?.is_empty(), "without credentials nothing is asked");
+    ensure!(
+        text.contains("credentials") && text.contains("role"),
+        "the message does not say what to check: {text}"
+    );
+    ensure!(world.aws.ledger().await?.is_empty(), "AWS was called without credentials");
     operator.kill().await;
     let _operator = world.operator(&Start::default())?;
     world.until_ready("a").await?;
@@ -113,7 +116,11 @@ async fn a_store_in_another_region_is_reported_as_store_not_found(
     world.adopt("a", &store).await?;
     let object = world.until_condition("a", "Ready", "False", "StoreNotFound").await?;
     ensure_stalled(&object)?;
-    ensure!(message(&object, "Ready").contains("eu-west-1"), "says where: {}", message(&object, "Ready"));
+    ensure!(
+        message(&object, "Ready").contains("eu-west-1"),
+        "the message does not name the region: {}",
+        message(&object, "Ready")
+    );
     world.patch("a", json!({"spec": {"region": "us-east-1"}})).await?;
     let object = world.until_ready("a").await?;
     ensure!(status(&object).region.as_deref() == Some("us-east-1"), "{:?}", status(&object).region);
@@ -134,9 +141,9 @@ async fn a_404_never_releases_the_object_while_the_account_is_unknown(
     ensure!(message(&object, "Ready").contains("sts:GetCallerIdentity"), "{}", message(&object, "Ready"));
     world.delete("a").await?;
     let object = world.one_more_pass("a").await?;
-    ensure!(has_finalizer(&object), "an object whose store may exist was let go");
+    ensure!(has_finalizer(&object), "the finalizer is gone although the store may exist");
     world.until_calls("sts:GetCallerIdentity", 3).await?;
-    ensure!(has_finalizer(&world.api.get("a").await?), "an object whose store may exist was let go");
+    ensure!(has_finalizer(&world.api.get("a").await?), "the finalizer is gone although the store may exist");
     world.aws.clear_faults().await?;
     world.reconcile_now("a").await.ok();
     world.until_gone("a").await
@@ -165,9 +172,9 @@ async fn the_operator_keeps_the_finalizer_until_a_failing_deletion_succeeds(
     for ((name, code, reason), store) in failures.into_iter().zip(&stores) {
         let object = world.until_condition(name, "Ready", "False", reason).await?;
         ensure_reconciling(&object)?;
-        ensure!(has_finalizer(&object), "{code} let the object go");
+        ensure!(has_finalizer(&object), "{code} removed the finalizer");
         let text = message(&object, "Ready");
-        ensure!(text.contains("omics:DeleteSequenceStore"), "names the call: {text}");
+        ensure!(text.contains("omics:DeleteSequenceStore"), "the message does not name the call: {text}");
         world.ensure_there_in_aws(store).await?;
     }
     world.aws.clear_faults().await?;

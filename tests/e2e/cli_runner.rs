@@ -1,4 +1,4 @@
-//! What the tests of the command line share: a plain user, and a program run to its end.
+//! Runs commands of the program as a user types them: with a kubeconfig and credentials of that user.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -7,40 +7,51 @@ use control_plane::service_account_user;
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::world::{Error, PATIENCE, REGION, World, ensure};
+use crate::world::{Error, REGION, TIMEOUT, World, ensure};
 
-/// A program that has ended.
+/// Output of a program that has exited.
 #[derive(Debug)]
-pub struct Ended {
+pub struct Output {
     pub code: Option<i32>,
     pub stdout: String,
     pub stderr: String,
 }
 
-impl Ended {
+impl Output {
     pub fn json(&self) -> Result<Value, Error> {
         serde_json::from_str(&self.stdout).map_err(|error| format!("{error}: {self:?}").into())
     }
 
-    /// One line on standard error, and nothing else.
+    /// Exit code 2, one line on standard error, and nothing on standard output.
     pub fn ensure_mistake(&self, says: &str) -> Result<(), Error> {
-        ensure!(self.code == Some(2), "ends with {self:?}");
+        ensure!(self.code == Some(2), "exits with {self:?}");
         ensure!(self.stdout.is_empty() && self.stderr.lines().count() == 1, "more than one line: {self:?}");
         ensure!(self.stderr.contains(says), "{says} is not in {self:?}");
         Ok(())
     }
 }
 
-/// Somebody with one of the cluster's own roles in one namespace, and credentials for AWS.
-pub struct Person {
+/// A user of the command line, who also has AWS credentials.
+pub struct CliUser {
     pub kubeconfig: PathBuf,
-    /// As the audit log calls them.
-    pub user: String,
+    /// Name in the audit log; empty if a test does not read it.
+    pub audit_name: String,
+}
+
+impl CliUser {
+    pub fn admin(world: &World) -> Self {
+        Self { kubeconfig: world.cluster.plane.kubeconfig().to_owned(), audit_name: String::new() }
+    }
+
+    /// A user with AWS credentials but no kubeconfig.
+    pub fn without_cluster() -> Self {
+        Self { kubeconfig: "/nowhere/kubeconfig".into(), audit_name: String::new() }
+    }
 }
 
 impl World {
-    /// A person with a role such as `view` or `edit` in this namespace.
-    pub async fn person(&self, role: &str) -> Result<Person, Error> {
+    /// Creates a user with a default ClusterRole of Kubernetes, such as `view` or `edit`, in this namespace.
+    pub async fn cli_user(&self, role: &str) -> Result<CliUser, Error> {
         let account = format!("{role}er");
         let manifest = json!({"apiVersion": "v1", "kind": "List", "items": [
             {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": account}},
@@ -53,32 +64,32 @@ impl World {
         ]});
         self.kubectl_apply(&manifest.to_string()).await?.checked()?;
         let kubeconfig = self.cluster.plane.kubeconfig_for(&self.namespace, &account).await?;
-        let user = service_account_user(&self.namespace, &account);
-        let person = Person { kubeconfig, user };
-        self.until_allowed(&person).await?;
-        Ok(person)
+        let audit_name = service_account_user(&self.namespace, &account);
+        let user = CliUser { kubeconfig, audit_name };
+        self.until_allowed(&user).await?;
+        Ok(user)
     }
 
-    /// The cluster's own roles take the chart's rules in a moment after its installation.
-    async fn until_allowed(&self, person: &Person) -> Result<(), Error> {
-        let end = tokio::time::Instant::now() + PATIENCE;
-        let kubeconfig = format!("--kubeconfig={}", person.kubeconfig.display());
-        let ask = [&kubeconfig, "auth", "can-i", "get", "sequencestores.healthomics.dev"];
-        while !self.kubectl(&ask).await?.success() {
-            ensure!(tokio::time::Instant::now() < end, "{} may not even read", person.user);
+    /// Waits until kube-controller-manager has aggregated the chart's rules into the default ClusterRoles.
+    async fn until_allowed(&self, user: &CliUser) -> Result<(), Error> {
+        let end = tokio::time::Instant::now() + TIMEOUT;
+        let kubeconfig = format!("--kubeconfig={}", user.kubeconfig.display());
+        let can_get = [&kubeconfig, "auth", "can-i", "get", "sequencestores.healthomics.dev"];
+        while !self.kubectl(&can_get).await?.success() {
+            ensure!(tokio::time::Instant::now() < end, "{} may not read", user.audit_name);
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         }
         Ok(())
     }
 
-    /// A command of this program, as this person types it.
-    pub fn command(&self, person: &Person, arguments: &[&str]) -> Command {
+    /// A command of the program as this user runs it.
+    pub fn command(&self, user: &CliUser, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.cluster.binary);
         command
             .args(arguments)
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("KUBECONFIG", &person.kubeconfig)
+            .env("KUBECONFIG", &user.kubeconfig)
             .env("AWS_REGION", REGION)
             .env("AWS_ACCESS_KEY_ID", "AKIAPERSON0000000000")
             .env("AWS_SECRET_ACCESS_KEY", "canary-secret-access-key")
@@ -88,16 +99,21 @@ impl World {
         command
     }
 
-    pub async fn ended(&self, person: &Person, arguments: &[&str]) -> Result<Ended, Error> {
-        ended(&mut self.command(person, arguments), "").await
+    pub async fn run(&self, user: &CliUser, arguments: &[&str]) -> Result<Output, Error> {
+        run_to_end(&mut self.command(user, arguments), "").await
     }
 
-    /// With a manifest on standard input.
-    pub async fn ended_with(&self, person: &Person, arguments: &[&str], input: &str) -> Result<Ended, Error> {
-        ended(&mut self.command(person, arguments), input).await
+    /// Runs a command with `input` on standard input.
+    pub async fn run_with_input(
+        &self,
+        user: &CliUser,
+        arguments: &[&str],
+        input: &str,
+    ) -> Result<Output, Error> {
+        run_to_end(&mut self.command(user, arguments), input).await
     }
 
-    /// A manifest of this world's namespace.
+    /// A manifest of an object in this namespace.
     pub fn manifest(&self, name: &str, spec: Value) -> String {
         json!({
             "apiVersion": "healthomics.dev/v1alpha1",
@@ -109,16 +125,16 @@ impl World {
     }
 }
 
-/// Runs a program to its end.
-pub async fn ended(command: &mut Command, input: &str) -> Result<Ended, Error> {
+/// Runs a program until it exits.
+pub async fn run_to_end(command: &mut Command, input: &str) -> Result<Output, Error> {
     use tokio::io::AsyncWriteExt;
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     let mut child = command.spawn()?;
     if let Some(mut stdin) = child.stdin.take() {
-        // A program that does not read has closed it.
+        // Fails when the program does not read its input, which is no error.
         stdin.write_all(input.as_bytes()).await.ok();
     }
-    let output = tokio::time::timeout(PATIENCE, child.wait_with_output()).await??;
+    let output = tokio::time::timeout(TIMEOUT, child.wait_with_output()).await??;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Ok(Ended { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) })
+    Ok(Output { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) })
 }

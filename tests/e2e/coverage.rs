@@ -1,14 +1,13 @@
-//! Which tests show which row of the tables of states and of errors, with recovery. It is held to the tests that
-//! there are, and to the reasons that a condition can give.
+//! Lists the tests that cover each state of an object and each class of error, with recovery. The check compares the
+//! list with the existing tests and with the condition reasons of the operator.
 
 use std::collections::BTreeSet;
 
 use sequencestore_operator::status::Reason;
 
-/// What holds of an object, the reasons that `Ready` or `Synced` then gives, and the tests of it.
+/// A state or error class, the reasons that `Ready` or `Synced` has in it, and the tests that cover it.
 type Row = (&'static str, &'static [&'static str], &'static [&'static str]);
 
-/// From the state to the conditions.
 const STATES: &[Row] = &[
     (
         "ACTIVE and equal",
@@ -22,7 +21,7 @@ const STATES: &[Row] = &[
         &["store_status::an_unknown_create_outcome_is_reported_until_the_store_is_found"],
     ),
     (
-        "CREATING, UPDATING, or DELETING by somebody else",
+        "CREATING, UPDATING, or DELETING by someone else",
         &["Creating", "Updating", "StoreDeleting"],
         &[
             "store_status::the_operator_waits_for_a_store_in_transition",
@@ -31,13 +30,13 @@ const STATES: &[Row] = &[
     ),
     ("correcting", &["Drifted"], &["drift::the_operator_reports_drift_while_it_corrects_it"]),
     (
-        "a generation not finished yet",
+        "a generation that is not applied yet",
         &["Updating", "Progressing"],
         &["store_status::a_new_generation_is_ready_only_after_it_is_applied"],
     ),
     ("ACTIVE, differs, Observe", &["Drifted"], &["drift::observe_reports_drift_while_it_lasts"]),
     (
-        "a denied change of tags or policy, or reading of them",
+        "reading or changing tags or the policy is denied",
         &["AccessDenied"],
         &[
             "missing_permissions::denied_owner_tags_affect_synced_only",
@@ -58,12 +57,12 @@ const STATES: &[Row] = &[
         ],
     ),
     (
-        "a field differs that AWS cannot change",
+        "an immutable field differs",
         &["ImmutableFieldDiffers"],
         &["immutable_fields::a_differing_immutable_field_does_not_stop_status_updates"],
     ),
     (
-        "owned by another",
+        "owned by another object",
         &["OwnershipConflict"],
         &[
             "ownership::a_user_can_name_a_free_store_after_an_ownership_conflict",
@@ -72,7 +71,7 @@ const STATES: &[Row] = &[
         ],
     ),
     (
-        "accepted and never shown",
+        "accepted by AWS and never applied",
         &["NotConverging"],
         &[
             "update::the_operator_stops_writing_a_field_that_never_converges",
@@ -111,7 +110,7 @@ const STATES: &[Row] = &[
         ],
     ),
     (
-        "AWS status that is not known",
+        "unknown status in AWS",
         &["UnknownStatus"],
         &["store_status::an_unknown_status_leaves_synced_unchanged"],
     ),
@@ -139,7 +138,6 @@ const STATES: &[Row] = &[
     ),
 ];
 
-/// From the class of an error to what is shown.
 const ERRORS: &[Row] = &[
     (
         "conflict in Kubernetes",
@@ -211,13 +209,13 @@ const ERRORS: &[Row] = &[
     ),
 ];
 
-/// Fails where a row names a test that is not there, or a reason stands in no row.
+/// Fails if a row names no test or one that does not exist, or if a reason is in no row.
 pub fn check(tests: &BTreeSet<String>) -> Result<(), String> {
     let rows = || STATES.iter().chain(ERRORS);
     for (row, _, named) in rows() {
         let missing: Vec<_> = named.iter().filter(|name| !tests.contains(&format!("e2e::{name}"))).collect();
         if named.is_empty() || !missing.is_empty() {
-            return Err(format!("`{row}` has no such tests: {missing:?}"));
+            return Err(format!("`{row}` names tests that do not exist: {missing:?}"));
         }
     }
     let shown: BTreeSet<&str> = rows().flat_map(|(_, reasons, _)| reasons.iter().copied()).collect();

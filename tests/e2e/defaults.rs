@@ -1,4 +1,4 @@
-//! What an object is before anybody looked at it, and with nulls in it.
+//! What the API server stores: a null field counts as absent, and a new object starts as not yet observed.
 
 use std::sync::Arc;
 
@@ -34,7 +34,7 @@ async fn a_null_field_counts_as_absent(cluster: Arc<Cluster>) -> Result<(), Erro
         "apiVersion": "healthomics.dev/v1alpha1", "kind": "SequenceStore",
         "metadata": {"name": "a"}, "spec": spec,
     });
-    // Client-side apply drops nulls by itself; these two send them.
+    // Client-side apply drops nulls before it sends the object; these two commands send them.
     for how in [&["create"][..], &["apply", "--server-side"]] {
         let arguments = [&["--namespace", &world.namespace], how, &["--dry-run=server", "-f", "-"]].concat();
         world.cluster.plane.kubectl_stdin(&arguments, &manifest.to_string()).await?.checked()?;
@@ -44,7 +44,7 @@ async fn a_null_field_counts_as_absent(cluster: Arc<Cluster>) -> Result<(), Erro
     let object = world.until_ready("a").await?;
     ensure!(status(&object).drift.is_empty(), "{:?}", status(&object).drift);
     world.until_condition("a", "Synced", "True", "InSync").await?;
-    world.ensure_harmless().await
+    world.ensure_no_store_changed().await
 }
 
 async fn a_new_object_starts_without_conditions_and_with_generation_minus_one(
@@ -54,6 +54,6 @@ async fn a_new_object_starts_without_conditions_and_with_generation_minus_one(
     let object = world.create("a", Default::default()).await?;
     let generation = status(&object).observed_generation;
     ensure!(generation == Some(-1), "observedGeneration {generation:?}");
-    ensure!(status(&object).conditions.is_empty(), "conditions before anybody looked");
+    ensure!(status(&object).conditions.is_empty(), "a new object has conditions");
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! What AWS cannot change is free until a store is on record; then only the store's own value or absence passes.
+//! Fields that AWS cannot change: free until a store is recorded in status; after that the API server accepts only the
+//! recorded value or no value.
 
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use sequencestore_operator::crd::{ETagAlgorithmFamily, SequenceStoreSpec};
 use serde_json::{Value, json};
 
 use crate::assertions::ensure_stalled;
-use crate::world::{Cluster, Error, World, ensure, naming, status, tests};
+use crate::world::{Cluster, Error, World, ensure, spec_for, status, tests};
 
 tests![
     the_api_server_refuses_changes_to_immutable_fields,
@@ -27,8 +28,8 @@ async fn encrypted(world: &World) -> Result<StoreRecord, Error> {
     world.seed_with(SeedStore { sse_config, e_tag_algorithm_family, ..SeedStore::default() }).await
 }
 
-/// Merges into the spec in a dry run; the refusal, if any.
-async fn tried(world: &World, name: &str, spec: &Value) -> Result<Option<String>, Error> {
+/// Sends a merge patch of the spec in a dry run; returns the API server's refusal, if any.
+async fn dry_run_patch(world: &World, name: &str, spec: &Value) -> Result<Option<String>, Error> {
     let parameters = PatchParams { dry_run: true, ..PatchParams::default() };
     match world.api.patch(name, &parameters, &Patch::Merge(json!({"spec": spec}))).await {
         Ok(_) => Ok(None),
@@ -37,9 +38,9 @@ async fn tried(world: &World, name: &str, spec: &Value) -> Result<Option<String>
     }
 }
 
-async fn ensure_table(world: &World, name: &str, rows: &[(Value, Option<&str>)]) -> Result<(), Error> {
+async fn ensure_refusals(world: &World, name: &str, rows: &[(Value, Option<&str>)]) -> Result<(), Error> {
     for (spec, refused) in rows {
-        let refusal = tried(world, name, spec).await?;
+        let refusal = dry_run_patch(world, name, spec).await?;
         let as_expected = match refused {
             Some(says) => refusal.as_ref().is_some_and(|text| text.contains(says)),
             None => refusal.is_none(),
@@ -76,7 +77,7 @@ async fn the_api_server_refuses_changes_to_immutable_fields(cluster: Arc<Cluster
         (json!({"description": "new"}), None),
         (json!({"deletionPolicy": "Retain", "pollInterval": "1m"}), None),
     ];
-    ensure_table(&world, "a", &rows).await
+    ensure_refusals(&world, "a", &rows).await
 }
 
 async fn an_unset_immutable_field_accepts_only_the_recorded_value(
@@ -95,11 +96,11 @@ async fn an_unset_immutable_field_accepts_only_the_recorded_value(
         (json!({"sseConfig": {"type": "KMS", "keyArn": KEY}}), None),
         (json!({"sseConfig": {"type": "KMS", "keyArn": OTHER_KEY}}), Some(SSE)),
     ];
-    ensure_table(&world, "a", &rows).await
+    ensure_refusals(&world, "a", &rows).await
 }
 
 async fn a_store_id_cannot_be_added_once_a_store_is_recorded(cluster: Arc<Cluster>) -> Result<(), Error> {
-    // No operator: the record is written by hand, as for a store that was created.
+    // No operator runs: the test writes the status as the operator does after it created a store.
     let world = World::new(cluster).await?;
     world.create("a", SequenceStoreSpec::default()).await?;
     let record =
@@ -110,7 +111,7 @@ async fn a_store_id_cannot_be_added_once_a_store_is_recorded(cluster: Arc<Cluste
         (json!({"sequenceStoreId": "9876543210"}), Some(ID)),
         (json!({"region": "us-east-1"}), None),
     ];
-    ensure_table(&world, "a", &rows).await
+    ensure_refusals(&world, "a", &rows).await
 }
 
 async fn immutable_fields_can_be_corrected_until_a_store_is_recorded(
@@ -130,7 +131,10 @@ async fn immutable_fields_can_be_corrected_until_a_store_is_recorded(
     });
     world.patch("a", json!({"spec": spec})).await?;
     let object = world.until_ready("a").await?;
-    ensure!(status(&object).store.is_some_and(|s| s.id == store.id), "the right store is on record");
+    ensure!(
+        status(&object).store.is_some_and(|s| s.id == store.id),
+        "the status does not show the right store"
+    );
     Ok(())
 }
 
@@ -140,7 +144,7 @@ async fn a_differing_immutable_field_does_not_stop_status_updates(
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = encrypted(&world).await?;
     let family = Some(ETagAlgorithmFamily::Md5up);
-    world.create("a", SequenceStoreSpec { e_tag_algorithm_family: family, ..naming(&store) }).await?;
+    world.create("a", SequenceStoreSpec { e_tag_algorithm_family: family, ..spec_for(&store) }).await?;
     let object = world.until_condition("a", "Ready", "False", "ImmutableFieldDiffers").await?;
     ensure_stalled(&object)?;
     let drift = status(&object).drift;
@@ -156,12 +160,12 @@ async fn a_differing_immutable_field_does_not_stop_status_updates(
         })
         .await?;
     let rows = [
-        // Other fields stay free, and of this one only what mends it passes.
+        // Other fields stay free; this field accepts only the recorded value or no value.
         (json!({"deletionPolicy": "Retain"}), None),
         (json!({"eTagAlgorithmFamily": "SHA512up"}), Some(FAMILY)),
         (json!({"eTagAlgorithmFamily": null}), None),
     ];
-    ensure_table(&world, "a", &rows).await?;
+    ensure_refusals(&world, "a", &rows).await?;
     world.patch("a", json!({"spec": {"eTagAlgorithmFamily": "SHA256up"}})).await?;
     let object = world.until_ready("a").await?;
     ensure!(status(&object).drift.is_empty(), "{:?}", status(&object).drift);

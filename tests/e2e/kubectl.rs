@@ -1,4 +1,4 @@
-//! What a user sees in a terminal.
+//! What a user sees with `kubectl get`, `explain`, `describe`, `wait` and field selectors.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use sequencestore_operator::crd::{ManagementPolicy, SequenceStoreSpec, crd};
 use serde_json::{Value, json};
 
 use crate::assertions::ensure_stalled;
-use crate::world::{Cluster, Error, Start, World, ensure, message, naming, tests};
+use crate::world::{Cluster, Error, Start, World, ensure, message, spec_for, tests};
 
 tests![
     kubectl_get_prints_the_columns,
@@ -44,7 +44,7 @@ async fn kubectl_get_prints_the_columns(cluster: Arc<Cluster>) -> Result<(), Err
     Ok(())
 }
 
-/// Every path of the definition below spec and status.
+/// Collects the path of every field of the schema.
 fn paths(schema: &Value, path: &str, found: &mut Vec<String>) {
     for (name, inner) in schema["properties"].as_object().into_iter().flatten() {
         let path = format!("{path}.{name}");
@@ -63,11 +63,11 @@ async fn kubectl_explain_describes_every_field(cluster: Arc<Cluster>) -> Result<
         paths(&schema[part], &format!("seqstore.{part}"), &mut all);
     }
     ensure!(all.len() > 60, "the fields are not found: {all:?}");
-    // `explain` believes what kubectl remembers of the cluster; `get` looks again.
+    // `explain` uses kubectl's discovery cache, which may be stale; `get` refreshes it.
     world.kubectl(&["get", "seqstore"]).await?.checked()?;
-    let seen = &world;
+    let shared = &world;
     let explained = stream::iter(all.clone()).map(|path| async move {
-        let output = seen.kubectl(&["explain", &path]).await?.checked()?.stdout;
+        let output = shared.kubectl(&["explain", &path]).await?.checked()?.stdout;
         let meaning = output.split("DESCRIPTION:").nth(1).unwrap_or_default();
         let meaning = meaning.split("FIELDS:").next().unwrap_or_default().trim();
         ensure!(meaning.len() > 10 && !output.contains("<no description>"), "{path}: {output}");
@@ -89,7 +89,7 @@ async fn field_selectors_select_objects(cluster: Arc<Cluster>) -> Result<(), Err
     let (first, second) = (world.seed().await?, world.seed().await?);
     world.adopt("first", &first).await?;
     let observed =
-        SequenceStoreSpec { management_policy: Some(ManagementPolicy::Observe), ..naming(&second) };
+        SequenceStoreSpec { management_policy: Some(ManagementPolicy::Observe), ..spec_for(&second) };
     world.create("second", observed).await?;
     world
         .create(
@@ -142,7 +142,7 @@ async fn kubectl_describe_explains_a_missing_region(cluster: Arc<Cluster>) -> Re
     for text in ["InvalidSpec", "spec.region", "--region", "aws.region"] {
         ensure!(output.contains(text), "{text} is not in:\n{output}");
     }
-    ensure!(world.aws.ledger().await?.is_empty(), "without a region nothing is asked");
+    ensure!(world.aws.ledger().await?.is_empty(), "AWS was called without a region");
     world.patch("a", json!({"spec": {"region": "us-east-1"}})).await?;
     let object = world.until_ready("a").await?;
     ensure!(message(&object, "Ready").contains("ACTIVE"), "{}", message(&object, "Ready"));

@@ -1,8 +1,8 @@
-//! End-to-end tests: the operator as its own process, under the chart's ServiceAccount, on a real
-//! kube-apiserver, against the simulator.
+//! End-to-end tests: the operator runs as its own process, with the chart's ServiceAccount, against a real
+//! kube-apiserver and the HealthOmics simulator.
 //!
-//! All tests share one control plane and run side by side. Each has its own namespace, simulator and
-//! operator process, so none sees another's objects, stores or requests.
+//! All tests share one control plane and run in parallel. Each test has its own namespace, simulator and operator
+//! process, so no test sees another test's objects, stores or requests.
 
 mod account;
 #[path = "../admission/mod.rs"]
@@ -56,8 +56,8 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use recorder::Recorder;
 use world::Cluster;
 
-/// Tests wait far more than they work.
-const SIDE_BY_SIDE: usize = 16;
+/// More than there are CPUs, because tests spend most of their time waiting.
+const PARALLEL_TESTS: usize = 16;
 
 const TESTS: &[&[Test]] = &[
     account::TESTS,
@@ -97,17 +97,17 @@ const TESTS: &[&[Test]] = &[
     write_conflicts::TESTS,
 ];
 
-type Test = (&'static str, fn(Arc<Cluster>) -> world::Outcome);
+type Test = (&'static str, fn(Arc<Cluster>) -> world::TestFuture);
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    arguments.test_threads = arguments.test_threads.or(Some(SIDE_BY_SIDE));
+    arguments.test_threads = arguments.test_threads.or(Some(PARALLEL_TESTS));
     let runtime = tokio::runtime::Runtime::new().expect("a tokio runtime");
     let shared: Arc<OnceLock<(Arc<Cluster>, Recorder)>> = Arc::default();
 
     let tests = TESTS.concat();
     let names = tests.iter().map(|(name, _)| (*name).to_owned()).collect();
-    let every_row = Trial::test("e2e::coverage::every_state_and_error_has_a_test", move || {
+    let coverage = Trial::test("e2e::coverage::every_state_and_error_has_a_test", move || {
         coverage::check(&names).map_err(Failed::from)
     });
     let mut trials: Vec<Trial> = tests
@@ -121,14 +121,15 @@ fn main() -> ExitCode {
             })
         })
         .collect();
-    trials.push(every_row);
+    trials.push(coverage);
     let conclusion = libtest_mimic::run(&arguments, trials);
-    let whole = arguments.filter.is_none() && arguments.skip.is_empty() && !conclusion.has_failed();
+    let all_tests_passed =
+        arguments.filter.is_none() && arguments.skip.is_empty() && !conclusion.has_failed();
     let Some((cluster, recorder)) = Arc::into_inner(shared).and_then(OnceLock::into_inner) else {
         return conclusion.exit_code();
     };
 
-    // After all others, whatever was filtered out: they check what those left behind.
+    // These two check what the other tests left behind, so they run last and no filter skips them.
     let handle = runtime.handle().clone();
     let directory = cluster.plane.directory().to_owned();
     let status_contract = Trial::test("status_contract", move || {
@@ -136,7 +137,7 @@ fn main() -> ExitCode {
         status_contract::check(&recorded, &directory).map_err(|e| Failed::from(e.to_string()))
     });
     let permissions = Trial::test("permissions_equal_what_was_called", move || {
-        let figures = called_operations::compare(whole).map_err(Failed::from)?;
+        let figures = called_operations::compare(all_tests_passed).map_err(Failed::from)?;
         println!("permissions equal what was called: {figures}");
         Ok(())
     });

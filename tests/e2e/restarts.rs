@@ -1,4 +1,4 @@
-//! The operator ends and starts again at the worst moments.
+//! The operator stops and starts again at the worst moments of a deletion.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use healthomics_simulator::{Fault, FaultAction, Knobs};
 
 use crate::assertions::has_finalizer;
-use crate::world::{Cluster, Error, PATIENCE, Start, World, ensure, tests};
+use crate::world::{Cluster, Error, Start, TIMEOUT, World, ensure, tests};
 
 tests![
     a_restarted_operator_finishes_a_deletion_in_progress,
@@ -24,7 +24,7 @@ async fn a_restarted_operator_finishes_a_deletion_in_progress(cluster: Arc<Clust
     world.delete("a").await?;
     world.until_calls("DeleteSequenceStore", 1).await?;
     operator.kill().await;
-    ensure!(has_finalizer(&world.api.get("a").await?), "the finalizer waits for the next operator");
+    ensure!(has_finalizer(&world.api.get("a").await?), "the finalizer is gone");
     let _operator = world.operator(&Start::default())?;
     world.until_gone("a").await?;
     ensure!(world.deletes().await? == 1, "{} deletes", world.deletes().await?);
@@ -58,8 +58,8 @@ async fn the_operator_finishes_a_deletion_requested_while_it_was_down(
     world.until_ready("a").await?;
     operator.kill().await;
     world.delete("a").await?;
-    ensure!(has_finalizer(&world.api.get("a").await?), "the object waits for an operator");
-    world.ensure_harmless().await?;
+    ensure!(has_finalizer(&world.api.get("a").await?), "the finalizer is gone");
+    world.ensure_no_store_changed().await?;
     let _operator = world.operator(&Start::default())?;
     world.until_gone("a").await?;
     ensure!(world.deletes().await? == 1, "{} deletes", world.deletes().await?);
@@ -76,11 +76,11 @@ async fn repeated_crashes_neither_lose_nor_repeat_a_deletion(cluster: Arc<Cluste
     world.until_ready("gone").await?;
     operator.kill().await;
     world.delete("gone").await?;
-    // Each life is one call to AWS longer than the one before it.
+    // Each process is killed one call to AWS later than the one before it.
     for calls in 1..=5 {
         let before = world.aws.ledger().await?.len();
         let operator = world.operator(&Start::default())?;
-        let end = tokio::time::Instant::now() + PATIENCE;
+        let end = tokio::time::Instant::now() + TIMEOUT;
         while world.aws.ledger().await?.len() < before + calls {
             ensure!(tokio::time::Instant::now() < end, "no {calls} calls\n{}", world.logs());
             tokio::time::sleep(Duration::from_millis(10)).await;
