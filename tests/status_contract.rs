@@ -1,5 +1,5 @@
-//! The checker of the status contract itself: good versions pass, each bad one fails, and the examples for Argo CD and
-//! Flux are what these tools take. The checker runs over real versions at the end of the end-to-end tests.
+//! Runs the Go tests of the status-contract checker: it accepts good versions, rejects each kind of bad one, and Argo CD
+//! and Flux accept our examples. The end-to-end tests run the checker over real versions.
 
 use std::path::Path;
 use std::process::Command;
@@ -11,7 +11,7 @@ fn source() -> std::path::PathBuf {
 #[test]
 fn the_checker_passes_its_own_tests() {
     let output = control_plane::go(&source())
-        .expect("Go is there")
+        .expect("Go is installed")
         .args(["test", "-vet=all", "./..."])
         .output()
         .expect("go runs");
@@ -21,7 +21,7 @@ fn the_checker_passes_its_own_tests() {
 
 #[test]
 fn the_checker_is_formatted() {
-    let root = control_plane::go(&source()).expect("Go is there").args(["env", "GOROOT"]).output();
+    let root = control_plane::go(&source()).expect("Go is installed").args(["env", "GOROOT"]).output();
     let root = String::from_utf8(root.expect("go runs").stdout).expect("a path");
     let gofmt = Path::new(root.trim()).join("bin/gofmt");
     let output = Command::new(gofmt).arg("-l").arg(source()).output().expect("gofmt runs");

@@ -1,5 +1,5 @@
-//! Everything people may get wrong goes to a real API server, as `kubectl` sends it; `docs/bad-input.md` is what
-//! comes back, word by word. `SEQSTORE_WRITE_DOCS=1` writes it anew.
+//! Sends every mistake from the examples to a real API server with `kubectl` and compares the responses, word for word,
+//! with `docs/bad-input.md`. `SEQSTORE_WRITE_DOCS=1` rewrites that document.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -11,10 +11,13 @@ use serde_json::{Map, Value, json};
 use crate::admission::examples::{self, Example, STRICTER, object};
 use crate::world::{Cluster, Error, World, ensure, message, tests};
 
-tests![every_bad_input_is_answered_as_the_document_says, generated_values_are_judged_as_without_a_cluster];
+tests![
+    bad_input_is_refused_with_the_documented_messages,
+    the_api_server_and_the_offline_rules_agree_on_generated_specs
+];
 
 const DOCUMENT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/bad-input.md");
-/// What the API server adds wherever a limit of the schema is broken.
+/// The API server adds this line whenever a value breaks a limit of the schema.
 const ADDED: &str = "* <nil>: Invalid value: null: some validation rules were not checked because the object was \
     invalid; correct the existing errors to complete validation";
 
@@ -25,32 +28,32 @@ struct Row {
     answer: String,
 }
 
-async fn every_bad_input_is_answered_as_the_document_says(cluster: Arc<Cluster>) -> Result<(), Error> {
-    // An operator stands by: whatever came through would reach AWS.
+async fn bad_input_is_refused_with_the_documented_messages(cluster: Arc<Cluster>) -> Result<(), Error> {
+    // An operator runs, so that an object the API server wrongly accepts would lead to calls to AWS.
     let (world, _operator) = World::with_operator(Arc::clone(&cluster)).await?;
-    let unattended = World::new(cluster).await?;
+    let without_operator = World::new(cluster).await?;
     let (edits, objects): (Vec<_>, Vec<_>) =
         examples::all().into_iter().partition(|example| example.before.is_some());
-    let refused: Vec<Row> = stream::iter(objects.into_iter().map(|example| applied(&world, example)))
+    let refused: Vec<Row> = stream::iter(objects.into_iter().map(|example| try_apply(&world, example)))
         .buffered(8)
         .try_filter_map(|row| async { Ok(row) })
         .try_collect()
         .await?;
     let mut frozen = Vec::new();
     for example in edits {
-        frozen.extend(edited(&unattended, example).await?);
+        frozen.extend(try_edit(&without_operator, example).await?);
     }
-    let misspelt = misspelt(&world).await?;
-    let policies = policies(&world).await?;
-    for world in [&world, &unattended] {
+    let misspelt = try_misspelt_fields(&world).await?;
+    let policies = try_policies(&world).await?;
+    for world in [&world, &without_operator] {
         let calls = world.aws.ledger().await?;
         ensure!(calls.is_empty(), "AWS was called: {calls:?}");
     }
     compare(&document(&refused, &misspelt, &frozen, &policies))
 }
 
-/// What `kubectl apply` says of a new object; nothing where it is accepted.
-async fn applied(world: &World, example: Example) -> Result<Option<Row>, Error> {
+/// Creates the object with `kubectl apply`; returns no row if the API server accepts it.
+async fn try_apply(world: &World, example: Example) -> Result<Option<Row>, Error> {
     let mut arguments = vec!["--namespace", &world.namespace, "apply", "-f", "-"];
     if example.breaks.is_none() {
         arguments.push("--dry-run=server");
@@ -63,8 +66,8 @@ async fn applied(world: &World, example: Example) -> Result<Option<Row>, Error> 
     row(&example, &written, output.success(), output.stderr)
 }
 
-/// What `kubectl replace` says of an edit of an object that stands there with its status.
-async fn edited(world: &World, example: Example) -> Result<Option<Row>, Error> {
+/// Edits an existing object that has a status, with `kubectl replace`.
+async fn try_edit(world: &World, example: Example) -> Result<Option<Row>, Error> {
     let before = example.before.clone().ok_or("an edit has an object before")?;
     world.api.create(&PostParams::default(), &serde_json::from_value(before.clone())?).await?;
     let status = json!({"status": before["status"]});
@@ -93,8 +96,7 @@ fn row(example: &Example, written: &Value, accepted: bool, answer: String) -> Re
     Ok(Some(Row { what: example.what.to_owned(), written: written.to_string(), answer }))
 }
 
-/// Fields that are not there.
-async fn misspelt(world: &World) -> Result<Vec<Row>, Error> {
+async fn try_misspelt_fields(world: &World) -> Result<Vec<Row>, Error> {
     let mut rows = Vec::new();
     for (what, spec, field) in [
         ("a field name in lower case", json!({"sequencestoreid": "1234567890"}), "spec.sequencestoreid"),
@@ -119,8 +121,8 @@ async fn misspelt(world: &World) -> Result<Vec<Row>, Error> {
     Ok(rows)
 }
 
-/// What only the operator can see, and says in the conditions.
-async fn policies(world: &World) -> Result<Vec<Row>, Error> {
+/// Applies policies that only the operator can reject; the response is the message of its condition.
+async fn try_policies(world: &World) -> Result<Vec<Row>, Error> {
     let statement = json!({"Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "*"});
     let with = |name: &str, value: Value| {
         let mut statement = statement.clone();
@@ -167,8 +169,10 @@ async fn policies(world: &World) -> Result<Vec<Row>, Error> {
     Ok(rows)
 }
 
-/// Not one value is judged otherwise by the API server than by the tests that need none: those may stand for it.
-async fn generated_values_are_judged_as_without_a_cluster(cluster: Arc<Cluster>) -> Result<(), Error> {
+/// Proves that the offline tests in `tests/admission` may stand in for an API server.
+async fn the_api_server_and_the_offline_rules_agree_on_generated_specs(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let definition = crate::admission::offline::Definition::new();
     let (mut accepted, mut refused) = (0, 0);
@@ -185,17 +189,17 @@ async fn generated_values_are_judged_as_without_a_cluster(cluster: Arc<Cluster>)
                 None => accepted += 1,
                 Some(text) => {
                     refused += 1;
-                    // A limit of the schema has other words; the message of a rule stands there as it is.
-                    let told =
+                    // Only the messages of rules are quoted literally; limits of the schema are worded differently.
+                    let quoted =
                         expected.iter().all(|rule| rule.starts_with("spec.") || text.contains(rule.as_str()));
-                    ensure!(told, "{spec}: {text}, not {expected:?}");
+                    ensure!(quoted, "{spec}: {text}, not {expected:?}");
                 }
             }
         }
     }
     ensure!(
         accepted > 30 && refused > 30,
-        "{accepted} accepted, {refused} refused: the sample shows nothing"
+        "{accepted} accepted, {refused} refused: the sample is too small to prove anything"
     );
     Ok(())
 }
@@ -255,7 +259,7 @@ fn table(text: &mut String, written: &str, rows: &[Row]) {
         let lines =
             row.answer.trim().lines().filter(|line| *line != ADDED).map(|line| code(&shortened(line)));
         let mut answer: Vec<String> = lines.collect();
-        // Several faults come in no fixed order.
+        // The API server lists several errors in no fixed order.
         if let [_, faults @ ..] = answer.as_mut_slice() {
             faults.sort();
         }
@@ -264,13 +268,14 @@ fn table(text: &mut String, written: &str, rows: &[Row]) {
     }
 }
 
-/// As code in a cell of a table, whatever is in it.
+/// Quotes text as code for a table cell, with `|` and backticks escaped.
 fn code(text: &str) -> String {
     let text = text.replace('|', "\\|");
     if text.contains('`') { format!("`` {text} ``") } else { format!("`{text}`") }
 }
 
-/// Invisible characters by their number, long runs of one character by their length, and not without end.
+/// Shows invisible characters by code point and long runs of a character by length, and cuts the text after 600
+/// characters.
 fn shortened(text: &str) -> String {
     let mut short = String::new();
     let mut characters = text.chars().peekable();

@@ -1,4 +1,4 @@
-//! `docs/command-line.md`: what it shows is what is printed.
+//! Runs the commands that `docs/command-line.md` shows and compares their output with the document.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,24 +8,24 @@ use healthomics_simulator::SeedStore;
 use sequencestore_operator::crd::OwnerTags;
 use serde_json::json;
 
-use crate::commands::{Person, ended};
+use crate::cli_runner::{CliUser, run_to_end};
 use crate::world::{Cluster, Error, Start, World, ensure, tests};
 
-tests![the_document_shows_what_is_printed];
+tests![the_document_shows_the_real_output];
 
 const DOCUMENT: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/command-line.md"));
-/// The account that documents name.
+/// The account in the document.
 const ACCOUNT: &str = "111122223333";
-/// The namespace that documents name.
+/// The namespace in the document; the test replaces it with its own.
 const NAMESPACE: &str = "lab";
 
-/// The blocks of a language.
+/// The fenced code blocks of a language.
 fn blocks(language: &str) -> impl Iterator<Item = &'static str> {
     let fence = format!("```{language}\n");
     DOCUMENT.split(&fence.leak()[..]).skip(1).filter_map(|rest| rest.split("```").next())
 }
 
-/// What the document tells of: an adopted store, an archive that nobody owns, a store that was retained.
+/// Creates the stores that the document describes: an adopted one, one without an owner, and a retained one.
 async fn arrange(world: &World) -> Result<(), Error> {
     for key in ["AKIAPERSON0000000000", "AKIAOPERATOR00000000"] {
         world.aws.set_account(key, ACCOUNT).await?;
@@ -60,21 +60,21 @@ async fn arrange(world: &World) -> Result<(), Error> {
     Ok(())
 }
 
-/// Words of a command line, where single quotes hold what a shell must not touch.
+/// Splits a command line into words and removes the single quotes around them.
 fn words(line: &str) -> Vec<String> {
     line.split_whitespace().map(|word| word.trim_matches('\'').to_owned()).collect()
 }
 
-async fn the_document_shows_what_is_printed(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_document_shows_the_real_output(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let person = Person { kubeconfig: world.cluster.plane.kubeconfig().to_owned(), user: String::new() };
+    let user = CliUser::admin(&world);
     arrange(&world).await?;
     let operator = world.operator(&Start { cluster_name: "production", ..Start::default() })?;
     world.until_ready("genomes").await?;
     operator.kill().await;
 
     let directory = tempfile::tempdir()?;
-    let here = |text: &str| text.replace(&format!("{NAMESPACE}/"), &format!("{}/", world.namespace));
+    let localized = |text: &str| text.replace(&format!("{NAMESPACE}/"), &format!("{}/", world.namespace));
     let manifest = blocks("yaml").next().ok_or("no manifest")?;
     let manifest = manifest.replace("namespace: lab", &format!("namespace: {}", world.namespace));
     std::fs::write(directory.path().join("genomes.yaml"), manifest)?;
@@ -85,32 +85,32 @@ async fn the_document_shows_what_is_printed(cluster: Arc<Cluster>) -> Result<(),
     for block in blocks("console").filter(|block| block.starts_with("$ ")) {
         let (line, expected) = block.split_once('\n').ok_or("no output")?;
         let arguments = line.strip_prefix("$ kubectl seqstore ").ok_or("another program")?;
-        let arguments: Vec<String> = words(&here(arguments));
+        let arguments: Vec<String> = words(&localized(arguments));
         let arguments: Vec<&str> =
             arguments.iter().map(|word| if word == NAMESPACE { &*world.namespace } else { word }).collect();
-        let printed = run(&world, &person, &plugin, &arguments, directory.path()).await?;
+        let printed = run(&world, &user, &plugin, &arguments, directory.path()).await?;
         let printed = printed.replace(&world.namespace, NAMESPACE);
         if printed != expected {
             wrong.push_str(&format!("{line}\n{printed}\n"));
         }
         compared += 1;
     }
-    ensure!(wrong.is_empty(), "the document shows something else than what is printed:\n{wrong}");
+    ensure!(wrong.is_empty(), "the real output differs from the document:\n{wrong}");
     ensure!(compared >= 5, "only {compared} commands are shown");
     Ok(())
 }
 
-/// Both outputs, as a terminal shows them.
+/// Returns standard output followed by standard error.
 async fn run(
     world: &World,
-    person: &Person,
+    user: &CliUser,
     program: &Path,
     arguments: &[&str],
     directory: &Path,
 ) -> Result<String, Error> {
-    let plain = world.command(person, &[]);
+    let plain = world.command(user, &[]);
     let mut command = tokio::process::Command::new(program);
     command.env_clear().envs(plain.as_std().get_envs().filter_map(|(name, value)| Some((name, value?))));
-    let printed = ended(command.args(arguments).current_dir(directory), "").await?;
+    let printed = run_to_end(command.args(arguments).current_dir(directory), "").await?;
     Ok(printed.stdout + &printed.stderr)
 }

@@ -1,4 +1,4 @@
-//! `permissions`: what it prints is enough for what it says, and no more than is called.
+//! The command `permissions`: each printed IAM policy is sufficient for its purpose and allows no unused action.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -6,19 +6,22 @@ use std::sync::Arc;
 use sequencestore_operator::crd::{DeletionBlockReason, SequenceStoreSpec};
 use serde_json::{Value, json};
 
-use crate::commands::Person;
-use crate::operations::{action, allowed};
+use crate::called_operations::{action, allowed};
+use crate::cli_runner::CliUser;
 use crate::world::{ACCOUNT, Cluster, Error, World, condition, ensure, status, tests};
 
 tests![
-    observe_is_enough_to_watch,
-    observe_and_delete_is_enough_for_both,
-    full_is_enough_and_all_of_it_is_called,
-    the_policy_is_printed_and_mistakes_are_one_line,
+    the_observe_policy_is_enough_to_observe,
+    the_observe_and_delete_policy_is_enough_to_observe_and_delete,
+    the_full_policy_is_enough_and_every_action_is_used,
+    permissions_prints_the_policy_and_reports_mistakes_in_one_line,
 ];
 
-/// A world whose credentials may do what the policy says.
-async fn world(cluster: Arc<Cluster>, level: &str) -> Result<(World, crate::world::Operator), Error> {
+/// Starts an operator whose credentials allow only the actions of this policy.
+async fn world_with_policy(
+    cluster: Arc<Cluster>,
+    level: &str,
+) -> Result<(World, crate::world::Operator), Error> {
     let world = World::new(cluster).await?;
     let actions = allowed(&["--for", level])?;
     world.aws.allow_actions(ACCOUNT, Some(actions.into_iter().collect())).await?;
@@ -31,15 +34,15 @@ async fn create(world: &World, name: &str, spec: Value) -> Result<(), Error> {
     Ok(())
 }
 
-/// Actions that were denied, and all that were called.
-async fn called(world: &World) -> Result<(BTreeSet<String>, BTreeSet<String>), Error> {
+/// The denied actions, and all called actions.
+async fn denied_and_called(world: &World) -> Result<(BTreeSet<String>, BTreeSet<String>), Error> {
     let ledger = world.aws.ledger().await?;
     let denied = ledger.iter().filter(|entry| entry.status == 403).map(|entry| action(&entry.operation));
     Ok((denied.collect(), ledger.iter().map(|entry| action(&entry.operation)).collect()))
 }
 
-async fn observe_is_enough_to_watch(cluster: Arc<Cluster>) -> Result<(), Error> {
-    let (world, _operator) = world(cluster, "observe").await?;
+async fn the_observe_policy_is_enough_to_observe(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = world_with_policy(cluster, "observe").await?;
     let store = world.seed().await?;
     let watched = json!({"sequenceStoreId": store.id, "managementPolicy": "Observe", "s3AccessPolicy": {}});
     create(&world, "watched", watched).await?;
@@ -52,15 +55,17 @@ async fn observe_is_enough_to_watch(cluster: Arc<Cluster>) -> Result<(), Error> 
     world.until_condition("unnamed", "Ready", "False", "StoreNotFound").await?;
     world.delete("watched").await?;
     world.until_gone("watched").await?;
-    let (denied, called) = called(&world).await?;
+    let (denied, called) = denied_and_called(&world).await?;
     ensure!(denied.is_empty(), "denied: {denied:?}");
     let expected: BTreeSet<String> = allowed(&["--for", "observe"])?;
     ensure!(expected.is_subset(&called), "{expected:?} are not all in {called:?}");
     world.ensure_there_in_aws(&store).await
 }
 
-async fn observe_and_delete_is_enough_for_both(cluster: Arc<Cluster>) -> Result<(), Error> {
-    let (world, _operator) = world(cluster, "observe-and-delete").await?;
+async fn the_observe_and_delete_policy_is_enough_to_observe_and_delete(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
+    let (world, _operator) = world_with_policy(cluster, "observe-and-delete").await?;
     let (store, full) = (world.seed().await?, world.seed().await?);
     world.aws.add_read_sets(&full.id, 2, "ACTIVE").await?;
     for (name, store) in [("a", &store), ("full", &full)] {
@@ -72,14 +77,14 @@ async fn observe_and_delete_is_enough_for_both(cluster: Arc<Cluster>) -> Result<
     world.ensure_gone_in_aws(&store).await?;
     let block = world.until_blocked("full", DeletionBlockReason::ReadSets).await?;
     ensure!(block.read_sets.as_deref() == Some("2"), "{block:?}");
-    // Writing owner tags is all that is missing, and it is said.
-    let (denied, _) = called(&world).await?;
+    // This policy does not allow the owner tags, which the operator tries to write.
+    let (denied, _) = denied_and_called(&world).await?;
     ensure!(denied == ["omics:TagResource".to_owned()].into(), "denied: {denied:?}");
     Ok(())
 }
 
-async fn full_is_enough_and_all_of_it_is_called(cluster: Arc<Cluster>) -> Result<(), Error> {
-    let (world, _operator) = world(cluster, "full").await?;
+async fn the_full_policy_is_enough_and_every_action_is_used(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, _operator) = world_with_policy(cluster, "full").await?;
     let statement = json!({"Version": "2012-10-17", "Statement": [{
         "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:root"},
         "Action": "s3:GetObject", "Resource": "*",
@@ -101,17 +106,19 @@ async fn full_is_enough_and_all_of_it_is_called(cluster: Arc<Cluster>) -> Result
     world.aws.add_read_sets(&id, 1, "ACTIVE").await?;
     world.delete("a").await?;
     world.until_blocked("a", DeletionBlockReason::ReadSets).await?;
-    let (denied, called) = called(&world).await?;
+    let (denied, called) = denied_and_called(&world).await?;
     ensure!(denied.is_empty(), "denied: {denied:?}");
     let unused: Vec<_> = allowed(&["--for", "full"])?.difference(&called).cloned().collect();
     ensure!(unused.is_empty(), "allowed, and never called: {unused:?}");
     Ok(())
 }
 
-async fn the_policy_is_printed_and_mistakes_are_one_line(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn permissions_prints_the_policy_and_reports_mistakes_in_one_line(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let nobody = Person { kubeconfig: "/nowhere/kubeconfig".into(), user: String::new() };
-    let printed = world.ended(&nobody, &["permissions", "--require-owner-tags"]).await?;
+    let user = CliUser::without_cluster();
+    let printed = world.run(&user, &["permissions", "--require-owner-tags"]).await?;
     ensure!(printed.code == Some(0) && printed.stderr.is_empty(), "{printed:?}");
     ensure!(printed.json()?["Version"] == "2012-10-17", "{printed:?}");
     for (arguments, says) in [
@@ -124,7 +131,7 @@ async fn the_policy_is_printed_and_mistakes_are_one_line(cluster: Arc<Cluster>) 
         (&["permissions", "--account", "123"], "12 digits"),
         (&["permissions", "--region", "Frankfurt"], "us-east-1"),
     ] {
-        world.ended(&nobody, arguments).await?.ensure_mistake(says)?;
+        world.run(&user, arguments).await?.ensure_mistake(says)?;
     }
     Ok(())
 }

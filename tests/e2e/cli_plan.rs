@@ -1,4 +1,4 @@
-//! `plan`: it says what the operator then does, and does nothing itself.
+//! The command `plan`: it predicts what the operator does, and changes nothing itself.
 
 use std::sync::Arc;
 
@@ -6,19 +6,19 @@ use healthomics_simulator::{Fault, FaultAction, SeedStore};
 use kube::ResourceExt;
 use serde_json::{Value, json};
 
-use crate::commands::{Ended, Person, ended};
+use crate::cli_runner::{CliUser, Output, run_to_end};
 use crate::world::{Cluster, Error, Start, World, ensure, tests};
 
 tests![
-    what_is_planned_is_what_is_done,
-    what_is_planned_for_a_deletion_is_what_is_done,
-    a_plan_changes_nothing,
-    exit_codes_tell_what_comes_of_it,
-    files_are_checked_by_the_api_server,
-    a_plan_needs_no_cluster,
-    kubectl_finds_the_plugin,
-    colours_are_for_terminals,
-    mistakes_of_a_plan_are_one_line,
+    the_operator_does_what_plan_predicts,
+    the_operator_deletes_as_plan_predicts,
+    plan_changes_nothing,
+    plan_exits_with_0_when_settled_1_for_changes_and_3_when_stuck,
+    plan_lets_the_api_server_validate_manifests,
+    plan_works_without_a_cluster,
+    kubectl_runs_the_plugin,
+    plan_prints_no_colours_to_a_pipe_unless_forced,
+    plan_reports_every_mistake_in_one_line,
 ];
 
 fn calls(plan: &Value) -> Vec<String> {
@@ -30,22 +30,22 @@ fn calls(plan: &Value) -> Vec<String> {
     steps.filter_map(|step| Some(step["call"].as_str()?.trim_start_matches("omics:").to_owned())).collect()
 }
 
-async fn plan_file(world: &World, person: &Person, manifest: &str) -> Result<Value, Error> {
-    let ended =
-        world.ended_with(person, &["plan", "-f", "-", "-o", "json", "--cluster-name=e2e"], manifest).await?;
-    ended.json()
+async fn plan_file(world: &World, user: &CliUser, manifest: &str) -> Result<Value, Error> {
+    let output = world
+        .run_with_input(user, &["plan", "-f", "-", "-o", "json", "--cluster-name=e2e"], manifest)
+        .await?;
+    output.json()
 }
 
-/// Calls that changed something, in order.
-async fn made(world: &World) -> Result<Vec<String>, Error> {
+/// The mutating calls so far, in order.
+async fn mutating_operations(world: &World) -> Result<Vec<String>, Error> {
     Ok(world.mutating_calls().await?.into_iter().map(|entry| entry.operation).collect())
 }
 
-/// Every way of life: planned for a manifest, then applied and left to the operator. One object and
-/// store each.
-async fn what_is_planned_is_what_is_done(cluster: Arc<Cluster>) -> Result<(), Error> {
+/// Runs `plan` on a manifest, applies it, lets the operator finish, and compares the calls; for several manifests.
+async fn the_operator_does_what_plan_predicts(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let person = world.person("edit").await?;
+    let user = world.cli_user("edit").await?;
     let policy = json!({"Version": "2012-10-17", "Statement": [{
         "Effect": "Allow", "Principal": {"AWS": "arn:aws:iam::123456789012:root"},
         "Action": "s3:GetObject", "Resource": "*",
@@ -66,9 +66,9 @@ async fn what_is_planned_is_what_is_done(cluster: Arc<Cluster>) -> Result<(), Er
     ];
     for (round, (name, spec)) in rounds.into_iter().enumerate() {
         let manifest = world.manifest(name, spec);
-        let planned = plan_file(&world, &person, &manifest).await?;
-        let before = made(&world).await?.len();
-        // A new process each time: what one remembers is not known to a plan.
+        let planned = plan_file(&world, &user, &manifest).await?;
+        let before = mutating_operations(&world).await?.len();
+        // A new process for each round, because a plan does not know what a running operator remembers.
         let operator = world.operator(&Start::default())?;
         world.kubectl_apply(&manifest).await?.checked()?;
         let object = world.api.get(name).await?;
@@ -83,31 +83,31 @@ async fn what_is_planned_is_what_is_done(cluster: Arc<Cluster>) -> Result<(), Er
             .await?;
         world.one_more_pass(name).await?;
         operator.kill().await;
-        let done = made(&world).await?.split_off(before);
+        let done = mutating_operations(&world).await?.split_off(before);
         ensure!(done == calls(&planned), "round {round}: done {done:?}, planned {planned:#}");
-        let again = world.ended(&person, &["plan", "-n", &world.namespace, name]).await?;
+        let again = world.run(&user, &["plan", "-n", &world.namespace, name]).await?;
         ensure!(again.code == Some(0), "round {round}: after it is done: {again:?}");
     }
-    // Deleted under Retain and applied again: the store is found and claimed, and nothing is made.
+    // After a deletion under Retain, the same manifest adopts the store and creates none.
     let operator = world.operator(&Start::default())?;
     world.delete("new").await?;
     world.until_gone("new").await?;
     operator.kill().await;
     let manifest = world.manifest("new", json!({"description": "other"}));
-    let planned = plan_file(&world, &person, &manifest).await?;
+    let planned = plan_file(&world, &user, &manifest).await?;
     ensure!(calls(&planned) == ["TagResource", "UpdateSequenceStore"], "{planned:#}");
-    let before = made(&world).await?.len();
+    let before = mutating_operations(&world).await?.len();
     let _operator = world.operator(&Start::default())?;
     world.kubectl_apply(&manifest).await?.checked()?;
     world.until_ready("new").await?;
-    let done = made(&world).await?.split_off(before);
+    let done = mutating_operations(&world).await?.split_off(before);
     ensure!(done == calls(&planned), "done {done:?}, planned {planned:#}");
     Ok(())
 }
 
-async fn what_is_planned_for_a_deletion_is_what_is_done(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_deletes_as_plan_predicts(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
-    let person = world.person("view").await?;
+    let user = world.cli_user("view").await?;
     let (gone, full, kept) = (world.seed().await?, world.seed().await?, world.seed().await?);
     world.aws.add_read_sets(&full.id, 3, "ACTIVE").await?;
     world.adopt("gone", &gone).await?;
@@ -117,10 +117,10 @@ async fn what_is_planned_for_a_deletion_is_what_is_done(cluster: Arc<Cluster>) -
     let mut plans = Vec::new();
     for (name, code) in [("gone", 1), ("full", 3), ("kept", 0)] {
         world.until_ready(name).await?;
-        let ended =
-            world.ended(&person, &["plan", "-n", &world.namespace, name, "--delete", "-o", "json"]).await?;
-        ensure!(ended.code == Some(code), "{name}: {ended:?}");
-        plans.push(calls(&ended.json()?));
+        let output =
+            world.run(&user, &["plan", "-n", &world.namespace, name, "--delete", "-o", "json"]).await?;
+        ensure!(output.code == Some(code), "{name}: {output:?}");
+        plans.push(calls(&output.json()?));
     }
     ensure!(plans == [vec!["DeleteSequenceStore"], vec!["DeleteSequenceStore"], vec![]], "{plans:?}");
     ensure!(world.deletes().await? == 0, "a plan has deleted");
@@ -133,10 +133,10 @@ async fn what_is_planned_for_a_deletion_is_what_is_done(cluster: Arc<Cluster>) -
     world.ensure_there_in_aws(&kept).await
 }
 
-/// No operator runs here, so that whatever is changed was changed by a plan.
-async fn a_plan_changes_nothing(cluster: Arc<Cluster>) -> Result<(), Error> {
+/// Runs no operator, so that `plan` is the only possible cause of a change.
+async fn plan_changes_nothing(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let person = world.person("edit").await?;
+    let user = world.cli_user("edit").await?;
     let tagged = |uid: &str| SeedStore {
         tags: [("healthomics.dev/uid".to_owned(), uid.to_owned())].into(),
         ..SeedStore::default()
@@ -164,27 +164,27 @@ async fn a_plan_changes_nothing(cluster: Arc<Cluster>) -> Result<(), Error> {
     for name in ["adopting", "stolen", "missing", "creating"] {
         for flags in [&["-o", "json"][..], &["--delete"], &["--cluster-name=e2e"]] {
             let arguments = [&["plan", "-n", &world.namespace, name], flags].concat();
-            let ended = world.ended(&person, &arguments).await?;
-            ensure!([Some(0), Some(1), Some(3)].contains(&ended.code), "{arguments:?}: {ended:?}");
+            let output = world.run(&user, &arguments).await?;
+            ensure!([Some(0), Some(1), Some(3)].contains(&output.code), "{arguments:?}: {output:?}");
             planned += 1;
         }
         for spec in
             [json!({"sequenceStoreId": free.id, "name": "x"}), json!({"name": "y", "region": "eu-west-1"})]
         {
             let manifest = world.manifest(name, spec);
-            let ended = world.ended_with(&person, &["plan", "-f", "-"], &manifest).await?;
-            ensure!(ended.code.is_some_and(|code| code != 2), "{manifest}: {ended:?}");
+            let output = world.run_with_input(&user, &["plan", "-f", "-"], &manifest).await?;
+            ensure!(output.code.is_some_and(|code| code != 2), "{manifest}: {output:?}");
             planned += 1;
         }
     }
     ensure!(planned == 20, "{planned} plans");
 
     let changing = world.mutating_calls().await?;
-    ensure!(changing.is_empty(), "AWS was asked for changes: {changing:?}");
-    ensure!(world.aws.ledger().await?.len() > planned, "AWS was not looked at");
+    ensure!(changing.is_empty(), "mutating calls were made: {changing:?}");
+    ensure!(world.aws.ledger().await?.len() > planned, "too few calls to AWS");
     ensure!(world.aws.all_stores().await? == stores, "stores have changed");
     let requests = world.cluster.plane.audit().requests_since(&mark);
-    let theirs: Vec<_> = requests.iter().filter(|request| request.user == person.user).collect();
+    let theirs: Vec<_> = requests.iter().filter(|request| request.user == user.audit_name).collect();
     let writes: Vec<_> = theirs.iter().filter(|request| request.is_write()).collect();
     ensure!(
         !writes.is_empty() && writes.len() < theirs.len(),
@@ -198,19 +198,21 @@ async fn a_plan_changes_nothing(cluster: Arc<Cluster>) -> Result<(), Error> {
     Ok(())
 }
 
-async fn exit_codes_tell_what_comes_of_it(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn plan_exits_with_0_when_settled_1_for_changes_and_3_when_stuck(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
-    let person = world.person("view").await?;
+    let user = world.cli_user("view").await?;
     let store = world.seed().await?;
     world.adopt("a", &store).await?;
     world.until_ready("a").await?;
     let plan = async |arguments: &[&str]| {
-        world.ended(&person, &[&["plan", "-n", &world.namespace], arguments].concat()).await
+        world.run(&user, &[&["plan", "-n", &world.namespace], arguments].concat()).await
     };
     let settled = plan(&["a"]).await?;
     ensure!(settled.code == Some(0) && settled.stdout.contains("Nothing to do."), "{settled:?}");
     let qualified = format!("{}/a", world.namespace);
-    ensure!(world.ended(&person, &["plan", &qualified]).await?.code == Some(0), "by namespace/name");
+    ensure!(world.run(&user, &["plan", &qualified]).await?.code == Some(0), "by namespace/name");
 
     let never = json!({"sequenceStoreId": "9876543210"});
     world.create("never", serde_json::from_value(never)?).await?;
@@ -218,7 +220,7 @@ async fn exit_codes_tell_what_comes_of_it(cluster: Arc<Cluster>) -> Result<(), E
     ensure!(stuck.code == Some(3) && stuck.json()?["objects"][1]["reason"] == "StoreNotFound", "{stuck:?}");
 
     let drifted = world.manifest("a", json!({"sequenceStoreId": store.id, "description": "new"}));
-    let changes = world.ended_with(&person, &["plan", "-f", "-"], &drifted).await?;
+    let changes = world.run_with_input(&user, &["plan", "-f", "-"], &drifted).await?;
     ensure!(changes.code == Some(1) && changes.stdout.contains("UpdateSequenceStore"), "{changes:?}");
 
     for (code, says) in [
@@ -234,9 +236,9 @@ async fn exit_codes_tell_what_comes_of_it(cluster: Arc<Cluster>) -> Result<(), E
     Ok(())
 }
 
-async fn files_are_checked_by_the_api_server(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn plan_lets_the_api_server_validate_manifests(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
-    let (editor, viewer) = (world.person("edit").await?, world.person("view").await?);
+    let (editor, viewer) = (world.cli_user("edit").await?, world.cli_user("view").await?);
     let store = world.seed().await?;
     world.adopt("a", &store).await?;
     world.until_ready("a").await?;
@@ -247,75 +249,79 @@ async fn files_are_checked_by_the_api_server(cluster: Arc<Cluster>) -> Result<()
         (world.manifest("b", json!({"descripton": "x"})), "spec.descripton is no field"),
         (world.manifest("b", json!({"tags": "x"})), "spec.tags"),
     ] {
-        let ended = world.ended_with(&editor, &["plan", "-f", "-", "-o", "json"], &spec).await?;
-        let plan = ended.json()?;
+        let output = world.run_with_input(&editor, &["plan", "-f", "-", "-o", "json"], &spec).await?;
+        let plan = output.json()?;
         let object = &plan["objects"][0];
-        ensure!(ended.code == Some(3) && object["reason"] == "InvalidSpec", "{spec}: {ended:?}");
+        ensure!(output.code == Some(3) && object["reason"] == "InvalidSpec", "{spec}: {output:?}");
         ensure!(object["message"].as_str().is_some_and(|text| text.contains(says)), "{says}: {object}");
     }
-    // What an annotation cannot be meant to say is pointed out.
+    // The plan points out a misspelt annotation.
     let mut misspelt: Value =
         serde_json::from_str(&world.manifest("m", json!({"sequenceStoreId": store.id})))?;
     misspelt["metadata"]["annotations"] = json!({"healthomics.dev/pause": "true"});
     let args = ["plan", "-f", "-", "-o", "json"];
-    let notes = world.ended_with(&editor, &args, &misspelt.to_string()).await?.json()?["objects"][0]["notes"]
-        .to_string();
+    let notes =
+        world.run_with_input(&editor, &args, &misspelt.to_string()).await?.json()?["objects"][0]["notes"]
+            .to_string();
     ensure!(notes.contains("did you mean healthomics.dev/paused?"), "{notes}");
-    // Somebody who may only look gets the plan, and is told that the rules were not asked.
+    // A user without write permission gets a plan, with a note that the API server did not check the manifest.
     let fine = world.manifest("a", json!({"sequenceStoreId": store.id}));
-    let ended = world.ended_with(&viewer, &["plan", "-f", "-", "-o", "json"], &fine).await?;
-    let notes = ended.json()?["objects"][0]["notes"].to_string();
-    ensure!(ended.code == Some(0) && notes.contains("not checked by the API server"), "{ended:?}");
+    let output = world.run_with_input(&viewer, &["plan", "-f", "-", "-o", "json"], &fine).await?;
+    let notes = output.json()?["objects"][0]["notes"].to_string();
+    ensure!(output.code == Some(0) && notes.contains("not checked by the API server"), "{output:?}");
     let free = world.seed().await?;
     let adopting = world.manifest("c", json!({"sequenceStoreId": free.id}));
-    let ended = world.ended_with(&viewer, &["plan", "-f", "-", "-o", "json"], &adopting).await?;
-    let notes = ended.json()?["objects"][0]["notes"].to_string();
-    ensure!(ended.code == Some(1) && notes.contains("other namespaces"), "{ended:?}");
-    // Several documents, and others among them.
+    let output = world.run_with_input(&viewer, &["plan", "-f", "-", "-o", "json"], &adopting).await?;
+    let notes = output.json()?["objects"][0]["notes"].to_string();
+    ensure!(output.code == Some(1) && notes.contains("other namespaces"), "{output:?}");
+    // A file with several documents, one of another kind.
     let all = format!("{fine}\n---\n{{apiVersion: v1, kind: ConfigMap, metadata: {{name: x}}}}\n---\n{fine}");
-    let ended = world.ended_with(&viewer, &["plan", "-f", "-", "-o", "json"], &all).await?;
-    ensure!(ended.json()?["objects"].as_array().map(Vec::len) == Some(2), "{ended:?}");
-    ensure!(ended.stderr.contains("skipped") && ended.stderr.contains("ConfigMap"), "{ended:?}");
+    let output = world.run_with_input(&viewer, &["plan", "-f", "-", "-o", "json"], &all).await?;
+    ensure!(output.json()?["objects"].as_array().map(Vec::len) == Some(2), "{output:?}");
+    ensure!(output.stderr.contains("skipped") && output.stderr.contains("ConfigMap"), "{output:?}");
     Ok(())
 }
 
-async fn a_plan_needs_no_cluster(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn plan_works_without_a_cluster(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let nobody = Person { kubeconfig: "/nowhere/kubeconfig".into(), user: String::new() };
+    let user = CliUser::without_cluster();
     let manifest = world.manifest("a", json!({"name": "new"}));
-    let ended = world.ended_with(&nobody, &["plan", "-f", "-", "-o", "json"], &manifest).await?;
-    ensure!(ended.code == Some(1) && calls(&ended.json()?) == ["CreateSequenceStore"], "{ended:?}");
-    ensure!(ended.stderr.contains("without the cluster") && ended.stderr.lines().count() == 1, "{ended:?}");
-    let offline = world.ended_with(&nobody, &["plan", "-f", "-", "--offline"], &manifest).await?;
+    let output = world.run_with_input(&user, &["plan", "-f", "-", "-o", "json"], &manifest).await?;
+    ensure!(output.code == Some(1) && calls(&output.json()?) == ["CreateSequenceStore"], "{output:?}");
+    ensure!(
+        output.stderr.contains("without the cluster") && output.stderr.lines().count() == 1,
+        "{output:?}"
+    );
+    let offline = world.run_with_input(&user, &["plan", "-f", "-", "--offline"], &manifest).await?;
     ensure!(offline.code == Some(1) && offline.stderr.is_empty(), "{offline:?}");
-    // An object read from a cluster carries its uid and its status: without a cluster they are believed.
+    // A manifest read from a cluster has a uid and a status; `--offline` relies on them.
     let store = world.seed().await?;
     world.adopt("b", &store).await?;
     let operator = world.operator(&Start::default())?;
     world.until_ready("b").await?;
     operator.kill().await;
     let read = world.kubectl(&["get", "seqstore", "b", "-o", "yaml"]).await?.checked()?.stdout;
-    let settled = world.ended_with(&nobody, &["plan", "-f", "-", "--offline"], &read).await?;
+    let settled = world.run_with_input(&user, &["plan", "-f", "-", "--offline"], &read).await?;
     ensure!(settled.code == Some(0), "{settled:?}");
-    world.ended(&nobody, &["plan", "a/b"]).await?.ensure_mistake("KUBECONFIG")
+    world.run(&user, &["plan", "a/b"]).await?.ensure_mistake("KUBECONFIG")
 }
 
-/// As kubectl does it: by a file of the right name on the PATH.
-async fn kubectl_finds_the_plugin(cluster: Arc<Cluster>) -> Result<(), Error> {
+/// kubectl finds plugins by file name on the PATH.
+async fn kubectl_runs_the_plugin(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
-    let person = world.person("view").await?;
+    let user = world.cli_user("view").await?;
     let store = world.seed().await?;
     world.adopt("a", &store).await?;
     world.until_ready("a").await?;
     let directory = tempfile::tempdir()?;
     std::os::unix::fs::symlink(&world.cluster.binary, directory.path().join("kubectl-seqstore"))?;
     let kubectl = &world.cluster.plane.binaries().kubectl;
-    let called = async |arguments: &[&str]| -> Result<Ended, Error> {
+    let called = async |arguments: &[&str]| -> Result<Output, Error> {
         let mut command = tokio::process::Command::new(kubectl);
-        let plain = world.command(&person, &[]);
+        let plain = world.command(&user, &[]);
         command.env_clear().envs(plain.as_std().get_envs().filter_map(|(k, v)| Some((k, v?))));
         command.env("PATH", directory.path()).arg("seqstore").args(arguments);
-        ended(&mut command, "").await
+        run_to_end(&mut command, "").await
     };
     let plan = called(&["plan", "-n", &world.namespace, "a"]).await?;
     ensure!(plan.code == Some(0) && plan.stdout.contains("Nothing to do."), "{plan:?}");
@@ -333,26 +339,26 @@ async fn kubectl_finds_the_plugin(cluster: Arc<Cluster>) -> Result<(), Error> {
     Ok(())
 }
 
-async fn colours_are_for_terminals(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn plan_prints_no_colours_to_a_pipe_unless_forced(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let nobody = Person { kubeconfig: "/nowhere/kubeconfig".into(), user: String::new() };
+    let user = CliUser::without_cluster();
     let manifest = world.manifest("a", json!({"name": "new"}));
     for (environment, coloured) in [
         (&[][..], false),
         (&[("CLICOLOR_FORCE", "1")], true),
         (&[("CLICOLOR_FORCE", "1"), ("NO_COLOR", "1")], false),
     ] {
-        let mut command = world.command(&nobody, &["plan", "-f", "-", "--offline"]);
+        let mut command = world.command(&user, &["plan", "-f", "-", "--offline"]);
         command.envs(environment.iter().copied());
-        let ended = ended(&mut command, &manifest).await?;
-        ensure!(ended.stdout.contains('\u{1b}') == coloured, "{environment:?}: {ended:?}");
+        let output = run_to_end(&mut command, &manifest).await?;
+        ensure!(output.stdout.contains('\u{1b}') == coloured, "{environment:?}: {output:?}");
     }
     Ok(())
 }
 
-async fn mistakes_of_a_plan_are_one_line(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn plan_reports_every_mistake_in_one_line(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let person = world.person("view").await?;
+    let user = world.cli_user("view").await?;
     let namespace = &world.namespace;
     for (arguments, input, says) in [
         (vec!["plan"], "", "NAME"),
@@ -369,9 +375,9 @@ async fn mistakes_of_a_plan_are_one_line(cluster: Arc<Cluster>) -> Result<(), Er
         (vec!["plan", "a", "-o", "yaml"], "", "json"),
         (vec!["plna", "a"], "", "'plan'"),
     ] {
-        let ended = world.ended_with(&person, &arguments, input).await?;
-        ended.ensure_mistake(says).map_err(|error| format!("{arguments:?}: {error}"))?;
+        let output = world.run_with_input(&user, &arguments, input).await?;
+        output.ensure_mistake(says).map_err(|error| format!("{arguments:?}: {error}"))?;
     }
-    ensure!(world.aws.ledger().await?.is_empty(), "AWS was asked");
+    ensure!(world.aws.ledger().await?.is_empty(), "AWS was called");
     Ok(())
 }

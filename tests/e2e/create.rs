@@ -1,4 +1,4 @@
-//! A store is created exactly once, whatever happens on the way.
+//! The operator creates exactly one store per object, whatever fails on the way.
 
 use std::sync::Arc;
 
@@ -10,21 +10,21 @@ use serde_json::json;
 use crate::world::{Cluster, Error, Operator, Start, World, ensure, status, tests};
 
 tests![
-    a_store_is_created_updated_and_deleted_at_a_low_cost,
-    an_ambiguous_answer_makes_no_second_store,
-    an_ambiguous_answer_without_tokens_makes_no_second_store,
-    a_kill_between_commit_and_reply_makes_no_second_store,
-    a_kill_right_after_recording_makes_one_store,
-    a_lost_intent_is_put_back,
-    a_stray_store_is_told,
-    a_retained_store_is_found_again,
-    a_wiped_status_is_filled_again,
-    a_missing_store_is_replaced_only_when_allowed,
-    a_denied_create_leaves_nothing_and_recovers,
-    two_replicas_create_one_store,
+    the_operator_creates_updates_and_deletes_a_store_with_few_calls,
+    an_ambiguous_create_response_makes_no_second_store,
+    an_ambiguous_create_response_makes_no_second_store_without_client_tokens,
+    a_crash_between_create_and_its_response_makes_no_second_store,
+    a_crash_before_aws_acts_on_the_create_makes_one_store,
+    the_operator_restores_a_removed_create_intent,
+    the_operator_reports_a_store_left_by_an_abandoned_create,
+    a_recreated_object_finds_its_retained_store,
+    the_operator_rebuilds_a_wiped_status,
+    the_operator_recreates_a_missing_store_only_when_allowed,
+    a_denied_create_leaves_no_store_and_recovers,
+    two_replicas_create_one_store_per_object,
 ];
 
-fn start() -> Start {
+fn short_create_grace() -> Start {
     let mut start = Start::default();
     start.flags.push("--create-grace=2s".into());
     start
@@ -32,7 +32,7 @@ fn start() -> Start {
 
 async fn with_operator(cluster: Arc<Cluster>) -> Result<(World, Operator), Error> {
     let world = World::new(cluster).await?;
-    let operator = world.operator(&start())?;
+    let operator = world.operator(&short_create_grace())?;
     Ok((world, operator))
 }
 
@@ -40,12 +40,14 @@ fn described(text: &str) -> SequenceStoreSpec {
     SequenceStoreSpec { description: Some(text.into()), ..SequenceStoreSpec::default() }
 }
 
-/// All stores that ever lived, and how many of the calls that make one took effect.
-async fn ever_lived(world: &World) -> Result<usize, Error> {
+/// Counts the stores that were ever created, including deleted ones.
+async fn stores_ever_created(world: &World) -> Result<usize, Error> {
     Ok(world.aws.all_stores().await?.len())
 }
 
-async fn a_store_is_created_updated_and_deleted_at_a_low_cost(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_creates_updates_and_deletes_a_store_with_few_calls(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let flags = vec!["--poll-interval=5m".into()];
     let _operator = world.operator(&Start { flags, ..Start::default() })?;
@@ -53,10 +55,13 @@ async fn a_store_is_created_updated_and_deleted_at_a_low_cost(cluster: Arc<Clust
     world.create("life", described("first")).await?;
     let object = world.until_ready("life").await?;
     let id = status(&object).store.map(|store| store.id).unwrap_or_default();
-    let store = world.aws.store(&id).await?.ok_or("the store on record is not in AWS")?;
+    let store = world.aws.store(&id).await?.ok_or("the store in the status is not in AWS")?;
     ensure!(store.name.as_deref() == Some("life"), "named {:?}", store.name);
     ensure!(store.tags.get("healthomics.dev/uid") == object.metadata.uid.as_ref(), "tags {:?}", store.tags);
-    ensure!(status(&object).store.and_then(|s| s.tags) == Some(store.tags), "the tags are mirrored");
+    ensure!(
+        status(&object).store.and_then(|s| s.tags) == Some(store.tags),
+        "the status does not show the tags"
+    );
     world.patch("life", json!({"spec": {"description": "second"}})).await?;
     world
         .until("life", "ready with the second description", |object| {
@@ -82,18 +87,18 @@ async fn a_store_is_created_updated_and_deleted_at_a_low_cost(cluster: Arc<Clust
     Ok(())
 }
 
-async fn an_ambiguous_answer_makes_no_second_store(cluster: Arc<Cluster>) -> Result<(), Error> {
-    every_ambiguous_answer(cluster, None).await
+async fn an_ambiguous_create_response_makes_no_second_store(cluster: Arc<Cluster>) -> Result<(), Error> {
+    every_ambiguous_response(cluster, None).await
 }
 
-async fn an_ambiguous_answer_without_tokens_makes_no_second_store(
+async fn an_ambiguous_create_response_makes_no_second_store_without_client_tokens(
     cluster: Arc<Cluster>,
 ) -> Result<(), Error> {
-    every_ambiguous_answer(cluster, Some(0)).await
+    every_ambiguous_response(cluster, Some(0)).await
 }
 
-/// The faults are met one after the other, and waited for together.
-async fn every_ambiguous_answer(cluster: Arc<Cluster>, token_window_ms: Option<u64>) -> Result<(), Error> {
+/// Triggers one fault after the other, then waits for all objects, so that their retries overlap.
+async fn every_ambiguous_response(cluster: Arc<Cluster>, token_window_ms: Option<u64>) -> Result<(), Error> {
     let (world, _operator) = with_operator(cluster).await?;
     world.aws.set_knobs(&Knobs { token_window_ms, ..Knobs::default() }).await?;
     let after = |action| Fault { side: Side::AfterCommit, ..Fault::once("CreateSequenceStore", action) };
@@ -116,12 +121,14 @@ async fn every_ambiguous_answer(cluster: Arc<Cluster>, token_window_ms: Option<u
     for (name, _) in &faults {
         world.until_ready(name).await?;
     }
-    let (lived, wanted) = (ever_lived(&world).await?, faults.len());
-    ensure!(lived == wanted, "{lived} stores for {wanted} objects");
+    let (created, wanted) = (stores_ever_created(&world).await?, faults.len());
+    ensure!(created == wanted, "{created} stores for {wanted} objects");
     Ok(())
 }
 
-async fn a_kill_between_commit_and_reply_makes_no_second_store(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_crash_between_create_and_its_response_makes_no_second_store(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let (world, operator) = with_operator(cluster).await?;
     world.aws.set_knobs(&Knobs { token_window_ms: Some(0), ..Knobs::default() }).await?;
     let hold = Fault { side: Side::AfterCommit, ..Fault::once("CreateSequenceStore", FaultAction::Hold) };
@@ -129,31 +136,33 @@ async fn a_kill_between_commit_and_reply_makes_no_second_store(cluster: Arc<Clus
     world.create("killed", SequenceStoreSpec::default()).await?;
     world.until_calls("CreateSequenceStore", 1).await?;
     operator.kill().await;
-    ensure!(status(&world.api.get("killed").await?).store.is_none(), "the id is not saved yet");
+    ensure!(status(&world.api.get("killed").await?).store.is_none(), "the status already has the id");
     world.aws.release_held().await?;
-    let _operator = world.operator(&start())?;
+    let _operator = world.operator(&short_create_grace())?;
     world.until_ready("killed").await?;
-    ensure!(ever_lived(&world).await? == 1, "{} stores", ever_lived(&world).await?);
+    ensure!(stores_ever_created(&world).await? == 1, "{} stores", stores_ever_created(&world).await?);
     Ok(())
 }
 
-async fn a_kill_right_after_recording_makes_one_store(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_crash_before_aws_acts_on_the_create_makes_one_store(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, operator) = with_operator(cluster).await?;
     let hold = Fault::once("CreateSequenceStore", FaultAction::Hang);
     world.aws.script_fault(&hold).await?;
     world.create("unsent", SequenceStoreSpec::default()).await?;
     world.until_calls("CreateSequenceStore", 1).await?;
     operator.kill().await;
-    let _operator = world.operator(&start())?;
+    let _operator = world.operator(&short_create_grace())?;
     world.until_ready("unsent").await?;
-    ensure!(ever_lived(&world).await? == 1, "{} stores", ever_lived(&world).await?);
+    ensure!(stores_ever_created(&world).await? == 1, "{} stores", stores_ever_created(&world).await?);
     Ok(())
 }
 
-/// The store of an attempt whose outcome was not known when the spec named another one.
-async fn a_stray_store_is_told(cluster: Arc<Cluster>) -> Result<(), Error> {
+/// The outcome of a create is unknown, and a user then names another store in the spec.
+async fn the_operator_reports_a_store_left_by_an_abandoned_create(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let _operator = world.operator(&start())?;
+    let _operator = world.operator(&short_create_grace())?;
     let other = world.seed().await?;
     let hidden = Knobs { list_lag_ms: 6_000, ..Knobs::default() };
     world.aws.set_knobs(&hidden).await?;
@@ -169,8 +178,8 @@ async fn a_stray_store_is_told(cluster: Arc<Cluster>) -> Result<(), Error> {
     Ok(())
 }
 
-/// `kubectl replace` drops annotations, this one among them.
-async fn a_lost_intent_is_put_back(cluster: Arc<Cluster>) -> Result<(), Error> {
+/// `kubectl replace` removes annotations, including the create intent.
+async fn the_operator_restores_a_removed_create_intent(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let unclear = Fault::once("CreateSequenceStore", FaultAction::error("InternalServerException"));
     world.aws.script_fault(&unclear).await?;
@@ -182,17 +191,20 @@ async fn a_lost_intent_is_put_back(cluster: Arc<Cluster>) -> Result<(), Error> {
     world.reconcile_now("a").await?;
     let back = |object: &SequenceStore| object.annotations().get(INTENT_ANNOTATION) == Some(&intent);
     world.until("a", "its intent back", back).await?;
-    // One of an earlier attempt, as an old export brings it, is no better.
+    // The same for an outdated intent, such as one from an old manifest.
     let older = intent.replace("\"attempt\":1", "\"attempt\":0");
     ensure!(older != intent, "{intent}");
     world.patch("a", json!({"metadata": {"annotations": {INTENT_ANNOTATION: older}}})).await?;
     world.reconcile_now("a").await?;
     world.until("a", "its later intent back", back).await?;
-    ensure!(world.calls("CreateSequenceStore").await?.len() == 1, "no attempt before the last one is over");
+    ensure!(
+        world.calls("CreateSequenceStore").await?.len() == 1,
+        "a second create before the first one was resolved"
+    );
     Ok(())
 }
 
-async fn a_retained_store_is_found_again(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_recreated_object_finds_its_retained_store(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = with_operator(cluster).await?;
     let spec = SequenceStoreSpec { deletion_policy: Some(DeletionPolicy::Retain), ..described("kept") };
     world.create("kept", spec.clone()).await?;
@@ -202,15 +214,18 @@ async fn a_retained_store_is_found_again(cluster: Arc<Cluster>) -> Result<(), Er
     world.until_gone("kept").await?;
     world.create("kept", spec).await?;
     let second = world.until_ready("kept").await?;
-    ensure!(first.metadata.uid != second.metadata.uid, "another object");
-    ensure!(status(&first).store.map(|s| s.id) == status(&second).store.map(|s| s.id), "the same store");
-    ensure!(ever_lived(&world).await? == 1, "{} stores", ever_lived(&world).await?);
+    ensure!(first.metadata.uid != second.metadata.uid, "the object is the same");
+    ensure!(
+        status(&first).store.map(|s| s.id) == status(&second).store.map(|s| s.id),
+        "the object has another store"
+    );
+    ensure!(stores_ever_created(&world).await? == 1, "{} stores", stores_ever_created(&world).await?);
     let store = world.aws.stores().await?.remove(0);
     ensure!(store.tags.get("healthomics.dev/uid") == second.metadata.uid.as_ref(), "tags {:?}", store.tags);
     Ok(())
 }
 
-async fn a_wiped_status_is_filled_again(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_rebuilds_a_wiped_status(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, operator) = with_operator(cluster).await?;
     world.create("wiped", SequenceStoreSpec::default()).await?;
     let before = world.until_ready("wiped").await?;
@@ -220,33 +235,44 @@ async fn a_wiped_status_is_filled_again(cluster: Arc<Cluster>) -> Result<(), Err
     world
         .patch("wiped", json!({"metadata": {"annotations": {"healthomics.dev/create-intent": null}}}))
         .await?;
-    let _operator = world.operator(&start())?;
+    let _operator = world.operator(&short_create_grace())?;
     let after = world.until_ready("wiped").await?;
-    ensure!(status(&before).store.map(|s| s.id) == status(&after).store.map(|s| s.id), "the same store");
+    ensure!(
+        status(&before).store.map(|s| s.id) == status(&after).store.map(|s| s.id),
+        "the object has another store"
+    );
     ensure!(world.calls("CreateSequenceStore").await?.len() == 1, "one create");
     Ok(())
 }
 
-async fn a_missing_store_is_replaced_only_when_allowed(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_recreates_a_missing_store_only_when_allowed(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let (world, _operator) = with_operator(cluster).await?;
     world.create("lost", SequenceStoreSpec::default()).await?;
     let before = world.until_ready("lost").await?;
     let id = status(&before).store.map(|store| store.id).unwrap_or_default();
     world.aws.remove_store(&id).await?;
     world.until_condition("lost", "Stalled", "True", "StoreMissing").await?;
-    ensure!(world.calls("CreateSequenceStore").await?.len() == 1, "nothing replaces it by itself");
+    ensure!(
+        world.calls("CreateSequenceStore").await?.len() == 1,
+        "the operator recreated it without permission"
+    );
     let allow = json!({"metadata": {"annotations": {"healthomics.dev/recreate": id}}});
     world.patch("lost", allow).await?;
     let after = world.until_ready("lost").await?;
     let new = status(&after).store.map(|store| store.id).unwrap_or_default();
-    ensure!(new != id, "another store");
+    ensure!(new != id, "the object has the same store");
     world.aws.remove_store(&new).await?;
     world.until_condition("lost", "Stalled", "True", "StoreMissing").await?;
-    ensure!(world.calls("CreateSequenceStore").await?.len() == 2, "allowed once");
+    ensure!(
+        world.calls("CreateSequenceStore").await?.len() == 2,
+        "the annotation allowed more than one create"
+    );
     Ok(())
 }
 
-async fn a_denied_create_leaves_nothing_and_recovers(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_denied_create_leaves_no_store_and_recovers(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = with_operator(cluster).await?;
     world
         .aws
@@ -259,13 +285,13 @@ async fn a_denied_create_leaves_nothing_and_recovers(cluster: Arc<Cluster>) -> R
     world.aws.allow_actions(crate::world::ACCOUNT, None).await?;
     world.reconcile_now("denied").await?;
     world.until_ready("denied").await?;
-    ensure!(ever_lived(&world).await? == 1, "{} stores", ever_lived(&world).await?);
+    ensure!(stores_ever_created(&world).await? == 1, "{} stores", stores_ever_created(&world).await?);
     Ok(())
 }
 
-async fn two_replicas_create_one_store(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn two_replicas_create_one_store_per_object(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _one) = with_operator(cluster).await?;
-    let _other = world.operator(&start())?;
+    let _other = world.operator(&short_create_grace())?;
     world.aws.set_knobs(&Knobs { token_window_ms: Some(0), list_lag_ms: 1000, ..Knobs::default() }).await?;
     for n in 0..5 {
         world.create(&format!("twin-{n}"), SequenceStoreSpec::default()).await?;
@@ -273,6 +299,6 @@ async fn two_replicas_create_one_store(cluster: Arc<Cluster>) -> Result<(), Erro
     for n in 0..5 {
         world.until_ready(&format!("twin-{n}")).await?;
     }
-    ensure!(ever_lived(&world).await? == 5, "{} stores", ever_lived(&world).await?);
+    ensure!(stores_ever_created(&world).await? == 5, "{} stores", stores_ever_created(&world).await?);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! A store goes with its object, and only then: policies, protection, pause, foreign finalizers.
+//! The operator deletes a store only with its object: deletion policies, protection, pause and other finalizers.
 
 use std::sync::Arc;
 
@@ -11,67 +11,72 @@ use sequencestore_operator::crd::{
 };
 use serde_json::json;
 
-use crate::checks::has_finalizer;
-use crate::world::{ACCOUNT, Cluster, Error, World, condition, ensure, naming, tests};
+use crate::assertions::has_finalizer;
+use crate::world::{ACCOUNT, Cluster, Error, World, condition, ensure, spec_for, tests};
 
 tests![
-    a_store_goes_with_its_object,
-    a_store_stays_under_retain,
-    observe_changes_nothing_to_the_end,
-    the_finalizer_follows_the_policies,
-    protection_holds_a_deletion_until_it_is_lifted,
-    foreign_finalizers_go_first,
-    a_paused_object_is_left_alone,
-    a_store_that_is_already_gone_lets_the_object_go,
-    a_store_that_never_existed_lets_the_object_go,
-    three_permissions_are_enough,
-    an_object_made_anew_keeps_its_finalizer,
+    the_operator_deletes_the_store_before_it_releases_the_object,
+    retain_keeps_the_store_and_sets_no_finalizer,
+    observe_changes_nothing_even_on_deletion,
+    the_finalizer_follows_the_management_and_deletion_policies,
+    deletion_protection_blocks_a_deletion_until_it_is_turned_off,
+    the_operator_waits_for_other_finalizers_before_it_deletes_the_store,
+    the_operator_leaves_a_paused_object_alone,
+    the_operator_releases_an_object_whose_store_is_already_gone,
+    the_operator_releases_an_object_whose_store_never_existed,
+    three_permissions_are_enough_to_delete_a_store,
+    a_recreated_object_gets_its_own_finalizer,
 ];
 
-async fn a_store_goes_with_its_object(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_deletes_the_store_before_it_releases_the_object(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     world.aws.set_knobs(&Knobs { deleting_gets: 3, ..Knobs::default() }).await?;
     let (mine, other) = (world.seed().await?, world.seed().await?);
     world.adopt("mine", &mine).await?;
     let object = world.until_ready("mine").await?;
-    ensure!(has_finalizer(&object), "the finalizer is held");
+    ensure!(has_finalizer(&object), "no finalizer");
     world.delete("mine").await?;
     world.until_gone("mine").await?;
     ensure!(world.deletes().await? == 1, "{} deletes", world.deletes().await?);
-    // The object had to stay for these looks: nobody looks for an object that is gone.
+    // The operator polls only for existing objects, so the object existed during all these calls.
     let gets = world.gets_of(&mine).await?;
     let deleting = gets.iter().filter(|get| get.response["status"] == "DELETING").count();
-    ensure!(deleting == 3, "{deleting} looks at a store that is DELETING");
-    ensure!(gets.last().is_some_and(|get| get.status == 404), "the last look was answered 404");
+    ensure!(deleting == 3, "{deleting} responses with the status DELETING");
+    ensure!(gets.last().is_some_and(|get| get.status == 404), "the last response is not a 404");
     world.ensure_gone_in_aws(&mine).await?;
     world.ensure_there_in_aws(&other).await
 }
 
-async fn a_store_stays_under_retain(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn retain_keeps_the_store_and_sets_no_finalizer(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
-    let spec = SequenceStoreSpec { deletion_policy: Some(DeletionPolicy::Retain), ..naming(&store) };
+    let spec = SequenceStoreSpec { deletion_policy: Some(DeletionPolicy::Retain), ..spec_for(&store) };
     world.create("kept", spec).await?;
     let object = world.until_ready("kept").await?;
-    ensure!(!has_finalizer(&object), "a finalizer under Retain would strand the object without an operator");
+    ensure!(!has_finalizer(&object), "a finalizer under Retain blocks the deletion when no operator runs");
     world.delete("kept").await?;
     world.until_gone("kept").await?;
     world.ensure_there_in_aws(&store).await?;
-    world.ensure_harmless().await
+    world.ensure_no_store_changed().await
 }
 
-async fn observe_changes_nothing_to_the_end(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn observe_changes_nothing_even_on_deletion(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     let spec = SequenceStoreSpec {
         management_policy: Some(ManagementPolicy::Observe),
         deletion_policy: Some(DeletionPolicy::Delete),
         description: Some("not what AWS says".into()),
-        ..naming(&store)
+        ..spec_for(&store)
     };
     world.create("watched", spec).await?;
     let object = world.until_condition("watched", "Synced", "False", "Drifted").await?;
-    ensure!(condition(&object, "Ready").is_some_and(|c| c.status == "True"), "as ready as the store is");
+    ensure!(
+        condition(&object, "Ready").is_some_and(|c| c.status == "True"),
+        "not Ready although the store is ACTIVE"
+    );
     ensure!(!has_finalizer(&object), "a finalizer under Observe");
     world.until_more_gets(&store, 2).await?;
     world.delete("watched").await?;
@@ -81,11 +86,13 @@ async fn observe_changes_nothing_to_the_end(cluster: Arc<Cluster>) -> Result<(),
     world.ensure_there_in_aws(&store).await
 }
 
-async fn the_finalizer_follows_the_policies(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_finalizer_follows_the_management_and_deletion_policies(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     world.adopt("a", &store).await?;
-    ensure!(has_finalizer(&world.until_ready("a").await?), "held under Delete");
+    ensure!(has_finalizer(&world.until_ready("a").await?), "no finalizer under Delete");
     let steps = [
         (json!({"deletionPolicy": "Retain"}), false),
         (json!({"deletionPolicy": "Delete"}), true),
@@ -102,43 +109,51 @@ async fn the_finalizer_follows_the_policies(cluster: Arc<Cluster>) -> Result<(),
     world.ensure_gone_in_aws(&store).await
 }
 
-async fn protection_holds_a_deletion_until_it_is_lifted(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn deletion_protection_blocks_a_deletion_until_it_is_turned_off(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
-    let spec = SequenceStoreSpec { deletion_protection: Some(true), ..naming(&store) };
+    let spec = SequenceStoreSpec { deletion_protection: Some(true), ..spec_for(&store) };
     world.create("guarded", spec).await?;
     world.until_ready("guarded").await?;
     world.delete("guarded").await?;
     let block = world.until_blocked("guarded", DeletionBlockReason::DeletionProtection).await?;
     ensure!(block.message.contains("deletionProtection"), "{}", block.message);
     world.one_more_pass("guarded").await?;
-    world.ensure_harmless().await?;
+    world.ensure_no_store_changed().await?;
     world.patch("guarded", json!({"spec": {"deletionProtection": false}})).await?;
     world.until_gone("guarded").await?;
     ensure!(world.deletes().await? == 1, "one delete");
     world.ensure_gone_in_aws(&store).await
 }
 
-async fn foreign_finalizers_go_first(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_waits_for_other_finalizers_before_it_deletes_the_store(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
-    let mut object = SequenceStore::new("shared", naming(&store));
+    let mut object = SequenceStore::new("shared", spec_for(&store));
     object.metadata.finalizers = Some(vec!["example.com/backup".into()]);
     world.api.create(&PostParams::default(), &object).await?;
     let object = world.until_ready("shared").await?;
-    ensure!(object.finalizers().len() == 2, "both finalizers: {:?}", object.finalizers());
+    ensure!(object.finalizers().len() == 2, "not both finalizers: {:?}", object.finalizers());
     world.delete("shared").await?;
     let block = world.until_blocked("shared", DeletionBlockReason::Finalizers).await?;
-    ensure!(block.message.contains("example.com/backup"), "names it: {}", block.message);
+    ensure!(
+        block.message.contains("example.com/backup"),
+        "the message does not name the finalizer: {}",
+        block.message
+    );
     world.one_more_pass("shared").await?;
-    world.ensure_harmless().await?;
+    world.ensure_no_store_changed().await?;
     world.patch("shared", json!({"metadata": {"finalizers": [FINALIZER]}})).await?;
     world.until_gone("shared").await?;
     ensure!(world.deletes().await? == 1, "one delete");
     Ok(())
 }
 
-async fn a_paused_object_is_left_alone(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_leaves_a_paused_object_alone(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let (store, clock) = (world.seed().await?, world.seed().await?);
     world.adopt("clock", &clock).await?;
@@ -147,22 +162,25 @@ async fn a_paused_object_is_left_alone(cluster: Arc<Cluster>) -> Result<(), Erro
     let before = world.until_ready("paused").await?;
     world.annotate("paused", PAUSED_ANNOTATION, Some("true")).await?;
     let object = world.until_condition("paused", "Synced", "False", "Paused").await?;
-    ensure!(condition(&object, "Ready") == condition(&before, "Ready"), "Ready is as it was");
-    let asked = world.gets_of(&store).await?.len();
+    ensure!(condition(&object, "Ready") == condition(&before, "Ready"), "the pause changed Ready");
+    let calls = world.gets_of(&store).await?.len();
     world.patch("paused", json!({"spec": {"description": "while paused"}})).await?;
     world.until_more_gets(&clock, 3).await?;
     let object = world.api.get("paused").await?;
     let generation = object.status.as_ref().and_then(|status| status.observed_generation);
-    ensure!(generation < object.metadata.generation, "nothing was acted on, yet {generation:?} is said");
+    ensure!(
+        generation < object.metadata.generation,
+        "observedGeneration is {generation:?} although nothing was applied"
+    );
 
     world.delete("paused").await?;
     world
         .until("paused", "a deletion blocked by the pause", |object| {
-            crate::checks::block(object, DeletionBlockReason::Paused).is_some() && has_finalizer(object)
+            crate::assertions::block(object, DeletionBlockReason::Paused).is_some() && has_finalizer(object)
         })
         .await?;
     world.until_more_gets(&clock, 2).await?;
-    ensure!(world.gets_of(&store).await?.len() == asked, "AWS was asked about a paused object");
+    ensure!(world.gets_of(&store).await?.len() == calls, "AWS was called for a paused object");
     world.ensure_there_in_aws(&store).await?;
     world.annotate("paused", PAUSED_ANNOTATION, None).await?;
     world.until_gone("paused").await?;
@@ -170,7 +188,9 @@ async fn a_paused_object_is_left_alone(cluster: Arc<Cluster>) -> Result<(), Erro
     world.ensure_there_in_aws(&clock).await
 }
 
-async fn a_store_that_is_already_gone_lets_the_object_go(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_releases_an_object_whose_store_is_already_gone(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     world.adopt("late", &store).await?;
@@ -178,22 +198,24 @@ async fn a_store_that_is_already_gone_lets_the_object_go(cluster: Arc<Cluster>) 
     world.aws.remove_store(&store.arn).await?;
     world.delete("late").await?;
     world.until_gone("late").await?;
-    let answers = world.gets_of(&store).await?.into_iter().filter(|get| get.status == 404).count();
-    ensure!(answers >= 2, "one 404 is not believed: {answers}");
-    world.ensure_harmless().await
+    let not_found = world.gets_of(&store).await?.into_iter().filter(|get| get.status == 404).count();
+    ensure!(not_found >= 2, "released after {not_found} 404");
+    world.ensure_no_store_changed().await
 }
 
-async fn a_store_that_never_existed_lets_the_object_go(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_releases_an_object_whose_store_never_existed(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let spec = SequenceStoreSpec { sequence_store_id: Some("9876543210".into()), ..Default::default() };
     world.create("never", spec).await?;
     world.until_condition("never", "Ready", "False", "StoreNotFound").await?;
     world.delete("never").await?;
     world.until_gone("never").await?;
-    world.ensure_harmless().await
+    world.ensure_no_store_changed().await
 }
 
-async fn three_permissions_are_enough(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn three_permissions_are_enough_to_delete_a_store(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let actions = ["GetSequenceStore", "ListTagsForResource", "DeleteSequenceStore"];
     let actions = actions.map(|action| format!("omics:{action}")).to_vec();
@@ -209,13 +231,13 @@ async fn three_permissions_are_enough(cluster: Arc<Cluster>) -> Result<(), Error
     world.ensure_gone_in_aws(&store).await
 }
 
-async fn an_object_made_anew_keeps_its_finalizer(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_recreated_object_gets_its_own_finalizer(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let mut former = None;
     for _ in 0..4 {
         let store = world.seed().await?;
         let object = loop {
-            // As soon as the name is free; the operator may still be busy with the former object.
+            // Creates the object as soon as the name is free, while the operator may still handle the former one.
             match world.adopt("again", &store).await {
                 Ok(object) => break object,
                 Err(error) if error.to_string().contains("already exists") => {}

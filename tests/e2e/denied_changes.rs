@@ -1,4 +1,4 @@
-//! Changes that AWS denies or never shows: they keep nothing else waiting, and are not repeated for ever.
+//! Changes that AWS denies or never applies hold up no other change, and the operator does not repeat them forever.
 
 use std::sync::Arc;
 
@@ -7,16 +7,15 @@ use sequencestore_operator::crd::{SequenceStoreSpec, SequenceStoreStatus};
 use serde_json::json;
 
 use crate::world::{
-    ACCOUNT, Cluster, Error, Start, World, condition, ensure, message, naming, status, tests,
+    ACCOUNT, Cluster, Error, Start, World, condition, ensure, message, spec_for, status, tests,
 };
 
 tests![
-    a_denied_update_keeps_no_tag_waiting,
-    a_denied_tag_touches_synced_only,
-    owner_tags_that_never_show_stop_being_written,
+    a_denied_update_does_not_hold_up_tags,
+    a_denied_tag_change_affects_synced_only,
+    the_operator_stops_writing_owner_tags_that_never_appear,
 ];
 
-/// Every action but these.
 fn all_but(denied: &[&str]) -> Vec<String> {
     let actions = [
         "omics:GetSequenceStore",
@@ -35,7 +34,7 @@ fn drifting(status: &SequenceStoreStatus) -> Vec<&str> {
     status.drift.iter().map(|drift| drift.field.as_str()).collect()
 }
 
-async fn a_denied_update_keeps_no_tag_waiting(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_denied_update_does_not_hold_up_tags(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let seeded = world.seed().await?;
     world.adopt("a", &seeded).await?;
@@ -45,9 +44,9 @@ async fn a_denied_update_keeps_no_tag_waiting(cluster: Arc<Cluster>) -> Result<(
     let object = world.until_condition("a", "Ready", "False", "AccessDenied").await?;
     ensure!(message(&object, "Ready").contains("omics:UpdateSequenceStore"), "{}", message(&object, "Ready"));
     let tagged = world.aws.store(&seeded.id).await?.ok_or("store")?.tags;
-    ensure!(tagged.get("team").map(String::as_str) == Some("genomics"), "the tag is set: {tagged:?}");
+    ensure!(tagged.get("team").map(String::as_str) == Some("genomics"), "the tag is not set: {tagged:?}");
     let refused = world.calls("UpdateSequenceStore").await?.len();
-    ensure!(refused == 1, "a denial is not repeated at once: {refused}");
+    ensure!(refused == 1, "the operator repeated a denied call at once: {refused} calls");
     world.aws.allow_actions(ACCOUNT, None).await?;
     world.reconcile_now("a").await?;
     let object = world.until_ready("a").await?;
@@ -57,7 +56,7 @@ async fn a_denied_update_keeps_no_tag_waiting(cluster: Arc<Cluster>) -> Result<(
     Ok(())
 }
 
-async fn a_denied_tag_touches_synced_only(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_denied_tag_change_affects_synced_only(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let seeded = world.seed().await?;
     world.adopt("a", &seeded).await?;
@@ -66,17 +65,24 @@ async fn a_denied_tag_touches_synced_only(cluster: Arc<Cluster>) -> Result<(), E
     world.patch("a", json!({"spec": {"description": "new", "tags": {"team": "genomics"}}})).await?;
     let object = world.until_condition("a", "Synced", "False", "AccessDenied").await?;
     ensure!(message(&object, "Synced").contains("omics:TagResource"), "{}", message(&object, "Synced"));
-    ensure!(condition(&object, "Ready").is_some_and(|ready| ready.status == "True"), "as ready as it is");
+    ensure!(
+        condition(&object, "Ready").is_some_and(|ready| ready.status == "True"),
+        "not Ready although only a tag is denied"
+    );
     ensure!(drifting(&status(&object)) == ["tags[team]"], "{:?}", status(&object).drift);
     let store = world.aws.store(&seeded.id).await?.ok_or("store")?;
-    ensure!(store.description.as_deref() == Some("new"), "everything else goes on: {:?}", store.description);
+    ensure!(
+        store.description.as_deref() == Some("new"),
+        "the update was not applied: {:?}",
+        store.description
+    );
     world.aws.allow_actions(ACCOUNT, None).await?;
     world.reconcile_now("a").await?;
     world.until_condition("a", "Synced", "True", "InSync").await?;
     Ok(())
 }
 
-async fn owner_tags_that_never_show_stop_being_written(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_stops_writing_owner_tags_that_never_appear(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let mut start = Start::default();
     start.flags.push("--create-grace=1s".into());
@@ -90,10 +96,10 @@ async fn owner_tags_that_never_show_stop_being_written(cluster: Arc<Cluster>) ->
     ensure!(claims == 3, "{claims} claims");
     let gets = world.calls("GetSequenceStore").await?.len();
     world.until_calls("GetSequenceStore", gets + 3).await?;
-    ensure!(world.calls("TagResource").await?.len() == claims, "the writing has stopped");
+    ensure!(world.calls("TagResource").await?.len() == claims, "the operator still writes the tags");
     world.aws.clear_faults().await?;
     world.until_ready("a").await?;
-    let spec = SequenceStoreSpec { description: Some("d".into()), ..naming(&seeded) };
+    let spec = SequenceStoreSpec { description: Some("d".into()), ..spec_for(&seeded) };
     world.patch("a", json!({"spec": spec})).await?;
     world.until_event("a", "Updated").await?;
     Ok(())

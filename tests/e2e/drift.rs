@@ -1,4 +1,4 @@
-//! Where a store differs from its spec: told while it lasts, corrected where that is wanted, gone afterwards.
+//! Drift: the status reports it while it lasts, and the operator corrects it under Manage.
 
 use std::sync::Arc;
 
@@ -6,20 +6,20 @@ use healthomics_simulator::{Fault, FaultAction};
 use sequencestore_operator::crd::{ManagementPolicy, SequenceStore, SequenceStoreSpec};
 use serde_json::json;
 
-use crate::checks::{ensure_reconciling, ensure_stalled};
-use crate::world::{Cluster, Error, Start, World, condition, ensure, message, naming, status, tests};
+use crate::assertions::{ensure_reconciling, ensure_stalled};
+use crate::world::{Cluster, Error, Start, World, condition, ensure, message, spec_for, status, tests};
 
 tests![
-    a_difference_under_observe_comes_and_goes,
-    a_difference_is_told_while_it_is_corrected,
-    what_never_shows_is_mended_in_the_spec,
+    observe_reports_drift_while_it_lasts,
+    the_operator_reports_drift_while_it_corrects_it,
+    a_user_resolves_not_converging_by_setting_the_observed_value,
 ];
 
 fn described(text: &str, spec: SequenceStoreSpec) -> SequenceStoreSpec {
     SequenceStoreSpec { description: Some(text.into()), ..spec }
 }
 
-/// The fields that differ, with what is wanted and what is there.
+/// The fields of `status.drift` with their desired and observed values.
 fn drift(object: &SequenceStore) -> Vec<(String, Option<String>, Option<String>)> {
     status(object).drift.into_iter().map(|drift| (drift.field, drift.desired, drift.observed)).collect()
 }
@@ -28,14 +28,15 @@ fn differs(desired: &str, observed: &str) -> Vec<(String, Option<String>, Option
     vec![("description".into(), Some(desired.into()), Some(observed.into()))]
 }
 
-async fn a_difference_under_observe_comes_and_goes(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn observe_reports_drift_while_it_lasts(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     world.aws.change_store(&store.id, json!({"description": "first"})).await?;
-    let observe = SequenceStoreSpec { management_policy: Some(ManagementPolicy::Observe), ..naming(&store) };
+    let observe =
+        SequenceStoreSpec { management_policy: Some(ManagementPolicy::Observe), ..spec_for(&store) };
     world.create("a", described("first", observe)).await?;
     world.until_condition("a", "Synced", "True", "InSync").await?;
-    // It comes and goes in AWS, and comes and goes in the spec.
+    // Drift begins and ends by a change in AWS, then by a change of the spec.
     for (in_aws, in_spec, equal) in [
         (Some("second"), None, false),
         (Some("first"), None, true),
@@ -50,7 +51,10 @@ async fn a_difference_under_observe_comes_and_goes(cluster: Arc<Cluster>) -> Res
         }
         let (synced, reason) = if equal { ("True", "InSync") } else { ("False", "Drifted") };
         let object = world.until_condition("a", "Synced", synced, reason).await?;
-        ensure!(condition(&object, "Ready").is_some_and(|c| c.status == "True"), "as ready as the store is");
+        ensure!(
+            condition(&object, "Ready").is_some_and(|c| c.status == "True"),
+            "not Ready although the store is ACTIVE"
+        );
         for kind in ["Reconciling", "Stalled"] {
             ensure!(condition(&object, kind).is_none(), "{:?}", status(&object).conditions);
         }
@@ -61,14 +65,14 @@ async fn a_difference_under_observe_comes_and_goes(cluster: Arc<Cluster>) -> Res
         };
         ensure!(drift(&object) == expected, "{:?}", drift(&object));
     }
-    world.ensure_harmless().await
+    world.ensure_no_store_changed().await
 }
 
-async fn a_difference_is_told_while_it_is_corrected(cluster: Arc<Cluster>) -> Result<(), Error> {
-    // The default grace: one correction, then patience.
+async fn the_operator_reports_drift_while_it_corrects_it(cluster: Arc<Cluster>) -> Result<(), Error> {
+    // With the default grace period the operator corrects once and then waits for reads to catch up.
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
-    world.create("a", described("wanted", naming(&store))).await?;
+    world.create("a", described("wanted", spec_for(&store))).await?;
     world.until_ready("a").await?;
     let value = json!("behind its back");
     let lagging = FaultAction::Replace { member: "description".into(), value };
@@ -91,7 +95,9 @@ async fn a_difference_is_told_while_it_is_corrected(cluster: Arc<Cluster>) -> Re
     Ok(())
 }
 
-async fn what_never_shows_is_mended_in_the_spec(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_user_resolves_not_converging_by_setting_the_observed_value(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let mut start = Start::default();
     start.flags.push("--create-grace=1s".into());
@@ -100,17 +106,17 @@ async fn what_never_shows_is_mended_in_the_spec(cluster: Arc<Cluster>) -> Result
     let value = json!("AWS knows better");
     let replaced = FaultAction::Replace { member: "description".into(), value };
     world.aws.script_fault(&Fault::always("GetSequenceStore", replaced)).await?;
-    world.create("a", described("wanted", naming(&store))).await?;
+    world.create("a", described("wanted", spec_for(&store))).await?;
     let object = world.until_condition("a", "Ready", "False", "NotConverging").await?;
     ensure_stalled(&object)?;
     ensure!(message(&object, "Ready").contains("description"), "names the field: {object:?}");
     let updates = world.calls("UpdateSequenceStore").await?.len();
     ensure!(updates == 3, "{updates} updates");
-    // As the message says: the value as AWS shows it, which status.drift holds.
+    // The message tells the user to set the observed value, which is in status.drift.
     let shown = drift(&object).into_iter().next().and_then(|(_, _, observed)| observed);
     world.patch("a", json!({"spec": {"description": shown}})).await?;
     let object = world.until_ready("a").await?;
     ensure!(condition(&object, "Stalled").is_none() && drift(&object).is_empty(), "{:?}", status(&object));
-    ensure!(world.calls("UpdateSequenceStore").await?.len() == updates, "there was nothing to update");
+    ensure!(world.calls("UpdateSequenceStore").await?.len() == updates, "the operator sent another update");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Events: one for each transition, with what a person needs, and none while nothing changes.
+//! Events: one per transition, with the facts a person needs, and none while nothing changes.
 
 use std::sync::Arc;
 
@@ -7,22 +7,26 @@ use kube::api::{Api, ListParams};
 use sequencestore_operator::crd::{ManagementPolicy, SequenceStoreSpec};
 use serde_json::json;
 
-use crate::world::{Cluster, Error, Start, World, ensure, naming, tests};
+use crate::world::{Cluster, Error, Start, World, ensure, spec_for, tests};
 
-tests![a_life_is_told_in_events, a_settled_object_makes_no_events, a_misspelt_annotation_is_pointed_out_once,];
+tests![
+    the_operator_emits_an_event_for_each_transition,
+    a_settled_object_causes_no_events,
+    the_operator_reports_a_misspelt_annotation_once,
+];
 
-/// Events of an object as `(reason, note, times)`, in no order.
+/// The Events of an object as `(reason, note, count)`, in no particular order.
 async fn events(world: &World, name: &str) -> Result<Vec<(String, String, i32)>, Error> {
     let api: Api<Event> = Api::namespaced(world.client.clone(), &world.namespace);
     let ours = |event: &Event| event.regarding.as_ref().and_then(|r| r.name.as_deref()) == Some(name);
-    let told = |event: Event| {
-        let times = event.series.map_or(1, |series| series.count);
-        (event.reason.unwrap_or_default(), event.note.unwrap_or_default(), times)
+    let facts = |event: Event| {
+        let count = event.series.map_or(1, |series| series.count);
+        (event.reason.unwrap_or_default(), event.note.unwrap_or_default(), count)
     };
-    Ok(api.list(&ListParams::default()).await?.items.into_iter().filter(ours).map(told).collect())
+    Ok(api.list(&ListParams::default()).await?.items.into_iter().filter(ours).map(facts).collect())
 }
 
-async fn a_life_is_told_in_events(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_emits_an_event_for_each_transition(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let mut start = Start::default();
     start.flags.push("--create-grace=1s".into());
@@ -38,8 +42,11 @@ async fn a_life_is_told_in_events(cluster: Arc<Cluster>) -> Result<(), Error> {
     let note = world.until_event("life", "Updated").await?;
     ensure!(note.contains("description") && note.contains("1 more"), "{note}");
     world.until_ready("life").await?;
-    let told = events(&world, "life").await?;
-    ensure!(!told.iter().any(|(reason, ..)| reason == "Drifted"), "an edit is no drift: {told:?}");
+    let so_far = events(&world, "life").await?;
+    ensure!(
+        !so_far.iter().any(|(reason, ..)| reason == "Drifted"),
+        "an edit is reported as drift: {so_far:?}"
+    );
 
     world.aws.change_store(&id, json!({"description": "somebody else's", "fallbackLocation": ""})).await?;
     let note = world.until_event("life", "Drifted").await?;
@@ -53,14 +60,14 @@ async fn a_life_is_told_in_events(cluster: Arc<Cluster>) -> Result<(), Error> {
     Ok(())
 }
 
-async fn a_settled_object_makes_no_events(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_settled_object_causes_no_events(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let seeded = world.seed().await?;
     let observe = Some(ManagementPolicy::Observe);
     let spec = SequenceStoreSpec {
         management_policy: observe,
         description: Some("not this".into()),
-        ..naming(&seeded)
+        ..spec_for(&seeded)
     };
     world.create("watched", spec).await?;
     world.until_condition("watched", "Synced", "False", "Drifted").await?;
@@ -75,7 +82,7 @@ async fn a_settled_object_makes_no_events(cluster: Arc<Cluster>) -> Result<(), E
     Ok(())
 }
 
-async fn a_misspelt_annotation_is_pointed_out_once(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_reports_a_misspelt_annotation_once(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let seeded = world.seed().await?;
     world.adopt("a", &seeded).await?;
@@ -86,14 +93,13 @@ async fn a_misspelt_annotation_is_pointed_out_once(cluster: Arc<Cluster>) -> Res
     for _ in 0..3 {
         world.one_more_pass("a").await?;
     }
-    let told = events(&world, "a").await?;
-    let pointed_out: Vec<_> =
-        told.iter().filter(|(reason, ..)| reason == "AnnotationWithoutEffect").collect();
-    ensure!(pointed_out.len() == 1 && pointed_out[0].2 == 1, "{pointed_out:?}");
+    let so_far = events(&world, "a").await?;
+    let reported: Vec<_> = so_far.iter().filter(|(reason, ..)| reason == "AnnotationWithoutEffect").collect();
+    ensure!(reported.len() == 1 && reported[0].2 == 1, "{reported:?}");
     world.patch("a", json!({"metadata": {"annotations": {"healthomics.dev/paused": "yes"}}})).await?;
-    let end = tokio::time::Instant::now() + crate::world::PATIENCE;
+    let end = tokio::time::Instant::now() + crate::world::TIMEOUT;
     while !events(&world, "a").await?.iter().any(|(_, note, _)| note.contains("\"yes\"")) {
-        ensure!(tokio::time::Instant::now() < end, "a value without a meaning is not pointed out");
+        ensure!(tokio::time::Instant::now() < end, "no Event on an invalid annotation value");
         tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     }
     Ok(())

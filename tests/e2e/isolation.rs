@@ -1,4 +1,4 @@
-//! Trouble with one object, or with the operator, is no trouble for the others.
+//! A problem with one object, or with the operator process, does not affect other objects.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,22 +10,22 @@ use kube::Api;
 use sequencestore_operator::crd::crd;
 use serde_json::{Value, json};
 
-use crate::checks::has_finalizer;
-use crate::world::{Cluster, Error, PATIENCE, Start, World, ensure, tests};
+use crate::assertions::has_finalizer;
+use crate::world::{Cluster, Error, Start, TIMEOUT, World, ensure, tests};
 
 tests![
-    an_object_that_does_not_decode_stops_no_other,
-    a_hanging_store_stops_no_other,
-    a_hanging_call_does_not_hold_up_the_end,
+    an_undecodable_object_does_not_stop_others,
+    a_hanging_call_does_not_stop_other_objects,
+    a_hanging_call_does_not_delay_shutdown,
     many_objects_survive_many_restarts,
 ];
 
-/// A control plane whose definition lets everything into a spec, as after a downgrade of the operator.
-pub async fn lenient_cluster(like: &Cluster) -> Result<Arc<Cluster>, Error> {
+/// Starts a control plane with a CRD that accepts any spec, as after a downgrade of the operator.
+pub async fn cluster_without_rules(like: &Cluster) -> Result<Arc<Cluster>, Error> {
     let plane = ControlPlane::start().await?;
     let mut crd = serde_json::to_value(crd())?;
     let version = crd["spec"]["versions"][0].as_object_mut().ok_or("no version")?;
-    // They name fields that the schema does not have then.
+    // Selectable fields must be in the schema, which has no spec fields below.
     version.remove("selectableFields");
     let schema = &mut version["schema"]["openAPIV3Schema"];
     schema["properties"]["spec"] = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
@@ -37,8 +37,8 @@ pub async fn lenient_cluster(like: &Cluster) -> Result<Arc<Cluster>, Error> {
     Ok(Arc::new(Cluster { plane, kubeconfig, binary }))
 }
 
-async fn an_object_that_does_not_decode_stops_no_other(cluster: Arc<Cluster>) -> Result<(), Error> {
-    let world = World::new(lenient_cluster(&cluster).await?).await?;
+async fn an_undecodable_object_does_not_stop_others(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let world = World::new(cluster_without_rules(&cluster).await?).await?;
     let (first, second) = (world.seed().await?, world.seed().await?);
     let manifest = |name: &str, spec: Value| {
         let (version, kind) = ("healthomics.dev/v1alpha1", "SequenceStore");
@@ -49,7 +49,7 @@ async fn an_object_that_does_not_decode_stops_no_other(cluster: Arc<Cluster>) ->
     world.adopt("before", &first).await?;
     let _operator = world.operator(&Start::default())?;
     world.until_ready("before").await?;
-    // One more that comes while the operator runs.
+    // Another undecodable object, created while the operator runs.
     world.kubectl_apply(&manifest("broken-too", json!({"managementPolicy": 7}))).await?.checked()?;
     world.adopt("after", &second).await?;
     world.until_ready("after").await?;
@@ -59,13 +59,13 @@ async fn an_object_that_does_not_decode_stops_no_other(cluster: Arc<Cluster>) ->
         world.ensure_gone_in_aws(store).await?;
     }
     let events: Api<Event> = Api::namespaced(world.client.clone(), &world.namespace);
-    let told = events.list(&Default::default()).await?.items;
-    let told = told.iter().filter(|event| event.reason.as_deref() == Some("NotUnderstood")).count();
-    ensure!(told >= 2, "{told} Events on objects that do not decode");
+    let events = events.list(&Default::default()).await?.items;
+    let reported = events.iter().filter(|event| event.reason.as_deref() == Some("NotUnderstood")).count();
+    ensure!(reported >= 2, "{reported} Events on undecodable objects");
     Ok(())
 }
 
-async fn a_hanging_store_stops_no_other(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_hanging_call_does_not_stop_other_objects(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let (stuck, fine) = (world.seed().await?, world.seed().await?);
     let hang = Fault::always("GetSequenceStore", FaultAction::Hang);
@@ -75,13 +75,16 @@ async fn a_hanging_store_stops_no_other(cluster: Arc<Cluster>) -> Result<(), Err
     ensure!(waiting[0].fault_number == Some(number), "the first call hangs: {waiting:?}");
     world.adopt("fine", &fine).await?;
     world.until_ready("fine").await?;
-    // The other was looked at while the very first call still hung, which takes its time-out.
+    // The call for the other object was made before the hanging one reached its timeout.
     let first = |calls: &[LedgerEntry]| -> Result<jiff::Timestamp, Error> {
         Ok(calls.first().ok_or("no call")?.time.parse()?)
     };
     let stuck_at = first(&world.gets_of(&stuck).await?)?;
     let after = first(&world.gets_of(&fine).await?)?.duration_since(stuck_at);
-    ensure!(after.as_millis() < 10_000, "looked at {after} after the call that hangs: it waited for that");
+    ensure!(
+        after.as_millis() < 10_000,
+        "called only {after} after the call that hangs: it waited for that call"
+    );
     world.delete("fine").await?;
     world.until_gone("fine").await?;
     world.aws.clear_faults().await?;
@@ -89,13 +92,13 @@ async fn a_hanging_store_stops_no_other(cluster: Arc<Cluster>) -> Result<(), Err
     Ok(())
 }
 
-async fn a_hanging_call_does_not_hold_up_the_end(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_hanging_call_does_not_delay_shutdown(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     world.aws.script_fault(&Fault::once("GetSequenceStore", FaultAction::Hang)).await?;
     world.adopt("a", &store).await?;
     world.until_calls("GetSequenceStore", 1).await?;
-    // Within the time that the chart gives the Pod.
+    // `terminate` waits at most 60 seconds, the chart's default for terminationGracePeriodSeconds.
     let code = operator.terminate().await?;
     ensure!(code == Some(0), "ends with {code:?}\n{}", world.logs());
     let _operator = world.operator(&Start::default())?;
@@ -116,13 +119,13 @@ async fn many_objects_survive_many_restarts(cluster: Arc<Cluster>) -> Result<(),
     for number in 0..12 {
         world.until_ready(&format!("store-{number}")).await?;
     }
-    // Every second object is deleted, and every few calls the operator is killed.
+    // In each round the test deletes every second object and kills the operator after a few calls.
     for round in 0..6 {
         let name = format!("store-{}", 2 * round);
         ensure!(has_finalizer(&world.api.get(&name).await?), "{name} has no finalizer");
         world.delete(&name).await?;
         let before = world.aws.ledger().await?.len();
-        let end = tokio::time::Instant::now() + PATIENCE;
+        let end = tokio::time::Instant::now() + TIMEOUT;
         while world.aws.ledger().await?.len() < before + 3 + 4 * round {
             ensure!(tokio::time::Instant::now() < end, "no calls\n{}", world.logs());
             tokio::time::sleep(Duration::from_millis(5)).await;

@@ -1,4 +1,4 @@
-//! What a user sees in a terminal.
+//! What a user sees with `kubectl get`, `explain`, `describe`, `wait` and field selectors.
 
 use std::sync::Arc;
 
@@ -8,19 +8,19 @@ use kube::Api;
 use sequencestore_operator::crd::{ManagementPolicy, SequenceStoreSpec, crd};
 use serde_json::{Value, json};
 
-use crate::checks::ensure_stalled;
-use crate::world::{Cluster, Error, Start, World, ensure, message, naming, tests};
+use crate::assertions::ensure_stalled;
+use crate::world::{Cluster, Error, Start, World, ensure, message, spec_for, tests};
 
 tests![
-    get_prints_the_columns_that_matter,
-    explain_describes_every_field,
-    fields_select_objects,
-    wait_works_for_ready_and_for_deletion,
-    a_missing_region_is_explained,
-    the_ends_of_a_life_are_events,
+    kubectl_get_prints_the_columns,
+    kubectl_explain_describes_every_field,
+    field_selectors_select_objects,
+    kubectl_waits_for_ready_and_for_deletion,
+    kubectl_describe_explains_a_missing_region,
+    the_operator_emits_events_on_ready_and_on_deletion,
 ];
 
-async fn get_prints_the_columns_that_matter(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn kubectl_get_prints_the_columns(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     world.adopt("genomes", &store).await?;
@@ -44,7 +44,7 @@ async fn get_prints_the_columns_that_matter(cluster: Arc<Cluster>) -> Result<(),
     Ok(())
 }
 
-/// Every path of the definition below spec and status.
+/// Collects the path of every field of the schema.
 fn paths(schema: &Value, path: &str, found: &mut Vec<String>) {
     for (name, inner) in schema["properties"].as_object().into_iter().flatten() {
         let path = format!("{path}.{name}");
@@ -54,7 +54,7 @@ fn paths(schema: &Value, path: &str, found: &mut Vec<String>) {
     }
 }
 
-async fn explain_describes_every_field(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn kubectl_explain_describes_every_field(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let crd = serde_json::to_value(crd())?;
     let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"];
@@ -63,11 +63,11 @@ async fn explain_describes_every_field(cluster: Arc<Cluster>) -> Result<(), Erro
         paths(&schema[part], &format!("seqstore.{part}"), &mut all);
     }
     ensure!(all.len() > 60, "the fields are not found: {all:?}");
-    // `explain` believes what kubectl remembers of the cluster; `get` looks again.
+    // `explain` uses kubectl's discovery cache, which may be stale; `get` refreshes it.
     world.kubectl(&["get", "seqstore"]).await?.checked()?;
-    let seen = &world;
+    let shared = &world;
     let explained = stream::iter(all.clone()).map(|path| async move {
-        let output = seen.kubectl(&["explain", &path]).await?.checked()?.stdout;
+        let output = shared.kubectl(&["explain", &path]).await?.checked()?.stdout;
         let meaning = output.split("DESCRIPTION:").nth(1).unwrap_or_default();
         let meaning = meaning.split("FIELDS:").next().unwrap_or_default().trim();
         ensure!(meaning.len() > 10 && !output.contains("<no description>"), "{path}: {output}");
@@ -84,12 +84,12 @@ async fn explain_describes_every_field(cluster: Arc<Cluster>) -> Result<(), Erro
     Ok(())
 }
 
-async fn fields_select_objects(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn field_selectors_select_objects(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let (first, second) = (world.seed().await?, world.seed().await?);
     world.adopt("first", &first).await?;
     let observed =
-        SequenceStoreSpec { management_policy: Some(ManagementPolicy::Observe), ..naming(&second) };
+        SequenceStoreSpec { management_policy: Some(ManagementPolicy::Observe), ..spec_for(&second) };
     world.create("second", observed).await?;
     world
         .create(
@@ -117,7 +117,7 @@ async fn fields_select_objects(cluster: Arc<Cluster>) -> Result<(), Error> {
     Ok(())
 }
 
-async fn wait_works_for_ready_and_for_deletion(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn kubectl_waits_for_ready_and_for_deletion(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     let manifest = format!(
@@ -131,7 +131,7 @@ async fn wait_works_for_ready_and_for_deletion(cluster: Arc<Cluster>) -> Result<
     world.ensure_gone_in_aws(&store).await
 }
 
-async fn a_missing_region_is_explained(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn kubectl_describe_explains_a_missing_region(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let _operator = world.operator(&Start { region: None, ..Start::default() })?;
     let store = world.seed().await?;
@@ -142,14 +142,14 @@ async fn a_missing_region_is_explained(cluster: Arc<Cluster>) -> Result<(), Erro
     for text in ["InvalidSpec", "spec.region", "--region", "aws.region"] {
         ensure!(output.contains(text), "{text} is not in:\n{output}");
     }
-    ensure!(world.aws.ledger().await?.is_empty(), "without a region nothing is asked");
+    ensure!(world.aws.ledger().await?.is_empty(), "AWS was called without a region");
     world.patch("a", json!({"spec": {"region": "us-east-1"}})).await?;
     let object = world.until_ready("a").await?;
     ensure!(message(&object, "Ready").contains("ACTIVE"), "{}", message(&object, "Ready"));
     Ok(())
 }
 
-async fn the_ends_of_a_life_are_events(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_emits_events_on_ready_and_on_deletion(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     world.adopt("a", &store).await?;

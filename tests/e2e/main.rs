@@ -1,53 +1,53 @@
-//! End-to-end tests: the operator as its own process, under the chart's ServiceAccount, on a real
-//! kube-apiserver, against the simulator.
+//! End-to-end tests: the operator runs as its own process, with the chart's ServiceAccount, against a real
+//! kube-apiserver and the HealthOmics simulator.
 //!
-//! All tests share one control plane and run side by side. Each has its own namespace, simulator and
-//! operator process, so none sees another's objects, stores or requests.
+//! All tests share one control plane and run in parallel. Each test has its own namespace, simulator and operator
+//! process, so no test sees another test's objects, stores or requests.
 
 mod account;
 #[path = "../admission/mod.rs"]
 mod admission;
 mod adoption;
+mod assertions;
+mod aws_access;
+mod aws_errors;
 mod bad_input;
-mod checks;
-mod clearing;
+mod called_operations;
+mod clear_fields;
 mod cli_document;
 mod cli_export;
 mod cli_permissions;
 mod cli_plan;
-mod commands;
-mod conflict;
-mod contract;
+mod cli_runner;
+mod coverage;
 mod create;
+mod defaults;
 mod deletion;
-mod denied;
 mod denied_changes;
+mod docs_pages;
 mod drift;
-mod errors;
 mod events;
-mod frozen;
-mod in_motion;
-mod input;
+mod helm_and_kubectl_wait;
+mod immutable_fields;
 mod isolation;
 mod kubectl;
-mod mirror;
-mod operations;
+mod missing_permissions;
 mod ownership;
-mod pages;
 mod paused;
-mod permissions;
 mod process;
 mod protection;
-mod quiet;
 mod ratcheting;
 mod read_sets;
 mod recorder;
-mod refused;
+mod rejected_requests;
 mod restarts;
-mod rows;
+mod status_contract;
+mod status_mirror;
+mod steady_state;
+mod store_status;
 mod update;
-mod waits;
 mod world;
+mod write_conflicts;
 
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
@@ -56,59 +56,60 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use recorder::Recorder;
 use world::Cluster;
 
-/// Tests wait far more than they work.
-const SIDE_BY_SIDE: usize = 16;
+/// More than there are CPUs, because tests spend most of their time waiting.
+const PARALLEL_TESTS: usize = 16;
 
 const TESTS: &[&[Test]] = &[
     account::TESTS,
     adoption::TESTS,
-    conflict::TESTS,
+    aws_access::TESTS,
+    aws_errors::TESTS,
+    bad_input::TESTS,
+    clear_fields::TESTS,
     cli_document::TESTS,
     cli_export::TESTS,
     cli_permissions::TESTS,
     cli_plan::TESTS,
-    bad_input::TESTS,
-    clearing::TESTS,
     create::TESTS,
+    defaults::TESTS,
     deletion::TESTS,
-    denied::TESTS,
     denied_changes::TESTS,
+    docs_pages::TESTS,
     drift::TESTS,
-    errors::TESTS,
     events::TESTS,
-    frozen::TESTS,
-    in_motion::TESTS,
-    input::TESTS,
+    helm_and_kubectl_wait::TESTS,
+    immutable_fields::TESTS,
     isolation::TESTS,
     kubectl::TESTS,
-    mirror::TESTS,
+    missing_permissions::TESTS,
     ownership::TESTS,
-    pages::TESTS,
     paused::TESTS,
-    permissions::TESTS,
     process::TESTS,
     protection::TESTS,
-    quiet::TESTS,
     ratcheting::TESTS,
     read_sets::TESTS,
-    refused::TESTS,
+    rejected_requests::TESTS,
     restarts::TESTS,
+    status_mirror::TESTS,
+    steady_state::TESTS,
+    store_status::TESTS,
     update::TESTS,
-    waits::TESTS,
+    write_conflicts::TESTS,
 ];
 
-type Test = (&'static str, fn(Arc<Cluster>) -> world::Outcome);
+type Test = (&'static str, fn(Arc<Cluster>) -> world::TestFuture);
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    arguments.test_threads = arguments.test_threads.or(Some(SIDE_BY_SIDE));
+    arguments.test_threads = arguments.test_threads.or(Some(PARALLEL_TESTS));
     let runtime = tokio::runtime::Runtime::new().expect("a tokio runtime");
     let shared: Arc<OnceLock<(Arc<Cluster>, Recorder)>> = Arc::default();
 
     let tests = TESTS.concat();
     let names = tests.iter().map(|(name, _)| (*name).to_owned()).collect();
-    let every_row =
-        Trial::test("e2e::rows::every_row_has_a_test", move || rows::check(&names).map_err(Failed::from));
+    let coverage = Trial::test("e2e::coverage::every_state_and_error_has_a_test", move || {
+        coverage::check(&names).map_err(Failed::from)
+    });
     let mut trials: Vec<Trial> = tests
         .into_iter()
         .map(|(name, test): Test| {
@@ -120,22 +121,23 @@ fn main() -> ExitCode {
             })
         })
         .collect();
-    trials.push(every_row);
+    trials.push(coverage);
     let conclusion = libtest_mimic::run(&arguments, trials);
-    let whole = arguments.filter.is_none() && arguments.skip.is_empty() && !conclusion.has_failed();
+    let all_tests_passed =
+        arguments.filter.is_none() && arguments.skip.is_empty() && !conclusion.has_failed();
     let Some((cluster, recorder)) = Arc::into_inner(shared).and_then(OnceLock::into_inner) else {
         return conclusion.exit_code();
     };
 
-    // After all others, whatever was filtered out: they check what those left behind.
+    // These two check what the other tests left behind, so they run last and no filter skips them.
     let handle = runtime.handle().clone();
     let directory = cluster.plane.directory().to_owned();
     let status_contract = Trial::test("status_contract", move || {
         let recorded = handle.block_on(recorder.finish()).map_err(|e| Failed::from(e.to_string()))?;
-        contract::check(&recorded, &directory).map_err(|e| Failed::from(e.to_string()))
+        status_contract::check(&recorded, &directory).map_err(|e| Failed::from(e.to_string()))
     });
     let permissions = Trial::test("permissions_equal_what_was_called", move || {
-        let figures = operations::compare(whole).map_err(Failed::from)?;
+        let figures = called_operations::compare(all_tests_passed).map_err(Failed::from)?;
         println!("permissions equal what was called: {figures}");
         Ok(())
     });

@@ -1,4 +1,4 @@
-//! A pause stops everything and changes nothing but `Synced`, whatever state it meets; its end resumes all.
+//! A paused object: the operator calls nothing and changes only the condition `Synced`, in every state, until the pause ends.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,16 +11,16 @@ use sequencestore_operator::crd::{
 };
 use serde_json::json;
 
-use crate::checks::{block, has_finalizer};
+use crate::assertions::{block, has_finalizer};
 use crate::world::{Cluster, Error, Start, World, condition, ensure, status, tests};
 
 tests![
-    a_pause_leaves_every_state_as_it_is,
-    a_new_object_that_is_paused_is_not_looked_at,
-    a_pause_holds_up_a_blocked_deletion_as_well,
+    a_pause_changes_no_condition_but_synced,
+    the_operator_makes_no_aws_call_for_a_new_paused_object,
+    a_pause_also_holds_a_blocked_deletion,
 ];
 
-/// Objects by the reason that `Ready` gives when the pause comes.
+/// Objects, and the reason of `Ready` when the pause begins.
 const OBJECTS: &[(&str, &str)] = &[
     ("available", "Available"),
     ("drifted", "Available"),
@@ -34,7 +34,7 @@ const OBJECTS: &[(&str, &str)] = &[
     ("down", "AwsUnavailable"),
 ];
 
-async fn arrange(world: &World) -> Result<(), Error> {
+async fn create_objects(world: &World) -> Result<(), Error> {
     for (name, _) in OBJECTS {
         let tags = match *name {
             "stolen" => BTreeMap::from([(OWNER_UID_TAG.to_owned(), "another-object".to_owned())]),
@@ -68,7 +68,7 @@ async fn arrange(world: &World) -> Result<(), Error> {
     Ok(())
 }
 
-/// All conditions but `Synced`.
+/// All conditions except `Synced`.
 fn others(object: &SequenceStore) -> Vec<Condition> {
     status(object).conditions.into_iter().filter(|condition| condition.type_ != "Synced").collect()
 }
@@ -77,13 +77,13 @@ async fn pause(world: &World, name: &str, on: bool) -> Result<(), Error> {
     world.annotate(name, PAUSED_ANNOTATION, on.then_some("true")).await
 }
 
-async fn a_pause_leaves_every_state_as_it_is(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_pause_changes_no_condition_but_synced(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let flags = ["--poll-interval=2s", "--concurrency=32"].map(String::from).to_vec();
     let _operator = world.operator(&Start { flags, ..Start::default() })?;
     let clock = world.seed().await?;
     world.adopt("clock", &clock).await?;
-    arrange(&world).await?;
+    create_objects(&world).await?;
     let has_reason = |reason: &'static str| {
         move |object: &SequenceStore| condition(object, "Ready").is_some_and(|c| c.reason == reason)
     };
@@ -92,7 +92,7 @@ async fn a_pause_leaves_every_state_as_it_is(cluster: Arc<Cluster>) -> Result<()
         world.until(name, reason, has_reason(reason)).await?;
     }
     for (name, _) in OBJECTS {
-        // Nothing is under way any more when it is paused.
+        // This pass is over before the pause begins.
         before.push(world.one_more_pass(name).await?);
         pause(&world, name, true).await?;
         world.until_condition(name, "Synced", "False", "Paused").await?;
@@ -102,16 +102,19 @@ async fn a_pause_leaves_every_state_as_it_is(cluster: Arc<Cluster>) -> Result<()
         world.patch(name, json!({"spec": {"description": "while paused"}})).await?;
     }
     world.until_more_gets(&clock, 3).await?;
-    let asked = world.aws.ledger().await?.split_off(seen);
-    let asked: Vec<_> = asked.iter().filter(|call| call.store_id.as_ref() != Some(&clock.id)).collect();
-    ensure!(asked.is_empty(), "AWS is asked about paused objects: {asked:?}");
+    let calls = world.aws.ledger().await?.split_off(seen);
+    let calls: Vec<_> = calls.iter().filter(|call| call.store_id.as_ref() != Some(&clock.id)).collect();
+    ensure!(calls.is_empty(), "AWS was called for paused objects: {calls:?}");
     for ((name, _), before) in OBJECTS.iter().zip(&before) {
         let object = world.api.get(name).await?;
         ensure!(others(&object) == others(before), "{name}: {:?}", status(&object).conditions);
-        let acted_on = status(&object).observed_generation;
-        ensure!(acted_on == status(before).observed_generation, "{name}: {acted_on:?} was acted on");
-        ensure!(acted_on < object.metadata.generation, "{name}: the edit counts as acted on");
-        ensure!(status(&object).store == status(before).store, "{name}: the mirror changed");
+        let observed = status(&object).observed_generation;
+        ensure!(
+            observed == status(before).observed_generation,
+            "{name}: observedGeneration became {observed:?}"
+        );
+        ensure!(observed < object.metadata.generation, "{name}: the edit counts as observed");
+        ensure!(status(&object).store == status(before).store, "{name}: status.store changed");
     }
     for (name, _) in OBJECTS {
         pause(&world, name, false).await?;
@@ -125,11 +128,11 @@ async fn a_pause_leaves_every_state_as_it_is(cluster: Arc<Cluster>) -> Result<()
         world.until(name, "resumed", resumed).await?;
     }
     let written = world.calls("UpdateSequenceStore").await?;
-    ensure!(written.len() == 1, "only the available one takes the edit: {written:?}");
+    ensure!(written.len() == 1, "not exactly one update, for the available object: {written:?}");
     Ok(())
 }
 
-async fn a_new_object_that_is_paused_is_not_looked_at(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_makes_no_aws_call_for_a_new_paused_object(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let mut object = SequenceStore::new("a", SequenceStoreSpec::default());
     object.metadata.annotations = Some([(PAUSED_ANNOTATION.to_owned(), "true".to_owned())].into());
@@ -138,15 +141,15 @@ async fn a_new_object_that_is_paused_is_not_looked_at(cluster: Arc<Cluster>) -> 
     let ready = condition(&object, "Ready").ok_or("no condition Ready")?;
     ensure!(ready.status == "False" && ready.reason == "Paused", "{ready:?}");
     ensure!(status(&object).observed_generation == Some(-1), "{:?}", status(&object).observed_generation);
-    ensure!(!has_finalizer(&object), "a finalizer without a reason");
-    ensure!(world.aws.ledger().await?.is_empty(), "AWS is asked about a paused object");
+    ensure!(!has_finalizer(&object), "a paused new object has a finalizer");
+    ensure!(world.aws.ledger().await?.is_empty(), "AWS was called for a paused object");
     pause(&world, "a", false).await?;
     world.until_ready("a").await?;
-    ensure!(world.calls("CreateSequenceStore").await?.len() == 1, "one store is made, and only now");
+    ensure!(world.calls("CreateSequenceStore").await?.len() == 1, "not exactly one create after the pause");
     Ok(())
 }
 
-async fn a_pause_holds_up_a_blocked_deletion_as_well(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_pause_also_holds_a_blocked_deletion(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     world.aws.add_read_sets(&store.id, 1, "ACTIVE").await?;
@@ -163,8 +166,8 @@ async fn a_pause_holds_up_a_blocked_deletion_as_well(cluster: Arc<Cluster>) -> R
     world.aws.remove_read_sets(&store.id).await?;
     world.annotate("a", "healthomics.dev/reconcile-requested-at", Some("now")).await?;
     tokio::time::sleep(std::time::Duration::from_secs(3)).await;
-    ensure!(world.deletes().await? == deletes, "a paused object's store is deleted");
-    ensure!(has_finalizer(&world.api.get("a").await?), "the finalizer stays");
+    ensure!(world.deletes().await? == deletes, "DeleteSequenceStore was called for a paused object");
+    ensure!(has_finalizer(&world.api.get("a").await?), "the finalizer is gone");
     pause(&world, "a", false).await?;
     world.until_gone("a").await?;
     world.ensure_gone_in_aws(&store).await

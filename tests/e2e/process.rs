@@ -1,37 +1,37 @@
-//! The program itself: its command line, its end, and what it keeps to itself.
+//! The program: command-line mistakes, help, readiness, shutdown on SIGTERM, and secrets in the log.
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
-use std::process::Stdio;
 use std::sync::Arc;
 
 use healthomics_simulator::{Fault, FaultAction};
 use sequencestore_operator::crd::SequenceStoreSpec;
 use tokio::process::Command;
 
+use crate::cli_runner::{Output, run_to_end};
 use crate::world::{Cluster, Error, Start, World, ensure, tests};
 
 tests![
-    mistakes_end_with_one_line_and_code_2,
-    help_and_version_and_definition_are_printed,
-    it_is_ready_once_the_first_lists_are_in,
-    a_signal_ends_it_well,
-    a_signal_ends_it_before_the_first_list,
-    secrets_never_reach_the_log,
+    a_startup_mistake_exits_with_code_2_and_one_line,
+    the_program_prints_help_version_and_crd,
+    the_operator_is_ready_after_the_first_lists,
+    sigterm_exits_with_code_0,
+    sigterm_before_the_first_list_exits_with_code_0,
+    the_operator_never_logs_secrets,
 ];
 
-/// Status line of a GET; none while nobody listens.
+/// Status line of the response to a GET, or `None` while nothing listens.
 async fn get(address: &str, path: &str) -> Option<String> {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut stream = tokio::net::TcpStream::connect(address).await.ok()?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.ok()?;
-    answer.lines().next().map(ToOwned::to_owned)
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await.ok()?;
+    response.lines().next().map(ToOwned::to_owned)
 }
 
-async fn it_is_ready_once_the_first_lists_are_in(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_is_ready_after_the_first_lists(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let address = {
         let free = TcpListener::bind("127.0.0.1:0")?;
@@ -39,7 +39,7 @@ async fn it_is_ready_once_the_first_lists_are_in(cluster: Arc<Cluster>) -> Resul
     };
     let start = Start { health: address.clone(), ..Start::default() };
     let _operator = world.operator(&start)?;
-    let end = tokio::time::Instant::now() + crate::world::PATIENCE;
+    let end = tokio::time::Instant::now() + crate::world::TIMEOUT;
     while get(&address, "/readyz").await.as_deref() != Some("HTTP/1.1 200 OK") {
         ensure!(tokio::time::Instant::now() < end, "never ready: {:?}", get(&address, "/readyz").await);
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
@@ -48,27 +48,14 @@ async fn it_is_ready_once_the_first_lists_are_in(cluster: Arc<Cluster>) -> Resul
     Ok(())
 }
 
-struct Ended {
-    code: Option<i32>,
-    stdout: String,
-    stderr: String,
+/// Runs the program without AWS credentials until it exits.
+async fn run(cluster: &Cluster, arguments: &[&str], kubeconfig: &str) -> Result<Output, Error> {
+    let mut command = Command::new(&cluster.binary);
+    command.args(arguments).env_clear().env("KUBECONFIG", kubeconfig);
+    run_to_end(&mut command, "").await
 }
 
-/// Runs the program to its end.
-async fn ended(cluster: &Cluster, arguments: &[&str], kubeconfig: &str) -> Result<Ended, Error> {
-    let output = Command::new(&cluster.binary)
-        .args(arguments)
-        .env_clear()
-        .env("KUBECONFIG", kubeconfig)
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output();
-    let output = tokio::time::timeout(crate::world::PATIENCE, output).await??;
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    Ok(Ended { code: output.status.code(), stdout: text(&output.stdout), stderr: text(&output.stderr) })
-}
-
-async fn mistakes_end_with_one_line_and_code_2(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_startup_mistake_exits_with_code_2_and_one_line(cluster: Arc<Cluster>) -> Result<(), Error> {
     let taken = TcpListener::bind("127.0.0.1:0")?;
     let port_in_use = format!("--health-probe-bind-address={}", taken.local_addr()?);
     let broken = tempfile::NamedTempFile::new()?;
@@ -93,47 +80,47 @@ async fn mistakes_end_with_one_line_and_code_2(cluster: Arc<Cluster>) -> Result<
         (vec!["walk"], good, "walk"),
     ];
     for (arguments, kubeconfig, says) in table {
-        let ended = ended(&cluster, &arguments, &kubeconfig).await?;
+        let output = run(&cluster, &arguments, &kubeconfig).await?;
         ensure!(
-            ended.code == Some(2),
-            "{arguments:?} {kubeconfig} ends with {:?}: {}",
-            ended.code,
-            ended.stderr
+            output.code == Some(2),
+            "{arguments:?} {kubeconfig} exits with {:?}: {}",
+            output.code,
+            output.stderr
         );
-        ensure!(ended.stderr.lines().count() == 1, "{arguments:?} {kubeconfig}: {}", ended.stderr);
-        ensure!(ended.stderr.starts_with("sequencestore-operator: "), "{arguments:?}: {}", ended.stderr);
-        ensure!(ended.stderr.contains(says), "{arguments:?}: {says} is not in {}", ended.stderr);
-        ensure!(!ended.stderr.contains("canary-token"), "a token is printed: {}", ended.stderr);
-        ensure!(ended.stdout.is_empty(), "{arguments:?}: {}", ended.stdout);
+        ensure!(output.stderr.lines().count() == 1, "{arguments:?} {kubeconfig}: {}", output.stderr);
+        ensure!(output.stderr.starts_with("sequencestore-operator: "), "{arguments:?}: {}", output.stderr);
+        ensure!(output.stderr.contains(says), "{arguments:?}: {says} is not in {}", output.stderr);
+        ensure!(!output.stderr.contains("canary-token"), "a token is printed: {}", output.stderr);
+        ensure!(output.stdout.is_empty(), "{arguments:?}: {}", output.stdout);
     }
     Ok(())
 }
 
-async fn help_and_version_and_definition_are_printed(cluster: Arc<Cluster>) -> Result<(), Error> {
-    let help = ended(&cluster, &["--help"], "").await?;
+async fn the_program_prints_help_version_and_crd(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let help = run(&cluster, &["--help"], "").await?;
     ensure!(
         help.code == Some(0) && help.stdout.contains("run") && help.stdout.contains("crd"),
         "{}",
         help.stdout
     );
-    let help = ended(&cluster, &["run", "--help"], "").await?;
+    let help = run(&cluster, &["run", "--help"], "").await?;
     for flag in ["--region", "--cluster-name", "--watch-namespace", "--poll-interval", "--log-level"] {
         ensure!(help.code == Some(0) && help.stdout.contains(flag), "{flag}: {}", help.stdout);
     }
-    ensure!(!help.stdout.contains("denied-grace"), "a flag for tests is shown to everybody");
-    let version = ended(&cluster, &["--version"], "").await?;
+    ensure!(!help.stdout.contains("denied-grace"), "the help shows a flag that is only for tests");
+    let version = run(&cluster, &["--version"], "").await?;
     ensure!(
         version.code == Some(0) && version.stdout.contains(env!("CARGO_PKG_VERSION")),
         "{}",
         version.stdout
     );
-    let crd = ended(&cluster, &["crd"], "").await?;
+    let crd = run(&cluster, &["crd"], "").await?;
     let file = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/crds/sequencestores.yaml"));
     ensure!(
         crd.code == Some(0) && crd.stdout == file,
         "`crd` and crds/sequencestores.yaml differ: `make crds`"
     );
-    let nothing = ended(&cluster, &[], "").await?;
+    let nothing = run(&cluster, &[], "").await?;
     ensure!(
         nothing.code == Some(2) && nothing.stderr.contains("Usage"),
         "{:?} {}",
@@ -143,20 +130,20 @@ async fn help_and_version_and_definition_are_printed(cluster: Arc<Cluster>) -> R
     Ok(())
 }
 
-async fn a_signal_ends_it_well(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn sigterm_exits_with_code_0(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     world.adopt("a", &store).await?;
     world.until_ready("a").await?;
     let code = operator.terminate().await?;
-    ensure!(code == Some(0), "SIGTERM ends it with {code:?}\n{}", world.logs());
+    ensure!(code == Some(0), "SIGTERM: the operator exits with {code:?}\n{}", world.logs());
     Ok(())
 }
 
-async fn a_signal_ends_it_before_the_first_list(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn sigterm_before_the_first_list_exits_with_code_0(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    // Nobody may list anything under this account, so the first list never comes.
-    let end = tokio::time::Instant::now() + crate::world::PATIENCE;
+    // This ServiceAccount has no permissions, so the first list never succeeds.
+    let end = tokio::time::Instant::now() + crate::world::TIMEOUT;
     let kubeconfig = loop {
         match world.cluster.plane.kubeconfig_for(&world.namespace, "default").await {
             Ok(kubeconfig) => break kubeconfig,
@@ -171,11 +158,11 @@ async fn a_signal_ends_it_before_the_first_list(cluster: Arc<Cluster>) -> Result
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
     }
     let code = operator.terminate().await?;
-    ensure!(code == Some(0), "SIGTERM ends it with {code:?}\n{}", world.logs());
+    ensure!(code == Some(0), "SIGTERM: the operator exits with {code:?}\n{}", world.logs());
     Ok(())
 }
 
-async fn secrets_never_reach_the_log(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_never_logs_secrets(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let environment = BTreeMap::from([
         ("AWS_SESSION_TOKEN", "canary-session-token".to_owned()),
@@ -204,7 +191,7 @@ async fn secrets_never_reach_the_log(cluster: Arc<Cluster>) -> Result<(), Error>
     let kubeconfig = std::fs::read_to_string(&world.cluster.kubeconfig)?;
     let token = kubeconfig.split_whitespace().find(|word| word.trim_matches('"').starts_with("eyJ"));
     let token = token.ok_or("no token in the kubeconfig")?.trim_matches('"');
-    // Its signature alone: a part of the token is as bad as all of it.
+    // The signature alone: a log with part of the token is as bad as one with all of it.
     let signature = token.rsplit('.').next().ok_or("no signature")?;
     for secret in ["canary-secret-access-key", "canary-session-token", signature] {
         let line = log.lines().find(|line| line.contains(secret));

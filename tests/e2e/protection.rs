@@ -1,4 +1,4 @@
-//! The chart's ValidatingAdmissionPolicy: a protected object cannot even be marked for deletion.
+//! The chart's ValidatingAdmissionPolicy: the API server refuses to delete a protected object.
 
 use std::sync::Arc;
 
@@ -8,17 +8,17 @@ use kube::api::{Patch, PatchParams};
 use sequencestore_operator::crd::{DeletionBlockReason, SequenceStoreSpec};
 use serde_json::json;
 
-use crate::checks::has_finalizer;
+use crate::assertions::has_finalizer;
 use crate::world::{
-    CHART, Cluster, Error, PATIENCE, POLICY_LABEL, SERVICE_ACCOUNT, SYSTEM_NAMESPACE, World, ensure, naming,
+    CHART, Cluster, Error, POLICY_LABEL, SERVICE_ACCOUNT, SYSTEM_NAMESPACE, TIMEOUT, World, ensure, spec_for,
     tests,
 };
 
 tests![
-    a_protected_object_is_not_deleted_until_the_protection_is_lifted,
-    two_releases_stand_side_by_side,
-    a_namespace_that_is_deleted_shows_why_it_waits,
-    the_policy_can_be_left_out,
+    the_api_server_refuses_to_delete_a_protected_object,
+    two_releases_of_the_same_name_keep_separate_policies,
+    a_deleted_namespace_waits_for_a_protected_object,
+    chart_values_disable_or_scope_the_policy,
 ];
 
 fn protected() -> SequenceStoreSpec {
@@ -26,17 +26,17 @@ fn protected() -> SequenceStoreSpec {
 }
 
 impl World {
-    /// Puts this world's namespace under the policy of the shared release.
-    async fn under_policy(&self) -> Result<(), Error> {
+    /// Applies the policy of the shared release to this namespace.
+    async fn enable_policy(&self) -> Result<(), Error> {
         let labels = json!({"metadata": {"labels": {POLICY_LABEL: "on"}}});
         let namespaces: Api<Namespace> = Api::all(self.client.clone());
         namespaces.patch(&self.namespace, &PatchParams::default(), &Patch::Merge(labels)).await?;
         Ok(())
     }
 
-    /// Tries to delete the object until this policy refuses that: one that is not in force yet would let it go.
+    /// Waits until the policy is in force: tries to delete the object in a dry run until this policy refuses.
     async fn until_refused(&self, name: &str, policy: &str) -> Result<(), Error> {
-        let end = tokio::time::Instant::now() + PATIENCE;
+        let end = tokio::time::Instant::now() + TIMEOUT;
         loop {
             let output = self.kubectl(&["delete", "seqstore", name, "--dry-run=server"]).await?;
             if !output.success() && output.stderr.contains(&format!("'{policy}'")) {
@@ -52,13 +52,13 @@ fn policy_of(namespace: &str) -> String {
     format!("{SERVICE_ACCOUNT}.{namespace}.deletion-protection.healthomics.dev")
 }
 
-async fn a_protected_object_is_not_deleted_until_the_protection_is_lifted(
-    cluster: Arc<Cluster>,
-) -> Result<(), Error> {
+async fn the_api_server_refuses_to_delete_a_protected_object(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
-    world.under_policy().await?;
+    world.enable_policy().await?;
     let store = world.seed().await?;
-    world.create("genomes", SequenceStoreSpec { deletion_protection: Some(true), ..naming(&store) }).await?;
+    world
+        .create("genomes", SequenceStoreSpec { deletion_protection: Some(true), ..spec_for(&store) })
+        .await?;
     world
         .create(
             "free",
@@ -75,26 +75,26 @@ async fn a_protected_object_is_not_deleted_until_the_protection_is_lifted(
         world.namespace
     );
     ensure!(refused.stderr.contains(&way_out), "{}", refused.stderr);
-    // All at once, and without a name.
+    // The same for a deletion of all objects of the namespace.
     let refused = world.kubectl(&["delete", "seqstore", "--all", "--wait=false"]).await?;
     ensure!(refused.stderr.contains(&way_out), "{}", refused.stderr);
     let object = world.api.get("genomes").await?;
-    ensure!(object.metadata.deletion_timestamp.is_none(), "a deletion that is refused leaves no mark");
+    ensure!(object.metadata.deletion_timestamp.is_none(), "the refused deletion set deletionTimestamp");
     world.until_gone("free").await?;
-    ensure!(world.deletes().await? == 1, "of two stores the unprotected one is deleted");
+    ensure!(world.deletes().await? == 1, "not exactly the unprotected store was deleted");
     world.ensure_there_in_aws(&store).await?;
 
-    // The line as it is printed lifts it.
+    // The patch from the message removes the protection.
     let lift = "{\"spec\":{\"deletionProtection\":false}}";
     world.kubectl(&["patch", "seqstore", "genomes", "--type=merge", "-p", lift]).await?.checked()?;
     world.kubectl(&["delete", "seqstore", "genomes", "--timeout=60s"]).await?.checked()?;
     world.ensure_gone_in_aws(&store).await
 }
 
-async fn two_releases_stand_side_by_side(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn two_releases_of_the_same_name_keep_separate_policies(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(Arc::clone(&cluster)).await?;
     world.create("genomes", protected()).await?;
-    // The same release name in another namespace, as the chart's README says.
+    // The same release name in another namespace, as the chart's README describes.
     let namespace = world.namespace.clone();
     let watch = format!("watchNamespaces={{{namespace}}}");
     let settings =
@@ -102,24 +102,26 @@ async fn two_releases_stand_side_by_side(cluster: Arc<Cluster>) -> Result<(), Er
     let install = ["install", SERVICE_ACCOUNT, CHART, "--namespace", &namespace, "--set", &watch];
     cluster.plane.helm(&[&install, &settings[..]].concat()).await?.checked()?;
     world.until_refused("genomes", &policy_of(&namespace)).await?;
-    // It means no other namespace.
+    // It does not apply to other namespaces.
     let other = World::new(Arc::clone(&cluster)).await?;
     other.create("elsewhere", protected()).await?;
     other.kubectl(&["delete", "seqstore", "elsewhere"]).await?.checked()?;
-    // Under both, one goes and the other goes on.
-    world.under_policy().await?;
+    // Under two policies: the second one stays in force after the first release is uninstalled.
+    world.enable_policy().await?;
     cluster.plane.helm(&["uninstall", SERVICE_ACCOUNT, "--namespace", &namespace]).await?.checked()?;
     world.until_refused("genomes", &policy_of(SYSTEM_NAMESPACE)).await?;
     Ok(())
 }
 
-async fn a_namespace_that_is_deleted_shows_why_it_waits(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_deleted_namespace_waits_for_a_protected_object(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
-    world.under_policy().await?;
+    world.enable_policy().await?;
     let store = world.seed().await?;
-    world.create("genomes", SequenceStoreSpec { deletion_protection: Some(true), ..naming(&store) }).await?;
+    world
+        .create("genomes", SequenceStoreSpec { deletion_protection: Some(true), ..spec_for(&store) })
+        .await?;
     world.until_ready("genomes").await?;
-    ensure!(has_finalizer(&world.api.get("genomes").await?), "the operator holds it");
+    ensure!(has_finalizer(&world.api.get("genomes").await?), "no finalizer");
     world.until_refused("genomes", &policy_of(SYSTEM_NAMESPACE)).await?;
     world
         .cluster
@@ -137,20 +139,20 @@ async fn a_namespace_that_is_deleted_shows_why_it_waits(cluster: Arc<Cluster>) -
     Ok(())
 }
 
-async fn the_policy_can_be_left_out(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn chart_values_disable_or_scope_the_policy(cluster: Arc<Cluster>) -> Result<(), Error> {
     let rendered = async |settings: &[&str]| -> Result<String, Error> {
         let arguments = [&["template", "a", CHART, "--namespace", "b"], settings].concat();
         Ok(cluster.plane.helm(&arguments).await?.checked()?.stdout)
     };
     let all = rendered(&[]).await?;
-    ensure!(
-        all.contains("name: \"a.b.deletion-protection.healthomics.dev\""),
-        "the policy is there by default"
-    );
-    ensure!(!all.contains("namespaceSelector"), "and means every namespace");
+    ensure!(all.contains("name: \"a.b.deletion-protection.healthomics.dev\""), "no policy by default");
+    ensure!(!all.contains("namespaceSelector"), "the policy is limited to some namespaces by default");
     let none = rendered(&["--set", "admissionPolicy.enabled=false"]).await?;
-    ensure!(!none.contains("ValidatingAdmissionPolicy"), "it can be switched off");
+    ensure!(!none.contains("ValidatingAdmissionPolicy"), "the policy is rendered although it is disabled");
     let some = rendered(&["--set", "clusterName=x", "--set", "watchNamespaces={lab,prod}"]).await?;
-    ensure!(some.contains("namespaceSelector") && some.contains("- prod"), "it follows watchNamespaces");
+    ensure!(
+        some.contains("namespaceSelector") && some.contains("- prod"),
+        "the policy ignores watchNamespaces"
+    );
     Ok(())
 }

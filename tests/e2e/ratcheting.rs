@@ -1,4 +1,4 @@
-//! Objects that are older than a rule: they go on as they are, and only what is touched must keep the rule.
+//! Objects that are older than a validation rule: the operator handles them, and only a changed field must obey the rule.
 
 use std::sync::Arc;
 
@@ -7,13 +7,13 @@ use sequencestore_operator::crd::crd;
 use serde_json::{Value, json};
 
 use crate::admission::examples::object;
-use crate::checks::has_finalizer;
-use crate::isolation::lenient_cluster;
+use crate::assertions::has_finalizer;
+use crate::isolation::cluster_without_rules;
 use crate::world::{Cluster, Error, World, ensure, status, tests};
 
-tests![objects_older_than_a_rule_go_on];
+tests![objects_older_than_a_rule_stay_usable];
 
-/// Fields as the rules of today refuse them.
+/// Fields with values that the current rules refuse.
 fn old_specs() -> Vec<(&'static str, Value)> {
     vec![
         ("name", json!("two\twords")),
@@ -26,7 +26,7 @@ fn old_specs() -> Vec<(&'static str, Value)> {
     ]
 }
 
-async fn tried(world: &World, name: &str, patch: Value) -> Result<Option<String>, Error> {
+async fn dry_run_patch(world: &World, name: &str, patch: Value) -> Result<Option<String>, Error> {
     let parameters = PatchParams { dry_run: true, ..PatchParams::default() };
     match world.api.patch(name, &parameters, &Patch::Merge(patch)).await {
         Ok(_) => Ok(None),
@@ -35,9 +35,9 @@ async fn tried(world: &World, name: &str, patch: Value) -> Result<Option<String>
     }
 }
 
-async fn objects_older_than_a_rule_go_on(cluster: Arc<Cluster>) -> Result<(), Error> {
-    let world = World::new(lenient_cluster(&cluster).await?).await?;
-    // Stored while there were no rules: one object for each rule, and one with a name that is too long.
+async fn objects_older_than_a_rule_stay_usable(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let world = World::new(cluster_without_rules(&cluster).await?).await?;
+    // Created without rules: one object for each rule, and one with a name that is too long.
     let long_name = "n".repeat(200);
     let mut names = Vec::new();
     for (number, (field, value)) in old_specs().into_iter().enumerate() {
@@ -50,22 +50,22 @@ async fn objects_older_than_a_rule_go_on(cluster: Arc<Cluster>) -> Result<(), Er
         names.push((name, field));
     }
     world.kubectl_apply(&object(&long_name, &json!({"region": "us-east-1"})).to_string()).await?.checked()?;
-    // One that the operator is to hold, and to let go.
+    // An invalid object to which the operator adds its finalizer, and which it deletes later.
     let held = world.seed().await?;
     let spec = json!({"sequenceStoreId": held.id, "description": "two\twords"});
     world.kubectl_apply(&object("held", &spec).to_string()).await?.checked()?;
 
-    // The rules of today.
+    // Installs the current rules.
     let today = serde_json::to_string(&crd())?;
     world.cluster.plane.kubectl_stdin(&["apply", "--server-side", "-f", "-"], &today).await?.checked()?;
-    let end = tokio::time::Instant::now() + crate::world::PATIENCE;
+    let end = tokio::time::Instant::now() + crate::world::TIMEOUT;
     while world.refusal("new", &json!({"name": "two\twords"})).await?.is_none() {
         ensure!(tokio::time::Instant::now() < end, "the rules are not in force");
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
-    ensure!(world.refusal(&long_name[1..], &json!({})).await?.is_some(), "nor is the one on names");
+    ensure!(world.refusal(&long_name[1..], &json!({})).await?.is_some(), "the rule on names is not in force");
 
-    // The operator writes its status, whatever it says.
+    // The operator writes the status of each of them, whatever it reports.
     let _operator = world.operator(&crate::world::Start::default())?;
     for name in names.iter().map(|(name, _)| name).chain([&long_name]) {
         world
@@ -81,28 +81,35 @@ async fn objects_older_than_a_rule_go_on(cluster: Arc<Cluster>) -> Result<(), Er
     world.until_gone("held").await?;
     world.ensure_gone_in_aws(&held).await?;
     for (name, field) in &names {
-        let metadata = json!({"metadata": {"annotations": {"note": "x"}, "finalizers": ["example.com/x"]}});
-        let refusal = tried(&world, name, metadata).await?;
-        ensure!(refusal.is_none(), "{field}: metadata cannot be written: {refusal:?}");
-        let refusal = tried(&world, name, json!({"spec": {"deletionPolicy": "Retain"}})).await?;
-        ensure!(refusal.is_none(), "{field}: another field cannot be written: {refusal:?}");
-        let (_, old) = old_specs().into_iter().find(|(old, _)| old == field).ok_or("the spec")?;
-        let touched = touched(&old);
-        let refusal = tried(&world, name, json!({"spec": {*field: touched}})).await?;
-        ensure!(refusal.is_some_and(|text| text.contains(*field)), "{field}: {touched} is accepted");
-        let refusal = tried(&world, name, json!({"spec": {*field: null}})).await?;
-        ensure!(refusal.is_none(), "{field} cannot be taken out: {refusal:?}");
+        ensure_only_changes_are_checked(&world, name, field).await?;
     }
-    // The rule of the root: other fields are free, and the name can be mended.
+    // The rule on the whole object: other fields are free, and `spec.name` can be set.
     for spec in [json!({"description": "new"}), json!({"name": "short"})] {
-        let refusal = tried(&world, &long_name, json!({"spec": spec})).await?;
+        let refusal = dry_run_patch(&world, &long_name, json!({"spec": spec})).await?;
         ensure!(refusal.is_none(), "{spec}: {refusal:?}");
     }
     Ok(())
 }
 
-/// The same mistake once more.
-fn touched(old: &Value) -> Value {
+/// The API server accepts changes of metadata and of other fields, and the removal of the invalid field, but no other
+/// invalid value.
+async fn ensure_only_changes_are_checked(world: &World, name: &str, field: &str) -> Result<(), Error> {
+    let metadata = json!({"metadata": {"annotations": {"note": "x"}, "finalizers": ["example.com/x"]}});
+    let refusal = dry_run_patch(world, name, metadata).await?;
+    ensure!(refusal.is_none(), "{field}: metadata cannot be written: {refusal:?}");
+    let refusal = dry_run_patch(world, name, json!({"spec": {"deletionPolicy": "Retain"}})).await?;
+    ensure!(refusal.is_none(), "{field}: another field cannot be written: {refusal:?}");
+    let (_, old) = old_specs().into_iter().find(|(old, _)| *old == field).ok_or("the spec")?;
+    let touched = same_mistake(&old);
+    let refusal = dry_run_patch(world, name, json!({"spec": {field: touched}})).await?;
+    ensure!(refusal.is_some_and(|text| text.contains(field)), "{field}: {touched} is accepted");
+    let refusal = dry_run_patch(world, name, json!({"spec": {field: null}})).await?;
+    ensure!(refusal.is_none(), "{field} cannot be removed: {refusal:?}");
+    Ok(())
+}
+
+/// Another value with the same mistake.
+fn same_mistake(old: &Value) -> Value {
     match old {
         Value::String(text) => {
             json!(text.replace("two", "three").replace("no-slash", "none").replace(' ', "  "))

@@ -1,4 +1,4 @@
-//! Writes down every version that any `SequenceStore` of the cluster ever has, for the status contract.
+//! Records every version of every `SequenceStore` of the cluster to a file, for the status contract.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -15,64 +15,65 @@ use serde_json::{Value, json};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::world::{Error, PATIENCE};
+use crate::world::{Error, TIMEOUT};
 
-/// One watch over the whole run, from before the first object. The API server sends every version of a watch that
-/// starts where the last one ended; when it no longer has them it says so, and then the recording is not complete.
+/// Watches from before the first object until the end of the run. A watch that resumes at the version where the last
+/// one ended misses nothing; if the API server no longer has that version it responds 410, and the recording fails.
 pub struct Recorder {
     client: Client,
     file: PathBuf,
     task: JoinHandle<()>,
-    /// Name of the newest object whose deletion was seen.
-    gone: watch::Receiver<String>,
+    /// Name of the object whose deletion was recorded last.
+    deleted: watch::Receiver<String>,
+    /// Why versions may be missing.
     gap: Arc<Mutex<Option<String>>>,
 }
 
 impl Recorder {
-    /// Starts to write to `file`; no object may be there yet.
+    /// Starts to record to `file`. Fails if an object already exists.
     pub async fn start(client: Client, file: &Path) -> Result<Self, Error> {
         let api: Api<SequenceStore> = Api::all(client.clone());
         let list = api.list_metadata(&ListParams::default()).await?;
         if !list.items.is_empty() {
-            return Err("the recording starts after the first object".into());
+            return Err("the recording starts when objects already exist".into());
         }
         let from = list.metadata.resource_version.ok_or("a list without a resource version")?;
-        let (tell, gone) = watch::channel(String::new());
+        let (notify, deleted) = watch::channel(String::new());
         let gap: Arc<Mutex<Option<String>>> = Arc::default();
         let lines = BufWriter::new(File::create(file)?);
-        let recording = record(client.clone(), from, lines, tell);
-        let noted = Arc::clone(&gap);
+        let recording = record(client.clone(), from, lines, notify);
+        let reported = Arc::clone(&gap);
         let task = tokio::spawn(async move {
             if let Err(error) = recording.await {
-                *noted.lock().expect("nobody panics with it") = Some(error.to_string());
+                *reported.lock().expect("no holder of the lock panics") = Some(error.to_string());
             }
         });
-        Ok(Self { client, file: file.to_owned(), task, gone, gap })
+        Ok(Self { client, file: file.to_owned(), task, deleted, gap })
     }
 
-    /// Waits until everything that has happened is written; returns the file.
+    /// Waits until all versions so far are written; returns the file.
     pub async fn finish(mut self) -> Result<PathBuf, Error> {
-        // A last object: what came before it has been seen when its deletion is.
+        // Versions arrive in order: once the deletion of this object is recorded, so is everything before it.
         let api: Api<SequenceStore> = Api::namespaced(self.client.clone(), "default");
         let last = SequenceStore::new("last-of-the-recording", SequenceStoreSpec::default());
         let name = api.create(&PostParams::default(), &last).await?.name_any();
         api.delete(&name, &DeleteParams::default()).await?;
-        let seen = tokio::time::timeout(PATIENCE, self.gone.wait_for(|gone| *gone == name)).await;
+        let seen = tokio::time::timeout(TIMEOUT, self.deleted.wait_for(|deleted| *deleted == name)).await;
         self.task.abort();
-        if let Some(gap) = self.gap.lock().expect("nobody panics with it").take() {
+        if let Some(gap) = self.gap.lock().expect("no holder of the lock panics").take() {
             return Err(format!("the recording has a gap: {gap}").into());
         }
-        seen.map_err(|_| "the recording does not come to its end")??;
+        seen.map_err(|_| "the recording does not reach its last object")??;
         Ok(self.file)
     }
 }
 
-/// Ends only with an error: the file cannot be written, or versions may be lost.
+/// Returns only with an error: the file cannot be written, or versions may be missing.
 async fn record(
     client: Client,
     from: String,
     mut lines: impl Write,
-    tell: watch::Sender<String>,
+    notify: watch::Sender<String>,
 ) -> Result<(), Error> {
     let mut version = from;
     let parameters = WatchParams::default().timeout(280);
@@ -82,13 +83,13 @@ async fn record(
             Ok(events) => events,
             Err(kube::Error::Api(status)) if status.code == 410 => return Err(status.message.into()),
             Err(_) => {
-                // Nothing is lost: the next watch starts at the same version.
+                // Nothing is missed: the next watch starts at the same version.
                 tokio::time::sleep(Duration::from_millis(200)).await;
                 continue;
             }
         };
         let mut events = std::pin::pin!(events);
-        // An end or a broken connection loses nothing either.
+        // Nor when the watch ends or the connection breaks.
         while let Ok(Some(event)) = events.try_next().await {
             let (event, object) = match event {
                 WatchEvent::Added(object) => ("ADDED", object),
@@ -105,7 +106,7 @@ async fn record(
             writeln!(lines, "{}", json!({"event": event, "object": object}))?;
             if event == "DELETED" {
                 lines.flush()?;
-                tell.send_replace(text("name"));
+                notify.send_replace(text("name"));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! A store is kept as the spec says, and nothing else of it is touched.
+//! The operator keeps a store as the spec says and changes nothing else about it.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,22 +7,22 @@ use healthomics_simulator::{Fault, FaultAction, Knobs, PolicyReadBack, SeedStore
 use sequencestore_operator::crd::{ManagementPolicy, S3AccessConfig, SequenceStoreSpec};
 use serde_json::json;
 
-use crate::world::{Cluster, Error, Start, World, condition, ensure, naming, status, tests};
+use crate::world::{Cluster, Error, Start, World, condition, ensure, spec_for, status, tests};
 
 tests![
-    every_mutable_field_is_updated_and_cleared,
-    drift_is_corrected_under_manage_and_only_shown_under_observe,
-    tags_are_managed_key_by_key,
-    a_field_that_never_shows_stops_being_written,
-    the_policy_is_set_compared_by_meaning_and_deleted,
-    a_policy_that_aws_would_refuse_never_reaches_it,
+    the_operator_updates_and_clears_every_mutable_field,
+    manage_corrects_drift_and_observe_only_reports_it,
+    the_operator_manages_tags_key_by_key,
+    the_operator_stops_writing_a_field_that_never_converges,
+    the_operator_sets_and_deletes_the_policy_and_compares_it_by_meaning,
+    the_operator_never_sends_a_policy_that_aws_would_refuse,
 ];
 
 fn tags(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect()
 }
 
-async fn every_mutable_field_is_updated_and_cleared(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_updates_and_clears_every_mutable_field(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let seeded = world.seed().await?;
     world.adopt("all", &seeded).await?;
@@ -33,7 +33,7 @@ async fn every_mutable_field_is_updated_and_cleared(cluster: Arc<Cluster>) -> Re
         fallback_location: Some("s3://fallback-bucket/p/".into()),
         s3_access_config: Some(S3AccessConfig { access_log_location: Some("s3://log-bucket/p/".into()) }),
         propagated_set_level_tags: Some(vec!["b".into(), "a".into()]),
-        ..naming(&seeded)
+        ..spec_for(&seeded)
     };
     world.patch("all", json!({"spec": spec})).await?;
     world
@@ -58,20 +58,18 @@ async fn every_mutable_field_is_updated_and_cleared(cluster: Arc<Cluster>) -> Re
     let second = world.calls("UpdateSequenceStore").await?.pop().ok_or("no second update")?.parameters;
     ensure!(
         second.get("name").is_none() && second.get("description").is_none(),
-        "only what differs: {second}"
+        "the update sends unchanged fields: {second}"
     );
     Ok(())
 }
 
-async fn drift_is_corrected_under_manage_and_only_shown_under_observe(
-    cluster: Arc<Cluster>,
-) -> Result<(), Error> {
+async fn manage_corrects_drift_and_observe_only_reports_it(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let mut start = Start::default();
     start.flags.push("--create-grace=1s".into());
     let _operator = world.operator(&start)?;
     let (mine, watched) = (world.seed().await?, world.seed().await?);
-    let wanted = |store| SequenceStoreSpec { description: Some("wanted".into()), ..naming(store) };
+    let wanted = |store| SequenceStoreSpec { description: Some("wanted".into()), ..spec_for(store) };
     world.create("mine", wanted(&mine)).await?;
     let observe =
         SequenceStoreSpec { management_policy: Some(ManagementPolicy::Observe), ..wanted(&watched) };
@@ -85,7 +83,7 @@ async fn drift_is_corrected_under_manage_and_only_shown_under_observe(
     let object = world.until_condition("watched", "Synced", "False", "Drifted").await?;
     ensure!(
         condition(&object, "Ready").is_some_and(|ready| ready.status == "True"),
-        "observed stores are ready"
+        "an observed store is not Ready"
     );
     let drift = status(&object).drift;
     ensure!(
@@ -101,17 +99,17 @@ async fn drift_is_corrected_under_manage_and_only_shown_under_observe(
     ensure!(store.description.as_deref() == Some("wanted"), "{:?}", store.description);
     let touched =
         world.mutating_calls().await?.iter().any(|call| call.store_id.as_ref() == Some(&watched.id));
-    ensure!(!touched, "an observed store is never changed");
+    ensure!(!touched, "the operator changed an observed store");
     Ok(())
 }
 
-async fn tags_are_managed_key_by_key(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_manages_tags_key_by_key(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let seeded = world
         .seed_with(SeedStore { tags: tags(&[("foreign", "f"), ("same", "s")]), ..SeedStore::default() })
         .await?;
     let spec =
-        SequenceStoreSpec { tags: Some(tags(&[("a", "1"), ("b", "2"), ("same", "s")])), ..naming(&seeded) };
+        SequenceStoreSpec { tags: Some(tags(&[("a", "1"), ("b", "2"), ("same", "s")])), ..spec_for(&seeded) };
     world.create("tagged", spec).await?;
     let has = |wanted: &'static [(&'static str, &'static str)]| {
         move |object: &sequencestore_operator::crd::SequenceStore| {
@@ -132,7 +130,7 @@ async fn tags_are_managed_key_by_key(cluster: Arc<Cluster>) -> Result<(), Error>
     Ok(())
 }
 
-async fn a_field_that_never_shows_stops_being_written(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_stops_writing_a_field_that_never_converges(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let mut start = Start::default();
     start.flags.push("--create-grace=1s".into());
@@ -146,7 +144,7 @@ async fn a_field_that_never_shows_stops_being_written(cluster: Arc<Cluster>) -> 
         )
     };
     world.aws.script_fault(&member("GetSequenceStore")).await?;
-    let spec = SequenceStoreSpec { description: Some("wanted".into()), ..naming(&seeded) };
+    let spec = SequenceStoreSpec { description: Some("wanted".into()), ..spec_for(&seeded) };
     world.create("stubborn", spec).await?;
     let object = world.until_condition("stubborn", "Stalled", "True", "NotConverging").await?;
     ensure!(
@@ -158,13 +156,18 @@ async fn a_field_that_never_shows_stops_being_written(cluster: Arc<Cluster>) -> 
     ensure!(updates == 3, "{updates} updates");
     let gets = world.calls("GetSequenceStore").await?.len();
     world.until_calls("GetSequenceStore", gets + 3).await?;
-    ensure!(world.calls("UpdateSequenceStore").await?.len() == updates, "the writing has stopped");
+    ensure!(
+        world.calls("UpdateSequenceStore").await?.len() == updates,
+        "the operator still updates the field"
+    );
     world.aws.clear_faults().await?;
     world.until_ready("stubborn").await?;
     Ok(())
 }
 
-async fn the_policy_is_set_compared_by_meaning_and_deleted(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_sets_and_deletes_the_policy_and_compares_it_by_meaning(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     world.aws.set_knobs(&Knobs { policy_read_back: PolicyReadBack::Canonical, ..Knobs::default() }).await?;
     let seeded = world.seed().await?;
@@ -173,7 +176,7 @@ async fn the_policy_is_set_compared_by_meaning_and_deleted(cluster: Arc<Cluster>
         "Action": ["s3:ListBucket"], "Resource": [seeded.s3_access.s3_access_point_arn],
     });
     let policy = json!({"Version": "2012-10-17", "Statement": [statement]});
-    let spec = SequenceStoreSpec { s3_access_policy: policy.as_object().cloned(), ..naming(&seeded) };
+    let spec = SequenceStoreSpec { s3_access_policy: policy.as_object().cloned(), ..spec_for(&seeded) };
     world.create("policy", spec).await?;
     world.until_calls("PutS3AccessPolicy", 1).await?;
     world.until_condition("policy", "Synced", "True", "InSync").await?;
@@ -184,13 +187,13 @@ async fn the_policy_is_set_compared_by_meaning_and_deleted(cluster: Arc<Cluster>
     world.until_calls("GetSequenceStore", polls + 3).await?;
     ensure!(
         world.calls("GetS3AccessPolicy").await?.len() == gets,
-        "a settled policy is not read at every poll"
+        "the operator reads a settled policy at every poll"
     );
     world.aws.change_store(&seeded.id, json!({"s3AccessPolicy": "{}"})).await?;
     world.reconcile_now("policy").await?;
     world.until_calls("PutS3AccessPolicy", 2).await?;
     world.until_condition("policy", "Synced", "True", "InSync").await?;
-    // A merge patch cannot empty an object, a JSON patch can.
+    // A JSON patch, because a merge patch cannot replace an object with an empty one.
     let empty = json!([{"op": "replace", "path": "/spec/s3AccessPolicy", "value": {}}]).to_string();
     let patched = ["patch", "seqstore", "policy", "--type=json", "--patch", &empty];
     world.kubectl(&patched).await?.checked()?;
@@ -201,17 +204,20 @@ async fn the_policy_is_set_compared_by_meaning_and_deleted(cluster: Arc<Cluster>
     Ok(())
 }
 
-async fn a_policy_that_aws_would_refuse_never_reaches_it(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_never_sends_a_policy_that_aws_would_refuse(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let seeded = world.seed().await?;
     let statement = json!({
         "Effect": "Allow", "Principal": "*", "Action": "s3:GetObject", "Resource": "*", "NotAction": "s3:PutObject",
     });
     let policy = json!({"Version": "2012-10-17", "Statement": [statement]});
-    let spec = SequenceStoreSpec { s3_access_policy: policy.as_object().cloned(), ..naming(&seeded) };
+    let spec = SequenceStoreSpec { s3_access_policy: policy.as_object().cloned(), ..spec_for(&seeded) };
     world.create("refused", spec).await?;
     let object = world.until_condition("refused", "Stalled", "True", "InvalidSpec").await?;
-    ensure!(crate::world::message(&object, "Ready").contains("NotAction"), "names the element");
-    ensure!(world.mutating_calls().await?.is_empty(), "nothing reaches AWS");
+    ensure!(
+        crate::world::message(&object, "Ready").contains("NotAction"),
+        "the message does not name the element"
+    );
+    ensure!(world.mutating_calls().await?.is_empty(), "the policy was sent to AWS");
     Ok(())
 }

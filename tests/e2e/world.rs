@@ -1,4 +1,5 @@
-//! What a test stands on: the shared cluster, and a world of its own in it.
+//! The environment of the tests: the control plane that all tests share, and the `World` of a single test with its
+//! own namespace, simulator and operator processes.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,24 +19,22 @@ use sequencestore_operator::crd::{SequenceStore, SequenceStoreSpec, SequenceStor
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 
-/// Anything a test can fail with.
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
-/// What a test returns.
-pub type Outcome = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
+pub type TestFuture = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
 
 /// Namespace and name of the chart's ServiceAccount.
 pub const SYSTEM_NAMESPACE: &str = "sequencestore-system";
 pub const SERVICE_ACCOUNT: &str = "sequencestore-operator";
-/// The chart.
 pub const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/sequencestore-operator");
-/// Namespaces with this label are under the chart's policy on deletions: most tests look at what comes after it.
+/// The chart's deletion-protection policy applies only to namespaces with this label: most tests check what the
+/// operator does once a deletion is admitted.
 pub const POLICY_LABEL: &str = "deletion-protection-policy";
-/// How long a test waits for what must come.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a test waits for an expected state.
+pub const TIMEOUT: Duration = Duration::from_secs(60);
 pub const REGION: &str = "us-east-1";
 pub const ACCOUNT: &str = "123456789012";
 
-/// Makes a test of an async function.
+/// Registers async functions as tests of the module.
 macro_rules! tests {
     ($($name:ident),+ $(,)?) => {
         pub const TESTS: &[crate::Test] = &[$((
@@ -46,7 +45,7 @@ macro_rules! tests {
 }
 pub(crate) use tests;
 
-/// Fails the test with what was expected.
+/// Fails the test with a message unless the condition holds.
 macro_rules! ensure {
     ($condition:expr, $($text:tt)+) => {
         if !$condition { return Err(format!($($text)+).into()); }
@@ -58,7 +57,7 @@ pub(crate) use ensure;
 pub struct Cluster {
     pub plane: ControlPlane,
     pub kubeconfig: PathBuf,
-    /// A copy of the operator: a build that runs meanwhile must not change what is tested.
+    /// A copy of the operator, so that a build during the run does not replace the tested program.
     pub binary: PathBuf,
 }
 
@@ -83,7 +82,7 @@ impl Cluster {
     }
 }
 
-/// How an operator process is started.
+/// How a test starts an operator process.
 #[derive(Clone, Debug)]
 pub struct Start {
     pub region: Option<&'static str>,
@@ -91,9 +90,9 @@ pub struct Start {
     pub cluster_name: &'static str,
     /// Address of the health endpoints.
     pub health: String,
-    /// Flags after the usual ones; the last one wins is not clap's way, so none may repeat.
+    /// Flags after the usual ones. clap refuses a repeated flag, so none of these may repeat a usual one.
     pub flags: Vec<String>,
-    /// Environment variables that replace or (empty) remove the usual ones.
+    /// Environment variables that replace the usual ones; an empty value removes the variable.
     pub environment: BTreeMap<&'static str, String>,
 }
 
@@ -126,7 +125,7 @@ impl Operator {
     pub async fn terminate(mut self) -> Result<Option<i32>, Error> {
         let pid = self.child.id().ok_or("the operator has ended")?.to_string();
         Command::new("kill").args(["-TERM", &pid]).status().await?;
-        Ok(tokio::time::timeout(PATIENCE, self.child.wait()).await??.code())
+        Ok(tokio::time::timeout(TIMEOUT, self.child.wait()).await??.code())
     }
 
     pub fn log_text(&self) -> String {
@@ -134,7 +133,7 @@ impl Operator {
     }
 }
 
-/// A namespace and a simulator of one test's own.
+/// The environment of one test: a namespace, a simulator, and the operator processes that the test starts.
 pub struct World {
     pub cluster: Arc<Cluster>,
     pub namespace: String,
@@ -145,10 +144,10 @@ pub struct World {
     directory: tempfile::TempDir,
 }
 
-/// At its end a world tells which operations were called in it.
+/// Records the called operations for the comparison with the IAM policy at the end of the run.
 impl Drop for World {
     fn drop(&mut self) {
-        crate::operations::note(&self.simulator.ledger());
+        crate::called_operations::record(&self.simulator.ledger());
     }
 }
 
@@ -166,7 +165,6 @@ impl World {
         Ok(Self { cluster, namespace, simulator, aws, client, api, directory })
     }
 
-    /// A world with an operator in it.
     pub async fn with_operator(cluster: Arc<Cluster>) -> Result<(Self, Operator), Error> {
         let world = Self::new(cluster).await?;
         let operator = world.operator(&Start::default())?;
@@ -205,7 +203,7 @@ impl World {
         Ok(Operator { child: command.spawn()?, log })
     }
 
-    /// A store in AWS, known to nobody yet.
+    /// Creates a store in the simulator that no object refers to.
     pub async fn seed(&self) -> Result<StoreRecord, Error> {
         self.seed_with(SeedStore { name: Some("genomes".into()), ..SeedStore::default() }).await
     }
@@ -214,22 +212,22 @@ impl World {
         Ok(self.aws.seed_store(&seed).await?)
     }
 
-    /// Creates an object.
     pub async fn create(&self, name: &str, spec: SequenceStoreSpec) -> Result<SequenceStore, Error> {
         Ok(self.api.create(&PostParams::default(), &SequenceStore::new(name, spec)).await?)
     }
 
-    /// An object that names a store and leaves everything else open.
+    /// Creates an object whose spec has nothing but the id of this store.
     pub async fn adopt(&self, name: &str, store: &StoreRecord) -> Result<SequenceStore, Error> {
-        self.create(name, naming(store)).await
+        self.create(name, spec_for(store)).await
     }
 
-    /// Merges into the object as a user would.
+    /// Sends a merge patch as the administrator.
     pub async fn patch(&self, name: &str, patch: Value) -> Result<SequenceStore, Error> {
         Ok(self.api.patch(name, &PatchParams::default(), &Patch::Merge(patch)).await?)
     }
 
-    /// Asks for a pass now, as a user would.
+    /// Requests a reconcile pass by annotation; returns the value, which the operator copies to
+    /// `status.lastHandledReconcileAt`.
     pub async fn reconcile_now(&self, name: &str) -> Result<String, Error> {
         let value = format!("{:016x}", fastrand::u64(..));
         self.patch(
@@ -245,14 +243,14 @@ impl World {
         Ok(())
     }
 
-    /// Waits until the object is as `wanted` says.
+    /// Waits until the object satisfies `wanted`; `what` describes that in the error.
     pub async fn until(
         &self,
         name: &str,
         what: &str,
         wanted: impl Fn(&SequenceStore) -> bool,
     ) -> Result<SequenceStore, Error> {
-        let end = tokio::time::Instant::now() + PATIENCE;
+        let end = tokio::time::Instant::now() + TIMEOUT;
         loop {
             let object = self.api.get_opt(name).await?;
             if let Some(object) = object.as_ref().filter(|object| wanted(object)) {
@@ -262,13 +260,12 @@ impl World {
                 let shown = object.map(|o| {
                     serde_json::to_string_pretty(&json!({"metadata": o.metadata, "status": o.status}))
                 });
-                return Err(format!("{name} never came to: {what}; it is {shown:?}\n{}", self.logs()).into());
+                return Err(format!("{name} never reached: {what}; it is {shown:?}\n{}", self.logs()).into());
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     }
 
-    /// Waits until the condition has the status and reason.
     pub async fn until_condition(
         &self,
         name: &str,
@@ -287,9 +284,8 @@ impl World {
         self.until_condition(name, "Ready", "True", "Available").await
     }
 
-    /// Waits until the object is gone.
     pub async fn until_gone(&self, name: &str) -> Result<(), Error> {
-        let end = tokio::time::Instant::now() + PATIENCE;
+        let end = tokio::time::Instant::now() + TIMEOUT;
         while let Some(object) = self.api.get_opt(name).await? {
             if tokio::time::Instant::now() >= end {
                 return Err(format!("{name} is still there: {:?}\n{}", object.status, self.logs()).into());
@@ -304,9 +300,9 @@ impl World {
         Ok(self.aws.ledger().await?.into_iter().filter(|entry| entry.operation == operation).collect())
     }
 
-    /// Waits until an operation was called at least so often.
+    /// Waits until an operation was called at least this many times.
     pub async fn until_calls(&self, operation: &str, at_least: usize) -> Result<Vec<LedgerEntry>, Error> {
-        let end = tokio::time::Instant::now() + PATIENCE;
+        let end = tokio::time::Instant::now() + TIMEOUT;
         loop {
             let calls = self.calls(operation).await?;
             if calls.len() >= at_least {
@@ -321,7 +317,7 @@ impl World {
         }
     }
 
-    /// Calls that changed something in AWS, or tried to.
+    /// Calls of mutating operations, including the ones that AWS refused.
     pub async fn mutating_calls(&self) -> Result<Vec<LedgerEntry>, Error> {
         Ok(self.aws.ledger().await?.into_iter().filter(LedgerEntry::is_mutating).collect())
     }
@@ -330,7 +326,7 @@ impl World {
         self.cluster.plane.audit().mark()
     }
 
-    /// Writes of the operator in this namespace, by verb and resource; Events apart.
+    /// Counts the writes of the operator in this namespace by verb and resource, without Events.
     pub fn operator_writes(&self, since: &AuditMark) -> BTreeMap<(String, String), usize> {
         let user = service_account_user(SYSTEM_NAMESPACE, SERVICE_ACCOUNT);
         let mut writes = self.cluster.plane.audit().writes_since(since, &user, Some(&self.namespace));
@@ -341,7 +337,7 @@ impl World {
     /// Waits for an Event of the object; returns its note.
     pub async fn until_event(&self, name: &str, reason: &str) -> Result<String, Error> {
         let api: Api<Event> = Api::namespaced(self.client.clone(), &self.namespace);
-        let end = tokio::time::Instant::now() + PATIENCE;
+        let end = tokio::time::Instant::now() + TIMEOUT;
         loop {
             let events = api.list(&ListParams::default()).await?;
             let ours = events.items.into_iter().find(|event| {
@@ -356,19 +352,18 @@ impl World {
         }
     }
 
-    /// `kubectl` as the administrator, in this namespace.
+    /// Runs `kubectl` as the administrator, in this namespace.
     pub async fn kubectl(&self, args: &[&str]) -> Result<control_plane::CommandOutput, Error> {
         let scoped = [&["--namespace", &self.namespace], args].concat();
         Ok(self.cluster.plane.kubectl(&scoped).await?)
     }
 
-    /// `kubectl apply -f -`.
     pub async fn kubectl_apply(&self, manifest: &str) -> Result<control_plane::CommandOutput, Error> {
         let args = ["--namespace", &self.namespace, "apply", "-f", "-"];
         Ok(self.cluster.plane.kubectl_stdin(&args, manifest).await?)
     }
 
-    /// What the operators of this world logged last.
+    /// The last 25 log lines of every operator that this test started.
     pub fn logs(&self) -> String {
         let mut text = String::new();
         for file in std::fs::read_dir(self.directory.path()).into_iter().flatten().flatten() {
@@ -380,7 +375,7 @@ impl World {
     }
 }
 
-pub fn naming(store: &StoreRecord) -> SequenceStoreSpec {
+pub fn spec_for(store: &StoreRecord) -> SequenceStoreSpec {
     SequenceStoreSpec { sequence_store_id: Some(store.id.clone()), ..SequenceStoreSpec::default() }
 }
 

@@ -1,4 +1,4 @@
-//! A permission that is missing for tags or the policy touches `Synced` only, and holds up nothing else.
+//! A missing permission for tags or the policy affects only the condition `Synced` and holds up nothing else.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -7,12 +7,12 @@ use healthomics_simulator::SeedStore;
 use sequencestore_operator::crd::{SequenceStore, SequenceStoreSpec};
 use serde_json::{Value, json};
 
-use crate::world::{ACCOUNT, Cluster, Error, World, condition, ensure, message, naming, status, tests};
+use crate::world::{ACCOUNT, Cluster, Error, World, condition, ensure, message, spec_for, status, tests};
 
 tests![
-    owner_tags_that_may_not_be_written_touch_synced_only,
-    tags_that_may_not_be_changed_touch_synced_only,
-    a_policy_that_may_not_be_read_or_changed_touches_synced_only,
+    denied_owner_tags_affect_synced_only,
+    denied_tag_changes_affect_synced_only,
+    a_denied_policy_read_or_change_affects_synced_only,
 ];
 
 const ALL: [&str; 9] = [
@@ -27,15 +27,15 @@ const ALL: [&str; 9] = [
     "DeleteS3AccessPolicy",
 ];
 
-/// Everything but this action.
+/// Allows every action except this one.
 async fn deny(world: &World, action: &str) -> Result<(), Error> {
     let allowed =
         ALL.into_iter().filter(|allowed| *allowed != action).map(|a| format!("omics:{a}")).collect();
     Ok(world.aws.allow_actions(ACCOUNT, Some(allowed)).await?)
 }
 
-/// The store is as ready as it is, the missing action is named, and nothing claims to be stuck or at work.
-async fn synced_alone_is_touched(world: &World, action: &str) -> Result<SequenceStore, Error> {
+/// `Synced` names the denied action; the object is Ready, and neither Reconciling nor Stalled.
+async fn until_only_synced_is_affected(world: &World, action: &str) -> Result<SequenceStore, Error> {
     let object = world.until_condition("a", "Synced", "False", "AccessDenied").await?;
     let text = message(&object, "Synced");
     ensure!(text.contains(&format!("omics:{action}")), "{action} is not named: {text}");
@@ -48,7 +48,7 @@ async fn synced_alone_is_touched(world: &World, action: &str) -> Result<Sequence
     Ok(object)
 }
 
-async fn allowed_again(world: &World) -> Result<(), Error> {
+async fn allow_and_recover(world: &World) -> Result<(), Error> {
     world.aws.allow_actions(ACCOUNT, None).await?;
     world.reconcile_now("a").await?;
     world.until_condition("a", "Synced", "True", "InSync").await?;
@@ -57,27 +57,27 @@ async fn allowed_again(world: &World) -> Result<(), Error> {
     Ok(())
 }
 
-async fn owner_tags_that_may_not_be_written_touch_synced_only(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn denied_owner_tags_affect_synced_only(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     deny(&world, "TagResource").await?;
     let store = world.seed().await?;
-    let spec = SequenceStoreSpec { description: Some("wanted".into()), ..naming(&store) };
+    let spec = SequenceStoreSpec { description: Some("wanted".into()), ..spec_for(&store) };
     world.create("a", spec).await?;
-    synced_alone_is_touched(&world, "TagResource").await?;
-    // Everything else goes on.
+    until_only_synced_is_affected(&world, "TagResource").await?;
+    // The operator still updates the store and its status.
     let shown = world.aws.store(&store.id).await?.ok_or("store")?;
     ensure!(shown.description.as_deref() == Some("wanted") && shown.tags.is_empty(), "{shown:?}");
     world.aws.change_store(&store.id, json!({"name": "renamed"})).await?;
     let followed = |o: &SequenceStore| status(o).store.is_some_and(|s| s.name.as_deref() == Some("renamed"));
     world.until("a", "the new name", followed).await?;
-    allowed_again(&world).await?;
+    allow_and_recover(&world).await?;
     let uid = world.api.get("a").await?.metadata.uid;
     let tags = world.aws.store(&store.id).await?.ok_or("store")?.tags;
     ensure!(tags.get("healthomics.dev/uid") == uid.as_ref(), "{tags:?}");
     Ok(())
 }
 
-async fn tags_that_may_not_be_changed_touch_synced_only(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn denied_tag_changes_affect_synced_only(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed_with(SeedStore::default()).await?;
     world.adopt("a", &store).await?;
@@ -90,22 +90,20 @@ async fn tags_that_may_not_be_changed_touch_synced_only(cluster: Arc<Cluster>) -
         let before = world.aws.store(&store.id).await?.ok_or("store")?.tags;
         deny(&world, action).await?;
         world.patch("a", json!({"spec": spec})).await?;
-        let object = synced_alone_is_touched(&world, action).await?;
+        let object = until_only_synced_is_affected(&world, action).await?;
         let drift = status(&object).drift;
         ensure!(drift.iter().any(|drift| drift.field == "tags[team]"), "{action}: {drift:?}");
         let shown = world.aws.store(&store.id).await?.ok_or("store")?;
         ensure!(shown.tags == before, "{action} is denied, and the tags are {:?}", shown.tags);
         ensure!(shown.description.as_deref() == spec["description"].as_str(), "{action} holds up {shown:?}");
-        allowed_again(&world).await?;
+        allow_and_recover(&world).await?;
         let tags = world.aws.store(&store.id).await?.ok_or("store")?.tags;
         ensure!(tags.get("team").map(String::as_str) == wanted, "{action}: {tags:?}");
     }
     Ok(())
 }
 
-async fn a_policy_that_may_not_be_read_or_changed_touches_synced_only(
-    cluster: Arc<Cluster>,
-) -> Result<(), Error> {
+async fn a_denied_policy_read_or_change_affects_synced_only(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let tags = BTreeMap::from([("kept".to_owned(), "yes".to_owned())]);
     let store = world.seed_with(SeedStore { tags, ..SeedStore::default() }).await?;
@@ -124,13 +122,13 @@ async fn a_policy_that_may_not_be_read_or_changed_touches_synced_only(
     for (action, wanted) in rows {
         let before = world.aws.store(&store.id).await?.ok_or("store")?.s3_access_policy;
         deny(&world, action).await?;
-        // A merge patch cannot empty an object, a JSON patch can.
+        // A JSON patch, because a merge patch cannot replace an object with an empty one.
         let patch = json!([{"op": "add", "path": "/spec/s3AccessPolicy", "value": wanted}]).to_string();
         world.kubectl(&["patch", "seqstore", "a", "--type=json", "--patch", &patch]).await?.checked()?;
-        synced_alone_is_touched(&world, action).await?;
+        until_only_synced_is_affected(&world, action).await?;
         let shown = world.aws.store(&store.id).await?.ok_or("store")?.s3_access_policy;
         ensure!(shown == before, "{action} is denied, and the policy is {shown:?}");
-        allowed_again(&world).await?;
+        allow_and_recover(&world).await?;
         let shown = world.aws.store(&store.id).await?.ok_or("store")?.s3_access_policy;
         let shown: Option<Value> = shown.as_deref().map(serde_json::from_str).transpose()?;
         let expected = Some(wanted).filter(|wanted| *wanted != json!({}));

@@ -1,9 +1,8 @@
-//! The pages in docs/ as a reader follows them: every command is run as written and in order, and what a page shows
-//! of the output is what comes.
+//! Runs the commands of pages in docs/ as written and in order, and compares their output with what the page shows.
 //!
-//! A block `yaml` is saved under the name of its object, a block `console` is run by a shell, and a block `text` is
-//! what the block before it prints, `…` standing for anything. What happens besides, in AWS or to the operator, a page
-//! tells in words; to the test it tells it in comments that no reader sees: `<!-- test: aws change genomes {…} -->`.
+//! A block `yaml` is saved as a file named after its object. A shell runs a block `console`. A block `text` is the output
+//! of the block before it, in which `…` stands for anything. Comments that a reader does not see tell the test what
+//! happens in AWS or to the operator in between: `<!-- test: aws change genomes {…} -->`.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -14,34 +13,37 @@ use healthomics_simulator::{Knobs, SeedStore, StoreRecord};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::world::{Cluster, Error, Operator, PATIENCE, POLICY_LABEL, REGION, Start, World, ensure, tests};
+use crate::world::{Cluster, Error, Operator, POLICY_LABEL, REGION, Start, TIMEOUT, World, ensure, tests};
 
-tests![adoption, deletion, drift];
+tests![
+    the_adoption_page_works_as_written,
+    the_deletion_page_works_as_written,
+    the_drift_page_works_as_written,
+];
 
-/// The account that AWS's documentation uses in examples, and ours too.
+/// The example account of AWS's documentation and of the pages.
 const ACCOUNT: &str = "111122223333";
-/// The longest a block may take.
-const PATIENT: Duration = Duration::from_secs(180);
+const BLOCK_TIMEOUT: Duration = Duration::from_secs(180);
 
-async fn adoption(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_adoption_page_works_as_written(cluster: Arc<Cluster>) -> Result<(), Error> {
     follow(cluster, "adoption.md").await
 }
 
-async fn deletion(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_deletion_page_works_as_written(cluster: Arc<Cluster>) -> Result<(), Error> {
     follow(cluster, "deletion.md").await
 }
 
-async fn drift(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_drift_page_works_as_written(cluster: Arc<Cluster>) -> Result<(), Error> {
     follow(cluster, "drift.md").await
 }
 
-/// One thing that a page tells to do or promises.
 #[derive(Debug)]
 enum Step {
     Manifest(String),
     Commands(String),
     Output(String),
-    Stage(String),
+    /// From a comment `<!-- test: … -->`.
+    Directive(String),
 }
 
 async fn follow(cluster: Arc<Cluster>, page: &str) -> Result<(), Error> {
@@ -50,11 +52,11 @@ async fn follow(cluster: Arc<Cluster>, page: &str) -> Result<(), Error> {
     let steps = steps(&text);
     let commands = steps.iter().filter(|step| matches!(step, Step::Commands(_))).count();
     let fenced = text.matches("```console").count();
-    ensure!(commands >= 5 && commands == fenced, "{page}: {commands} of {fenced} blocks are understood");
+    ensure!(commands >= 5 && commands == fenced, "{page}: parsed {commands} of {fenced} blocks");
     let mut reader = Reader::new(cluster).await?;
     for step in &steps {
         reader
-            .does(step)
+            .perform(step)
             .await
             .map_err(|error| format!("{page}: {step:#?}\n{error}\n{}", reader.world.logs()))?;
     }
@@ -65,15 +67,15 @@ fn steps(page: &str) -> Vec<Step> {
     let mut steps = Vec::new();
     let mut lines = page.lines();
     while let Some(line) = lines.next() {
-        let stage = line.trim().strip_prefix("<!-- test: ").and_then(|rest| rest.strip_suffix(" -->"));
+        let directive = line.trim().strip_prefix("<!-- test: ").and_then(|rest| rest.strip_suffix(" -->"));
         let kind: Option<fn(String) -> Step> = match line {
             "```yaml" => Some(Step::Manifest),
             "```console" => Some(Step::Commands),
             "```text" => Some(Step::Output),
             _ => None,
         };
-        if let Some(stage) = stage {
-            steps.push(Step::Stage(stage.to_owned()));
+        if let Some(directive) = directive {
+            steps.push(Step::Directive(directive.to_owned()));
         } else if let Some(kind) = kind {
             let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
             steps.push(kind(block.join("\n")));
@@ -82,14 +84,14 @@ fn steps(page: &str) -> Vec<Step> {
     steps
 }
 
-/// Somebody who follows a page, with a terminal in a directory of their own.
+/// A reader who follows a page in a shell, with a working directory and kubeconfig of their own.
 struct Reader {
     world: World,
     operator: Option<Operator>,
     directory: tempfile::TempDir,
-    /// What the last block of commands printed.
+    /// Output of the last block of commands.
     printed: String,
-    /// The next block of commands has to be refused.
+    /// Whether the next block of commands has to fail.
     refused: bool,
 }
 
@@ -100,11 +102,11 @@ impl Reader {
         let operator = Some(world.operator(&Start::default())?);
         let directory = tempfile::tempdir()?;
         let reader = Self { world, operator, directory, printed: String::new(), refused: false };
-        // A terminal whose kubectl is set to the namespace of this test.
+        // The reader's kubectl uses the namespace of this test by default.
         std::fs::copy(reader.world.cluster.plane.kubeconfig(), reader.kubeconfig())?;
         let namespace = &reader.world.namespace;
         reader.shell(&format!("kubectl config set-context --current --namespace={namespace}")).await?;
-        // As with the chart's defaults.
+        // Enables the deletion-protection policy, which the chart applies to all namespaces by default.
         reader.shell(&format!("kubectl label namespace {namespace} {POLICY_LABEL}=on")).await?;
         Ok(reader)
     }
@@ -113,7 +115,7 @@ impl Reader {
         self.directory.path().join("kubeconfig")
     }
 
-    async fn does(&mut self, step: &Step) -> Result<(), Error> {
+    async fn perform(&mut self, step: &Step) -> Result<(), Error> {
         match step {
             Step::Manifest(text) => {
                 let name = text.lines().find_map(|line| line.strip_prefix("  name: ")).ok_or("no name")?;
@@ -125,21 +127,23 @@ impl Reader {
                     (Ok(printed), false) => printed,
                     (Err(refusal), true) => refusal.to_string(),
                     (Err(error), false) => return Err(error),
-                    (Ok(printed), true) => return Err(format!("this is not refused: {printed}").into()),
+                    (Ok(printed), true) => {
+                        return Err(format!("this succeeds and must not: {printed}").into());
+                    }
                 };
             }
             Step::Output(expected) => ensure!(
                 shows(&self.printed, expected),
-                "this is not what is printed:\n{}\n\nit is:\n{}",
+                "the page shows:\n{}\n\nthe output is:\n{}",
                 expected,
                 self.printed
             ),
-            Step::Stage(direction) => self.stage(direction).await?,
+            Step::Directive(text) => self.run_directive(text).await?,
         }
         Ok(())
     }
 
-    /// Runs a script as somebody's shell would; returns what it prints.
+    /// Runs a script in the reader's shell; returns its standard output.
     async fn shell(&self, script: &str) -> Result<String, Error> {
         let needs_aws = script.lines().any(|line| line.starts_with("aws "));
         let aws = needs_aws.then(aws_cli).flatten();
@@ -172,15 +176,15 @@ impl Reader {
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .stdin(Stdio::null())
             .kill_on_drop(true);
-        let output = tokio::time::timeout(PATIENT, shell.output()).await??;
+        let output = tokio::time::timeout(BLOCK_TIMEOUT, shell.output()).await??;
         let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         ensure!(output.status.success(), "{}: {out}{err}", output.status);
         Ok(out.into_owned())
     }
 
-    /// What happens besides the reader's commands, and what has to be so in AWS.
-    async fn stage(&mut self, direction: &str) -> Result<(), Error> {
-        let (what, rest) = direction.split_once(' ').unwrap_or((direction, ""));
+    /// Changes AWS or the operator, or checks the store in AWS.
+    async fn run_directive(&mut self, text: &str) -> Result<(), Error> {
+        let (what, rest) = text.split_once(' ').unwrap_or((text, ""));
         match (what, rest) {
             ("run", script) => self.shell(script).await.map(drop),
             ("operator", "stops") => {
@@ -191,17 +195,17 @@ impl Reader {
                 self.operator = Some(self.world.operator(&Start::default())?);
                 Ok(())
             }
-            ("aws", rest) => self.in_aws(rest).await,
+            ("aws", rest) => self.run_aws_directive(rest).await,
             ("refused", "") => {
                 self.refused = true;
                 Ok(())
             }
-            _ => Err(format!("no such direction: {direction}").into()),
+            _ => Err(format!("unknown directive: {text}").into()),
         }
     }
 
-    async fn in_aws(&self, direction: &str) -> Result<(), Error> {
-        let words: Vec<&str> = direction.splitn(3, ' ').collect();
+    async fn run_aws_directive(&self, text: &str) -> Result<(), Error> {
+        let words: Vec<&str> = text.splitn(3, ' ').collect();
         let aws = &self.world.aws;
         match words[..] {
             ["seed", name, members] => {
@@ -217,10 +221,10 @@ impl Reader {
                 aws.add_read_sets(&self.store(name).await?.id, count.parse()?, "ACTIVE").await?;
             }
             ["removes", name] => aws.remove_store(&self.store(name).await?.id).await?,
-            // A store of this name, no other one, and in the end with these members.
+            // Waits until the only store of this name has these members.
             ["shows", name, members] => {
                 let members: Value = serde_json::from_str(members)?;
-                let end = tokio::time::Instant::now() + PATIENCE;
+                let end = tokio::time::Instant::now() + TIMEOUT;
                 loop {
                     let record = serde_json::to_value(self.store(name).await?)?;
                     if holds(&record, &members) {
@@ -230,12 +234,12 @@ impl Reader {
                     tokio::time::sleep(Duration::from_millis(100)).await;
                 }
             }
-            _ => return Err(format!("no such direction: aws {direction}").into()),
+            _ => return Err(format!("unknown directive: aws {text}").into()),
         }
         Ok(())
     }
 
-    /// The one live store of a name.
+    /// The only store of this name that is not deleted.
     async fn store(&self, name: &str) -> Result<StoreRecord, Error> {
         let stores = self.world.aws.stores().await?;
         let mut named: Vec<_> =
@@ -245,7 +249,7 @@ impl Reader {
     }
 }
 
-/// Whether a record has these members; `null` is for what is not there.
+/// Whether a record has these members; `null` stands for an absent one.
 fn holds(record: &Value, members: &Value) -> bool {
     match (record, members) {
         (Value::Object(record), Value::Object(members)) => {
@@ -255,7 +259,7 @@ fn holds(record: &Value, members: &Value) -> bool {
     }
 }
 
-/// Whether the expected text is printed, white space apart; `…` stands for anything.
+/// Compares output with expected text, ignoring white space; `…` stands for anything.
 fn shows(printed: &str, expected: &str) -> bool {
     let plain = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let printed = plain(printed);
@@ -269,7 +273,7 @@ fn shows(printed: &str, expected: &str) -> bool {
     })
 }
 
-/// The AWS CLI: the user's, or the one that the conformance tests installed.
+/// Finds the AWS CLI that the conformance tests installed, or else one on the PATH.
 fn aws_cli() -> Option<PathBuf> {
     let runs = |program: &PathBuf| {
         let version = std::process::Command::new(program).arg("--version").output();

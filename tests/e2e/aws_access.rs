@@ -1,4 +1,4 @@
-//! Permissions, credentials and the way to AWS: what a person has to mend is said, and mending it is enough.
+//! Permissions, credentials and endpoint: the object reports what a person has to correct, and recovers once that is done.
 
 use std::collections::BTreeMap;
 use std::net::TcpListener;
@@ -8,26 +8,28 @@ use healthomics_simulator::{Fault, FaultAction, Options, SeedStore, Simulator};
 use sequencestore_operator::crd::SequenceStoreSpec;
 use serde_json::json;
 
-use crate::checks::{ensure_reconciling, ensure_stalled, has_finalizer};
+use crate::assertions::{ensure_reconciling, ensure_stalled, has_finalizer};
 use crate::world::{ACCOUNT, Cluster, Error, Start, World, condition, ensure, message, status, tests};
 
 tests![
-    a_denial_stalls_after_its_grace_and_stays_so,
-    an_expired_key_is_told_apart,
-    a_missing_key_is_told_apart,
-    a_closed_port_is_waited_for,
-    a_store_in_another_region_is_not_found,
-    a_404_is_not_believed_while_the_account_is_unknown,
-    a_deletion_outlasts_every_failure,
+    a_denied_call_stalls_after_the_grace_period_and_across_a_restart,
+    the_operator_reports_expired_credentials,
+    the_operator_reports_missing_credentials,
+    the_operator_retries_until_the_endpoint_accepts_connections,
+    a_store_in_another_region_is_reported_as_store_not_found,
+    a_404_never_releases_the_object_while_the_account_is_unknown,
+    the_operator_keeps_the_finalizer_until_a_failing_deletion_succeeds,
 ];
 
-fn impatient() -> Start {
+fn short_denied_grace() -> Start {
     Start { flags: vec!["--poll-interval=2s".into(), "--denied-grace=3s".into()], ..Start::default() }
 }
 
-async fn a_denial_stalls_after_its_grace_and_stays_so(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_denied_call_stalls_after_the_grace_period_and_across_a_restart(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let operator = world.operator(&impatient())?;
+    let operator = world.operator(&short_denied_grace())?;
     let store = world.seed().await?;
     world.adopt("a", &store).await?;
     world.until_ready("a").await?;
@@ -37,20 +39,20 @@ async fn a_denial_stalls_after_its_grace_and_stays_so(cluster: Arc<Cluster>) -> 
     ensure!(message(&object, "Ready").contains("omics:GetSequenceStore"), "{}", message(&object, "Ready"));
     world.until_stalled("a").await?;
     operator.kill().await;
-    // What was stalled by a denial stays so over a restart, though how long it lasted is forgotten.
-    let _operator = world.operator(&impatient())?;
+    // The new process does not know how long the denial has lasted, yet the object stays Stalled.
+    let _operator = world.operator(&short_denied_grace())?;
     let object = world.one_more_pass("a").await?;
     ensure_stalled(&object)?;
     world.aws.allow_actions(ACCOUNT, None).await?;
     world.reconcile_now("a").await?;
     let object = world.until_ready("a").await?;
-    ensure!(condition(&object, "Stalled").is_none(), "no trace is left");
+    ensure!(condition(&object, "Stalled").is_none(), "still Stalled");
     Ok(())
 }
 
-async fn an_expired_key_is_told_apart(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_reports_expired_credentials(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let start = impatient();
+    let start = short_denied_grace();
     let _operator = world.operator(&start)?;
     let store = world.seed().await?;
     world.adopt("a", &store).await?;
@@ -60,32 +62,37 @@ async fn an_expired_key_is_told_apart(cluster: Arc<Cluster>) -> Result<(), Error
     ensure_reconciling(&object)?;
     let text = message(&object, "Ready");
     ensure!(text.contains("ExpiredTokenException") && text.contains("credentials"), "{text}");
-    ensure!(status(&object).store.is_some_and(|s| s.id == store.id), "the mirror is kept");
+    ensure!(status(&object).store.is_some_and(|s| s.id == store.id), "the status lost the store");
     world.aws.set_account(start.access_key, ACCOUNT).await?;
     world.reconcile_now("a").await?;
     world.until_ready("a").await?;
     Ok(())
 }
 
-async fn a_missing_key_is_told_apart(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_reports_missing_credentials(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let none = ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].map(|name| (name, String::new()));
-    let keyless = Start { environment: BTreeMap::from(none), ..impatient() };
+    let keyless = Start { environment: BTreeMap::from(none), ..short_denied_grace() };
     let operator = world.operator(&keyless)?;
     let store = world.seed().await?;
     world.adopt("a", &store).await?;
     let object = world.until_condition("a", "Ready", "False", "AccessDenied").await?;
     ensure_reconciling(&object)?;
     let text = message(&object, "Ready");
-    ensure!(text.contains("credentials") && text.contains("role"), "says what to check: {text}");
-    ensure!(world.aws.ledger().await?.is_empty(), "without credentials nothing is asked");
+    ensure!(
+        text.contains("credentials") && text.contains("role"),
+        "the message does not say what to check: {text}"
+    );
+    ensure!(world.aws.ledger().await?.is_empty(), "AWS was called without credentials");
     operator.kill().await;
     let _operator = world.operator(&Start::default())?;
     world.until_ready("a").await?;
     Ok(())
 }
 
-async fn a_closed_port_is_waited_for(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_retries_until_the_endpoint_accepts_connections(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let closed = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
     let environment = BTreeMap::from([("AWS_ENDPOINT_URL_OMICS", format!("http://{closed}"))]);
@@ -100,21 +107,29 @@ async fn a_closed_port_is_waited_for(cluster: Arc<Cluster>) -> Result<(), Error>
     Ok(())
 }
 
-async fn a_store_in_another_region_is_not_found(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_store_in_another_region_is_reported_as_store_not_found(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let _operator = world.operator(&Start { region: Some("eu-west-1"), ..Start::default() })?;
     let store = world.seed().await?;
     world.adopt("a", &store).await?;
     let object = world.until_condition("a", "Ready", "False", "StoreNotFound").await?;
     ensure_stalled(&object)?;
-    ensure!(message(&object, "Ready").contains("eu-west-1"), "says where: {}", message(&object, "Ready"));
+    ensure!(
+        message(&object, "Ready").contains("eu-west-1"),
+        "the message does not name the region: {}",
+        message(&object, "Ready")
+    );
     world.patch("a", json!({"spec": {"region": "us-east-1"}})).await?;
     let object = world.until_ready("a").await?;
     ensure!(status(&object).region.as_deref() == Some("us-east-1"), "{:?}", status(&object).region);
     Ok(())
 }
 
-async fn a_404_is_not_believed_while_the_account_is_unknown(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_404_never_releases_the_object_while_the_account_is_unknown(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let unavailable = FaultAction::error("InternalServerException");
     world.aws.script_fault(&Fault::always("sts:GetCallerIdentity", unavailable)).await?;
@@ -126,15 +141,17 @@ async fn a_404_is_not_believed_while_the_account_is_unknown(cluster: Arc<Cluster
     ensure!(message(&object, "Ready").contains("sts:GetCallerIdentity"), "{}", message(&object, "Ready"));
     world.delete("a").await?;
     let object = world.one_more_pass("a").await?;
-    ensure!(has_finalizer(&object), "an object whose store may exist was let go");
+    ensure!(has_finalizer(&object), "the finalizer is gone although the store may exist");
     world.until_calls("sts:GetCallerIdentity", 3).await?;
-    ensure!(has_finalizer(&world.api.get("a").await?), "an object whose store may exist was let go");
+    ensure!(has_finalizer(&world.api.get("a").await?), "the finalizer is gone although the store may exist");
     world.aws.clear_faults().await?;
     world.reconcile_now("a").await.ok();
     world.until_gone("a").await
 }
 
-async fn a_deletion_outlasts_every_failure(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_keeps_the_finalizer_until_a_failing_deletion_succeeds(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let failures = [
         ("internal", "InternalServerException", "AwsUnavailable"),
@@ -155,9 +172,9 @@ async fn a_deletion_outlasts_every_failure(cluster: Arc<Cluster>) -> Result<(), 
     for ((name, code, reason), store) in failures.into_iter().zip(&stores) {
         let object = world.until_condition(name, "Ready", "False", reason).await?;
         ensure_reconciling(&object)?;
-        ensure!(has_finalizer(&object), "{code} let the object go");
+        ensure!(has_finalizer(&object), "{code} removed the finalizer");
         let text = message(&object, "Ready");
-        ensure!(text.contains("omics:DeleteSequenceStore"), "names the call: {text}");
+        ensure!(text.contains("omics:DeleteSequenceStore"), "the message does not name the call: {text}");
         world.ensure_there_in_aws(store).await?;
     }
     world.aws.clear_faults().await?;

@@ -1,5 +1,4 @@
-//! Which AWS operations all tests of a run together called, held against the IAM policy that
-//! `permissions` prints.
+//! Compares the AWS operations that the tests of a run called with the IAM policy that `permissions` prints.
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
@@ -12,13 +11,12 @@ use crate::world::Error;
 
 static SEEN: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
-/// What AWS allows to everybody.
+/// AWS allows this to every caller, whatever the policy says.
 const ALWAYS_ALLOWED: &str = "sts:GetCallerIdentity";
-/// What AWS asks of a caller beside the operations themselves; nothing here calls it.
+/// AWS needs this permission to create a store with a KMS key; the operator never calls it.
 const DEPENDENT: &str = "kms:DescribeKey";
 
-/// Takes a test's ledger in.
-pub fn note(entries: &[LedgerEntry]) {
+pub fn record(entries: &[LedgerEntry]) {
     let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
     seen.extend(entries.iter().map(|entry| action(&entry.operation)));
 }
@@ -28,7 +26,7 @@ pub fn action(operation: &str) -> String {
     if operation.contains(':') { operation.to_owned() } else { format!("omics:{operation}") }
 }
 
-/// The actions that a policy allows.
+/// The actions that the policy printed by `permissions` with these arguments allows.
 pub fn allowed(arguments: &[&str]) -> Result<BTreeSet<String>, Error> {
     let line = ["x", "permissions"].iter().chain(arguments).map(Into::into);
     let Command::Permissions(flags) = CalledAs::Operator.parse(line)? else {
@@ -41,8 +39,8 @@ pub fn allowed(arguments: &[&str]) -> Result<BTreeSet<String>, Error> {
     Ok(actions.filter_map(|action| action.as_str().map(ToOwned::to_owned)).collect())
 }
 
-/// Every operation called is allowed by the full policy, and, where all tests have run, every action of
-/// the policy was called.
+/// Fails if the full policy does not allow a called operation and, after a run of all tests, if it allows an action
+/// that no test called.
 pub fn compare(all_tests: bool) -> Result<String, Error> {
     let key = "--kms-key=arn:aws:kms:us-east-1:123456789012:key/1234abcd";
     let allowed = allowed(&["--for", "full", key])?;

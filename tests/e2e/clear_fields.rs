@@ -1,4 +1,4 @@
-//! Every clearing, `""`, `[]` and `{}`, through every tool that people apply with, down to AWS.
+//! Clears every clearable field with `""`, `[]` or `{}` through each tool people apply with, and checks the store in AWS.
 
 use std::path::Path;
 use std::process::Stdio;
@@ -18,7 +18,7 @@ tests![
     kubectl_edit_clears_every_field,
 ];
 
-/// How a tool brings a spec to the cluster, in the place of the one before it.
+/// The tool that replaces the spec in the cluster.
 #[derive(Clone, Copy, Debug)]
 enum Tool {
     ClientSideApply,
@@ -27,8 +27,7 @@ enum Tool {
     Edit,
 }
 
-/// Fields that can be cleared: how they are set, and how they are cleared. In the fields' own order, each on lines
-/// of its own.
+/// Each clearable field with a value and with the value that clears it, in the order of the schema.
 fn fields(store: &StoreRecord) -> Vec<(&'static str, Value, Value)> {
     let statement = json!({
         "Sid": "Read", "Effect": "Allow", "Principal": {"AWS": ["arn:aws:iam::123456789012:root"]},
@@ -43,7 +42,7 @@ fn fields(store: &StoreRecord) -> Vec<(&'static str, Value, Value)> {
     ]
 }
 
-/// The spec with all fields set but those that are cleared.
+/// A spec that sets every clearable field, except those to clear.
 fn spec(store: &StoreRecord, cleared: &[&str]) -> Value {
     let mut spec = json!({"sequenceStoreId": store.id});
     for (field, set, clear) in fields(store) {
@@ -52,7 +51,7 @@ fn spec(store: &StoreRecord, cleared: &[&str]) -> Value {
     spec
 }
 
-/// Which of the fields AWS shows.
+/// The clearable fields that are set in AWS.
 fn shown(store: &StoreRecord) -> Vec<&'static str> {
     let own_tags = store.tags.keys().filter(|key| !key.starts_with("healthomics.dev/") && *key != "foreign");
     let all = [
@@ -74,15 +73,15 @@ async fn every_field_is_cleared(cluster: Arc<Cluster>, tool: Tool) -> Result<(),
     let foreign = [("foreign".to_owned(), "stays".to_owned())].into();
     let store = world.seed_with(SeedStore { tags: foreign, ..SeedStore::default() }).await?;
     let all: Vec<&str> = fields(&store).iter().map(|(field, ..)| *field).collect();
-    bring(&world, tool, &spec(&store, &[]), directory.path()).await?;
+    apply_with(&world, tool, &spec(&store, &[]), directory.path()).await?;
     world.until_condition("genomes", "Synced", "True", "InSync").await?;
     let in_aws = world.aws.store(&store.id).await?.ok_or("store")?;
     ensure!(shown(&in_aws) == all, "{tool:?} has set {:?}", shown(&in_aws));
-    // One after the other: the others must stay as they are.
+    // Clears one field at a time and checks that the others keep their values.
     for (number, field) in all.iter().enumerate() {
         let (cleared, left) = (&all[..=number], &all[number + 1..]);
         let wanted = spec(&store, cleared);
-        bring(&world, tool, &wanted, directory.path()).await?;
+        apply_with(&world, tool, &wanted, directory.path()).await?;
         let arrived =
             world.kubectl(&["get", "seqstore", "genomes", "-o", "jsonpath={.spec}"]).await?.checked()?;
         let arrived: Value = serde_json::from_str(&arrived.stdout)?;
@@ -101,7 +100,7 @@ async fn every_field_is_cleared(cluster: Arc<Cluster>, tool: Tool) -> Result<(),
     Ok(())
 }
 
-async fn bring(world: &World, tool: Tool, spec: &Value, directory: &Path) -> Result<(), Error> {
+async fn apply_with(world: &World, tool: Tool, spec: &Value, directory: &Path) -> Result<(), Error> {
     let manifest = object("genomes", spec).to_string();
     let plane = &world.cluster.plane;
     let apply = |how: &'static [&'static str]| {
@@ -116,7 +115,7 @@ async fn bring(world: &World, tool: Tool, spec: &Value, directory: &Path) -> Res
             let chart = directory.join("chart");
             std::fs::create_dir_all(chart.join("templates"))?;
             std::fs::write(chart.join("Chart.yaml"), "apiVersion: v2\nname: stores\nversion: 0.1.0\n")?;
-            // The spec comes from the values, as in most charts.
+            // The spec comes from the chart's values, as in most charts.
             let template = object("genomes", &json!("SPEC")).to_string();
             let template = template.replace("\"SPEC\"", "{{ toJson .Values.spec }}");
             std::fs::write(chart.join("templates/store.yaml"), template)?;
@@ -140,14 +139,14 @@ async fn bring(world: &World, tool: Tool, spec: &Value, directory: &Path) -> Res
     Ok(())
 }
 
-/// `kubectl edit`, with an editor that clears in the text what is to be cleared.
+/// Runs `kubectl edit` with a sed script as the editor, which clears the fields in the text.
 async fn edit(world: &World, spec: &Value, manifest: &str, directory: &Path) -> Result<(), Error> {
     let create = ["--namespace", &world.namespace, "create", "-f", "-"];
     if world.api.get_opt("genomes").await?.is_none() {
         world.cluster.plane.kubectl_stdin(&create, manifest).await?.checked()?;
         return Ok(());
     }
-    // A field at two spaces, and all below it that stands deeper or is an item of its list.
+    // Replaces the line of the field (indented by two spaces) and deletes the deeper lines and list items below it.
     let mut script = String::new();
     for (field, value) in spec.as_object().ok_or("a spec")? {
         if *value == json!("") || *value == json!([]) || *value == json!({}) {

@@ -1,4 +1,4 @@
-//! Facts that many tests check.
+//! Assertions and waits that several tests use.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,19 +16,19 @@ pub fn has_finalizer(object: &SequenceStore) -> bool {
     object.finalizers().iter().any(|finalizer| finalizer == FINALIZER)
 }
 
-/// What blocks the deletion for this reason.
+/// The entry of `status.deletionBlockedBy` with this reason.
 pub fn block(object: &SequenceStore, reason: DeletionBlockReason) -> Option<DeletionBlock> {
     status(object).deletion_blocked_by.into_iter().find(|block| block.reason == reason)
 }
 
-/// The object is stalled and does not claim to be working as well.
+/// The object is Stalled, not Reconciling, and neither Ready nor Synced.
 pub fn ensure_stalled(object: &SequenceStore) -> Result<(), Error> {
     let (stalled, reconciling) = (condition(object, "Stalled"), condition(object, "Reconciling"));
     ensure!(stalled.is_some() && reconciling.is_none(), "not stalled: {:?}", status(object).conditions);
     ensure_not_ready(object)
 }
 
-/// The object is being worked on and does not claim to be stalled as well.
+/// The object is Reconciling, not Stalled, and neither Ready nor Synced.
 pub fn ensure_reconciling(object: &SequenceStore) -> Result<(), Error> {
     let (stalled, reconciling) = (condition(object, "Stalled"), condition(object, "Reconciling"));
     ensure!(stalled.is_none() && reconciling.is_some(), "not reconciling: {:?}", status(object).conditions);
@@ -43,7 +43,7 @@ fn ensure_not_ready(object: &SequenceStore) -> Result<(), Error> {
     Ok(())
 }
 
-/// Every version of an object since a watch on it began.
+/// Collects every version of an object from a watch.
 pub struct Versions {
     seen: Arc<Mutex<Vec<SequenceStore>>>,
     watch: tokio::task::JoinHandle<()>,
@@ -62,21 +62,21 @@ impl Drop for Versions {
 }
 
 impl World {
-    /// Begins to note every version of an object; the present one is the first.
+    /// Starts to collect the versions of an object, and returns once it has the current one.
     pub async fn versions(&self, name: &str) -> Result<Versions, Error> {
         let seen: Arc<Mutex<Vec<SequenceStore>>> = Arc::default();
         let config = watcher::Config::default().fields(&format!("metadata.name={name}"));
-        let (noted, events) = (Arc::clone(&seen), watcher(self.api.clone(), config).applied_objects());
+        let (collected, events) = (Arc::clone(&seen), watcher(self.api.clone(), config).applied_objects());
         let watch = async move {
-            let note = |object| {
-                noted.lock().unwrap_or_else(PoisonError::into_inner).push(object);
+            let collect = |object| {
+                collected.lock().unwrap_or_else(PoisonError::into_inner).push(object);
                 std::future::ready(Ok(()))
             };
-            // A watch that ends leaves what it saw, and a test that needs more of it fails.
-            let _ = events.try_for_each(note).await;
+            // If the watch fails, its versions stay; a test that needs later ones fails in `until_caught_up`.
+            let _ = events.try_for_each(collect).await;
         };
         let versions = Versions { seen, watch: tokio::spawn(watch) };
-        let end = tokio::time::Instant::now() + crate::world::PATIENCE;
+        let end = tokio::time::Instant::now() + crate::world::TIMEOUT;
         while versions.seen().is_empty() {
             ensure!(tokio::time::Instant::now() < end, "the watch shows nothing");
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
@@ -84,10 +84,14 @@ impl World {
         Ok(versions)
     }
 
-    /// Waits until the watch has caught up with what the object is now.
-    pub async fn caught_up(&self, name: &str, versions: &Versions) -> Result<Vec<SequenceStore>, Error> {
+    /// Waits until the watch has delivered the current version of the object; returns all versions.
+    pub async fn until_caught_up(
+        &self,
+        name: &str,
+        versions: &Versions,
+    ) -> Result<Vec<SequenceStore>, Error> {
         let now = self.api.get(name).await?.resource_version();
-        let end = tokio::time::Instant::now() + crate::world::PATIENCE;
+        let end = tokio::time::Instant::now() + crate::world::TIMEOUT;
         while !versions.seen().iter().any(|seen| seen.resource_version() == now) {
             ensure!(tokio::time::Instant::now() < end, "the watch does not catch up");
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
@@ -95,15 +99,14 @@ impl World {
         Ok(versions.seen())
     }
 
-    /// Calls of one operation on this store.
     pub async fn calls_on(&self, operation: &str, store: &StoreRecord) -> Result<Vec<LedgerEntry>, Error> {
         let calls = self.calls(operation).await?;
         Ok(calls.into_iter().filter(|call| call.store_id.as_ref() == Some(&store.id)).collect())
     }
 
-    /// Asks for one pass after the other until the object is stalled; until then it has to be reconciling.
+    /// Requests passes until the object is Stalled; before that it has to be Reconciling.
     pub async fn until_stalled(&self, name: &str) -> Result<SequenceStore, Error> {
-        let end = tokio::time::Instant::now() + crate::world::PATIENCE;
+        let end = tokio::time::Instant::now() + crate::world::TIMEOUT;
         loop {
             let object = self.one_more_pass(name).await?;
             if condition(&object, "Stalled").is_some() {
@@ -119,7 +122,7 @@ impl World {
         }
     }
 
-    /// Asks for a pass and waits until it has been made; all it does to AWS is done then.
+    /// Requests a pass and waits until it is over: all its calls to AWS have been made by then.
     pub async fn one_more_pass(&self, name: &str) -> Result<SequenceStore, Error> {
         let value = self.reconcile_now(name).await?;
         let handled =
@@ -127,7 +130,7 @@ impl World {
         self.until(name, "another pass", handled).await
     }
 
-    /// Waits until a deletion is said to be blocked for this reason.
+    /// Waits until the status reports that this reason blocks the deletion.
     pub async fn until_blocked(
         &self,
         name: &str,
@@ -138,18 +141,18 @@ impl World {
         let ready = condition(&object, "Ready").ok_or("no condition Ready")?;
         ensure!(ready.reason == "DeletionBlocked", "Ready has the reason {}", ready.reason);
         ensure_reconciling(&object)?;
-        ensure!(has_finalizer(&object), "a deletion that waits lost its finalizer");
+        ensure!(has_finalizer(&object), "a blocked deletion lost its finalizer");
         block(&object, reason).ok_or_else(|| "no block".into())
     }
 
-    /// Waits until the store was looked at so many more times.
+    /// Waits until GetSequenceStore was called for the store this many more times.
     pub async fn until_more_gets(&self, store: &StoreRecord, more: usize) -> Result<(), Error> {
         let before = self.gets_of(store).await?.len();
-        let end = tokio::time::Instant::now() + crate::world::PATIENCE;
+        let end = tokio::time::Instant::now() + crate::world::TIMEOUT;
         while self.gets_of(store).await?.len() < before + more {
             ensure!(
                 tokio::time::Instant::now() < end,
-                "the store is not looked at any more\n{}",
+                "GetSequenceStore is not called any more\n{}",
                 self.logs()
             );
             tokio::time::sleep(std::time::Duration::from_millis(100)).await;
@@ -165,12 +168,12 @@ impl World {
         Ok(self.calls("DeleteSequenceStore").await?.len())
     }
 
-    /// No store was made, changed or deleted, nor any read set; tags apart.
-    pub async fn ensure_harmless(&self) -> Result<(), Error> {
+    /// Fails if a mutating call was made, other than to tag or untag a store.
+    pub async fn ensure_no_store_changed(&self) -> Result<(), Error> {
         let calls = self.mutating_calls().await?.into_iter().map(|entry| entry.operation);
-        let harmful: Vec<_> =
+        let changing: Vec<_> =
             calls.filter(|call| !["TagResource", "UntagResource"].contains(&&**call)).collect();
-        ensure!(harmful.is_empty(), "calls that change stores: {harmful:?}");
+        ensure!(changing.is_empty(), "calls that change stores: {changing:?}");
         Ok(())
     }
 
@@ -182,11 +185,15 @@ impl World {
 
     pub async fn ensure_there_in_aws(&self, store: &StoreRecord) -> Result<(), Error> {
         let there = self.aws.store(&store.arn).await?.filter(|store| !store.deleted);
-        ensure!(there.is_some_and(|s| s.status == store.status), "store {} is not as it was", store.id);
+        ensure!(
+            there.is_some_and(|s| s.status == store.status),
+            "store {} is deleted or changed its status",
+            store.id
+        );
         Ok(())
     }
 
-    /// Creates an object of any spec in a dry run; the refusal, if any.
+    /// Creates an object with any spec in a dry run; returns the API server's refusal, if any.
     pub async fn refusal(&self, name: &str, spec: &Value) -> Result<Option<String>, Error> {
         let resource = ApiResource::erase::<SequenceStore>(&());
         let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &self.namespace, &resource);

@@ -1,4 +1,4 @@
-//! What AWS says is what the object says.
+//! The status shows what AWS returns.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,9 +8,13 @@ use healthomics_simulator::{SeedStore, SseConfig};
 use sequencestore_operator::crd::{ManagementPolicy, SequenceStoreSpec};
 use serde_json::json;
 
-use crate::world::{ACCOUNT, Cluster, Error, REGION, World, condition, ensure, naming, status, tests};
+use crate::world::{ACCOUNT, Cluster, Error, REGION, World, condition, ensure, spec_for, status, tests};
 
-tests![all_members_are_mirrored, changes_in_aws_are_followed, a_settled_object_costs_no_writes,];
+tests![
+    the_status_mirrors_every_member_of_the_store,
+    the_status_follows_changes_in_aws,
+    a_settled_object_causes_no_writes,
+];
 
 fn random_text(longest: usize) -> String {
     let alphabet: Vec<char> = "abcXYZ019 äß漢字é_-.:/=+@€".chars().collect();
@@ -19,7 +23,7 @@ fn random_text(longest: usize) -> String {
     format!("r{text}")
 }
 
-async fn all_members_are_mirrored(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_status_mirrors_every_member_of_the_store(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let key = format!("arn:aws:kms:us-east-1:123456789012:key/{:032x}", fastrand::u128(..));
     let seeded = world
@@ -40,7 +44,7 @@ async fn all_members_are_mirrored(cluster: Arc<Cluster>) -> Result<(), Error> {
         })
         .await?;
     let observe = Some(ManagementPolicy::Observe);
-    world.create("full", SequenceStoreSpec { management_policy: observe, ..naming(&seeded) }).await?;
+    world.create("full", SequenceStoreSpec { management_policy: observe, ..spec_for(&seeded) }).await?;
     let object = world.until_ready("full").await?;
     let shown = serde_json::to_value(status(&object).store)?;
     let expected = json!({
@@ -75,11 +79,11 @@ async fn all_members_are_mirrored(cluster: Arc<Cluster>) -> Result<(), Error> {
     Ok(())
 }
 
-async fn changes_in_aws_are_followed(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_status_follows_changes_in_aws(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let seeded = world.seed().await?;
     let observe = Some(ManagementPolicy::Observe);
-    world.create("mirror", SequenceStoreSpec { management_policy: observe, ..naming(&seeded) }).await?;
+    world.create("mirror", SequenceStoreSpec { management_policy: observe, ..spec_for(&seeded) }).await?;
     world.until_ready("mirror").await?;
     let change = json!({"description": "changed behind its back", "tags": {"a": "b"}});
     world.aws.change_store(&seeded.id, change).await?;
@@ -94,25 +98,28 @@ async fn changes_in_aws_are_followed(cluster: Arc<Cluster>) -> Result<(), Error>
         status(&object).store.and_then(|s| s.tags) == Some(BTreeMap::from([("a".into(), "b".into())])),
         "tags"
     );
-    // A member that AWS drops is dropped here too.
+    // A member that AWS no longer returns disappears from the status.
     world.aws.change_store(&seeded.id, json!({"description": null})).await?;
     let gone = |object: &_| status(object).store.is_some_and(|store| store.description.is_none());
     world.until("mirror", "no description", gone).await?;
-    // A status that no version knows yet is kept as it is.
+    // A store status that the operator does not know is mirrored unchanged.
     world.aws.change_store(&seeded.id, json!({"status": "PENDING_KMS"})).await?;
     let object = world.until_condition("mirror", "Ready", "False", "UnknownStatus").await?;
     ensure!(
         status(&object).store.and_then(|s| s.status).as_deref() == Some("PENDING_KMS"),
         "unknown status kept"
     );
-    ensure!(condition(&object, "Reconciling").is_some(), "an unknown status is not the end");
+    ensure!(
+        condition(&object, "Reconciling").is_some(),
+        "the object is not Reconciling on an unknown status"
+    );
     world.aws.change_store(&seeded.id, json!({"status": "ACTIVE"})).await?;
     world.until_ready("mirror").await?;
     ensure!(world.mutating_calls().await?.is_empty(), "mirroring changes nothing in AWS");
     Ok(())
 }
 
-async fn a_settled_object_costs_no_writes(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_settled_object_causes_no_writes(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let seeded = world.seed().await?;
     world.adopt("settled", &seeded).await?;

@@ -1,4 +1,4 @@
-//! Somebody else writes the object while a pass is under way: the pass is made again, and that is no failure.
+//! Someone else writes the object during a reconcile pass: the operator repeats the pass and reports no failure.
 
 use std::sync::Arc;
 
@@ -8,14 +8,17 @@ use sequencestore_operator::crd::{SequenceStore, SequenceStoreSpec};
 use serde_json::json;
 
 use crate::world::{
-    Cluster, Error, PATIENCE, SERVICE_ACCOUNT, SYSTEM_NAMESPACE, Start, World, condition, ensure, status,
+    Cluster, Error, SERVICE_ACCOUNT, SYSTEM_NAMESPACE, Start, TIMEOUT, World, condition, ensure, status,
     tests,
 };
 
-tests![an_overtaken_status_is_made_anew, an_overtaken_plan_changes_nothing_in_aws];
+tests![
+    the_operator_retries_a_conflicting_status_write_without_reporting_a_failure,
+    the_operator_never_creates_a_store_from_an_outdated_spec
+];
 
 async fn until_held(world: &World) -> Result<(), Error> {
-    let end = tokio::time::Instant::now() + PATIENCE;
+    let end = tokio::time::Instant::now() + TIMEOUT;
     while world.aws.held().await?.is_empty() {
         ensure!(tokio::time::Instant::now() < end, "no call is held\n{}", world.logs());
         tokio::time::sleep(std::time::Duration::from_millis(20)).await;
@@ -23,13 +26,13 @@ async fn until_held(world: &World) -> Result<(), Error> {
     Ok(())
 }
 
-/// Somebody writes the object: a label, which means nothing to the operator.
-async fn touch(world: &World, round: usize) -> Result<(), Error> {
+/// Changes a label, so that the next write of the operator conflicts.
+async fn write_label(world: &World, round: usize) -> Result<(), Error> {
     world.patch("a", json!({"metadata": {"labels": {"round": round.to_string()}}})).await?;
     Ok(())
 }
 
-/// The operator's writes that were refused because the object had changed.
+/// Counts the operator's writes that the API server refused with 409.
 fn conflicts(world: &World, since: &control_plane::AuditMark) -> usize {
     let user = service_account_user(SYSTEM_NAMESPACE, SERVICE_ACCOUNT);
     let requests = world.cluster.plane.audit().requests_since(since);
@@ -39,9 +42,11 @@ fn conflicts(world: &World, since: &control_plane::AuditMark) -> usize {
     ours.count()
 }
 
-async fn an_overtaken_status_is_made_anew(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_retries_a_conflicting_status_write_without_reporting_a_failure(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    // No pass comes by itself: the one that follows is the one that the conflict brings.
+    // With this poll interval, the only cause of the next pass is the conflict.
     let _operator =
         world.operator(&Start { flags: vec!["--poll-interval=1h".into()], ..Start::default() })?;
     let store = world.seed().await?;
@@ -49,33 +54,35 @@ async fn an_overtaken_status_is_made_anew(cluster: Arc<Cluster>) -> Result<(), E
     world.until_ready("a").await?;
     let (mark, versions) = (world.mark(), world.versions("a").await?);
     world.aws.change_store(&store.id, json!({"description": "new"})).await?;
-    // Three times in a row: as many as it takes for a failure to be shown.
+    // A failure that AWS repeats is reported after the third time; a conflict is not.
     let rounds = 3;
     let hold = Fault { times: Some(rounds), ..Fault::always("GetSequenceStore", FaultAction::Hold) };
     world.aws.script_fault(&hold).await?;
     world.reconcile_now("a").await?;
     for round in 0..rounds {
         until_held(&world).await?;
-        touch(&world, round as usize).await?;
+        write_label(&world, round as usize).await?;
         world.aws.release_held().await?;
     }
     let shows =
         |o: &SequenceStore| status(o).store.is_some_and(|store| store.description.as_deref() == Some("new"));
     world.until("a", "the new description", shows).await?;
     let met = conflicts(&world, &mark);
-    ensure!(met >= 1, "the operator was never overtaken");
-    for version in world.caught_up("a", &versions).await? {
+    ensure!(met >= 1, "the operator met no conflict");
+    for version in world.until_caught_up("a", &versions).await? {
         let ready = condition(&version, "Ready").ok_or("no condition Ready")?;
-        ensure!(ready.status == "True", "a conflict is shown as a failure: {ready:?}");
+        ensure!(ready.status == "True", "a conflict is reported as a failure: {ready:?}");
     }
     Ok(())
 }
 
-async fn an_overtaken_plan_changes_nothing_in_aws(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_operator_never_creates_a_store_from_an_outdated_spec(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let _operator =
         world.operator(&Start { flags: vec!["--poll-interval=1h".into()], ..Start::default() })?;
-    // Held between the look at AWS and the Create that follows from it.
+    // The operator waits here, after it read the spec and before it calls CreateSequenceStore.
     let hold = Fault::once_after_commit("ListSequenceStores", FaultAction::Hold);
     world.aws.script_fault(&hold).await?;
     let first = SequenceStoreSpec { description: Some("first".into()), ..SequenceStoreSpec::default() };
@@ -87,6 +94,6 @@ async fn an_overtaken_plan_changes_nothing_in_aws(cluster: Arc<Cluster>) -> Resu
     let creates = world.calls("CreateSequenceStore").await?;
     ensure!(creates.len() == 1, "{} creates", creates.len());
     let described = creates[0].parameters["description"].as_str();
-    ensure!(described == Some("second"), "created from a spec that was no longer so: {described:?}");
+    ensure!(described == Some("second"), "created from an outdated spec: {described:?}");
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! What AWS cannot change is free until a store is on record; then only the store's own value or absence passes.
+//! Fields that AWS cannot change: free until a store is recorded in status; after that the API server accepts only the
+//! recorded value or no value.
 
 use std::sync::Arc;
 
@@ -7,15 +8,15 @@ use kube::api::{Patch, PatchParams};
 use sequencestore_operator::crd::{ETagAlgorithmFamily, SequenceStoreSpec};
 use serde_json::{Value, json};
 
-use crate::checks::ensure_stalled;
-use crate::world::{Cluster, Error, World, ensure, naming, status, tests};
+use crate::assertions::ensure_stalled;
+use crate::world::{Cluster, Error, World, ensure, spec_for, status, tests};
 
 tests![
-    values_on_record_cannot_be_changed,
-    values_that_were_left_open_can_be_written_down,
-    a_store_cannot_be_named_afterwards,
-    mistakes_can_be_mended_before_a_store_is_on_record,
-    a_spec_that_differs_does_not_stop_status_writes,
+    the_api_server_refuses_changes_to_immutable_fields,
+    an_unset_immutable_field_accepts_only_the_recorded_value,
+    a_store_id_cannot_be_added_once_a_store_is_recorded,
+    immutable_fields_can_be_corrected_until_a_store_is_recorded,
+    a_differing_immutable_field_does_not_stop_status_updates,
 ];
 
 const KEY: &str = "arn:aws:kms:us-east-1:123456789012:key/00000000-0000-0000-0000-000000000001";
@@ -27,8 +28,8 @@ async fn encrypted(world: &World) -> Result<StoreRecord, Error> {
     world.seed_with(SeedStore { sse_config, e_tag_algorithm_family, ..SeedStore::default() }).await
 }
 
-/// Merges into the spec in a dry run; the refusal, if any.
-async fn tried(world: &World, name: &str, spec: &Value) -> Result<Option<String>, Error> {
+/// Sends a merge patch of the spec in a dry run; returns the API server's refusal, if any.
+async fn dry_run_patch(world: &World, name: &str, spec: &Value) -> Result<Option<String>, Error> {
     let parameters = PatchParams { dry_run: true, ..PatchParams::default() };
     match world.api.patch(name, &parameters, &Patch::Merge(json!({"spec": spec}))).await {
         Ok(_) => Ok(None),
@@ -37,9 +38,9 @@ async fn tried(world: &World, name: &str, spec: &Value) -> Result<Option<String>
     }
 }
 
-async fn ensure_table(world: &World, name: &str, rows: &[(Value, Option<&str>)]) -> Result<(), Error> {
+async fn ensure_refusals(world: &World, name: &str, rows: &[(Value, Option<&str>)]) -> Result<(), Error> {
     for (spec, refused) in rows {
-        let refusal = tried(world, name, spec).await?;
+        let refusal = dry_run_patch(world, name, spec).await?;
         let as_expected = match refused {
             Some(says) => refusal.as_ref().is_some_and(|text| text.contains(says)),
             None => refusal.is_none(),
@@ -56,7 +57,7 @@ const FAMILY: &str =
     "AWS cannot change eTagAlgorithmFamily of a store: set it to the value shown in status.store";
 const SSE: &str = "AWS cannot change sseConfig of a store: set it to the value shown in status.store";
 
-async fn values_on_record_cannot_be_changed(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_api_server_refuses_changes_to_immutable_fields(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = encrypted(&world).await?;
     let spec = json!({
@@ -78,10 +79,12 @@ async fn values_on_record_cannot_be_changed(cluster: Arc<Cluster>) -> Result<(),
         (json!({"description": "new"}), None),
         (json!({"deletionPolicy": "Retain", "pollInterval": "1m"}), None),
     ];
-    ensure_table(&world, "a", &rows).await
+    ensure_refusals(&world, "a", &rows).await
 }
 
-async fn values_that_were_left_open_can_be_written_down(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn an_unset_immutable_field_accepts_only_the_recorded_value(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = encrypted(&world).await?;
     world.adopt("a", &store).await?;
@@ -95,11 +98,11 @@ async fn values_that_were_left_open_can_be_written_down(cluster: Arc<Cluster>) -
         (json!({"sseConfig": {"type": "KMS", "keyArn": KEY}}), None),
         (json!({"sseConfig": {"type": "KMS", "keyArn": OTHER_KEY}}), Some(SSE)),
     ];
-    ensure_table(&world, "a", &rows).await
+    ensure_refusals(&world, "a", &rows).await
 }
 
-async fn a_store_cannot_be_named_afterwards(cluster: Arc<Cluster>) -> Result<(), Error> {
-    // No operator: the record is written by hand, as for a store that was created.
+async fn a_store_id_cannot_be_added_once_a_store_is_recorded(cluster: Arc<Cluster>) -> Result<(), Error> {
+    // No operator runs: the test writes the status as the operator does after it created a store.
     let world = World::new(cluster).await?;
     world.create("a", SequenceStoreSpec::default()).await?;
     let record =
@@ -110,10 +113,12 @@ async fn a_store_cannot_be_named_afterwards(cluster: Arc<Cluster>) -> Result<(),
         (json!({"sequenceStoreId": "9876543210"}), Some(ID)),
         (json!({"region": "us-east-1"}), None),
     ];
-    ensure_table(&world, "a", &rows).await
+    ensure_refusals(&world, "a", &rows).await
 }
 
-async fn mistakes_can_be_mended_before_a_store_is_on_record(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn immutable_fields_can_be_corrected_until_a_store_is_recorded(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = encrypted(&world).await?;
     let spec = json!({
@@ -128,15 +133,20 @@ async fn mistakes_can_be_mended_before_a_store_is_on_record(cluster: Arc<Cluster
     });
     world.patch("a", json!({"spec": spec})).await?;
     let object = world.until_ready("a").await?;
-    ensure!(status(&object).store.is_some_and(|s| s.id == store.id), "the right store is on record");
+    ensure!(
+        status(&object).store.is_some_and(|s| s.id == store.id),
+        "the status does not show the right store"
+    );
     Ok(())
 }
 
-async fn a_spec_that_differs_does_not_stop_status_writes(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_differing_immutable_field_does_not_stop_status_updates(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = encrypted(&world).await?;
     let family = Some(ETagAlgorithmFamily::Md5up);
-    world.create("a", SequenceStoreSpec { e_tag_algorithm_family: family, ..naming(&store) }).await?;
+    world.create("a", SequenceStoreSpec { e_tag_algorithm_family: family, ..spec_for(&store) }).await?;
     let object = world.until_condition("a", "Ready", "False", "ImmutableFieldDiffers").await?;
     ensure_stalled(&object)?;
     let drift = status(&object).drift;
@@ -152,12 +162,12 @@ async fn a_spec_that_differs_does_not_stop_status_writes(cluster: Arc<Cluster>) 
         })
         .await?;
     let rows = [
-        // Other fields stay free, and of this one only what mends it passes.
+        // Other fields stay free; this field accepts only the recorded value or no value.
         (json!({"deletionPolicy": "Retain"}), None),
         (json!({"eTagAlgorithmFamily": "SHA512up"}), Some(FAMILY)),
         (json!({"eTagAlgorithmFamily": null}), None),
     ];
-    ensure_table(&world, "a", &rows).await?;
+    ensure_refusals(&world, "a", &rows).await?;
     world.patch("a", json!({"spec": {"eTagAlgorithmFamily": "SHA256up"}})).await?;
     let object = world.until_ready("a").await?;
     ensure!(status(&object).drift.is_empty(), "{:?}", status(&object).drift);

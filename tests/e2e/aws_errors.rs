@@ -1,4 +1,4 @@
-//! Each way a call to AWS can fail: what the object says, what it keeps, and that it recovers.
+//! Every way in which a call to AWS can fail: what the object reports and keeps, and that it recovers.
 
 use std::sync::Arc;
 
@@ -9,15 +9,15 @@ use serde_json::json;
 use crate::world::{Cluster, Error, Start, World, condition, ensure, message, status, tests};
 
 tests![
-    failures_of_a_settled_object_are_shown_and_pass,
-    failures_at_first_sight_are_shown_and_pass,
-    failures_to_read_tags_touch_synced_only,
-    two_passing_failures_are_not_worth_a_write,
-    a_failed_call_is_not_repeated_by_the_sdk,
-    a_pass_can_be_asked_for,
+    a_settled_object_reports_every_kind_of_failure_and_recovers,
+    a_new_object_reports_every_kind_of_failure_and_recovers,
+    a_failure_to_read_tags_affects_synced_only,
+    two_transient_failures_in_a_row_are_not_reported,
+    the_sdk_does_not_retry_a_failed_call,
+    the_reconcile_annotation_requests_a_pass,
 ];
 
-/// What an object says while every Get of its store fails in one way.
+/// What an object reports while GetSequenceStore fails in one way.
 struct Row {
     name: &'static str,
     action: FaultAction,
@@ -75,7 +75,7 @@ fn replaced(status: serde_json::Value) -> FaultAction {
     FaultAction::Replace { member: "status".into(), value: status }
 }
 
-async fn strike(
+async fn inject_fault(
     world: &World,
     operation: &str,
     store: &StoreRecord,
@@ -86,7 +86,7 @@ async fn strike(
     Ok(())
 }
 
-async fn shown(world: &World, row: &Row) -> Result<SequenceStore, Error> {
+async fn until_reported(world: &World, row: &Row) -> Result<SequenceStore, Error> {
     let object = world.until_condition(row.name, "Ready", "False", row.reason).await?;
     let other = if row.progress == "Stalled" { "Reconciling" } else { "Stalled" };
     ensure!(
@@ -101,7 +101,7 @@ async fn shown(world: &World, row: &Row) -> Result<SequenceStore, Error> {
     Ok(object)
 }
 
-async fn recovered(world: &World, rows: &[Row]) -> Result<(), Error> {
+async fn ensure_recovery(world: &World, rows: &[Row]) -> Result<(), Error> {
     world.aws.clear_faults().await?;
     for row in rows {
         world.reconcile_now(row.name).await?;
@@ -110,17 +110,19 @@ async fn recovered(world: &World, rows: &[Row]) -> Result<(), Error> {
         world.until_ready(row.name).await?;
         world.until_condition(row.name, "Synced", "True", "InSync").await?;
     }
-    world.ensure_harmless().await
+    world.ensure_no_store_changed().await
 }
 
-/// More objects at once than the operator works on by default: those that hang must not hold up the rest.
-fn many_at_once() -> Start {
+/// The default concurrency is too low here: the calls that hang would hold up the other objects.
+fn high_concurrency() -> Start {
     Start { flags: vec!["--poll-interval=2s".into(), "--concurrency=32".into()], ..Start::default() }
 }
 
-async fn failures_of_a_settled_object_are_shown_and_pass(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_settled_object_reports_every_kind_of_failure_and_recovers(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let _operator = world.operator(&many_at_once())?;
+    let _operator = world.operator(&high_concurrency())?;
     let rows = table();
     let mut stores = Vec::new();
     for row in &rows {
@@ -132,40 +134,41 @@ async fn failures_of_a_settled_object_are_shown_and_pass(cluster: Arc<Cluster>) 
         world.until_ready(row.name).await?;
     }
     for (row, store) in rows.iter().zip(&stores) {
-        strike(&world, "GetSequenceStore", store, row.action.clone()).await?;
+        inject_fault(&world, "GetSequenceStore", store, row.action.clone()).await?;
     }
     for (row, store) in rows.iter().zip(&stores) {
-        let object = shown(&world, row).await?;
-        let mirror = status(&object).store.ok_or_else(|| format!("{}: the mirror is lost", row.name))?;
+        let object = until_reported(&world, row).await?;
+        let mirror =
+            status(&object).store.ok_or_else(|| format!("{}: the status lost the store", row.name))?;
         ensure!(mirror.id == store.id && mirror.arn == store.arn, "{}: mirrors {mirror:?}", row.name);
         if row.reason != "UnknownStatus" {
             ensure!(mirror.status.as_deref() == Some("ACTIVE"), "{}: mirrors {mirror:?}", row.name);
         }
     }
-    recovered(&world, &rows).await
+    ensure_recovery(&world, &rows).await
 }
 
-async fn failures_at_first_sight_are_shown_and_pass(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_new_object_reports_every_kind_of_failure_and_recovers(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let _operator = world.operator(&many_at_once())?;
+    let _operator = world.operator(&high_concurrency())?;
     let rows = table();
     for row in &rows {
         let store = world.seed().await?;
-        strike(&world, "GetSequenceStore", &store, row.action.clone()).await?;
+        inject_fault(&world, "GetSequenceStore", &store, row.action.clone()).await?;
         world.adopt(row.name, &store).await?;
     }
     for row in &rows {
-        let object = shown(&world, row).await?;
+        let object = until_reported(&world, row).await?;
         ensure!(
             status(&object).store.is_none() || row.reason == "UnknownStatus",
-            "{}: mirrors what it never saw",
+            "{}: the status shows a store that AWS never returned",
             row.name
         );
     }
-    recovered(&world, &rows).await
+    ensure_recovery(&world, &rows).await
 }
 
-async fn failures_to_read_tags_touch_synced_only(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_failure_to_read_tags_affects_synced_only(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let error = FaultAction::error;
     let tags = "omics:ListTagsForResource";
@@ -181,7 +184,7 @@ async fn failures_to_read_tags_touch_synced_only(cluster: Arc<Cluster>) -> Resul
         world.aws.change_store(&store.id, json!({"tags": {"team": "genomics"}})).await?;
         world.adopt(row.name, &store).await?;
         world.until_ready(row.name).await?;
-        strike(&world, "ListTagsForResource", &store, row.action.clone()).await?;
+        inject_fault(&world, "ListTagsForResource", &store, row.action.clone()).await?;
     }
     for row in &rows {
         let object = world.until_condition(row.name, "Synced", "False", row.reason).await?;
@@ -191,10 +194,10 @@ async fn failures_to_read_tags_touch_synced_only(cluster: Arc<Cluster>) -> Resul
         let kept = shown.is_some_and(|tags| tags.get("team").is_some_and(|team| team == "genomics"));
         ensure!(kept == (row.name != "denied"), "{}: tags kept: {kept}", row.name);
     }
-    recovered(&world, &rows).await
+    ensure_recovery(&world, &rows).await
 }
 
-async fn two_passing_failures_are_not_worth_a_write(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn two_transient_failures_in_a_row_are_not_reported(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     world.adopt("a", &store).await?;
@@ -219,7 +222,7 @@ async fn two_passing_failures_are_not_worth_a_write(cluster: Arc<Cluster>) -> Re
     Ok(())
 }
 
-async fn a_failed_call_is_not_repeated_by_the_sdk(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_sdk_does_not_retry_a_failed_call(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     let fault = FaultAction::error("InternalServerException");
@@ -236,7 +239,7 @@ async fn a_failed_call_is_not_repeated_by_the_sdk(cluster: Arc<Cluster>) -> Resu
     Ok(())
 }
 
-async fn a_pass_can_be_asked_for(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_reconcile_annotation_requests_a_pass(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let _operator =
         world.operator(&Start { flags: vec!["--poll-interval=1h".into()], ..Start::default() })?;
@@ -246,11 +249,11 @@ async fn a_pass_can_be_asked_for(cluster: Arc<Cluster>) -> Result<(), Error> {
     world.aws.change_store(&store.id, json!({"description": "new"})).await?;
     let object = world.one_more_pass("a").await?;
     let shown = status(&object).store.and_then(|store| store.description);
-    ensure!(shown.as_deref() == Some("new"), "the pass shows {shown:?}");
-    // The same value asks for nothing; a new one does, after a restart as well.
+    ensure!(shown.as_deref() == Some("new"), "the status shows {shown:?}");
+    // A label causes no call to AWS; only the new value of the annotation does.
     let asked = world.gets_of(&store).await?.len();
     world.patch("a", json!({"metadata": {"labels": {"not": "ours"}}})).await?;
     world.one_more_pass("a").await?;
-    ensure!(world.gets_of(&store).await?.len() == asked + 1, "a label is no reason to ask AWS");
+    ensure!(world.gets_of(&store).await?.len() == asked + 1, "a label caused a call to AWS");
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! What an object is before anybody looked at it, and with nulls in it.
+//! What the API server stores: a null field counts as absent, and a new object starts as not yet observed.
 
 use std::sync::Arc;
 
@@ -6,9 +6,9 @@ use serde_json::{Value, json};
 
 use crate::world::{Cluster, Error, World, ensure, status, tests};
 
-tests![nulls_mean_absent, a_fresh_object_is_not_ready_for_anyone,];
+tests![a_null_field_counts_as_absent, a_new_object_starts_without_conditions_and_with_generation_minus_one,];
 
-async fn nulls_mean_absent(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_null_field_counts_as_absent(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     let fields = [
@@ -34,7 +34,7 @@ async fn nulls_mean_absent(cluster: Arc<Cluster>) -> Result<(), Error> {
         "apiVersion": "healthomics.dev/v1alpha1", "kind": "SequenceStore",
         "metadata": {"name": "a"}, "spec": spec,
     });
-    // Client-side apply drops nulls by itself; these two send them.
+    // Client-side apply drops nulls before it sends the object; these two commands send them.
     for how in [&["create"][..], &["apply", "--server-side"]] {
         let arguments = [&["--namespace", &world.namespace], how, &["--dry-run=server", "-f", "-"]].concat();
         world.cluster.plane.kubectl_stdin(&arguments, &manifest.to_string()).await?.checked()?;
@@ -44,14 +44,16 @@ async fn nulls_mean_absent(cluster: Arc<Cluster>) -> Result<(), Error> {
     let object = world.until_ready("a").await?;
     ensure!(status(&object).drift.is_empty(), "{:?}", status(&object).drift);
     world.until_condition("a", "Synced", "True", "InSync").await?;
-    world.ensure_harmless().await
+    world.ensure_no_store_changed().await
 }
 
-async fn a_fresh_object_is_not_ready_for_anyone(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_new_object_starts_without_conditions_and_with_generation_minus_one(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let object = world.create("a", Default::default()).await?;
     let generation = status(&object).observed_generation;
     ensure!(generation == Some(-1), "observedGeneration {generation:?}");
-    ensure!(status(&object).conditions.is_empty(), "conditions before anybody looked");
+    ensure!(status(&object).conditions.is_empty(), "a new object has conditions");
     Ok(())
 }

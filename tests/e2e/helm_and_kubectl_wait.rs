@@ -1,4 +1,4 @@
-//! `helm install --wait` and `kubectl wait`: each state of an object makes them wait, succeed or fail as it should.
+//! `helm install --wait` and `kubectl wait`: for each state of an object, whether they wait, succeed or fail.
 
 use std::sync::Arc;
 
@@ -7,21 +7,21 @@ use healthomics_simulator::{Fault, FaultAction};
 use kube::ResourceExt;
 use serde_json::{Value, json};
 
-use crate::checks::ensure_stalled;
+use crate::assertions::ensure_stalled;
 use crate::world::{Cluster, Error, Start, World, condition, ensure, status, tests};
 
 tests![
-    nothing_is_ready_before_the_operator_has_made_it_so,
-    a_stalled_object_fails_helm_at_once,
-    drift_that_is_only_observed_holds_nothing_up,
-    a_failure_that_passes_is_waited_out,
-    an_edit_that_was_not_acted_on_is_waited_for,
-    a_pause_keeps_what_is_ready,
-    uninstalling_waits_for_the_store_to_be_gone,
-    what_helm_is_told_to_keep_outlives_the_release,
+    helm_waits_until_the_operator_reports_ready,
+    helm_fails_at_once_on_a_stalled_object,
+    observed_drift_does_not_delay_helm,
+    helm_waits_through_a_transient_failure,
+    helm_waits_for_an_edit_to_be_applied,
+    a_pause_keeps_a_ready_object_ready,
+    helm_uninstall_waits_until_the_store_is_deleted,
+    the_keep_annotation_keeps_the_store_after_helm_uninstall,
 ];
 
-/// Long enough for a tool to look, too short for anything to change.
+/// Long enough for a tool to check once, too short for the state to change.
 const SHORT: &str = "3s";
 const LONG: &str = "60s";
 
@@ -42,7 +42,6 @@ impl<'a> Release<'a> {
         Ok(Self { world, directory })
     }
 
-    /// `helm upgrade --install --wait`.
     async fn apply(&self, spec: Value, timeout: &str) -> Result<CommandOutput, Error> {
         self.apply_annotated(spec, json!({}), timeout).await
     }
@@ -77,8 +76,8 @@ impl World {
         self.kubectl(&["wait", "--for=condition=Ready", &timeout, "seqstore/a"]).await
     }
 
-    /// Both tools wait for the object until their time is up.
-    async fn ensure_waited_for(&self, helm: &CommandOutput) -> Result<(), Error> {
+    /// Helm and kubectl both ran into their timeout.
+    async fn ensure_timed_out(&self, helm: &CommandOutput) -> Result<(), Error> {
         ensure!(!helm.success() && helm.stderr.contains("deadline exceeded"), "helm: {helm:?}");
         ensure!(helm.stderr.contains("not ready. status: InProgress"), "helm: {helm:?}");
         let kubectl = self.kubectl_wait("1s").await?;
@@ -86,17 +85,17 @@ impl World {
         Ok(())
     }
 
-    async fn ensure_kubectl_is_content(&self) -> Result<(), Error> {
+    async fn ensure_kubectl_wait_succeeds(&self) -> Result<(), Error> {
         self.kubectl_wait(SHORT).await?.checked()?;
         Ok(())
     }
 }
 
-async fn nothing_is_ready_before_the_operator_has_made_it_so(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn helm_waits_until_the_operator_reports_ready(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let release = Release::new(&world)?;
     let fresh = release.apply(json!({"description": "one"}), SHORT).await?;
-    world.ensure_waited_for(&fresh).await?;
+    world.ensure_timed_out(&fresh).await?;
     let object = world.api.get("a").await?;
     ensure!(status(&object).observed_generation == Some(-1), "{:?}", object.status);
     let _operator = world.operator(&Start::default())?;
@@ -105,11 +104,11 @@ async fn nothing_is_ready_before_the_operator_has_made_it_so(cluster: Arc<Cluste
     let ready = condition(&object, "Ready").is_some_and(|ready| ready.status == "True");
     ensure!(ready, "helm did not wait: {:?}", object.status);
     let store = status(&object).store.unwrap_or_default();
-    ensure!(store.description.as_deref() == Some("two"), "helm waited for another generation: {store:?}");
-    world.ensure_kubectl_is_content().await
+    ensure!(store.description.as_deref() == Some("two"), "helm did not wait for this generation: {store:?}");
+    world.ensure_kubectl_wait_succeeds().await
 }
 
-async fn a_stalled_object_fails_helm_at_once(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn helm_fails_at_once_on_a_stalled_object(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let release = Release::new(&world)?;
     let output = release.apply(json!({"sequenceStoreId": "9876543210"}), LONG).await?;
@@ -121,17 +120,17 @@ async fn a_stalled_object_fails_helm_at_once(cluster: Arc<Cluster>) -> Result<()
     Ok(())
 }
 
-async fn drift_that_is_only_observed_holds_nothing_up(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn observed_drift_does_not_delay_helm(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     let spec = json!({"sequenceStoreId": store.id, "managementPolicy": "Observe", "description": "another"});
     Release::new(&world)?.apply(spec, LONG).await?.checked()?;
-    world.ensure_kubectl_is_content().await?;
+    world.ensure_kubectl_wait_succeeds().await?;
     world.until_condition("a", "Synced", "False", "Drifted").await?;
     Ok(())
 }
 
-async fn a_failure_that_passes_is_waited_out(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn helm_waits_through_a_transient_failure(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     let throttling = Fault::always("GetSequenceStore", FaultAction::error("ThrottlingException"));
@@ -139,16 +138,16 @@ async fn a_failure_that_passes_is_waited_out(cluster: Arc<Cluster>) -> Result<()
     let release = Release::new(&world)?;
     let spec = json!({"sequenceStoreId": store.id});
     let output = release.apply(spec.clone(), SHORT).await?;
-    world.ensure_waited_for(&output).await?;
+    world.ensure_timed_out(&output).await?;
     world.until_condition("a", "Ready", "False", "Throttled").await?;
     let output = release.apply(spec.clone(), SHORT).await?;
-    world.ensure_waited_for(&output).await?;
+    world.ensure_timed_out(&output).await?;
     world.aws.clear_faults().await?;
     release.apply(spec, LONG).await?.checked()?;
-    world.ensure_kubectl_is_content().await
+    world.ensure_kubectl_wait_succeeds().await
 }
 
-async fn an_edit_that_was_not_acted_on_is_waited_for(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn helm_waits_for_an_edit_to_be_applied(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, operator) = World::with_operator(cluster).await?;
     let release = Release::new(&world)?;
     release.apply(json!({"description": "one"}), LONG).await?.checked()?;
@@ -157,30 +156,30 @@ async fn an_edit_that_was_not_acted_on_is_waited_for(cluster: Arc<Cluster>) -> R
     let object = world.api.get("a").await?;
     let ready = condition(&object, "Ready").is_some_and(|ready| ready.status == "True");
     ensure!(ready && object.metadata.generation > status(&object).observed_generation, "{object:?}");
-    world.ensure_waited_for(&output).await?;
+    world.ensure_timed_out(&output).await?;
     let _operator = world.operator(&Start::default())?;
     release.apply(json!({"description": "two"}), LONG).await?.checked()?;
-    world.ensure_kubectl_is_content().await?;
+    world.ensure_kubectl_wait_succeeds().await?;
     let store = status(&world.api.get("a").await?).store.unwrap_or_default();
     ensure!(store.description.as_deref() == Some("two"), "{store:?}");
     Ok(())
 }
 
-async fn a_pause_keeps_what_is_ready(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_pause_keeps_a_ready_object_ready(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let release = Release::new(&world)?;
     let paused = json!({"healthomics.dev/paused": "true"});
-    // Before the operator ever looked at it there is nothing that could be ready.
+    // A new object that is paused has never been Ready.
     let output = release.apply_annotated(json!({}), paused.clone(), SHORT).await?;
-    world.ensure_waited_for(&output).await?;
+    world.ensure_timed_out(&output).await?;
     world.until_condition("a", "Ready", "False", "Paused").await?;
     release.apply(json!({}), LONG).await?.checked()?;
     release.apply_annotated(json!({}), paused, LONG).await?.checked()?;
     world.until_condition("a", "Synced", "False", "Paused").await?;
-    world.ensure_kubectl_is_content().await
+    world.ensure_kubectl_wait_succeeds().await
 }
 
-async fn uninstalling_waits_for_the_store_to_be_gone(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn helm_uninstall_waits_until_the_store_is_deleted(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     let release = Release::new(&world)?;
@@ -192,7 +191,7 @@ async fn uninstalling_waits_for_the_store_to_be_gone(cluster: Arc<Cluster>) -> R
     world.ensure_there_in_aws(&store).await?;
     let kubectl = world.kubectl_wait("1s").await?;
     ensure!(!kubectl.success() && kubectl.stderr.contains("timed out"), "{kubectl:?}");
-    // Helm has forgotten the release all the same; what it waited for goes on.
+    // Helm has removed the release although it timed out; the deletion continues without it.
     world.patch("a", json!({"spec": {"deletionProtection": false}})).await?;
     world.until_gone("a").await?;
     world.ensure_gone_in_aws(&store).await?;
@@ -204,11 +203,13 @@ async fn uninstalling_waits_for_the_store_to_be_gone(cluster: Arc<Cluster>) -> R
     world.ensure_gone_in_aws(&store).await
 }
 
-async fn what_helm_is_told_to_keep_outlives_the_release(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn the_keep_annotation_keeps_the_store_after_helm_uninstall(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     let release = Release::new(&world)?;
-    // The annotation as the example has it.
+    // The same annotation as in the example.
     let example = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/genomes.yaml"));
     ensure!(example.contains("helm.sh/resource-policy: keep\n"), "the example keeps nothing");
     let keep = json!({"helm.sh/resource-policy": "keep"});

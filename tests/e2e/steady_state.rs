@@ -1,4 +1,4 @@
-//! What is settled, whatever its state, costs the cluster and AWS nothing but reads.
+//! Settled objects, in every state, cause no writes to the cluster or to AWS.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,13 +11,13 @@ use sequencestore_operator::crd::{DeletionBlockReason, OWNER_UID_TAG};
 use serde_json::json;
 
 use crate::world::{
-    Cluster, Error, PATIENCE, SERVICE_ACCOUNT, SYSTEM_NAMESPACE, Start, World, condition, ensure, status,
+    Cluster, Error, SERVICE_ACCOUNT, SYSTEM_NAMESPACE, Start, TIMEOUT, World, condition, ensure, status,
     tests,
 };
 
-tests![settled_objects_of_every_kind_cost_no_writes, thirty_settled_objects_polled_ten_times_cost_no_writes];
+tests![settled_objects_of_every_kind_cause_no_writes, ten_polls_of_thirty_settled_objects_cause_no_writes];
 
-/// Objects, their specs, what their stores are like, and the reason that `Ready` gives in the end.
+/// Objects, and the reason of `Ready` once they have settled.
 const OBJECTS: &[(&str, &str)] = &[
     ("available", "Available"),
     ("drifted", "Available"),
@@ -34,7 +34,7 @@ const OBJECTS: &[(&str, &str)] = &[
     ("full", "DeletionBlocked"),
 ];
 
-async fn arrange(world: &World) -> Result<(), Error> {
+async fn create_objects(world: &World) -> Result<(), Error> {
     for (name, _) in OBJECTS {
         let tags = match *name {
             "stolen" => BTreeMap::from([(OWNER_UID_TAG.to_owned(), "another-object".to_owned())]),
@@ -73,11 +73,11 @@ async fn arrange(world: &World) -> Result<(), Error> {
     Ok(())
 }
 
-async fn settled_objects_of_every_kind_cost_no_writes(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn settled_objects_of_every_kind_cause_no_writes(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let flags = ["--poll-interval=2s", "--denied-grace=1s", "--concurrency=32"];
     let _operator = world.operator(&Start { flags: flags.map(String::from).to_vec(), ..Start::default() })?;
-    arrange(&world).await?;
+    create_objects(&world).await?;
     for name in ["paused", "protected", "full"] {
         world.until_ready(name).await?;
     }
@@ -97,23 +97,23 @@ async fn settled_objects_of_every_kind_cost_no_writes(cluster: Arc<Cluster>) -> 
         world.one_more_pass("denied").await?;
     }
 
-    // Settled: from here on only reads.
+    // All objects have settled: from here on the operator only reads.
     let clock = status(&world.api.get("available").await?).store.ok_or("no store")?;
     let clock = world.aws.store(&clock.id).await?.ok_or("no store")?;
     world.until_more_gets(&clock, 1).await?;
     let (mark, seen) = (world.mark(), world.aws.ledger().await?.len());
     for round in 0..4 {
-        // Passes that the backoff or the pause would not bring: an annotation that asks for nothing.
+        // Backoff and pause delay or prevent passes; a change of an unknown annotation triggers one for each object.
         for (name, _) in OBJECTS {
             world.annotate(name, "healthomics.dev/nothing", Some(&round.to_string())).await?;
         }
         world.until_more_gets(&clock, 2).await?;
     }
     let writes = world.operator_writes(&mark);
-    ensure!(writes.is_empty(), "settled objects are written to: {writes:?}");
+    ensure!(writes.is_empty(), "writes to settled objects: {writes:?}");
     let calls = world.aws.ledger().await?.split_off(seen);
-    ensure!(calls.len() > 4 * OBJECTS.len(), "only {} calls: the passes did not come", calls.len());
-    // AWS is asked again and again to delete the store that is full; nothing else is even tried.
+    ensure!(calls.len() > 4 * OBJECTS.len(), "only {} calls: passes are missing", calls.len());
+    // The operator keeps trying to delete the store that has read sets; it makes no other mutating call.
     let tried: Vec<_> = calls.iter().filter(|call| call.is_mutating()).collect();
     ensure!(
         tried.iter().all(|call| call.operation == "DeleteSequenceStore" && !call.committed),
@@ -122,7 +122,7 @@ async fn settled_objects_of_every_kind_cost_no_writes(cluster: Arc<Cluster>) -> 
     Ok(())
 }
 
-/// How often each store was looked at since.
+/// Counts GetSequenceStore per store since this entry of the ledger.
 async fn gets_since(world: &World, seen: u64) -> Result<BTreeMap<String, usize>, Error> {
     let mut gets = BTreeMap::new();
     for call in world.aws.ledger_since(seen).await? {
@@ -133,21 +133,17 @@ async fn gets_since(world: &World, seen: u64) -> Result<BTreeMap<String, usize>,
     Ok(gets)
 }
 
-async fn thirty_settled_objects_polled_ten_times_cost_no_writes(cluster: Arc<Cluster>) -> Result<(), Error> {
-    const OBJECTS: usize = 30;
-    const POLLS: usize = 10;
-    let world = World::new(cluster).await?;
-    let flags = vec!["--poll-interval=1s".to_owned(), "--create-grace=1s".to_owned()];
-    let _operator = world.operator(&Start { flags, ..Start::default() })?;
+/// Creates objects in five variants (created, observed, retained, adopted, protected) and waits until all have settled.
+async fn create_in_five_variants(world: &World, objects: usize) -> Result<(), Error> {
     let full = json!({
         "name": "kept", "description": "as the spec says", "tags": {"team": "genomics"},
         "fallbackLocation": "s3://fallback/p/", "propagatedSetLevelTags": ["b", "a"],
         "s3AccessConfig": {"accessLogLocation": "s3://logs/p/"}, "s3AccessPolicy": {},
     });
-    for number in 0..OBJECTS {
+    for number in 0..objects {
         let mut spec = full.clone();
         match number % 5 {
-            // Created here.
+            // No id: the operator creates the store.
             0 => spec["name"] = json!(format!("created-{number}")),
             other => {
                 spec["sequenceStoreId"] = json!(world.seed().await?.id);
@@ -161,14 +157,24 @@ async fn thirty_settled_objects_polled_ten_times_cost_no_writes(cluster: Arc<Clu
         }
         world.create(&format!("store-{number}"), serde_json::from_value(spec)?).await?;
     }
-    for number in 0..OBJECTS {
+    for number in 0..objects {
         let (synced, reason) = if number % 5 == 1 { ("False", "Drifted") } else { ("True", "InSync") };
         world.until_condition(&format!("store-{number}"), "Synced", synced, reason).await?;
     }
-    // One look at each that was begun after the last of them settled.
+    Ok(())
+}
+
+async fn ten_polls_of_thirty_settled_objects_cause_no_writes(cluster: Arc<Cluster>) -> Result<(), Error> {
+    const OBJECTS: usize = 30;
+    const POLLS: usize = 10;
+    let world = World::new(cluster).await?;
+    let flags = vec!["--poll-interval=1s".to_owned(), "--create-grace=1s".to_owned()];
+    let _operator = world.operator(&Start { flags, ..Start::default() })?;
+    create_in_five_variants(&world, OBJECTS).await?;
+    // Waits until every store was polled after the last object settled.
     let last = |ledger: Vec<healthomics_simulator::LedgerEntry>| ledger.last().map_or(0, |call| call.seq);
     let until_polled = async |since: u64, times: usize| -> Result<(), Error> {
-        let end = tokio::time::Instant::now() + 2 * PATIENCE;
+        let end = tokio::time::Instant::now() + 2 * TIMEOUT;
         loop {
             let gets = gets_since(&world, since).await?;
             if gets.len() == OBJECTS && gets.values().all(|count| *count >= times) {
@@ -190,7 +196,7 @@ async fn thirty_settled_objects_polled_ten_times_cost_no_writes(cluster: Arc<Clu
     };
     let (mark, since, before) = (world.mark(), last(world.aws.ledger().await?), versions().await?);
     until_polled(since, POLLS).await?;
-    // Events count here as well. The Lease of this user would be in another namespace.
+    // Counts Events too. A Lease of the operator would be in another namespace.
     let user = service_account_user(SYSTEM_NAMESPACE, SERVICE_ACCOUNT);
     let writes = world.cluster.plane.audit().writes_since(&mark, &user, Some(&world.namespace));
     ensure!(writes.is_empty(), "{POLLS} polls of {OBJECTS} settled objects wrote {writes:?}");

@@ -1,4 +1,5 @@
-//! The status contract: every recorded version, judged by the code of Flux, Argo CD and kstatus.
+//! Runs the checker in `tests/status-contract` over every recorded version: kstatus, Flux's checks and Argo CD's Lua
+//! engine judge each of them.
 
 use std::path::Path;
 use std::process::Command;
@@ -7,7 +8,7 @@ use sequencestore_operator::status::Reason;
 
 use crate::world::{Error, ensure};
 
-/// Where a copy of the recording goes that outlives the run.
+/// Names a file to which the recording is copied, for use after the run.
 const COPY: &str = "SEQSTORE_STATUS_VERSIONS";
 
 /// Builds the checker and runs it over the recording.
@@ -35,6 +36,6 @@ pub fn check(recorded: &Path, directory: &Path) -> Result<(), Error> {
         .arg(root.join("examples"))
         .arg(recorded)
         .status()?;
-    ensure!(status.success(), "the status contract is broken: see above ({status})");
+    ensure!(status.success(), "a version breaks the status contract: see above ({status})");
     Ok(())
 }
