@@ -13,6 +13,7 @@ mod store;
 mod tests;
 
 pub use annotations::{AnnotationFinding, AnnotationProblem, KNOWN_ANNOTATIONS, annotation_findings};
+pub(crate) use owner::CLUSTER_TAG;
 pub use owner::OwnerTags;
 pub use schema::{crd, crd_yaml};
 pub use spec::{

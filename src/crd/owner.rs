@@ -6,7 +6,7 @@ use kube::ResourceExt;
 
 use super::{OWNER_UID_TAG, SequenceStore};
 
-const CLUSTER_TAG: &str = "healthomics.dev/cluster";
+pub(crate) const CLUSTER_TAG: &str = "healthomics.dev/cluster";
 const NAMESPACE_TAG: &str = "healthomics.dev/namespace";
 const NAME_TAG: &str = "healthomics.dev/name";
 

@@ -244,7 +244,7 @@ async fn files_are_checked_by_the_api_server(cluster: Arc<Cluster>) -> Result<()
     for (spec, says) in [
         (frozen, "AWS cannot change eTagAlgorithmFamily"),
         (world.manifest("b", json!({"sequenceStoreId": "arn:x"})), "10 to 36 digits"),
-        (world.manifest("b", json!({"descripton": "x"})), "spec.descripton is no field"),
+        (world.manifest("b", json!({"descripton": "x"})), "unknown field spec.descripton"),
         (world.manifest("b", json!({"tags": "x"})), "spec.tags"),
     ] {
         let ended = world.ended_with(&editor, &["plan", "-f", "-", "-o", "json"], &spec).await?;
@@ -323,7 +323,7 @@ async fn kubectl_finds_the_plugin(cluster: Arc<Cluster>) -> Result<(), Error> {
     ensure!(help.stdout.contains("Usage: kubectl seqstore"), "{help:?}");
     ensure!(!help.stdout.contains("sequencestore-operator") && !help.stdout.contains("  run "), "{help:?}");
     let mistake = called(&["plan", "-n", &world.namespace, "b"]).await?;
-    mistake.ensure_mistake("there is no SequenceStore")?;
+    mistake.ensure_mistake("not found; `kubectl get seqstore -A`")?;
     ensure!(mistake.stderr.starts_with("kubectl seqstore: "), "{mistake:?}");
     let completions = called(&["completions", "bash"]).await?;
     ensure!(
@@ -361,7 +361,7 @@ async fn mistakes_of_a_plan_are_one_line(cluster: Arc<Cluster>) -> Result<(), Er
         (vec!["plan", "kube-system/a"], "", "forbidden"),
         (vec!["plan", "-f", "/nowhere/a.yaml"], "", "/nowhere/a.yaml"),
         (vec!["plan", "-f", "-"], "a: [", "standard input"),
-        (vec!["plan", "-f", "-"], "", "holds no SequenceStore"),
+        (vec!["plan", "-f", "-"], "", "contains no SequenceStore"),
         (vec!["plan", "-f", "-"], "{apiVersion: healthomics.dev/v9, kind: SequenceStore}", "v1alpha1"),
         (vec!["plan", "a", "-f", "-"], "", "cannot be used with"),
         (vec!["plan", "a", "--context", "nowhere"], "", "nowhere"),
