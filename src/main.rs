@@ -1,4 +1,4 @@
-//! The program: hands the command line to [`sequencestore_operator::cli`].
+//! The program: passes the command line to [`sequencestore_operator::cli`].
 
 use std::process::ExitCode;
 

@@ -1,15 +1,26 @@
-//! `completions`: prints a shell's completions of this command line. I/O: standard output.
+//! `completions`: prints a shell completion script for this command line. I/O: standard output.
 
 use std::process::ExitCode;
 
-use super::print;
-use crate::cli::{CalledAs, Completions};
+use clap::Args;
 
-/// Prints them for the name that the program was called by.
-///
-/// # Errors
-/// None in practice.
-pub fn completions(flags: Completions, called: CalledAs) -> Result<ExitCode, String> {
+use super::CalledAs;
+use super::output::print;
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  source <({bin} completions bash)
+  {bin} completions zsh > \"${fpath[1]}/_{file}\"
+  {bin} completions fish > ~/.config/fish/completions/{file}.fish";
+
+#[derive(Args, Clone, Copy, Debug)]
+pub struct CompletionsFlags {
+    /// Shell to print the script for
+    shell: clap_complete::Shell,
+}
+
+/// The script completes the name that the program was called by.
+pub(super) fn execute(flags: CompletionsFlags, called: CalledAs) -> Result<ExitCode, String> {
     let mut text = Vec::new();
     clap_complete::generate(flags.shell, &mut called.command().name(called.file()), called.file(), &mut text);
     print(&String::from_utf8(text).map_err(|e| e.to_string())?);

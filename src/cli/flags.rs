@@ -1,4 +1,4 @@
-//! Flags that several commands have, so that a plan is made with the same settings as the operator's. No I/O.
+//! Groups of flags that several commands share, so that `plan` has the same settings as the operator. No I/O.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,45 +6,46 @@ use std::time::Duration;
 use clap::Args;
 
 use super::values::{cluster_name, duration, region};
+use crate::kubernetes::cluster;
 
-/// Where stores are, and what this cluster is called in their owner tags.
+/// Where the stores are, and which cluster their owner tags name.
 #[derive(Args, Clone, Debug)]
-pub struct Place {
-    /// Region of objects that name none [default: the AWS environment's]
+pub struct PlaceFlags {
+    /// Region of objects that do not set spec.region [default: region of the AWS environment]
     #[arg(long, env = "SEQSTORE_REGION", value_parser = region)]
-    pub region: Option<String>,
+    pub(super) region: Option<String>,
 
-    /// Name of this cluster in the owner tags of stores [default: the uid of namespace kube-system]
+    /// Name of this cluster in the owner tags of stores [default: uid of namespace kube-system]
     #[arg(long, env = "SEQSTORE_CLUSTER_NAME", value_parser = cluster_name, value_name = "NAME")]
-    pub cluster_name: Option<String>,
+    pub(super) cluster_name: Option<String>,
 }
 
-/// How often is looked, and for how long AWS may lag.
+/// How often the operator polls, and how long it waits for AWS to be consistent.
 #[derive(Args, Clone, Debug)]
-pub struct Pace {
-    /// Time between two looks at a settled store, such as 30s, 5m or 1h
+pub struct TimingFlags {
+    /// Time between two polls of a store that is not changing, such as 30s, 5m or 1h
     #[arg(long, env = "SEQSTORE_POLL_INTERVAL", default_value = "5m", value_parser = duration, value_name = "TIME")]
-    pub poll_interval: Duration,
+    pub(super) poll_interval: Duration,
 
-    /// How long AWS's List, tags and Get may lag behind a write; a create whose outcome is unknown is
-    /// repeated only after it
+    /// How long AWS may take to show a write in its read operations; the operator repeats a create request
+    /// of unknown outcome only after this time
     #[arg(long, env = "SEQSTORE_CREATE_GRACE", default_value = "60s", value_parser = duration, value_name = "TIME")]
-    pub create_grace: Duration,
+    pub(super) create_grace: Duration,
 }
 
-/// The way to Kubernetes, as kubectl has it.
+/// Which cluster to connect to, with kubectl's flags and defaults.
 #[derive(Args, Clone, Debug, Default)]
 pub struct KubernetesFlags {
-    /// Kubeconfig file [default: KUBECONFIG, then ~/.kube/config, then inside a cluster]
+    /// Kubeconfig file [default: KUBECONFIG, then ~/.kube/config, then the Pod's ServiceAccount]
     #[arg(long, value_name = "FILE")]
-    pub kubeconfig: Option<PathBuf>,
+    pub(super) kubeconfig: Option<PathBuf>,
 
-    /// Context of the kubeconfig [default: its current one]
+    /// Context in the kubeconfig [default: its current context]
     #[arg(long, value_name = "NAME")]
-    pub context: Option<String>,
+    pub(super) context: Option<String>,
 }
 
-impl From<&KubernetesFlags> for crate::kubernetes::cluster::Access {
+impl From<&KubernetesFlags> for cluster::Access {
     fn from(flags: &KubernetesFlags) -> Self {
         Self { kubeconfig: flags.kubeconfig.clone(), context: flags.context.clone() }
     }

@@ -1,14 +1,15 @@
-//! Values on the command line, each with what to write instead. No I/O.
+//! Parsers of flag values. Each error says what to write instead. No I/O.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::crd::StoreStatus;
 use crate::store::desired::parse_duration;
 
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     parse_duration(text)
         .filter(|duration| !duration.is_zero())
-        .ok_or_else(|| "write a whole number of s, m or h, such as 30s, 5m or 1h".into())
+        .ok_or_else(|| "write a whole number with the unit s, m or h, such as 30s, 5m or 1h".into())
 }
 
 pub(super) fn region(text: &str) -> Result<String, String> {
@@ -24,7 +25,7 @@ pub(super) fn cluster_name(text: &str) -> Result<String, String> {
     let allowed = |c: char| c.is_alphanumeric() || " _.:/=+-@".contains(c);
     let fits = !text.is_empty() && text.chars().count() <= 256 && text.chars().all(allowed);
     fits.then(|| text.to_owned()).ok_or_else(|| {
-        "it becomes the value of a tag: 1 to 256 letters, digits, spaces and _ . : / = + - @".into()
+        "write a valid value of an AWS tag: 1 to 256 letters, digits, spaces and _ . : / = + - @".into()
     })
 }
 
@@ -42,10 +43,10 @@ pub(super) fn log_level(text: &str) -> Result<String, String> {
 pub(super) fn account(text: &str) -> Result<String, String> {
     let fits = text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit());
     fits.then(|| text.to_owned())
-        .ok_or_else(|| "write the 12 digits of an AWS account, such as 111122223333".into())
+        .ok_or_else(|| "write the 12 digits of an AWS account id, such as 111122223333".into())
 }
 
-/// A policy names keys by their own ARN: an alias would allow nothing.
+/// Aliases are refused: IAM matches a key by its own ARN, so that a policy with an alias allows nothing.
 pub(super) fn key_arn(text: &str) -> Result<String, String> {
     let parts: Vec<&str> = text.splitn(6, ':').collect();
     let fits = matches!(parts[..], ["arn", _, "kms", _, _, key] if key.starts_with("key/") && key.len() > 4);
@@ -56,10 +57,10 @@ pub(super) fn key_arn(text: &str) -> Result<String, String> {
     })
 }
 
-/// A share of a quota: more than nothing, all at most.
+/// A share of a quota: above 0 and at most 1.
 pub(super) fn share(text: &str) -> Result<f64, String> {
     let share = text.parse::<f64>().ok().filter(|share| *share > 0.0 && *share <= 1.0);
-    share.ok_or_else(|| "write a number above 0 and up to 1, such as 0.8".into())
+    share.ok_or_else(|| "write a number above 0 and at most 1, such as 0.8".into())
 }
 
 /// `key=value`, or `key` for any value.
@@ -69,19 +70,19 @@ pub(super) fn tag(text: &str) -> Result<(String, Option<String>), String> {
         None => (text, None),
     };
     if key.is_empty() {
-        return Err("write key=value, or a key alone for any value".into());
+        return Err("write key=value, or only the key to match any value".into());
     }
     Ok((key.to_owned(), value))
 }
 
-/// AWS writes statuses in capitals.
-pub(super) fn status(text: &str) -> Result<String, String> {
-    let known = ["CREATING", "ACTIVE", "UPDATING", "DELETING", "FAILED"];
-    let status = text.to_ascii_uppercase();
-    known.contains(&status.as_str()).then_some(status).ok_or_else(|| format!("write {}", known.join(", ")))
+/// A status in upper or lower case.
+pub(super) fn status(text: &str) -> Result<StoreStatus, String> {
+    StoreStatus::parse(&text.to_ascii_uppercase()).ok_or_else(|| {
+        let known: Vec<&str> = StoreStatus::ALL.into_iter().map(StoreStatus::as_str).collect();
+        format!("write one of {}", known.join(", "))
+    })
 }
 
-/// A name of a Kubernetes namespace.
 pub(super) fn namespace(text: &str) -> Result<String, String> {
     let form = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let fits = (1..=63).contains(&text.len())

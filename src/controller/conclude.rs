@@ -40,7 +40,11 @@ pub fn conclude(plan: &Plan, effect: &Effect, plan_again: impl FnOnce() -> Plan)
         Effect::Nothing | Effect::Accepted { present: None, .. } => planned(),
         Effect::Accepted { present: Some(_), .. } | Effect::Denied(_) => {
             let again = plan_again();
-            if again.action.operation().is_none() { Conclusion::of(again.state, again.next) } else { planned() }
+            if again.action.operation().is_none() {
+                Conclusion::of(again.state, again.next)
+            } else {
+                planned()
+            }
         }
         Effect::Created(_) => Conclusion { must_be_saved: true, ..so(State::Creating) },
         Effect::CreationUnknown { attempt } => so(State::OutcomeUnknown { attempt: *attempt }),

@@ -84,7 +84,9 @@ impl Pass<'_> {
     /// Writes a lost intent back to the object. True where that ended the pass.
     async fn put_back_intent(&mut self, object: &SequenceStore) -> Result<bool, Error> {
         let Some(lost) = self.record.lost_intent(object, Instant::now()) else { return Ok(false) };
-        tracing::warn!("somebody removed the annotation create-intent, which the operator needs; it is put back");
+        tracing::warn!(
+            "somebody removed the annotation create-intent, which the operator needs; it is put back"
+        );
         let written =
             self.context.kubernetes.patch_metadata(object, FinalizerStep::Keep, Some(&lost)).await?;
         written.iter().for_each(|object| self.record.returned(object));
@@ -232,5 +234,8 @@ fn duplicates(object: &SequenceStore, observed: &Observed) -> Vec<Event> {
         return Vec::new();
     };
     let was_searched = object.names_store() || !identity::is_recorded(object);
-    was_searched.then(|| event::duplicate_stores(&present.store.id, &present.duplicates)).into_iter().collect()
+    was_searched
+        .then(|| event::duplicate_stores(&present.store.id, &present.duplicates))
+        .into_iter()
+        .collect()
 }

@@ -32,10 +32,7 @@ pub struct Report<'a> {
 ///
 /// # Errors
 /// The API server's, a conflict included.
-pub async fn report(
-    context: &Context,
-    report: Report<'_>,
-) -> Result<Option<Arc<SequenceStore>>, Error> {
+pub async fn report(context: &Context, report: Report<'_>) -> Result<Option<Arc<SequenceStore>>, Error> {
     let Report { object, observed, state, region, managed_tag_keys, recollection, must_be_saved } = report;
     let new = status::next(&status::Input {
         object,
@@ -77,7 +74,8 @@ async fn save(
             Err(error) => error,
         };
         // The object may have been deleted and created again under the same name.
-        let is_another = || async { kubernetes.read(object).await.is_ok_and(|live| live.uid_str() != object.uid_str()) };
+        let is_another =
+            || async { kubernetes.read(object).await.is_ok_and(|live| live.uid_str() != object.uid_str()) };
         if error.is_conflict() && is_another().await {
             return Err(error);
         }

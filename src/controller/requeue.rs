@@ -26,7 +26,8 @@ pub fn requeue_after(
     let poll = backoff::jittered(poll_interval, random);
     if let Some(wait) = backoff {
         // Waiting does not make a spec valid that AWS refuses, so it is tried again with the polls.
-        let terminal = matches!(&conclusion.state, State::CallFailed(error) if error.class == Class::Terminal);
+        let terminal =
+            matches!(&conclusion.state, State::CallFailed(error) if error.class == Class::Terminal);
         return if terminal { poll } else { wait };
     }
     match conclusion.next {

@@ -29,7 +29,10 @@ pub async fn run(
     let apis: Vec<Api<WatchedObject>> = if namespaces.is_empty() {
         vec![Api::all(context.kubernetes.client.clone())]
     } else {
-        namespaces.iter().map(|namespace| Api::namespaced(context.kubernetes.client.clone(), namespace)).collect()
+        namespaces
+            .iter()
+            .map(|namespace| Api::namespaced(context.kubernetes.client.clone(), namespace))
+            .collect()
     };
     join_all(apis.into_iter().map(|api| watch(Arc::clone(&context), api, concurrency, shutdown.clone())))
         .await;
@@ -56,7 +59,9 @@ async fn watch(
         .inspect(move |event| match event {
             Ok(watcher::Event::Delete(object)) => noting.memory.forget(&object.uid().unwrap_or_default()),
             // `Store::wait_until_ready` would take the wake-up from the controller, which waits for the same.
-            Ok(watcher::Event::InitDone) if !listed.swap(true, Ordering::Relaxed) => noting.kubernetes.cache.listed(),
+            Ok(watcher::Event::InitDone) if !listed.swap(true, Ordering::Relaxed) => {
+                noting.kubernetes.cache.listed()
+            }
             _ => {}
         })
         .applied_objects()

@@ -97,7 +97,8 @@ impl Observer<'_> {
                 observation.strays_were_searched = strays.is_some();
                 present.duplicates.extend(strays.unwrap_or_default());
             }
-            (present.policy, observation.policy_was_read) = self.policy(prepared, &present.store, known).await;
+            (present.policy, observation.policy_was_read) =
+                self.policy(prepared, &present.store, known).await;
         }
         self.other_objects(prepared, &mut observation).await;
         observation
@@ -105,7 +106,9 @@ impl Observer<'_> {
 
     /// The store of a former object, as it will be once it is adopted. For the command `plan`.
     pub async fn former_store(&self, prepared: &Prepared, id: &str) -> Option<Present> {
-        let Observed::Present(mut present) = self.store(prepared.region()?, id, None).await else { return None };
+        let Observed::Present(mut present) = self.store(prepared.region()?, id, None).await else {
+            return None;
+        };
         (present.policy, _) = self.policy(prepared, &present.store, &Known::default()).await;
         Some(*present)
     }

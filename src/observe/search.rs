@@ -43,7 +43,9 @@ impl Observer<'_> {
             OwnerMatch::Own { id, duplicates } => (id.clone(), duplicates.clone()),
             // `Observe` mirrors the store of a former object. `Manage` adopts it first.
             OwnerMatch::Former { id, .. } if !prepared.object.manages() => (id.clone(), Vec::new()),
-            OwnerMatch::Former { .. } | OwnerMatch::Nothing => return Ok(Observed::Searched { found, account }),
+            OwnerMatch::Former { .. } | OwnerMatch::Nothing => {
+                return Ok(Observed::Searched { found, account });
+            }
         };
         let listed = stores.into_iter().find(|store| store.id == id).map(|store| store.tags);
         match self.store(region, &id, listed.or(known.tags_of(&id))).await {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::creation::{rest_of_window, request_hash_of};
+use super::creation::{request_hash_of, rest_of_window};
 use super::{Input, Next, Plan, State};
 use crate::crd::RECREATE_ANNOTATION;
 use crate::store::{Intent, Observed, create_request, identity};
@@ -38,8 +38,8 @@ pub(super) fn absence_is_confirmed(input: &Input<'_>) -> bool {
     // Reads may not show a store yet that was just created and never seen.
     let intent = input.desired.ok().and_then(|desired| desired.intent.as_ref());
     let named = input.object.names_store();
-    let may_be_too_new = intent
-        .is_some_and(|intent| !named && intent.id.is_none() && rest_of_window(input, intent).is_some());
+    let may_be_too_new =
+        intent.is_some_and(|intent| !named && intent.id.is_none() && rest_of_window(input, intent).is_some());
     !may_be_too_new && input.recollection.absent_for.is_some_and(|absent| absent >= ABSENCE_CONFIRMED_AFTER)
 }
 

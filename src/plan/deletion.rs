@@ -92,7 +92,8 @@ fn being_deleted(input: &Input<'_>) -> Option<Plan> {
 fn busy(input: &Input<'_>) -> Option<Plan> {
     let status = input.observed.present()?.store.known_status()?;
     matches!(status, StoreStatus::Creating | StoreStatus::Updating).then(|| {
-        let message = format!("the store is {} in AWS and cannot be deleted until that ends", status.as_str());
+        let message =
+            format!("the store is {} in AWS and cannot be deleted until that ends", status.as_str());
         let block = DeletionBlock::new(DeletionBlockReason::Busy, message);
         Plan::wait(State::DeletionBlocked(vec![block]), Next::Quick)
     })

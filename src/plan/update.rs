@@ -110,12 +110,7 @@ fn actions(
 }
 
 /// An empty policy in the spec deletes the policy. A store that has no access point yet cannot have a policy.
-fn policy_action(
-    input: &Input<'_>,
-    region: &str,
-    present: &Present,
-    due: &[Difference],
-) -> Option<Action> {
+fn policy_action(input: &Input<'_>, region: &str, present: &Present, due: &[Difference]) -> Option<Action> {
     due.iter().find(|difference| difference.field == Field::S3AccessPolicy)?;
     let wanted = input.object.spec.s3_access_policy.as_ref()?;
     let access_point = present.store.access_point()?.to_owned();

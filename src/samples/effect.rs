@@ -1,8 +1,8 @@
 //! What AWS shows after an action of a plan.
 
 use super::*;
-use crate::store::field::apply_update;
 use crate::plan::Action;
+use crate::store::field::apply_update;
 
 impl Scene {
     /// The scene after the action, as the next pass would find it.

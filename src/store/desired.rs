@@ -79,7 +79,8 @@ fn region(
         .or_else(|| defaults.region.clone())
         .ok_or_else(|| {
             InvalidSpec(
-                "no region: set spec.region, or start the operator with --region (chart value `aws.region`)".into(),
+                "no region: set spec.region, or start the operator with --region (chart value `aws.region`)"
+                    .into(),
             )
         })
 }

@@ -105,7 +105,10 @@ fn compare(spec: &SequenceStoreSpec, store: &Store, tags: Option<&BTreeMap<Strin
     let tags = wanted_tags.iter().zip(tags).flat_map(|(wanted, shown)| missing_tags(wanted, shown));
     let correctable = texts.into_iter().flatten().chain(keys).chain(tags).collect();
     let family = family(e_tag_algorithm_family.as_ref(), shown_family.as_deref());
-    Differences { correctable, frozen: family.into_iter().chain(key_arn(sse_config.as_ref(), shown_sse.as_ref())).collect() }
+    Differences {
+        correctable,
+        frozen: family.into_iter().chain(key_arn(sse_config.as_ref(), shown_sse.as_ref())).collect(),
+    }
 }
 
 /// After clearing, AWS shows null, nothing, or an empty text: all are the same.
@@ -113,7 +116,11 @@ fn text(field: Field, wanted: Option<&str>, shown: Option<&str>) -> Option<Diffe
     let unless_empty = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(ToOwned::to_owned);
     let wanted = wanted?;
     let observed = unless_empty(shown);
-    (unless_empty(Some(wanted)) != observed).then(|| Difference { field, desired: Some(wanted.into()), observed })
+    (unless_empty(Some(wanted)) != observed).then(|| Difference {
+        field,
+        desired: Some(wanted.into()),
+        observed,
+    })
 }
 
 /// AWS may report the log location with the store's id appended. That is the location that was asked for.

@@ -22,9 +22,11 @@ impl TagChanges {
         let Some(wanted) = &object.spec.tags else {
             return Self { managed: once_set.into_iter().cloned().collect(), ..Self::default() };
         };
-        let set: BTreeMap<_, _> =
-            wanted.iter().filter(|(key, value)| shown.get(*key) != Some(*value))
-                .map(|(key, value)| (key.clone(), value.clone())).collect();
+        let set: BTreeMap<_, _> = wanted
+            .iter()
+            .filter(|(key, value)| shown.get(*key) != Some(*value))
+            .map(|(key, value)| (key.clone(), value.clone()))
+            .collect();
         let dropped = once_set.iter().filter(|key| !wanted.contains_key(**key));
         let remove: BTreeSet<String> =
             dropped.filter(|key| shown.contains_key(**key)).map(|key| (*key).clone()).collect();

@@ -246,7 +246,7 @@ async fn plan_lets_the_api_server_validate_manifests(cluster: Arc<Cluster>) -> R
     for (spec, says) in [
         (frozen, "AWS cannot change eTagAlgorithmFamily"),
         (world.manifest("b", json!({"sequenceStoreId": "arn:x"})), "10 to 36 digits"),
-        (world.manifest("b", json!({"descripton": "x"})), "spec.descripton is no field"),
+        (world.manifest("b", json!({"descripton": "x"})), "unknown field spec.descripton"),
         (world.manifest("b", json!({"tags": "x"})), "spec.tags"),
     ] {
         let output = world.run_with_input(&editor, &["plan", "-f", "-", "-o", "json"], &spec).await?;
@@ -329,7 +329,7 @@ async fn kubectl_runs_the_plugin(cluster: Arc<Cluster>) -> Result<(), Error> {
     ensure!(help.stdout.contains("Usage: kubectl seqstore"), "{help:?}");
     ensure!(!help.stdout.contains("sequencestore-operator") && !help.stdout.contains("  run "), "{help:?}");
     let mistake = called(&["plan", "-n", &world.namespace, "b"]).await?;
-    mistake.ensure_mistake("there is no SequenceStore")?;
+    mistake.ensure_mistake("not found; `kubectl get seqstore -A`")?;
     ensure!(mistake.stderr.starts_with("kubectl seqstore: "), "{mistake:?}");
     let completions = called(&["completions", "bash"]).await?;
     ensure!(
@@ -367,7 +367,7 @@ async fn plan_reports_every_mistake_in_one_line(cluster: Arc<Cluster>) -> Result
         (vec!["plan", "kube-system/a"], "", "forbidden"),
         (vec!["plan", "-f", "/nowhere/a.yaml"], "", "/nowhere/a.yaml"),
         (vec!["plan", "-f", "-"], "a: [", "standard input"),
-        (vec!["plan", "-f", "-"], "", "holds no SequenceStore"),
+        (vec!["plan", "-f", "-"], "", "contains no SequenceStore"),
         (vec!["plan", "-f", "-"], "{apiVersion: healthomics.dev/v9, kind: SequenceStore}", "v1alpha1"),
         (vec!["plan", "a", "-f", "-"], "", "cannot be used with"),
         (vec!["plan", "a", "--context", "nowhere"], "", "nowhere"),

@@ -1,24 +1,22 @@
-//! Which stores are wanted. No I/O.
+//! Selects stores by name, status and tags. No I/O.
 
 use std::collections::BTreeMap;
 
 use wildmatch::WildMatch;
 
-use crate::cli::Export;
-use crate::crd::Store;
+use super::flags::ExportFlags;
+use crate::crd::{Store, StoreStatus};
 
-/// Wanted names, statuses and tags; what is not given lets everything through.
+/// Names, statuses and tags to select; an empty list selects every store.
 #[derive(Debug)]
-pub struct Filter {
+pub(super) struct Filter {
     names: Vec<WildMatch>,
-    statuses: Vec<String>,
+    statuses: Vec<StoreStatus>,
     tags: Vec<(String, Option<String>)>,
 }
 
 impl Filter {
-    /// From the command line.
-    #[must_use]
-    pub fn of(flags: &Export) -> Self {
+    pub(super) fn of(flags: &ExportFlags) -> Self {
         Self {
             names: flags.names.iter().map(|pattern| WildMatch::new(pattern)).collect(),
             statuses: flags.statuses.clone(),
@@ -26,24 +24,19 @@ impl Filter {
         }
     }
 
-    /// By what a listing shows: one of the names and one of the statuses.
-    #[must_use]
-    pub fn wants(&self, store: &Store) -> bool {
+    /// Checks what ListSequenceStores shows: the store has one of the names and one of the statuses.
+    pub(super) fn selects(&self, store: &Store) -> bool {
         let name = store.name.as_deref().unwrap_or_default();
-        let status = store.status.as_deref().unwrap_or_default();
         (self.names.is_empty() || self.names.iter().any(|pattern| pattern.matches(name)))
-            && (self.statuses.is_empty() || self.statuses.iter().any(|wanted| wanted == status))
+            && (self.statuses.is_empty() || self.statuses.iter().any(|status| store.is(*status)))
     }
 
-    /// Whether tags matter.
-    #[must_use]
-    pub fn asks_for_tags(&self) -> bool {
+    pub(super) fn needs_tags(&self) -> bool {
         !self.tags.is_empty()
     }
 
-    /// By tags: all of them.
-    #[must_use]
-    pub fn wants_tags(&self, tags: &BTreeMap<String, String>) -> bool {
+    /// The store has all of the tags.
+    pub(super) fn selects_tags(&self, tags: &BTreeMap<String, String>) -> bool {
         self.tags.iter().all(|(key, value)| match (tags.get(key), value) {
             (Some(shown), Some(wanted)) => shown == wanted,
             (shown, None) => shown.is_some(),
@@ -56,10 +49,10 @@ impl Filter {
 mod tests {
     use super::*;
 
-    fn filter(names: &[&str], statuses: &[&str], tags: &[(&str, Option<&str>)]) -> Filter {
+    fn filter(names: &[&str], statuses: &[StoreStatus], tags: &[(&str, Option<&str>)]) -> Filter {
         Filter {
             names: names.iter().map(|name| WildMatch::new(name)).collect(),
-            statuses: statuses.iter().map(|status| (*status).to_owned()).collect(),
+            statuses: statuses.to_vec(),
             tags: tags.iter().map(|(k, v)| ((*k).to_owned(), v.map(ToOwned::to_owned))).collect(),
         }
     }
@@ -69,22 +62,23 @@ mod tests {
     }
 
     #[test]
-    fn names_are_whole_names_with_wildcards() {
-        let wants = |pattern: &str, name: &str| filter(&[pattern], &[], &[]).wants(&store(name, "ACTIVE"));
-        assert!(wants("genomes", "genomes") && !wants("genomes", "genomes-2026"));
-        assert!(wants("genomes-*", "genomes-2026") && wants("*2026*", "genomes-2026-a"));
-        assert!(wants("a?c", "abc") && !wants("a?c", "ac") && !wants("A*", "abc"));
-        let either = filter(&["a", "b"], &["ACTIVE", "FAILED"], &[]);
-        assert!(either.wants(&store("b", "FAILED")) && !either.wants(&store("b", "CREATING")));
-        assert!(filter(&[], &[], &[]).wants(&Store::default()));
+    fn a_pattern_matches_the_whole_name() {
+        let selects =
+            |pattern: &str, name: &str| filter(&[pattern], &[], &[]).selects(&store(name, "ACTIVE"));
+        assert!(selects("genomes", "genomes") && !selects("genomes", "genomes-2026"));
+        assert!(selects("genomes-*", "genomes-2026") && selects("*2026*", "genomes-2026-a"));
+        assert!(selects("a?c", "abc") && !selects("a?c", "ac") && !selects("A*", "abc"));
+        let either = filter(&["a", "b"], &[StoreStatus::Active, StoreStatus::Failed], &[]);
+        assert!(either.selects(&store("b", "FAILED")) && !either.selects(&store("b", "CREATING")));
+        assert!(filter(&[], &[], &[]).selects(&Store::default()));
     }
 
     #[test]
-    fn all_tags_must_fit() {
+    fn every_tag_must_match() {
         let tags =
             BTreeMap::from([("team".to_owned(), "genomics".to_owned()), ("x".to_owned(), String::new())]);
-        assert!(filter(&[], &[], &[("team", Some("genomics")), ("x", None)]).wants_tags(&tags));
-        assert!(!filter(&[], &[], &[("team", Some("other"))]).wants_tags(&tags));
-        assert!(!filter(&[], &[], &[("team", Some("genomics")), ("y", None)]).wants_tags(&tags));
+        assert!(filter(&[], &[], &[("team", Some("genomics")), ("x", None)]).selects_tags(&tags));
+        assert!(!filter(&[], &[], &[("team", Some("other"))]).selects_tags(&tags));
+        assert!(!filter(&[], &[], &[("team", Some("genomics")), ("y", None)]).selects_tags(&tags));
     }
 }

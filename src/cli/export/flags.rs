@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 
 use crate::cli::flags::KubernetesFlags;
 use crate::cli::values::{cluster_name, namespace, region, share, status, tag};
-use crate::crd::ManagementPolicy;
+use crate::crd::{ManagementPolicy, StoreStatus};
 
 pub(in crate::cli) const EXAMPLES: &str = "\
 Examples:
@@ -13,102 +13,100 @@ Examples:
   {bin} export --status FAILED -o table
   {bin} export --orphans --region us-east-1
 
-The manifests adopt the stores: each names its store by id and carries what AWS shows of it. With
-managementPolicy Observe, the default, the operator will only watch. S3 access policies are not read.
-Stores that carry the owner tags of an object are listed in comments: their object is there already.
+Each manifest names its store by id and contains the fields that AWS shows. Applying it lets the operator
+adopt the store. With managementPolicy Observe, the default, the operator changes nothing in AWS. S3 access
+policies are not exported. Stores whose owner tags name an object are only listed in comments, because they
+have an object already.
 
-AWS allows 5 requests of each kind per second for an account and region, and each store takes two:
-1,000 stores take about 4 minutes. --bare without --tag takes one request for 100 stores, but cannot tell
-owners. Nothing is changed, in AWS or in Kubernetes.
+AWS allows 5 requests per second for each operation, account and region. Each store takes two requests, so
+1,000 stores take about 4 minutes. --bare without --tag takes one request for 100 stores, but cannot see
+which stores have an owner. The command changes nothing, in AWS or in Kubernetes.
 
 Exit code:
-  0  done; with --orphans: there are none
-  1  with --orphans: there are some
-  2  error: nothing is printed";
+  0  success; with --orphans: no orphans found
+  1  with --orphans: orphans found
+  2  error; nothing is printed";
 
-/// Flags of `export`.
 #[derive(Args, Clone, Debug)]
-pub struct Export {
-    /// Only stores of this name; `*` stands for any characters, `?` for one; can be given several times
+pub struct ExportFlags {
+    /// Only stores with this name; `*` matches any characters, `?` matches one; repeatable
     #[arg(long = "name", value_name = "PATTERN")]
-    pub names: Vec<String>,
+    pub(super) names: Vec<String>,
 
-    /// Only stores with this tag; can be given several times: all must fit
+    /// Only stores with this tag; repeatable: a store must have all of them
     #[arg(long = "tag", value_name = "KEY[=VALUE]", value_parser = tag)]
-    pub tags: Vec<(String, Option<String>)>,
+    pub(super) tags: Vec<(String, Option<String>)>,
 
-    /// Only stores in this status; can be given several times
+    /// Only stores with this status; repeatable: a store must have one of them
     #[arg(long = "status", value_name = "STATUS", value_parser = status, value_delimiter = ',')]
-    pub statuses: Vec<String>,
+    pub(super) statuses: Vec<StoreStatus>,
 
-    /// managementPolicy of the manifests
+    /// spec.managementPolicy in the manifests
     #[arg(long, value_enum, ignore_case = true, default_value = "Observe", value_name = "POLICY")]
-    pub management_policy: Policy,
+    pub(super) management_policy: ManagementPolicyFlag,
 
-    /// Name the store, and leave all its fields out: nothing of it is compared
+    /// Write only the store id and leave out all other fields, so that the operator compares nothing
     #[arg(long, conflicts_with = "orphans")]
-    pub bare: bool,
+    pub(super) bare: bool,
 
-    /// Also stores that carry the owner tags of an object
+    /// Also export stores whose owner tags name an object
     #[arg(long, conflicts_with = "orphans")]
-    pub include_owned: bool,
+    pub(super) include_owned: bool,
 
-    /// Stores that carry owner tags of this cluster and whose object is gone
+    /// Export orphans: stores whose owner tags name an object of this cluster that no longer exists
     #[arg(long)]
-    pub orphans: bool,
+    pub(super) orphans: bool,
 
-    /// Namespace of the manifests [default: none is written]
+    /// Namespace to write in the manifests [default: none]
     #[arg(short, long, value_parser = namespace)]
-    pub namespace: Option<String>,
+    pub(super) namespace: Option<String>,
 
-    /// Form of the list [default: yaml; with --orphans: table]
+    /// Output format [default: yaml; with --orphans: table]
     #[arg(short, long, value_enum)]
-    pub output: Option<Output>,
+    pub(super) output: Option<ExportOutput>,
 
-    /// Share of AWS's request quotas to use
+    /// Share of the AWS request quotas to use, above 0 and at most 1
     #[arg(long, env = "SEQSTORE_QUOTA_SHARE", default_value = "0.8", value_parser = share, value_name = "SHARE")]
-    pub quota_share: f64,
+    pub(super) quota_share: f64,
 
-    /// Region to look in [default: the AWS environment's]
+    /// Region of the stores [default: region of the AWS environment]
     #[arg(long, env = "SEQSTORE_REGION", value_parser = region)]
-    pub region: Option<String>,
+    pub(super) region: Option<String>,
 
-    /// Name of this cluster in the owner tags of stores, for --orphans [default: as the operator has
-    /// written it, else the uid of namespace kube-system]
+    /// Name of this cluster in the owner tags of stores, for --orphans [default: the name that the operator
+    /// wrote to the stores of this cluster, or else the uid of namespace kube-system]
     #[arg(long, env = "SEQSTORE_CLUSTER_NAME", value_parser = cluster_name, value_name = "NAME")]
-    pub cluster_name: Option<String>,
+    pub(super) cluster_name: Option<String>,
 
-    /// The way to Kubernetes; only --orphans looks there.
     #[command(flatten)]
-    pub access: KubernetesFlags,
+    pub(super) kubernetes: KubernetesFlags,
 }
 
-/// Form of an inventory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Output {
-    /// Manifests.
+pub(in crate::cli) enum ExportOutput {
+    /// One YAML document per store
     Yaml,
-    /// One Kubernetes List of manifests.
+    /// One Kubernetes List
     Json,
-    /// One line for each store.
+    /// One line per store
     Table,
 }
 
-/// [`ManagementPolicy`] on the command line.
+/// [`ManagementPolicy`] as a flag value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "verbatim")]
-pub enum Policy {
-    /// Watch only.
+pub(in crate::cli) enum ManagementPolicyFlag {
+    /// Mirror the store and report drift; change nothing in AWS
     Observe,
-    /// Keep the store as the manifest says; deleting the object deletes the store.
+    /// Keep the store as the manifest says; deleting the object deletes the store
     Manage,
 }
 
-impl From<Policy> for ManagementPolicy {
-    fn from(policy: Policy) -> Self {
+impl From<ManagementPolicyFlag> for ManagementPolicy {
+    fn from(policy: ManagementPolicyFlag) -> Self {
         match policy {
-            Policy::Observe => Self::Observe,
-            Policy::Manage => Self::Manage,
+            ManagementPolicyFlag::Observe => Self::Observe,
+            ManagementPolicyFlag::Manage => Self::Manage,
         }
     }
 }

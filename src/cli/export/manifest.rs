@@ -1,4 +1,4 @@
-//! From a store to a manifest that adopts it, with nothing in it that the API server would refuse. No I/O.
+//! Makes the manifest that adopts a store, without anything that the API server would reject. No I/O.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -8,24 +8,24 @@ use serde::Serialize;
 
 use crate::crd::{
     ETagAlgorithmFamily, EncryptionType, ManagementPolicy, PREFIX, S3AccessConfig, SequenceStore,
-    SequenceStoreSpec, SseConfig, Store,
+    SequenceStoreSpec, SseConfig, Store, StoreStatus,
 };
 
-/// What the definition takes at most.
-const MOST_TAGS: usize = 46;
-const MOST_PROPAGATED_KEYS: usize = 5;
+/// Limits of the CRD for `spec.tags` and `spec.propagatedSetLevelTags`.
+const MAX_TAGS: usize = 46;
+const MAX_PROPAGATED_KEYS: usize = 5;
 
-/// A manifest, in the order in which people write one.
+/// A manifest. Unlike [`SequenceStore`] it has no status, and its fields are in the usual order.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Manifest {
+pub(super) struct Manifest {
     api_version: String,
     kind: String,
     metadata: Metadata,
     spec: SequenceStoreSpec,
-    /// What the manifest cannot say.
+    /// Comments for the user; only YAML can show them.
     #[serde(skip)]
-    pub remarks: Vec<String>,
+    pub(super) remarks: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -36,9 +36,8 @@ struct Metadata {
 }
 
 impl Manifest {
-    /// Names the store and leaves everything else open.
-    #[must_use]
-    pub fn bare(
+    /// Names the store and manages none of its fields.
+    pub(super) fn bare(
         store: &Store,
         region: &str,
         namespace: Option<&str>,
@@ -46,7 +45,7 @@ impl Manifest {
         policy: ManagementPolicy,
     ) -> Self {
         let mut remarks = Vec::new();
-        if let Some(status) = store.status.as_deref().filter(|status| *status != "ACTIVE") {
+        if let Some(status) = store.status.as_deref().filter(|_| !store.is(StoreStatus::Active)) {
             let why =
                 store.status_message.as_deref().map(|message| format!(": {message}")).unwrap_or_default();
             remarks.push(format!("the store is {status} in AWS{why}"));
@@ -65,29 +64,28 @@ impl Manifest {
         }
     }
 
-    /// Adds what AWS shows of the store, so that the spec says what is.
-    #[must_use]
-    pub fn with_fields(mut self, store: &Store, tags: &BTreeMap<String, String>) -> Self {
+    /// Adds the fields that AWS shows, so that the spec does not differ from the store.
+    pub(super) fn with_fields(mut self, store: &Store, tags: &BTreeMap<String, String>) -> Self {
         let set = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
         let spec = &mut self.spec;
         spec.name = set(&store.name);
         spec.description = set(&store.description);
         spec.fallback_location = set(&store.fallback_location);
         let log = store.s3_access.as_ref().and_then(|access| set(&access.access_log_location));
-        // AWS may answer the location with the store's id appended.
+        // AWS may append the store's id to the location in its responses.
         let appended = format!("/{}/", store.id);
         let log = log.map(|log| log.strip_suffix(&appended).map_or(log.clone(), |log| format!("{log}/")));
         spec.s3_access_config = log.map(|log| S3AccessConfig { access_log_location: Some(log) });
-        spec.e_tag_algorithm_family = store.e_tag_algorithm_family.as_deref().and_then(family);
+        spec.e_tag_algorithm_family = store.e_tag_algorithm_family.as_deref().and_then(e_tag_family);
         let key = store.sse_config.as_ref().and_then(|sse| set(&sse.key_arn));
         spec.sse_config = key.map(|key| SseConfig { type_: EncryptionType::Kms, key_arn: Some(key) });
 
         let keys = store.propagated_set_level_tags.clone().filter(|keys| !keys.is_empty());
-        if keys.as_ref().is_some_and(|keys| keys.len() > MOST_PROPAGATED_KEYS) {
-            self.remarks
-                .push(format!("propagatedSetLevelTags is left out: more than {MOST_PROPAGATED_KEYS} keys"));
-        } else {
-            spec.propagated_set_level_tags = keys;
+        match keys.as_ref().map_or(0, Vec::len) {
+            0..=MAX_PROPAGATED_KEYS => spec.propagated_set_level_tags = keys,
+            count => self.remarks.push(format!(
+                "propagatedSetLevelTags is left out: the store has {count} keys, and a spec allows {MAX_PROPAGATED_KEYS}"
+            )),
         }
         let foreign = |key: &&String| !key.starts_with("aws:") && !key.starts_with(PREFIX);
         let tags: BTreeMap<String, String> = tags
@@ -95,32 +93,25 @@ impl Manifest {
             .filter(|(key, _)| foreign(key))
             .map(|(key, value)| (key.clone(), value.clone()))
             .collect();
-        if tags.len() > MOST_TAGS {
-            self.remarks
-                .push(format!("tags are left out: {} of them, and a spec takes {MOST_TAGS}", tags.len()));
+        if tags.len() > MAX_TAGS {
+            self.remarks.push(format!(
+                "tags are left out: the store has {}, and a spec allows {MAX_TAGS}",
+                tags.len()
+            ));
         } else if !tags.is_empty() {
             spec.tags = Some(tags);
         }
         self
     }
-
-    /// Name of the object.
-    #[must_use]
-    pub fn name(&self) -> &str {
-        &self.metadata.name
-    }
 }
 
-fn family(text: &str) -> Option<ETagAlgorithmFamily> {
+fn e_tag_family(text: &str) -> Option<ETagAlgorithmFamily> {
     let known = [ETagAlgorithmFamily::Md5up, ETagAlgorithmFamily::Sha256up, ETagAlgorithmFamily::Sha512up];
     known.into_iter().find(|family| family.as_str() == text)
 }
 
-/// Manifests as YAML documents; remarks stand above each as comments.
-///
-/// # Errors
-/// None in practice: manifests are plain data.
-pub fn yaml(manifests: &[Manifest]) -> Result<String, String> {
+/// YAML documents, each with its remarks as comments above it.
+pub(super) fn to_yaml(manifests: &[Manifest]) -> Result<String, String> {
     let mut text = String::new();
     for manifest in manifests {
         text.push_str("---\n");
@@ -135,11 +126,8 @@ pub fn yaml(manifests: &[Manifest]) -> Result<String, String> {
     Ok(text)
 }
 
-/// Manifests as one Kubernetes List.
-///
-/// # Errors
-/// None in practice: manifests are plain data.
-pub fn json(manifests: &[Manifest]) -> Result<String, String> {
+/// One Kubernetes List.
+pub(super) fn to_json(manifests: &[Manifest]) -> Result<String, String> {
     #[derive(Serialize)]
     #[serde(rename_all = "camelCase")]
     struct List<'a> {
@@ -151,9 +139,8 @@ pub fn json(manifests: &[Manifest]) -> Result<String, String> {
     serde_json::to_string_pretty(&list).map(|text| text + "\n").map_err(|e| e.to_string())
 }
 
-/// Text of AWS in one line, so that it stays a comment.
-#[must_use]
-pub fn comment(text: &str) -> String {
+/// Puts text from AWS on one line, so that it cannot leave the YAML comment.
+pub(super) fn comment(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') { ' ' } else { c })
         .collect()
@@ -193,13 +180,13 @@ mod tests {
 
     fn exported(store: &Store, tags: &BTreeMap<String, String>) -> (String, SequenceStore) {
         let manifest = Manifest::bare(store, "us-east-1", Some("lab"), "a", ManagementPolicy::Observe);
-        let text = yaml(&[manifest.with_fields(store, tags)]).expect("YAML");
+        let text = to_yaml(&[manifest.with_fields(store, tags)]).expect("YAML");
         let object = serde_saphyr::from_multiple(&text).expect("YAML").remove(0);
         (text, object)
     }
 
     #[test]
-    fn a_manifest_reads_back_as_what_aws_shows() {
+    fn a_manifest_reads_back_with_the_fields_that_aws_shows() {
         let (text, object) = exported(&store(), &tags(1));
         validate_cel(&object).expect("within the rules");
         let spec = object.spec;
@@ -214,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_spec_does_not_take_is_left_out_and_said() {
+    fn fields_that_exceed_the_limits_of_a_spec_are_left_out_with_a_remark() {
         let keys = (0..6).map(|n| format!("k{n}")).collect();
         let store = Store { propagated_set_level_tags: Some(keys), ..store() };
         let (text, object) = exported(&store, &tags(47));
@@ -229,6 +216,6 @@ mod tests {
     fn a_bare_manifest_manages_nothing() {
         let manifest = Manifest::bare(&store(), "us-east-1", None, "a", ManagementPolicy::Observe);
         assert_eq!(manifest.spec.name, None);
-        assert!(json(&[manifest]).expect("JSON").contains("\"kind\": \"List\""));
+        assert!(to_json(&[manifest]).expect("JSON").contains("\"kind\": \"List\""));
     }
 }

@@ -1,98 +1,110 @@
-//! Stores whose object is gone: they carry owner tags of this cluster, and no object has that uid. No I/O.
+//! Exports orphans: stores of this cluster whose object no longer exists. I/O: reads AWS and Kubernetes, writes
+//! standard output and error.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::process::ExitCode;
 
-use kube::{Resource, ResourceExt};
+use super::count_of_stores;
+use super::filter::Filter;
+use super::flags::{ExportFlags, ExportOutput};
+use super::manifest::{Manifest, to_json, to_yaml};
+use super::orphan_search::{Orphan, OrphanSearch};
+use super::store_reader::{Detail, Entry, Fields, StoreReader};
+use super::table::{store_columns, table};
+use crate::cli::aws_error::explain;
+use crate::cli::output::{eprint, print, printable};
+use crate::crd::{ManagementPolicy, StoreStatus};
+use crate::kubernetes::{WatchedObject, cluster};
 
-use super::inventory::Entry;
-use crate::crd::OwnerTags;
-use crate::kubernetes::WatchedObject;
+const EXIT_ORPHANS_FOUND: u8 = 1;
 
-/// A store whose object is gone.
-#[derive(Clone, Debug)]
-pub struct Orphan {
-    /// The store.
-    pub entry: Entry,
-    /// Who owned it.
-    pub owner: OwnerTags,
-    /// An object of the same namespace and name is there, with another uid.
-    pub has_successor: bool,
-}
-
-/// What the stores and the objects of a cluster tell together.
-#[derive(Clone, Debug, Default)]
-pub struct Found {
-    /// Stores of this cluster without an object.
-    pub orphans: Vec<Orphan>,
-    /// How many stores carry owner tags of this cluster.
-    pub ours: usize,
-    /// How many stores carry owner tags of other clusters, by the cluster's name.
-    pub others: BTreeMap<String, usize>,
-}
-
-/// Compares. A store that is on its way out is no orphan, and one whose owner tags are not complete is
-/// nobody's.
-#[must_use]
-pub fn find(entries: Vec<Entry>, objects: &[WatchedObject], cluster: &str) -> Found {
-    let uids: BTreeSet<String> = objects.iter().filter_map(ResourceExt::uid).collect();
-    let names: BTreeSet<(String, String)> = objects
-        .iter()
-        .map(|object| {
-            let metadata = object.meta();
-            (metadata.namespace.clone().unwrap_or_default(), metadata.name.clone().unwrap_or_default())
-        })
-        .collect();
-    let mut found = Found::default();
-    for entry in entries {
-        let Some(owner) = entry.tags.as_ref().and_then(OwnerTags::read) else { continue };
-        if owner.cluster != cluster {
-            *found.others.entry(owner.cluster).or_default() += 1;
-            continue;
-        }
-        found.ours += 1;
-        if !uids.contains(&owner.uid) && entry.store.status.as_deref() != Some("DELETING") {
-            let has_successor = names.contains(&(owner.namespace.clone(), owner.name.clone()));
-            found.orphans.push(Orphan { entry, owner, has_successor });
+pub(super) async fn export(
+    flags: &ExportFlags,
+    reader: &StoreReader<'_>,
+    region: &str,
+    program: &str,
+) -> Result<ExitCode, String> {
+    // Kubernetes comes first: an error there shows at once, while reading AWS takes minutes.
+    let client = cluster::connect(&(&flags.kubernetes).into()).await?;
+    let before = all_objects(&client).await?;
+    let cluster_name = match flags.cluster_name.clone().or_else(|| cluster::recorded_name_in(&before)) {
+        Some(name) => name,
+        None => cluster::uid(&client).await?,
+    };
+    let detail = Detail { tags: true, fields: Fields::AsListed };
+    let entries = reader.read_all(&Filter::of(flags), detail).await;
+    let entries = entries.map_err(|error| explain(&error, Some(region), program))?;
+    // Objects are listed again after the stores: one created in between already owns a listed store.
+    let objects = all_objects(&client).await?;
+    let OrphanSearch { orphans, owned_here, owned_elsewhere } =
+        OrphanSearch::of(entries, &objects, &cluster_name);
+    let mut found = Vec::new();
+    for orphan in orphans {
+        // The store may have been deleted while the others were read.
+        let store = reader.read_store(&orphan.entry.store.id).await;
+        let store = store.map_err(|error| explain(&error, Some(region), program))?;
+        if let Some(store) = store.filter(|store| !store.is(StoreStatus::Deleting)) {
+            found.push(Orphan { entry: Entry { store, ..orphan.entry }, ..orphan });
         }
     }
-    found
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::crd::{SequenceStore, SequenceStoreSpec, Store};
-    use kube::core::DeserializeGuard;
-
-    fn entry(id: &str, owner: Option<(&str, &str, &str)>, status: &str) -> Entry {
-        let tags = owner.map(|(uid, cluster, name)| {
-            let (uid, cluster, namespace, name) = (uid.into(), cluster.into(), "lab".into(), name.into());
-            OwnerTags { uid, cluster, namespace, name }.tags()
-        });
-        let store = Store { id: id.into(), status: Some(status.into()), ..Store::default() };
-        Entry { store, tags: Some(tags.unwrap_or_default()), name: id.into() }
-    }
-
-    #[test]
-    fn only_stores_of_this_cluster_without_their_object_are_orphans() {
-        let mut object = SequenceStore::new("a", SequenceStoreSpec::default());
-        object.metadata.uid = Some("u1".into());
-        object.metadata.namespace = Some("lab".into());
-        let entries = vec![
-            entry("1", Some(("u1", "c", "a")), "ACTIVE"),
-            entry("2", Some(("gone", "c", "b")), "ACTIVE"),
-            entry("3", Some(("former", "c", "a")), "FAILED"),
-            entry("4", Some(("gone", "c", "d")), "DELETING"),
-            entry("5", Some(("gone", "other", "e")), "ACTIVE"),
-            entry("6", None, "ACTIVE"),
-        ];
-        let found = find(entries, &[DeserializeGuard(Ok(object))], "c");
-        let orphans: Vec<(&str, bool)> = found
-            .orphans
+    show(flags, region, &found)?;
+    eprint(&format!(
+        "{program}: {} of cluster {cluster_name} in {region}, {} without an object",
+        count_of_stores(owned_here),
+        found.len()
+    ));
+    if owned_here == 0 && !owned_elsewhere.is_empty() {
+        let others: Vec<String> = owned_elsewhere
             .iter()
-            .map(|orphan| (orphan.entry.store.id.as_str(), orphan.has_successor))
+            .map(|(cluster, count)| format!("{} ({count})", printable(cluster)))
             .collect();
-        assert_eq!(orphans, [("2", false), ("3", true)]);
-        assert_eq!((found.ours, found.others), (4, BTreeMap::from([("other".to_owned(), 1)])));
+        eprint(&format!(
+            "{program}: stores of other clusters exist: {}; if one of these names is this cluster, set --cluster-name",
+            others.join(", ")
+        ));
     }
+    Ok(if found.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(EXIT_ORPHANS_FOUND) })
+}
+
+async fn all_objects(client: &kube::Client) -> Result<Vec<WatchedObject>, String> {
+    cluster::list_sequence_stores(client, None).await.map_err(|error| match error {
+        cluster::Failure::NotFound(_) => cluster::CRD_NOT_INSTALLED.to_owned(),
+        error => {
+            format!("cannot list the SequenceStores of all namespaces, which --orphans requires: {error}")
+        }
+    })
+}
+
+fn show(flags: &ExportFlags, region: &str, orphans: &[Orphan]) -> Result<(), String> {
+    let policy = ManagementPolicy::from(flags.management_policy);
+    match flags.output.unwrap_or(ExportOutput::Table) {
+        ExportOutput::Yaml => print(&to_yaml(&manifests(orphans, region, policy))?),
+        ExportOutput::Json => print(&to_json(&manifests(orphans, region, policy))?),
+        ExportOutput::Table if orphans.is_empty() => {}
+        ExportOutput::Table => {
+            let head = ["STORE ID", "NAME", "STATUS", "CREATED", "FORMER OBJECT", "UID", "REMARK"];
+            print(&table(&head, &orphans.iter().map(row).collect::<Vec<_>>()));
+        }
+    }
+    Ok(())
+}
+
+fn manifests(orphans: &[Orphan], region: &str, policy: ManagementPolicy) -> Vec<Manifest> {
+    let mut taken = BTreeSet::new();
+    let mut manifests = Vec::new();
+    for Orphan { entry, owner, has_successor } in orphans {
+        // By the former name the operator adopts the store again. Only one store can have it.
+        let is_free = taken.insert((&owner.namespace, &owner.name)) && !has_successor;
+        let name = if is_free { &owner.name } else { &entry.object_name };
+        let bare = Manifest::bare(&entry.store, region, Some(&owner.namespace), name, policy);
+        manifests.push(bare.with_fields(&entry.store, &entry.tags.clone().unwrap_or_default()));
+    }
+    manifests
+}
+
+fn row(orphan: &Orphan) -> Vec<String> {
+    let Orphan { entry, owner, has_successor } = orphan;
+    let former = printable(&format!("{}/{}", owner.namespace, owner.name));
+    let remark = if *has_successor { "another object has this name now" } else { "" };
+    store_columns(&entry.store).into_iter().chain([former, printable(&owner.uid), remark.into()]).collect()
 }

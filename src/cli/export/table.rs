@@ -1,8 +1,17 @@
-//! Stores as lines for people, and orphans with what is known of their objects. No I/O.
+//! Formats tables for people. No I/O.
 
-/// Columns as wide as their widest cell, two spaces apart; the last one as it is.
-#[must_use]
-pub fn table(head: &[&str], rows: &[Vec<String>]) -> String {
+use crate::cli::output::printable;
+use crate::crd::Store;
+
+/// The columns that every table of stores begins with: id, name, status and date of creation.
+pub(super) fn store_columns(store: &Store) -> [String; 4] {
+    let text = |value: &Option<String>| printable(value.as_deref().unwrap_or_default());
+    let created = store.creation_time.as_deref().and_then(|time| time.split('T').next()).unwrap_or_default();
+    [store.id.clone(), text(&store.name), text(&store.status), printable(created)]
+}
+
+/// Aligns columns two spaces apart, each as wide as its widest cell, without trailing spaces.
+pub(super) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     let width = |cell: &str| cell.chars().count();
     let widths: Vec<usize> = (0..head.len())
         .map(|column| {

@@ -1,27 +1,25 @@
-//! `permissions`: the IAM policy for what the operator is to do. The mapping from operations to actions is
-//! `Operation::iam_action`. Pure but for printing.
+//! `permissions`: prints the IAM policy for what the operator may do. The IAM action of each operation is
+//! `Operation::iam_action`. I/O: standard output.
 
 mod flags;
 
-pub(in crate::cli) use flags::EXAMPLES;
-pub use flags::{Level, Permissions};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::print;
+use super::output::print;
 use crate::aws::Operation;
-use crate::crd::{OWNER_UID_TAG, PREFIX};
+use crate::crd::{CLUSTER_TAG, OWNER_UID_TAG, PREFIX};
+pub(super) use flags::EXAMPLES;
+use flags::PermissionLevel;
+pub use flags::PermissionsFlags;
 
-/// The owner tag that names the cluster.
-const CLUSTER_TAG: &str = "healthomics.dev/cluster";
-
-/// Operations that IAM authorises without a resource: a store's ARN never matches them.
+/// IAM authorises these operations without a resource: a statement with a store's ARN never matches them.
 const WITHOUT_RESOURCE: &[Operation] = &[Operation::ListSequenceStores, Operation::ListTagsForResource];
 const READ: &[Operation] = &[Operation::GetSequenceStore, Operation::GetS3AccessPolicy];
-/// Read sets are counted to explain a deletion that AWS refuses.
+/// The operator lists read sets to explain why AWS refuses to delete a store.
 const DELETE: &[Operation] = &[Operation::DeleteSequenceStore, Operation::ListReadSets];
 const CREATE: &[Operation] = &[Operation::CreateSequenceStore];
 const CHANGE: &[Operation] = &[
@@ -31,24 +29,19 @@ const CHANGE: &[Operation] = &[
     Operation::PutS3AccessPolicy,
     Operation::DeleteS3AccessPolicy,
 ];
-/// What AWS asks of whoever creates a store with a key, beside the creation itself.
+/// AWS requires this action, beside the creation itself, to create a store with a KMS key.
 const DESCRIBE_KEY: &str = "kms:DescribeKey";
 
-/// Prints the policy.
-///
-/// # Errors
-/// Flags that do not go together.
-pub fn permissions(flags: &Permissions) -> Result<ExitCode, String> {
+pub(super) fn execute(flags: &PermissionsFlags) -> Result<ExitCode, String> {
     flags.check()?;
     let text = serde_json::to_string_pretty(&policy(flags)).map_err(|e| e.to_string())?;
     print(&format!("{text}\n"));
     Ok(ExitCode::SUCCESS)
 }
 
-/// An IAM policy.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct Policy {
+pub struct IamPolicy {
     version: &'static str,
     statement: Vec<Statement>,
 }
@@ -78,31 +71,30 @@ impl Statement {
     }
 }
 
-/// The policy that these flags ask for.
-#[must_use]
-pub fn policy(flags: &Permissions) -> Policy {
+/// The IAM policy for these flags.
+pub fn policy(flags: &PermissionsFlags) -> IamPolicy {
     let anywhere = ["*".to_owned()];
     let stores = stores(flags);
     let in_regions = || {
         (!flags.regions.is_empty())
             .then(|| ("StringEquals", "aws:RequestedRegion".into(), json!(flags.regions)))
     };
-    let owned = |place| owner_condition(flags, place);
+    let owned = |tags| owner_condition(flags, tags);
 
     let mut statement = vec![
         Statement::allow("ListStoresAndTags", WITHOUT_RESOURCE, &anywhere).when(in_regions()),
         Statement::allow("ReadStores", READ, &stores),
     ];
-    if flags.level >= Level::ObserveAndDelete {
+    if flags.level >= PermissionLevel::ObserveAndDelete {
         statement.push(Statement::allow("DeleteStores", DELETE, &stores).when(owned("aws:ResourceTag")));
     }
-    if flags.level >= Level::Full {
+    if flags.level >= PermissionLevel::Full {
         let create = Statement::allow("CreateStores", CREATE, &anywhere);
         statement.push(create.when(owned("aws:RequestTag")).when(in_regions()));
         statement.push(Statement::allow("ChangeStores", CHANGE, &stores).when(owned("aws:ResourceTag")));
     }
-    if flags.level >= Level::Full && flags.require_owner_tags {
-        // A creation and an adoption write the owner tags themselves.
+    if flags.level >= PermissionLevel::Full && flags.require_owner_tags {
+        // Adoption tags a store that has no owner tags yet, which the condition of ChangeStores excludes.
         let tag = Statement::allow("WriteOwnerTags", &[Operation::TagResource], &stores);
         statement.push(tag.when(owned("aws:RequestTag")));
         let keep = Statement::allow("KeepOwnerTags", &[Operation::UntagResource], &stores);
@@ -115,10 +107,10 @@ pub fn policy(flags: &Permissions) -> Policy {
             ..Statement::allow("DescribeKeysOfNewStores", &[], &flags.kms_keys)
         });
     }
-    Policy { version: "2012-10-17", statement }
+    IamPolicy { version: "2012-10-17", statement }
 }
 
-fn stores(flags: &Permissions) -> Vec<String> {
+fn stores(flags: &PermissionsFlags) -> Vec<String> {
     let account = flags.account.as_deref().unwrap_or("*");
     let arn = |region: &str| format!("arn:{}:omics:{region}:{account}:sequenceStore/*", flags.partition);
     match flags.regions.as_slice() {
@@ -127,11 +119,11 @@ fn stores(flags: &Permissions) -> Vec<String> {
     }
 }
 
-/// The tag of this cluster, or, where its name is not given, any owner at all.
-fn owner_condition(flags: &Permissions, place: &str) -> Option<(&'static str, String, Value)> {
+/// Requires the owner tag of this cluster or, without a cluster name, an owner tag of any object.
+fn owner_condition(flags: &PermissionsFlags, tags: &str) -> Option<(&'static str, String, Value)> {
     flags.require_owner_tags.then(|| match &flags.cluster_name {
-        Some(name) => ("StringEquals", format!("{place}/{CLUSTER_TAG}"), json!(name)),
-        None => ("Null", format!("{place}/{OWNER_UID_TAG}"), json!("false")),
+        Some(name) => ("StringEquals", format!("{tags}/{CLUSTER_TAG}"), json!(name)),
+        None => ("Null", format!("{tags}/{OWNER_UID_TAG}"), json!("false")),
     })
 }
 
@@ -160,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn full_allows_every_operation_there_is_and_nothing_else() {
+    fn full_allows_exactly_the_operations_that_the_operator_calls() {
         let called = Operation::ALL.iter().map(|operation| operation.iam_action().to_owned());
         let called: BTreeSet<String> = called.filter(|action| action != "sts:GetCallerIdentity").collect();
         assert_eq!(actions(&made(&[]), "Allow"), called);
@@ -168,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn every_level_allows_more_than_the_one_before() {
+    fn each_level_includes_the_one_before() {
         let levels = ["observe", "observe-and-delete", "full"].map(|level| made(&["--for", level]));
         let [observe, delete, full] = levels.map(|policy| actions(&policy, "Allow"));
         assert!(observe.is_subset(&delete) && delete.is_subset(&full));
@@ -178,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn with_owner_tags_nothing_is_changed_on_other_stores_and_the_tags_stay() {
+    fn required_owner_tags_protect_other_stores_and_the_tags_themselves() {
         for (args, tag) in [
             (vec!["--require-owner-tags"], "/healthomics.dev/uid"),
             (vec!["--require-owner-tags", "--cluster-name", "production"], "/healthomics.dev/cluster"),
@@ -195,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn regions_and_account_narrow_every_statement() {
+    fn regions_and_account_limit_every_statement() {
         let args = ["--region", "us-east-1,eu-west-1", "--account", "111122223333"];
         for statement in made(&args)["Statement"].as_array().expect("statements") {
             let text = statement.to_string();
@@ -208,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_adds_the_dependent_action_for_that_key_alone() {
+    fn a_kms_key_adds_describe_key_for_that_key_only() {
         let key = "arn:aws:kms:us-east-1:111122223333:key/1234abcd";
         let policy = made(&["--kms-key", key]);
         let last = policy["Statement"].as_array().and_then(|all| all.last()).expect("statements");

@@ -1,4 +1,4 @@
-//! From the text of manifests to objects: several documents, Lists, fields that there are not. No I/O.
+//! Parses manifests: several documents in one file, Lists, and unknown fields. No I/O.
 
 use serde_json::Value;
 
@@ -8,24 +8,20 @@ const GROUP: &str = "healthomics.dev/";
 const VERSION: &str = "healthomics.dev/v1alpha1";
 const KIND: &str = "SequenceStore";
 
-/// The SequenceStores of one file, and what else was in it.
+/// The contents of one file.
 #[derive(Debug, Default, PartialEq)]
-pub struct Documents {
-    /// Manifests as they are written.
-    pub stores: Vec<Value>,
-    /// Kinds of the documents that are none, in order.
-    pub skipped: Vec<String>,
+pub(super) struct Documents {
+    /// Manifests of SequenceStores.
+    pub(super) stores: Vec<Value>,
+    /// Kinds of all other documents, in order.
+    pub(super) skipped: Vec<String>,
 }
 
-/// Reads a file.
-///
-/// # Errors
-/// What is wrong with its text.
-pub fn read(text: &str) -> Result<Documents, String> {
+pub(super) fn parse(text: &str) -> Result<Documents, String> {
     let documents: Vec<Value> = serde_saphyr::from_multiple(text).map_err(|e| {
-        // The lines after the first show the place in the file.
+        // The lines after the first quote the file.
         let e = e.to_string();
-        format!("it is no YAML or JSON: {}", e.lines().next().unwrap_or_default())
+        format!("invalid YAML or JSON: {}", e.lines().next().unwrap_or_default())
     })?;
     let mut found = Documents::default();
     for document in documents {
@@ -47,7 +43,7 @@ fn sort(document: Value, found: &mut Documents) -> Result<(), String> {
             Ok(())
         }
         _ if kind == KIND && version.starts_with(GROUP) => {
-            Err(format!("a {KIND} has the apiVersion {version}; this program knows {VERSION}"))
+            Err(format!("unsupported apiVersion {version} of a {KIND}; this program supports {VERSION}"))
         }
         Value::Null => Ok(()),
         _ => {
@@ -60,23 +56,23 @@ fn sort(document: Value, found: &mut Documents) -> Result<(), String> {
 /// The object that a manifest describes.
 ///
 /// # Errors
-/// A field that there is not, or a value of the wrong type; the text names the field.
-pub fn object(manifest: &Value) -> Result<SequenceStore, String> {
+/// An unknown field, or a value of the wrong type; the message names the field.
+pub(super) fn object(manifest: &Value) -> Result<SequenceStore, String> {
     let unknown = unknown_fields(manifest);
     if !unknown.is_empty() {
-        let (is, no) = if unknown.len() == 1 { ("is", "no field") } else { ("are", "no fields") };
+        let noun = if unknown.len() == 1 { "field" } else { "fields" };
         return Err(format!(
-            "{} {is} {no} of a {KIND}; `kubectl explain seqstore.spec` lists them",
+            "unknown {noun} {}; `kubectl explain seqstore.spec` lists the fields",
             unknown.join(", ")
         ));
     }
     if manifest["metadata"]["name"].as_str().is_none_or(str::is_empty) {
-        return Err("it has no metadata.name; generateName is not planned for".into());
+        return Err("metadata.name is required; `plan` does not support generateName".into());
     }
     serde_path_to_error::deserialize(manifest).map_err(|e| format!("{}: {}", e.path(), e.inner()))
 }
 
-/// Names in the manifest that the definition's schema does not have. The API server drops them.
+/// Fields of the manifest that the schema of the CRD does not have. The API server would drop them silently.
 fn unknown_fields(manifest: &Value) -> Vec<String> {
     let definition = serde_json::to_value(crd()).unwrap_or_default();
     let schema = &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
@@ -128,28 +124,28 @@ items:
     }
 
     #[test]
-    fn documents_and_lists_are_read_and_others_named() {
-        let found = read(TWO).expect("documents");
+    fn documents_and_lists_are_parsed_and_other_kinds_are_reported() {
+        let found = parse(TWO).expect("documents");
         assert_eq!(names(&found), ["a", "b"]);
         assert_eq!(found.skipped, ["Namespace", "ConfigMap"]);
-        assert_eq!(read(""), Ok(Documents::default()));
+        assert_eq!(parse(""), Ok(Documents::default()));
         let json =
             r#"{"apiVersion":"healthomics.dev/v1alpha1","kind":"SequenceStore","metadata":{"name":"j"}}"#;
-        assert_eq!(names(&read(json).expect("JSON")), ["j"]);
+        assert_eq!(names(&parse(json).expect("JSON")), ["j"]);
     }
 
     #[test]
-    fn what_is_wrong_is_said_with_its_place() {
-        assert!(read("a: [1").expect_err("no YAML").contains("no YAML"));
+    fn errors_name_the_field() {
+        assert!(parse("a: [1").expect_err("invalid YAML").contains("invalid YAML"));
         let other = "{apiVersion: healthomics.dev/v2, kind: SequenceStore}";
-        assert!(read(other).expect_err("another version").contains("v1alpha1"));
+        assert!(parse(other).expect_err("another version").contains("v1alpha1"));
         let refused = |spec: &str| {
             let text = format!(
                 "{{apiVersion: healthomics.dev/v1alpha1, kind: SequenceStore, metadata: {{name: a}}, spec: {spec}}}"
             );
-            object(&read(&text).expect("YAML").stores[0]).expect_err("refused")
+            object(&parse(&text).expect("YAML").stores[0]).expect_err("refused")
         };
-        assert!(refused("{descripton: x}").contains("spec.descripton is no field"));
+        assert!(refused("{descripton: x}").contains("unknown field spec.descripton"));
         assert!(refused("{s3AccessConfig: {location: x}}").contains("spec.s3AccessConfig.location"));
         assert!(refused("{tags: x}").starts_with("spec.tags: "));
         assert!(refused("{sequenceStoreId: 3936421177}").starts_with("spec.sequenceStoreId: "));
@@ -157,9 +153,9 @@ items:
     }
 
     #[test]
-    fn tags_and_policies_may_have_any_keys() {
+    fn tags_and_policies_accept_any_key() {
         let text = "{apiVersion: healthomics.dev/v1alpha1, kind: SequenceStore, metadata: {name: a}, \
                     spec: {tags: {any: x}, s3AccessPolicy: {Statement: [{Effect: Deny}], Other: 1}}}";
-        assert!(object(&read(text).expect("YAML").stores[0]).is_ok());
+        assert!(object(&parse(text).expect("YAML").stores[0]).is_ok());
     }
 }

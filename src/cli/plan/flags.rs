@@ -2,7 +2,7 @@
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::flags::{KubernetesFlags, Pace, Place};
+use crate::cli::flags::{KubernetesFlags, PlaceFlags, TimingFlags};
 use crate::cli::values::namespace;
 
 pub(in crate::cli) const EXAMPLES: &str = "\
@@ -13,62 +13,57 @@ Examples:
   helm template my-stores | {bin} plan -f - -o json
   {bin} plan lab/genomes --delete
 
-A plan is made as the operator makes it: by the same code, from the same read-only AWS calls, with these
-credentials in place of the operator's. For a file it is the plan for the object in the cluster with the
-file's spec in place of its own. Nothing is changed, in AWS or in Kubernetes; where the API server can be
-asked, it checks the file by a dry run.
+The plan comes from the operator's own code and from read-only AWS calls with your credentials. It assumes that
+each call succeeds and continues until nothing is left to do. For a manifest, it shows what the operator would
+do after `kubectl apply`; the API server checks the manifest by a dry run. The command changes nothing, in AWS
+or in Kubernetes.
 
 Exit code:
   0  nothing to do
-  1  there are changes, or changes under way
-  2  error: no plan could be made
-  3  the operator cannot go on until somebody acts; the plan says what to do";
+  1  changes to make, or changes in progress
+  2  error; no plan could be made
+  3  an object needs attention; the plan says what to do";
 
-/// Flags of `plan`.
 #[derive(Args, Clone, Debug)]
-pub struct Plan {
-    /// Objects in the cluster
+pub struct PlanFlags {
+    /// SequenceStores in the cluster
     #[arg(value_name = "[NAMESPACE/]NAME", required_unless_present = "files", conflicts_with = "files")]
-    pub names: Vec<String>,
+    pub(super) names: Vec<String>,
 
-    /// Manifests instead of objects in the cluster; `-` is standard input; can be given several times
+    /// File with manifests to plan for; `-` is standard input; repeatable
     #[arg(short = 'f', long = "filename", value_name = "FILE")]
-    pub files: Vec<String>,
+    pub(super) files: Vec<String>,
 
-    /// Namespace of names and manifests that have none [default: the kubeconfig's]
+    /// Namespace of names and manifests without one [default: namespace of the kubeconfig context]
     #[arg(short, long, value_parser = namespace)]
-    pub namespace: Option<String>,
+    pub(super) namespace: Option<String>,
 
-    /// What deleting the object would lead to
+    /// Show what would happen if the object were deleted
     #[arg(long, conflicts_with = "files")]
-    pub delete: bool,
+    pub(super) delete: bool,
 
-    /// Do not look into the cluster: plan as if the objects of the files were new in it
+    /// Do not connect to the cluster; plan as if the objects of the files were new
     #[arg(long, conflicts_with = "names")]
-    pub offline: bool,
+    pub(super) offline: bool,
 
-    /// Form of the plan
-    #[arg(short, long, value_enum, default_value_t = Output::Text)]
-    pub output: Output,
+    /// Output format
+    #[arg(short, long, value_enum, default_value_t = PlanOutput::Text)]
+    pub(super) output: PlanOutput,
 
-    /// Region and cluster name.
     #[command(flatten)]
-    pub place: Place,
+    pub(super) place: PlaceFlags,
 
-    /// Times.
     #[command(flatten)]
-    pub pace: Pace,
+    pub(super) timing: TimingFlags,
 
-    /// The way to Kubernetes.
     #[command(flatten)]
-    pub access: KubernetesFlags,
+    pub(super) kubernetes: KubernetesFlags,
 }
 
-/// Form of a plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Output {
-    /// For people; in colour on a terminal.
+pub(in crate::cli) enum PlanOutput {
+    /// Text for people, in colour on a terminal
     Text,
-    /// For programs.
+    /// JSON for programs
     Json,
 }

@@ -1,66 +1,60 @@
-//! `plan`: what the operator would do now. It looks and decides by the operator's own functions and sends
-//! nothing that changes anything. I/O.
+//! `plan`: shows what the operator would do now, by the operator's own functions. I/O: reads AWS, Kubernetes and
+//! files, writes standard output and error; sends nothing that changes AWS or Kubernetes.
 
-pub mod documents;
+mod cluster_view;
+mod documents;
 mod flags;
+mod forecast;
 mod planner;
-pub mod foresee;
-pub mod report;
+mod report;
 mod steps;
-pub mod target;
+mod subject;
 #[cfg(test)]
 mod tests;
-pub mod text;
+mod text;
 
-pub(in crate::cli) use flags::EXAMPLES;
-pub use flags::{Output, Plan};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
-use kube::{Client, Config, ResourceExt};
+use kube::ResourceExt;
 
-use super::{aws_failure as aws, print, tell};
-use crate::aws::Aws;
-use crate::cli::PlanOutput;
-use crate::controller::context::Context;
+use super::aws_error::explain;
+use super::output::{eprint, print};
 use crate::crd::{OWNER_UID_TAG, SequenceStore, annotation_findings};
-use crate::observe;
-use crate::plan::{Action, Settings, State, Target};
-use crate::store::desired::{self, Defaults};
-use crate::store::observed::{Observed, Present};
-use crate::store::ownership::OwnerMatch;
-use foresee::Step;
+use crate::plan::{Action, State};
+use crate::store::{Observed, identity};
+use cluster_view::ClusterView;
+pub(super) use flags::EXAMPLES;
+pub use flags::PlanFlags;
+use flags::PlanOutput;
+use forecast::Step;
 use planner::Planner;
-use crate::store::identity;
 use report::{ObjectPlan, Report};
-use target::{Surrounding, Wanted};
+use subject::Subject;
 
-/// The longest that the look for one object may take: each of its calls has a deadline of its own.
-const LOOK_DEADLINE: Duration = Duration::from_secs(120);
+/// Deadline for reading what one plan depends on; each call has a deadline of its own too.
+const OBSERVE_DEADLINE: Duration = Duration::from_secs(120);
 
-/// Makes plans and prints them.
-///
-/// # Errors
-/// One line, where not even one plan could be tried.
-pub async fn plan(flags: Plan, program: &'static str) -> Result<ExitCode, String> {
+/// `program` is the command as the user typed it. An object that cannot be planned for is reported among the others;
+/// only where no plan can be tried at all, the command fails.
+pub(super) async fn execute(flags: PlanFlags, program: &'static str) -> Result<ExitCode, String> {
     let mut manifests = Vec::new();
     for file in &flags.files {
-        manifests.extend(target::read(file, program).await?);
+        manifests.extend(subject::read_manifests(file, program).await?);
     }
-    let cluster = Surrounding::reach(&flags, program).await?;
-    let mut wanted = Vec::new();
+    let cluster = ClusterView::connect(&flags, program).await?;
+    let mut subjects = Vec::new();
     for name in &flags.names {
-        wanted.push(target::named(&cluster, &flags, name).await?);
+        subjects.push(subject::from_cluster(&cluster, &flags, name).await?);
     }
     for (file, manifest) in manifests {
-        wanted.push(target::described(&cluster, &flags, &file, &manifest).await?);
+        subjects.push(subject::from_manifest(&cluster, &flags, &file, &manifest).await?);
     }
 
-    let planner = Planner::new(&flags, &cluster, &wanted).await?;
+    let planner = Planner::new(&flags, &cluster, &subjects, program).await?;
     let mut objects = Vec::new();
-    for wanted in wanted {
-        objects.push(planned(&planner, &flags, wanted, cluster.is_partial, program).await);
+    for subject in subjects {
+        objects.push(plan_subject(&planner, &flags, subject, cluster.is_partial).await);
     }
     let report = Report::of(objects);
     show(&report, flags.output, program)?;
@@ -77,39 +71,38 @@ fn show(report: &Report, output: PlanOutput, program: &str) -> Result<(), String
     }
     for object in &report.objects {
         if let Some(error) = &object.error {
-            tell(&format!("{program}: {}/{}: {error}", object.namespace, object.name));
+            eprint(&format!("{program}: {}/{}: {error}", object.namespace, object.name));
         }
     }
     Ok(())
 }
 
-async fn planned(
+async fn plan_subject(
     planner: &Planner,
-    flags: &Plan,
-    wanted: Wanted,
+    flags: &PlanFlags,
+    subject: Subject,
     is_partial: bool,
-    program: &str,
 ) -> ObjectPlan {
-    let Wanted { object, file, mut notes, refused } = wanted;
-    let mut plan = match refused {
-        Some(message) => report::refused(&object, message),
-        None => match tokio::time::timeout(LOOK_DEADLINE, planner.plan(&object, program)).await {
-            Ok(plan) => plan,
-            Err(_) => {
-                let text = format!("no plan within {} s: AWS answers too slowly", LOOK_DEADLINE.as_secs());
-                report::failed(&object, text)
-            }
-        },
+    let Subject { object, file, mut notes, rejected } = subject;
+    let mut plan = match rejected {
+        Some(message) => report::rejected(&object, message),
+        None => {
+            let plan = planner.plan(&object);
+            tokio::time::timeout(OBSERVE_DEADLINE, plan).await.unwrap_or_else(|_| {
+                let seconds = OBSERVE_DEADLINE.as_secs();
+                report::failed(&object, format!("no plan after {seconds} s: AWS responds too slowly"))
+            })
+        }
     };
-    let unset = object.spec.region.is_none() && identity::store_id(&object).is_none();
-    if let (true, Some(region), None) = (unset, &plan.region, &flags.place.region) {
+    let region_is_unset = object.spec.region.is_none() && identity::store_id(&object).is_none();
+    if let (true, Some(region), None) = (region_is_unset, &plan.region, &flags.place.region) {
         notes.push(format!(
-            "region {region} is this environment's; the operator may have another: set spec.region or --region"
+            "region {region} comes from your AWS environment, and the operator's may differ: set spec.region or --region"
         ));
     }
     if is_partial && plan.is_unowned && object.manages() {
         notes.push(
-            "objects of other namespaces cannot be listed: an older one that names this store would keep it"
+            "you cannot list objects in other namespaces: if an older one names this store, it becomes the owner instead"
                 .into(),
         );
     }
@@ -117,15 +110,15 @@ async fn planned(
     ObjectPlan { file, notes, ..plan }
 }
 
-/// Why these credentials see too little for a plan. The operator's may see more.
+/// Why these credentials do not show enough for a plan. The operator's credentials may show more.
 fn blind(steps: &[Step], region: Option<&str>, program: &str) -> Option<String> {
     match &steps.first()?.plan.state {
         State::CallFailed(error) | State::TagsUnreadable(error) | State::PolicyUnreadable(error) => {
-            Some(aws::failure(error, region, program))
+            Some(explain(error, region, program))
         }
         State::WrongAccount { recorded, credentials } => Some(format!(
-            "the store on record is in account {recorded}, and these credentials are of account {credentials}: \
-             use credentials of account {recorded}"
+            "the store recorded in status is in account {recorded}, but your credentials belong to account \
+             {credentials}: use credentials of account {recorded}"
         )),
         _ => None,
     }
@@ -135,17 +128,19 @@ fn notes(object: &SequenceStore, observed: &Observed, steps: &[Step]) -> Vec<Str
     let findings = annotation_findings(object.annotations());
     let mut notes: Vec<String> = findings.iter().map(ToString::to_string).collect();
     let uid = object.uid_str();
-    for step in steps {
-        let Action::Claim { tags, former, .. } = &step.plan.action else { continue };
-        if *former == uid && !tags.contains_key(OWNER_UID_TAG) {
-            notes.push(
-                "owner tags differ from what --cluster-name makes them: give the operator's own --cluster-name".into(),
-            );
-        }
+    let rewrites_own_tags = |step: &Step| {
+        matches!(&step.plan.action, Action::Claim { tags, former, .. }
+            if *former == uid && !tags.contains_key(OWNER_UID_TAG))
+    };
+    if steps.iter().any(rewrites_own_tags) {
+        notes.push(
+            "the owner tags of the store name another cluster: set --cluster-name to the value that the operator uses"
+                .into(),
+        );
     }
     if let Some(present) = observed.present().filter(|present| !present.duplicates.is_empty()) {
         notes.push(format!(
-            "these stores carry the owner tags of this object as well, and are left alone: {}",
+            "other stores have the owner tags of this object too, and the operator does not change them: {}",
             present.duplicates.join(", ")
         ));
     }

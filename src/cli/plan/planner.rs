@@ -5,10 +5,12 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use kube::{Client, Config};
 
-use super::foresee::{Surroundings, foresee};
+use super::cluster_view::ClusterView;
+use super::flags::PlanFlags;
+use super::forecast::{Facts, forecast};
 use super::report::{self, ObjectPlan};
-use super::target::{Surrounding, Wanted};
-use super::{Plan, blind, notes};
+use super::subject::Subject;
+use super::{blind, notes};
 use crate::aws::Aws;
 use crate::crd::SequenceStore;
 use crate::kubernetes::{Cache, Kubernetes};
@@ -22,16 +24,23 @@ pub(super) struct Planner {
     aws: Aws,
     defaults: Defaults,
     settings: Settings,
+    /// The command as the user typed it.
+    program: &'static str,
 }
 
 impl Planner {
-    pub(super) async fn new(flags: &Plan, cluster: &Surrounding, wanted: &[Wanted]) -> Result<Self, String> {
+    pub(super) async fn new(
+        flags: &PlanFlags,
+        cluster: &ClusterView,
+        subjects: &[Subject],
+        program: &'static str,
+    ) -> Result<Self, String> {
         let aws = Aws::from_environment(flags.place.region.clone()).await;
-        let defaults = Defaults { region: aws.default_region(), poll_interval: flags.pace.poll_interval };
+        let defaults = Defaults { region: aws.default_region(), poll_interval: flags.timing.poll_interval };
         let settings = Settings {
-            cluster: cluster.name(flags.place.cluster_name.as_deref(), wanted).await,
+            cluster: cluster.name(flags.place.cluster_name.as_deref(), subjects).await,
             replica: "plan".into(),
-            create_grace: flags.pace.create_grace,
+            create_grace: flags.timing.create_grace,
         };
         let client = match &cluster.client {
             Some(client) => client.clone(),
@@ -40,18 +49,18 @@ impl Planner {
         let kubernetes = Kubernetes::new(client, Cache::of(1));
         kubernetes.cache.add(cluster.cache());
         kubernetes.cache.listed();
-        Ok(Self { kubernetes, aws, defaults, settings })
+        Ok(Self { kubernetes, aws, defaults, settings, program })
     }
 
     /// The plan for one object.
-    pub(super) async fn plan(&self, object: &SequenceStore, program: &str) -> ObjectPlan {
+    pub(super) async fn plan(&self, object: &SequenceStore) -> ObjectPlan {
         let prepared = prepare(Arc::new(object.clone()), &self.defaults, &self.settings.cluster);
         let known = Known::default();
         let observer = self.observer();
         let recollection = Recollection::default();
         let observation = observer.observe(&prepared, &recollection, &known, Timestamp::now()).await;
         let former = self.former_store(&prepared, &observation).await;
-        let mut around = Surroundings {
+        let mut facts = Facts {
             defaults: &self.defaults,
             settings: &self.settings,
             owner: &prepared.owner,
@@ -61,18 +70,18 @@ impl Planner {
             claimed: former.as_ref(),
             read_sets: None,
         };
-        let mut steps = foresee(object, &observation.observed, around);
+        let mut steps = forecast(object, &observation.observed, facts);
         // The operator counts read sets when AWS has refused a delete. A plan counts them before.
         let count = match steps.first().map(|step| &step.plan.action) {
             Some(Action::DeleteStore { region, id }) => self.aws.count_read_sets(region, id).await.ok(),
             _ => None,
         };
         if count.is_some() {
-            around.read_sets = count.as_ref();
-            steps = foresee(object, &observation.observed, around);
+            facts.read_sets = count.as_ref();
+            steps = forecast(object, &observation.observed, facts);
         }
         let region = prepared.region();
-        if let Some(error) = blind(&steps, region, program) {
+        if let Some(error) = blind(&steps, region, self.program) {
             return report::failed(object, error);
         }
         let mut plan = report::object_plan(object, &observation.observed, region, &steps);
@@ -81,7 +90,7 @@ impl Planner {
     }
 
     fn observer(&self) -> Observer<'_> {
-        let Self { kubernetes, aws, defaults, settings } = self;
+        let Self { kubernetes, aws, defaults, settings, program: _ } = self;
         Observer { aws, kubernetes, defaults, settings }
     }
 

@@ -1,4 +1,4 @@
-//! What is shown of a plan: each step with its AWS call, its changes field by field, and why. No I/O.
+//! The report of a plan: each step with its AWS call, its changes field by field, and its reason. No I/O.
 
 use std::time::Duration;
 
@@ -6,32 +6,30 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 use serde::Serialize;
 
-use super::foresee::Step;
-use super::steps::shown;
-use crate::crd::{Drift, SequenceStore};
+use super::forecast::Step;
+use super::steps::plan_step;
+use crate::crd::{Drift, SequenceStore, SequenceStoreSpec};
 use crate::plan::State;
 use crate::status;
 use crate::store::drift::{self, Differences};
-use crate::store::observed::{Observed, ObservedTags, Present};
+use crate::store::observed::{Observed, Present};
+use crate::store::ownership::OwnerMatch;
 
-/// What comes of a plan; the exit code says the worst.
+/// The outcome of a plan, in ascending order of severity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub enum Outcome {
-    /// All is as it should be.
+pub(super) enum Outcome {
     NothingToDo,
-    /// The operator changes something, or AWS is about to.
+    /// The operator or AWS has something to change.
     Changes,
-    /// The operator does not get any further by itself.
+    /// The operator cannot continue until the user acts.
     NeedsAttention,
     /// No plan could be made.
     Failed,
 }
 
 impl Outcome {
-    /// The exit code.
-    #[must_use]
-    pub fn exit_code(self) -> u8 {
+    pub(super) fn exit_code(self) -> u8 {
         match self {
             Self::NothingToDo => 0,
             Self::Changes => 1,
@@ -41,126 +39,132 @@ impl Outcome {
     }
 }
 
-/// Plans for all objects that were asked for.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Report {
-    /// The worst of all.
-    pub outcome: Outcome,
-    /// One for each object.
-    pub objects: Vec<ObjectPlan>,
+pub(super) struct Report {
+    /// The most severe outcome of all objects.
+    pub(super) outcome: Outcome,
+    pub(super) objects: Vec<ObjectPlan>,
 }
 
 impl Report {
-    /// Joins plans.
-    #[must_use]
-    pub fn of(objects: Vec<ObjectPlan>) -> Self {
+    pub(super) fn of(objects: Vec<ObjectPlan>) -> Self {
         let outcome = objects.iter().map(|object| object.outcome).max().unwrap_or(Outcome::NothingToDo);
         Self { outcome, objects }
     }
 }
 
-/// The plan for one object.
+/// The plan for one object. The field names are the JSON output.
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ObjectPlan {
-    /// Namespace of the object.
-    pub namespace: String,
-    /// Name of the object.
-    pub name: String,
-    /// The file it is from; none for an object of the cluster.
+pub(super) struct ObjectPlan {
+    pub(super) namespace: String,
+    pub(super) name: String,
+    /// The file of the manifest; none for an object of the cluster.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub file: Option<String>,
-    /// What comes of it.
-    pub outcome: Outcome,
+    pub(super) file: Option<String>,
+    pub(super) outcome: Outcome,
     /// What AWS shows now, in words.
-    pub now: String,
-    /// What the operator will report at the end: the reason of a condition.
-    pub reason: String,
-    /// And its message.
-    pub message: String,
-    /// Region of the store.
+    pub(super) now: String,
+    /// Reason of the condition that the operator reports in the end.
+    pub(super) reason: String,
+    /// Message of that condition.
+    pub(super) message: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub region: Option<String>,
-    /// Account of the store.
+    pub(super) region: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub account_id: Option<String>,
-    /// Id of the store, if there is one.
+    pub(super) account_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub store_id: Option<String>,
-    /// The store carries nobody's owner tags.
+    pub(super) store_id: Option<String>,
+    /// The store exists and has no owner tags.
     #[serde(skip)]
-    pub is_unowned: bool,
-    /// Every difference between spec and store now, whether or not it will be corrected.
-    pub differences: Vec<Drift>,
-    /// What happens, in its order.
-    pub steps: Vec<ShownStep>,
-    /// What else one should know.
+    pub(super) is_unowned: bool,
+    /// Every difference between spec and store now, including those that the operator does not correct.
+    pub(super) differences: Vec<Drift>,
+    pub(super) steps: Vec<PlanStep>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub notes: Vec<String>,
+    pub(super) notes: Vec<String>,
     /// Why no plan could be made.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
+    pub(super) error: Option<String>,
 }
 
-/// One step.
+impl ObjectPlan {
+    fn empty(object: &SequenceStore, outcome: Outcome) -> Self {
+        Self {
+            namespace: object.namespace().unwrap_or_default(),
+            name: object.name_any(),
+            file: None,
+            outcome,
+            now: String::new(),
+            reason: String::new(),
+            message: String::new(),
+            region: None,
+            account_id: None,
+            store_id: None,
+            is_unowned: false,
+            differences: Vec::new(),
+            steps: Vec::new(),
+            notes: Vec::new(),
+            error: None,
+        }
+    }
+}
+
+/// One step. The field names are the JSON output.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct ShownStep {
-    /// The AWS operation, as IAM calls it; none where the operator waits or writes only to the object.
+pub(super) struct PlanStep {
+    /// The IAM action of the AWS call; none where the operator waits or writes only to the object.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub call: Option<&'static str>,
-    /// What it is called on.
+    pub(super) call: Option<&'static str>,
+    /// What the call changes.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub on: Option<String>,
-    /// Why, in the words of the conditions that the object will have.
-    pub why: String,
-    /// What it changes in AWS.
+    pub(super) on: Option<String>,
+    /// Why, mostly in the words of the object's conditions.
+    pub(super) why: String,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub changes: Vec<Change>,
-    /// What the operator writes to the object, status apart.
+    pub(super) changes: Vec<Change>,
+    /// What the operator writes to the object, except its status.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub object: Vec<String>,
+    pub(super) object: Vec<String>,
 }
 
-/// One field that changes.
+/// One field that changes in AWS.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Change {
-    /// The field, as it is named in the spec.
-    pub field: String,
-    /// What AWS shows now.
+pub(super) struct Change {
+    /// Path of the field in the spec.
+    pub(super) field: String,
+    /// The value now; none where it is unset.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub from: Option<String>,
-    /// What it becomes.
+    pub(super) from: Option<String>,
+    /// The value afterwards; none where it is removed.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub to: Option<String>,
+    pub(super) to: Option<String>,
 }
 
-/// The plan for an object that could be looked at. `steps` has at least one, where the object ends.
-#[must_use]
-pub fn object_plan(
+/// The plan from a forecast, which has at least one step.
+pub(super) fn object_plan(
     object: &SequenceStore,
     observed: &Observed,
     region: Option<&str>,
     steps: &[Step],
 ) -> ObjectPlan {
     let end = steps.last().map_or(State::Reconciling, |step| step.plan.state.clone());
-    let (reason, message, stuck) = conditions(&end);
-    let shown: Vec<ShownStep> =
-        steps.iter().enumerate().filter_map(|(n, step)| shown(step, n + 1 == steps.len())).collect();
-    let outcome = match () {
-        () if stuck => Outcome::NeedsAttention,
-        () if !shown.is_empty() || is_under_way(&end) => Outcome::Changes,
-        () => Outcome::NothingToDo,
+    let ReportedCondition { reason, message, needs_attention } = reported_condition(&end);
+    let shown: Vec<PlanStep> =
+        steps.iter().enumerate().filter_map(|(n, step)| plan_step(step, n + 1 == steps.len())).collect();
+    let outcome = if needs_attention {
+        Outcome::NeedsAttention
+    } else if !shown.is_empty() || is_in_progress(&end) {
+        Outcome::Changes
+    } else {
+        Outcome::NothingToDo
     };
     let present = observed.present();
     ObjectPlan {
-        namespace: object.namespace().unwrap_or_default(),
-        name: object.name_any(),
-        file: None,
-        outcome,
-        now: now(object, observed, region),
+        now: describe(object, observed, region),
         reason,
         message,
         region: region.map(ToOwned::to_owned),
@@ -169,49 +173,34 @@ pub fn object_plan(
         is_unowned: present.is_some_and(|present| present.tags.owner().is_none()),
         differences: present.map(|present| differences(object, present)).unwrap_or_default(),
         steps: shown,
-        notes: Vec::new(),
-        error: None,
+        ..ObjectPlan::empty(object, outcome)
     }
 }
 
-/// The plan that could not be made.
-#[must_use]
-pub fn failed(object: &SequenceStore, error: String) -> ObjectPlan {
-    ObjectPlan {
-        namespace: object.namespace().unwrap_or_default(),
-        name: object.name_any(),
-        file: None,
-        outcome: Outcome::Failed,
-        now: String::new(),
-        reason: String::new(),
-        message: String::new(),
-        region: None,
-        account_id: None,
-        store_id: None,
-        is_unowned: false,
-        differences: Vec::new(),
-        steps: Vec::new(),
-        notes: Vec::new(),
-        error: Some(error),
-    }
+/// No plan could be made.
+pub(super) fn failed(object: &SequenceStore, error: String) -> ObjectPlan {
+    ObjectPlan { error: Some(error), ..ObjectPlan::empty(object, Outcome::Failed) }
 }
 
-/// The plan for an object that the API server, or the operator before any look, refuses.
-#[must_use]
-pub fn refused(object: &SequenceStore, message: String) -> ObjectPlan {
+/// The API server would reject the object, so the operator would never see it.
+pub(super) fn rejected(object: &SequenceStore, message: String) -> ObjectPlan {
     ObjectPlan {
-        outcome: Outcome::NeedsAttention,
-        now: "AWS was not asked".into(),
+        now: "AWS was not called".into(),
         reason: "InvalidSpec".into(),
         message,
-        error: None,
-        ..failed(object, String::new())
+        ..ObjectPlan::empty(object, Outcome::NeedsAttention)
     }
 }
 
-/// What an object in this state reports: reason, message, and whether somebody has to act.
-pub(super) fn conditions(state: &State) -> (String, String, bool) {
-    let object = SequenceStore::new("any", crate::crd::SequenceStoreSpec::default());
+/// The condition that tells a user most about a state.
+pub(super) struct ReportedCondition {
+    pub(super) reason: String,
+    pub(super) message: String,
+    pub(super) needs_attention: bool,
+}
+
+pub(super) fn reported_condition(state: &State) -> ReportedCondition {
+    let object = SequenceStore::new("any", SequenceStoreSpec::default());
     let conditions = status::next(&status::Input {
         object: &object,
         observed: &Observed::NotAsked,
@@ -224,20 +213,23 @@ pub(super) fn conditions(state: &State) -> (String, String, bool) {
         now: Timestamp::UNIX_EPOCH,
     })
     .conditions;
-    let stuck = status::find(&conditions, "Stalled").is_some() || matches!(state, State::DeletionBlocked(_));
-    // `Ready` may be true of a store that differs; then `Synced` says how.
-    let told = status::find(&conditions, "Synced").filter(|synced| synced.status != "True");
-    let told = told.or(status::find(&conditions, "Ready"));
-    let (reason, message) = told.map(|told| (told.reason.clone(), told.message.clone())).unwrap_or_default();
-    match state {
-        State::Deleted => (reason, "The store is gone, and the object goes.".into(), false),
-        State::Released => (reason, "The object goes; nothing is deleted in AWS.".into(), false),
-        _ => (reason, message, stuck),
-    }
+    // `Ready` can be True while the store differs from the spec; `Synced` then says how.
+    let synced = status::find(&conditions, "Synced").filter(|synced| synced.status != "True");
+    let condition = synced.or(status::find(&conditions, "Ready"));
+    let (reason, message) =
+        condition.map(|found| (found.reason.clone(), found.message.clone())).unwrap_or_default();
+    let is_stalled =
+        status::find(&conditions, "Stalled").is_some() || matches!(state, State::DeletionBlocked(_));
+    let (message, needs_attention) = match state {
+        State::Deleted => ("The store no longer exists; Kubernetes removes the object.".into(), false),
+        State::Released => ("Kubernetes removes the object; nothing is deleted in AWS.".into(), false),
+        _ => (message, is_stalled),
+    };
+    ReportedCondition { reason, message, needs_attention }
 }
 
-/// AWS or an earlier attempt is at work, with an end that cannot be foreseen.
-fn is_under_way(state: &State) -> bool {
+/// The operator or AWS is still working, for a time that cannot be forecast.
+fn is_in_progress(state: &State) -> bool {
     matches!(
         state,
         State::Reconciling
@@ -258,28 +250,29 @@ fn differences(object: &SequenceStore, present: &Present) -> Vec<Drift> {
     frozen.iter().chain(&correctable).map(Drift::from).collect()
 }
 
-fn now(object: &SequenceStore, observed: &Observed, region: Option<&str>) -> String {
-    let region = region.unwrap_or("no region");
+/// What AWS shows now.
+fn describe(object: &SequenceStore, observed: &Observed, region: Option<&str>) -> String {
+    let region = region.unwrap_or("an unknown region");
     match observed {
-        Observed::NotAsked => "AWS was not asked".into(),
-        Observed::Failed(_) => "not known".into(),
-        Observed::Absent { account } => format!("there is no such store in {region} of account {account}"),
-        Observed::Searched { found: crate::store::ownership::OwnerMatch::Former { id, .. }, account } => {
-            format!("store {id} in {region} of account {account}, of a former object of this name")
+        Observed::NotAsked => "AWS was not called".into(),
+        Observed::Failed(_) => "unknown, because a call to AWS failed".into(),
+        Observed::Absent { account } => format!("the store does not exist in {region}, account {account}"),
+        Observed::Searched { found: OwnerMatch::Former { id, .. }, account } => {
+            format!("store {id} in {region}, account {account}: owned by a former object of this name")
         }
         Observed::Searched { account, .. } => {
-            format!("no store in {region} of account {account} carries the owner tags of this object")
+            format!("no store in {region}, account {account}, has the owner tags of this object")
         }
         Observed::Present(present) => {
             let name = present.store.name.as_deref().map(|name| format!(" ({name})")).unwrap_or_default();
             let owner = match present.tags.owner() {
-                Some(owner) if Some(owner) == object.uid().as_deref() => "this object's own",
+                Some(owner) if Some(owner) == object.uid().as_deref() => "owned by this object",
                 Some(_) => "owned by another object",
-                None => "without owner tags",
+                None => "no owner tags",
             };
-            let status = present.store.status.as_deref().unwrap_or("without status");
+            let status = present.store.status.as_deref().unwrap_or("unknown status");
             let (id, account) = (&present.store.id, &present.account);
-            format!("store {id}{name} in {region} of account {account}: {status}, {owner}")
+            format!("store {id}{name} in {region}, account {account}: {status}, {owner}")
         }
     }
 }

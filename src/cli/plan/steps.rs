@@ -1,56 +1,55 @@
-//! From a step of a plan to what is shown of it: the call, its target, each field that changes, and why.
-//! No I/O.
-
-use std::collections::BTreeMap;
+//! Turns a step of the forecast into a step of the report: the AWS call, its target, each changed field, and the
+//! reason. No I/O.
 
 use kube::ResourceExt;
 
-use super::foresee::Step;
-use super::report::{Change, ShownStep, conditions};
-use crate::aws::CreateRequest;
-use crate::aws::Operation;
-use crate::aws::StoreArn;
+use super::forecast::Step;
+use super::report::{Change, PlanStep, reported_condition};
+use crate::aws::{CreateRequest, Operation, StoreArn};
 use crate::plan::{Action, FinalizerStep, State};
 use crate::store::drift::differences;
 use crate::store::field::fields_of;
 use crate::store::{Difference, Field, Present};
-use crate::store::observed::ObservedTags;
 
-/// A step as it is shown; none where nothing happens.
-pub(super) fn shown(step: &Step, is_last: bool) -> Option<ShownStep> {
-    let (plan, object) = (&step.plan, &step.before.object);
-    let operation = plan.action.operation();
-    let written = written(step);
-    let waits = operation.is_none() && plan.intent.is_none() && written.is_empty();
-    if waits && is_last {
+/// None for a last step in which nothing happens.
+pub(super) fn plan_step(step: &Step, is_last: bool) -> Option<PlanStep> {
+    let operation = step.plan.action.operation();
+    let object = object_writes(step);
+    if is_last && operation.is_none() && step.plan.intent.is_none() && object.is_empty() {
         return None;
     }
-    let why = match (&plan.state, &plan.action) {
+    Some(PlanStep {
+        call: operation.map(Operation::iam_action),
+        on: target(&step.plan.action),
+        why: why(step, !object.is_empty()),
+        changes: changes(step),
+        object,
+    })
+}
+
+fn why(step: &Step, writes_object: bool) -> String {
+    let Step { plan, before } = step;
+    match (&plan.state, &plan.action) {
         (_, Action::Claim { former, .. }) if former.is_empty() => {
-            "The store carries no owner tags yet; they make it this object's own.".into()
+            "The store has no owner tags; the operator writes them to make this object the owner.".into()
         }
-        (_, Action::Claim { former, .. }) if Some(former) == object.uid().as_ref() => {
-            "The store is this object's own; its owner tags are renewed.".into()
+        (_, Action::Claim { former, .. }) if Some(former) == before.object.uid().as_ref() => {
+            "This object owns the store; the operator rewrites its outdated owner tags.".into()
         }
         (_, Action::Claim { former, .. }) => {
-            format!("The store is adopted from a former object, of the uid {former}.")
+            format!("The owner tags name another object (uid {former}); this object becomes the owner.")
         }
-        (State::Deleted | State::Released, _) => conditions(&plan.state).1,
-        (_, Action::DeleteStore { .. }) => "The object is being deleted, and its store with it.".into(),
-        // The finalizer is all that is written: the state has its own line.
-        _ if operation.is_none() && plan.intent.is_none() && !waits => match plan.finalizer {
-            FinalizerStep::Remove => "Deleting the object leaves the store in AWS from now on.".into(),
-            _ => "Deleting the object deletes the store from now on.".into(),
+        (State::Deleted | State::Released, _) => reported_condition(&plan.state).message,
+        (_, Action::DeleteStore { .. }) => {
+            "The object is being deleted, and the operator deletes its store.".into()
+        }
+        // Only the finalizer changes, which the state does not mention.
+        (_, Action::None) if writes_object && plan.intent.is_none() => match plan.finalizer {
+            FinalizerStep::Remove => "From now on, deleting the object leaves the store in AWS.".into(),
+            _ => "From now on, deleting the object deletes the store.".into(),
         },
-        _ => conditions(&plan.state).1,
-    };
-    Some(ShownStep {
-        call: operation.map(Operation::iam_action),
-        on: target(&plan.action),
-        why,
-        changes: changes(step),
-        object: written,
-    })
+        _ => reported_condition(&plan.state).message,
+    }
 }
 
 fn target(action: &Action) -> Option<String> {
@@ -62,7 +61,7 @@ fn target(action: &Action) -> Option<String> {
     Some(match action {
         Action::None => return None,
         Action::Create { account, intent, .. } => {
-            format!("a new store in {} of account {account}", intent.region)
+            format!("a new store in {}, account {account}", intent.region)
         }
         Action::Claim { arn, .. } | Action::Tag { arn, .. } | Action::Untag { arn, .. } => store(arn),
         Action::Update { region, id, .. } | Action::DeleteStore { region, id } => {
@@ -76,24 +75,24 @@ fn target(action: &Action) -> Option<String> {
     })
 }
 
-/// What the operator writes to the object, its status apart.
-fn written(step: &Step) -> Vec<String> {
+/// What the operator writes to the object, except its status.
+fn object_writes(step: &Step) -> Vec<String> {
     let creates = matches!(step.plan.action, Action::Create { .. });
     let held = step.before.object.has_our_finalizer();
-    let mut written = Vec::new();
+    let mut writes = Vec::new();
     match step.plan.finalizer {
-        FinalizerStep::Add => written.push("finalizer added"),
-        FinalizerStep::Remove => written.push("finalizer removed"),
-        FinalizerStep::Keep if creates && !held => written.push("finalizer added"),
+        FinalizerStep::Add => writes.push("finalizer added"),
+        FinalizerStep::Remove => writes.push("finalizer removed"),
+        FinalizerStep::Keep if creates && !held => writes.push("finalizer added"),
         FinalizerStep::Keep => {}
     }
     match &step.plan.intent {
-        Some(intent) if intent.id.is_some() => written.push("id of the store recorded"),
-        Some(_) => written.push("intent to create a store recorded"),
-        None if creates => written.push("intent to create a store recorded"),
+        Some(intent) if intent.id.is_some() => writes.push("store id recorded"),
+        Some(_) => writes.push("create intent recorded"),
+        None if creates => writes.push("create intent recorded"),
         None => {}
     }
-    written.into_iter().map(ToOwned::to_owned).collect()
+    writes.into_iter().map(ToOwned::to_owned).collect()
 }
 
 fn changes(step: &Step) -> Vec<Change> {
@@ -125,7 +124,7 @@ fn changes(step: &Step) -> Vec<Change> {
         Action::Update { request, .. } => differing(&fields_of(request)),
         Action::SetPolicy { policy, .. } => {
             let mut changes = differing(&[Field::S3AccessPolicy]);
-            // An empty policy is none.
+            // An empty policy in the spec deletes the policy.
             changes.iter_mut().filter(|_| policy.is_none()).for_each(|change| change.to = None);
             changes
         }

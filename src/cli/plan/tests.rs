@@ -1,4 +1,4 @@
-//! Chains of steps on hand-made and on generated scenes, and how they are shown.
+//! Tests of the forecast on hand-made and generated samples, and of its report.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::foresee::{MOST_STEPS, Step, Surroundings, foresee};
+use super::forecast::{Facts, MAX_STEPS, Step, forecast};
 use super::report::{ObjectPlan, Outcome, Report, object_plan};
 use super::text;
 use crate::aws::ReadSetCount;
@@ -24,7 +24,7 @@ fn steps(scene: &Scene, claimed: Option<&Present>, read_sets: Option<&ReadSetCou
         replica: "operator-0".into(),
         create_grace: Duration::from_secs(60),
     };
-    let around = Surroundings {
+    let facts = Facts {
         defaults: &defaults,
         settings: &settings,
         owner: &OwnerTags::of(&scene.object, &settings.cluster),
@@ -34,10 +34,10 @@ fn steps(scene: &Scene, claimed: Option<&Present>, read_sets: Option<&ReadSetCou
         claimed,
         read_sets,
     };
-    foresee(&scene.object, &scene.observed, around)
+    forecast(&scene.object, &scene.observed, facts)
 }
 
-fn planned(scene: &Scene) -> ObjectPlan {
+fn plan_of(scene: &Scene) -> ObjectPlan {
     object_plan(&scene.object, &scene.observed, Some(REGION), &steps(scene, None, None))
 }
 
@@ -45,7 +45,7 @@ fn calls(plan: &ObjectPlan) -> Vec<&str> {
     plan.steps.iter().filter_map(|step| step.call).map(|call| call.trim_start_matches("omics:")).collect()
 }
 
-/// An object that nobody has acted on, and no store.
+/// A new object without a store.
 fn fresh(spec: SequenceStoreSpec) -> Scene {
     Scene::settled()
         .with(|scene| {
@@ -69,16 +69,16 @@ fn policy() -> Option<serde_json::Map<String, serde_json::Value>> {
 
 #[test]
 fn a_settled_object_has_nothing_to_do() {
-    let plan = planned(&Scene::settled());
+    let plan = plan_of(&Scene::settled());
     assert_eq!((plan.outcome, calls(&plan), plan.steps.len()), (Outcome::NothingToDo, vec![], 0));
     assert_eq!(plan.reason, "Available");
 }
 
 #[test]
-fn a_new_object_leads_to_a_store_and_then_to_its_policy() {
+fn a_new_object_needs_a_store_and_then_its_policy() {
     let tags = Some(BTreeMap::from([("team".to_owned(), "genomics".to_owned())]));
     let spec = SequenceStoreSpec { tags, s3_access_policy: policy(), ..Default::default() };
-    let plan = planned(&fresh(spec));
+    let plan = plan_of(&fresh(spec));
     assert_eq!(calls(&plan), ["CreateSequenceStore", "PutS3AccessPolicy"]);
     assert_eq!((plan.outcome, plan.reason.as_str()), (Outcome::Changes, "Available"));
     let made: Vec<&str> = plan.steps[0].changes.iter().map(|change| change.field.as_str()).collect();
@@ -87,7 +87,7 @@ fn a_new_object_leads_to_a_store_and_then_to_its_policy() {
 }
 
 #[test]
-fn all_differences_are_corrected_one_call_at_a_time() {
+fn each_call_corrects_one_kind_of_difference() {
     let scene = with_store(Scene::settled(), |present| {
         present.store.s3_access = Some(StoreS3Access {
             s3_access_point_arn: Some("arn:x:accesspoint/y-1".into()),
@@ -105,7 +105,7 @@ fn all_differences_are_corrected_one_call_at_a_time() {
         scene.object.spec.s3_access_policy = policy();
         scene.object.status.get_or_insert_default().managed_tag_keys = vec!["old".into()];
     });
-    let plan = planned(&scene);
+    let plan = plan_of(&scene);
     assert_eq!(calls(&plan), ["UpdateSequenceStore", "TagResource", "UntagResource", "PutS3AccessPolicy"]);
     assert_eq!((plan.outcome, plan.reason.as_str()), (Outcome::Changes, "Available"));
     let fields = |step: usize| -> Vec<&str> {
@@ -121,13 +121,13 @@ fn all_differences_are_corrected_one_call_at_a_time() {
 }
 
 #[test]
-fn observed_differences_are_shown_and_left_alone() {
+fn observe_reports_differences_without_changing_them() {
     let scene = Scene::settled().with(|scene| {
         scene.object.spec.management_policy = Some(ManagementPolicy::Observe);
         scene.object.spec.description = Some("new".into());
         scene.object.metadata.finalizers = None;
     });
-    let plan = planned(&scene);
+    let plan = plan_of(&scene);
     assert_eq!((calls(&plan), plan.outcome, plan.reason.as_str()), (vec![], Outcome::NothingToDo, "Drifted"));
     assert_eq!(plan.differences[0].field, "description");
     let shown = text::text(&Report::of(vec![plan]));
@@ -135,8 +135,8 @@ fn observed_differences_are_shown_and_left_alone() {
 }
 
 #[test]
-fn a_deletion_ends_with_the_store_or_with_what_blocks_it() {
-    let plan = planned(&Scene::deleting());
+fn a_deletion_deletes_the_store_or_reports_what_blocks_it() {
+    let plan = plan_of(&Scene::deleting());
     assert_eq!(calls(&plan), ["DeleteSequenceStore"]);
     assert_eq!((plan.outcome, plan.steps.len()), (Outcome::Changes, 2));
     assert_eq!(plan.steps[1].object, ["finalizer removed"]);
@@ -150,30 +150,30 @@ fn a_deletion_ends_with_the_store_or_with_what_blocks_it() {
 
     let kept =
         Scene::deleting().with(|scene| scene.object.spec.deletion_policy = Some(DeletionPolicy::Retain));
-    assert_eq!(calls(&planned(&kept)), [""; 0]);
+    assert_eq!(calls(&plan_of(&kept)), [""; 0]);
 }
 
 #[test]
-fn what_is_under_way_in_aws_is_waited_for_and_then_corrected() {
+fn an_operation_in_progress_is_awaited_before_a_correction() {
     let scene = with_store(Scene::settled(), |present| present.store.status = Some("UPDATING".into()))
         .with(|scene| scene.object.spec.description = Some("new".into()));
-    let plan = planned(&scene);
+    let plan = plan_of(&scene);
     assert_eq!(calls(&plan), ["UpdateSequenceStore"]);
     assert_eq!((plan.steps[0].call, plan.outcome), (None, Outcome::Changes));
     let deleted = with_store(Scene::settled(), |present| present.store.status = Some("DELETING".into()));
     assert_eq!(
-        (planned(&deleted).outcome, planned(&deleted).reason.as_str()),
+        (plan_of(&deleted).outcome, plan_of(&deleted).reason.as_str()),
         (Outcome::Changes, "StoreDeleting")
     );
 }
 
 #[test]
-fn a_store_that_is_gone_needs_attention_or_is_made_anew() {
+fn a_missing_store_needs_attention_unless_recreate_is_set() {
     let scene = Scene::settled().seen(absent());
-    let plan = planned(&scene);
+    let plan = plan_of(&scene);
     assert_eq!((plan.outcome, plan.reason.as_str()), (Outcome::NeedsAttention, "StoreMissing"));
     let unnamed = scene.with(|scene| scene.object.spec.sequence_store_id = None);
-    let plan = planned(&unnamed.annotated("healthomics.dev/recreate", ID));
+    let plan = plan_of(&unnamed.annotated("healthomics.dev/recreate", ID));
     assert_eq!((calls(&plan), plan.reason.as_str()), (vec!["CreateSequenceStore"], "Available"));
 }
 
@@ -194,20 +194,20 @@ fn a_store_of_a_former_object_is_claimed_and_then_corrected() {
 }
 
 #[test]
-fn text_of_others_cannot_steer_the_terminal() {
+fn text_from_aws_cannot_control_the_terminal() {
     let scene = with_store(Scene::settled(), |present| {
         present.store.name = Some("a\u{1b}[2J".into());
         present.store.description = Some("\u{1b}]0;x\u{7}".into());
     })
     .with(|scene| scene.object.spec.description = Some("new".into()));
-    let shown = anstream::adapter::strip_str(&text::text(&Report::of(vec![planned(&scene)]))).to_string();
+    let shown = anstream::adapter::strip_str(&text::text(&Report::of(vec![plan_of(&scene)]))).to_string();
     assert!(!shown.contains('\u{1b}') && !shown.contains('\u{7}'), "{shown:?}");
     assert!(shown.contains("[2J") && shown.contains("\"new\""), "{shown:?}");
 }
 
 #[test]
-fn the_worst_outcome_is_the_exit_code() {
-    let of = |outcome| ObjectPlan { outcome, ..planned(&Scene::settled()) };
+fn the_most_severe_outcome_is_the_exit_code() {
+    let of = |outcome| ObjectPlan { outcome, ..plan_of(&Scene::settled()) };
     let code =
         |outcomes: &[Outcome]| Report::of(outcomes.iter().map(|o| of(*o)).collect()).outcome.exit_code();
     assert_eq!(code(&[Outcome::NothingToDo]), 0);
@@ -219,12 +219,12 @@ fn the_worst_outcome_is_the_exit_code() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
-    /// Whatever is seen, the chain comes to an end, and says what the operator's own first plan says.
+    /// The forecast of any sample ends, and its first step is the plan that the operator makes.
     #[test]
-    fn every_chain_ends(scene in any_scene()) {
+    fn every_forecast_ends(scene in any_scene()) {
         let chain = steps(&scene, None, None);
-        prop_assert!(!chain.is_empty() && chain.len() < MOST_STEPS, "{} steps", chain.len());
-        // The recollection of a process is not known to another one.
+        prop_assert!(!chain.is_empty() && chain.len() < MAX_STEPS, "{} steps", chain.len());
+        // Another process does not know what the operator remembers.
         let own = Scene { recollection: Default::default(), ..scene.clone() }.plan();
         let first = &chain[0].plan;
         prop_assert_eq!((&first.state, first.finalizer, first.next), (&own.state, own.finalizer, own.next));

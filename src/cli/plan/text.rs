@@ -1,10 +1,10 @@
-//! Plans as text for people. Pure: the colours are always in it, and taken out where they are not wanted.
+//! Formats a report as text with colours, which the output removes where they are not wanted. No I/O.
 
 use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 
-use super::report::{Change, ObjectPlan, Outcome, Report, ShownStep};
+use super::report::{Change, ObjectPlan, Outcome, PlanStep, Report};
 use crate::cli::output::printable;
 
 const BOLD: Style = Style::new().bold();
@@ -13,41 +13,40 @@ const ADDED: Style = AnsiColor::Green.on_default();
 const CHANGED: Style = AnsiColor::Yellow.on_default();
 const REMOVED: Style = AnsiColor::Red.on_default();
 
-/// Fields stand in a column as wide as the longest of them, up to this width.
-const WIDEST: usize = 40;
-/// A value longer than this stands on a line of its own.
+/// The column of field names is at most this wide.
+const MAX_COLUMN: usize = 40;
+/// Longer values get a line of their own.
 const LONG: usize = 80;
 
-/// The whole report.
-#[must_use]
-pub fn text(report: &Report) -> String {
+pub(super) fn text(report: &Report) -> String {
     let mut out = String::new();
     for object in report.objects.iter().filter(|object| object.error.is_none()) {
         object_text(object, &mut out);
         out.push('\n');
     }
-    let calls =
-        report.objects.iter().flat_map(|object| &object.steps).filter(|step| step.call.is_some()).count();
-    let with = |outcome| report.objects.iter().filter(|object| object.outcome == outcome).count();
-    let (stuck, failed) = (with(Outcome::NeedsAttention), with(Outcome::Failed));
-    if report.objects.len() > failed {
-        let mut line = match (calls, report.outcome) {
-            (0, Outcome::NothingToDo) => "Nothing to do.".to_owned(),
-            (0, _) => "Nothing to change in AWS.".to_owned(),
-            (1, _) => "1 AWS call to change something.".to_owned(),
-            (calls, _) => format!("{calls} AWS calls to change something."),
-        };
-        if stuck > 0 {
-            let who = if report.objects.len() == 1 {
-                "It needs".into()
-            } else {
-                format!("{stuck} of {} objects need", report.objects.len())
-            };
-            let _ = write!(line, " {REMOVED}{who} somebody to act.{REMOVED:#}");
-        }
-        let _ = writeln!(out, "{BOLD}{line}{BOLD:#}");
+    if report.objects.iter().any(|object| object.error.is_none()) {
+        let _ = writeln!(out, "{BOLD}{}{BOLD:#}", summary(report));
     }
     out
+}
+
+fn summary(report: &Report) -> String {
+    let steps = report.objects.iter().flat_map(|object| &object.steps);
+    let calls = steps.filter(|step| step.call.is_some()).count();
+    let line = match (calls, report.outcome) {
+        (0, Outcome::NothingToDo) => "Nothing to do.".to_owned(),
+        (0, _) => "No changes in AWS.".to_owned(),
+        (1, _) => "Plan: 1 AWS call.".to_owned(),
+        (calls, _) => format!("Plan: {calls} AWS calls."),
+    };
+    let objects = report.objects.len();
+    let stuck = report.objects.iter().filter(|object| object.outcome == Outcome::NeedsAttention).count();
+    match (stuck, objects) {
+        (0, _) => line,
+        (1, 1) => format!("{line} {REMOVED}The object needs attention.{REMOVED:#}"),
+        (1, _) => format!("{line} {REMOVED}1 of {objects} objects needs attention.{REMOVED:#}"),
+        _ => format!("{line} {REMOVED}{stuck} of {objects} objects need attention.{REMOVED:#}"),
+    }
 }
 
 fn object_text(object: &ObjectPlan, out: &mut String) {
@@ -57,6 +56,20 @@ fn object_text(object: &ObjectPlan, out: &mut String) {
     for (number, step) in object.steps.iter().enumerate() {
         step_text(number + 1, step, out);
     }
+    differences_text(object, out);
+    let style = match object.outcome {
+        Outcome::NeedsAttention | Outcome::Failed => REMOVED,
+        Outcome::Changes => CHANGED,
+        Outcome::NothingToDo => ADDED,
+    };
+    let _ = writeln!(out, "  result: {style}{}{style:#}: {}", object.reason, printable(&object.message));
+    for note in &object.notes {
+        let _ = writeln!(out, "  {DIM}note: {}{DIM:#}", printable(note));
+    }
+}
+
+/// The differences that no step corrects.
+fn differences_text(object: &ObjectPlan, out: &mut String) {
     let corrected: Vec<&str> =
         object.steps.iter().flat_map(|step| &step.changes).map(|change| change.field.as_str()).collect();
     let kept = || object.differences.iter().filter(|drift| !corrected.contains(&drift.field.as_str()));
@@ -71,32 +84,26 @@ fn object_text(object: &ObjectPlan, out: &mut String) {
             let _ = writeln!(out, "  {REMOVED}≠ {field:column$}{REMOVED:#} spec {wanted}, store {shown}");
         }
     }
-    let style = match object.outcome {
-        Outcome::NeedsAttention | Outcome::Failed => REMOVED,
-        Outcome::Changes => CHANGED,
-        Outcome::NothingToDo => ADDED,
-    };
-    let word = if object.steps.is_empty() { "so:" } else { "then:" };
-    let _ = writeln!(out, "  {word} {style}{}{style:#}: {}", object.reason, printable(&object.message));
-    for note in &object.notes {
-        let _ = writeln!(out, "  {DIM}note: {}{DIM:#}", printable(note));
-    }
 }
 
-fn step_text(number: usize, step: &ShownStep, out: &mut String) {
+fn step_text(number: usize, step: &PlanStep, out: &mut String) {
     let title = match (step.call, &step.on) {
         (Some(call), Some(on)) => format!("{BOLD}{call}{BOLD:#}: {on}"),
         (Some(call), None) => format!("{BOLD}{call}{BOLD:#}"),
         (None, _) if step.object.is_empty() => "wait".into(),
-        (None, _) => "write to the object alone".into(),
+        (None, _) => "update the object only".into(),
     };
     let _ = writeln!(out, "  {number}. {title}");
     let _ = writeln!(out, "     {DIM}{}{DIM:#}", printable(&step.why));
     if !step.object.is_empty() {
         let _ = writeln!(out, "     {DIM}object: {}{DIM:#}", step.object.join(", "));
     }
-    let column = column(step.changes.iter().map(|change| change.field.as_str()));
-    for Change { field, from, to } in &step.changes {
+    changes_text(&step.changes, out);
+}
+
+fn changes_text(changes: &[Change], out: &mut String) {
+    let column = column(changes.iter().map(|change| change.field.as_str()));
+    for Change { field, from, to } in changes {
         let field = printable(field);
         let (sign, style) = match (from, to.as_deref()) {
             (None, _) => ('+', ADDED),
@@ -121,7 +128,7 @@ fn step_text(number: usize, step: &ShownStep, out: &mut String) {
 }
 
 fn column<'a>(fields: impl Iterator<Item = &'a str>) -> usize {
-    fields.map(|field| field.chars().count()).max().unwrap_or_default().min(WIDEST)
+    fields.map(|field| field.chars().count()).max().unwrap_or_default().min(MAX_COLUMN)
 }
 
 fn quoted(value: Option<&str>) -> String {

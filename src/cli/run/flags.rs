@@ -1,11 +1,11 @@
-//! Flags of `run`. Every one has an environment twin `SEQSTORE_<FLAG>`. No I/O.
+//! Flags of `run`. Each can also be set by an environment variable, `SEQSTORE_<FLAG>`. No I/O.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::flags::{Pace, Place};
+use crate::cli::flags::{PlaceFlags, TimingFlags};
 use crate::cli::values::{address, duration, log_level};
 
 pub(in crate::cli) const EXAMPLES: &str = "\
@@ -13,69 +13,64 @@ Examples:
   {bin} run --region us-east-1
   {bin} run --watch-namespace lab --cluster-name production --log-format text
 
-Kubernetes is found by KUBECONFIG, else from inside the cluster. AWS is found by the SDK's own
-environment: credentials chain, AWS_REGION, AWS_ENDPOINT_URL_OMICS, AWS_ENDPOINT_URL_STS.";
+Kubernetes: the connection comes from KUBECONFIG, ~/.kube/config or, inside a cluster, the Pod's ServiceAccount.
+AWS: credentials, region and endpoints come from the SDK's environment: its credential chain, AWS_REGION,
+AWS_ENDPOINT_URL_OMICS and AWS_ENDPOINT_URL_STS.";
 
-/// Flags of `run`.
 #[derive(Args, Debug)]
-pub struct Run {
-    /// Region and cluster name.
+pub struct RunFlags {
     #[command(flatten)]
-    pub place: Place,
+    pub(super) place: PlaceFlags,
 
-    /// Watch only this namespace; can be given several times; needs --cluster-name [default: all]
+    /// Watch only this namespace; repeatable; requires --cluster-name [default: all namespaces]
     #[arg(
         long = "watch-namespace",
         env = "SEQSTORE_WATCH_NAMESPACE",
         value_delimiter = ',',
         value_name = "NAMESPACE"
     )]
-    pub watch_namespaces: Vec<String>,
+    pub(super) watch_namespaces: Vec<String>,
 
-    /// Times.
     #[command(flatten)]
-    pub pace: Pace,
+    pub(super) timing: TimingFlags,
 
-    /// How many objects are worked on at once
+    /// How many objects to reconcile at the same time
     #[arg(long, env = "SEQSTORE_CONCURRENCY", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
-    pub concurrency: u16,
+    pub(super) concurrency: u16,
 
-    /// Address of /healthz and /readyz; `:8081` means all addresses
+    /// Address that serves /healthz and /readyz; `:8081` listens on all interfaces
     #[arg(long, env = "SEQSTORE_HEALTH_PROBE_BIND_ADDRESS", default_value = ":8081", value_parser = address)]
-    pub health_probe_bind_address: SocketAddr,
+    pub(super) health_probe_bind_address: SocketAddr,
 
-    /// Form of the log
+    /// Log format
     #[arg(long, env = "SEQSTORE_LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
-    pub log_format: LogFormat,
+    pub(super) log_format: LogFormat,
 
-    /// error, warn, info, debug or trace; or a filter such as `info,sequencestore_operator=debug`
+    /// Log level: error, warn, info, debug or trace; or a filter such as `info,sequencestore_operator=debug`
     #[arg(long, env = "SEQSTORE_LOG_LEVEL", default_value = "info", value_parser = log_level)]
-    pub log_level: String,
+    pub(super) log_level: String,
 
-    /// How long a denial counts as IAM being slow before the object is reported as stalled
+    /// How long a denied call may be due to IAM's eventual consistency; the object is Stalled after that
     #[arg(long, env = "SEQSTORE_DENIED_GRACE", default_value = "5m", value_parser = duration, hide = true)]
-    pub denied_grace: Duration,
+    pub(super) denied_grace: Duration,
 }
 
-/// Form of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// One JSON object a line.
+pub(in crate::cli) enum LogFormat {
+    /// One JSON object per line
     Json,
-    /// For people.
+    /// Lines for people
     Text,
 }
 
-impl Run {
-    /// What clap cannot check on one flag alone.
-    ///
-    /// # Errors
-    /// One line that says what to set.
-    pub fn check(&self) -> Result<(), String> {
+impl RunFlags {
+    /// Checks that depend on more than one flag.
+    pub(super) fn check(&self) -> Result<(), String> {
         if !self.watch_namespaces.is_empty() && self.place.cluster_name.is_none() {
+            // The operator reads the uid of kube-system only with a cluster-wide permission.
             return Err(
-                "--watch-namespace needs --cluster-name: without a cluster-wide permission the cluster cannot be told \
-                 from others by itself"
+                "--watch-namespace requires --cluster-name: an operator that is limited to some namespaces \
+                        cannot read the default, the uid of namespace kube-system"
                     .into(),
             );
         }
@@ -88,7 +83,7 @@ mod tests {
     use super::*;
     use crate::cli::{CalledAs, Command};
 
-    fn run(args: &[&str]) -> Result<Run, String> {
+    fn run(args: &[&str]) -> Result<RunFlags, String> {
         let line = ["sequencestore-operator", "run"].iter().chain(args);
         match CalledAs::Operator.parse(line.map(Into::into)).map_err(|e| e.to_string())? {
             Command::Run(run) => run.check().map(|()| *run),
@@ -97,18 +92,18 @@ mod tests {
     }
 
     #[test]
-    fn every_flag_has_an_environment_twin() {
+    fn every_flag_can_be_set_by_an_environment_variable() {
         let command = CalledAs::Operator.command();
         let run = command.find_subcommand("run").expect("run");
         for argument in run.get_arguments().filter(|a| a.get_long().is_some_and(|l| l != "help")) {
-            let twin =
+            let variable =
                 format!("SEQSTORE_{}", argument.get_long().expect("long").to_uppercase().replace('-', "_"));
-            assert_eq!(argument.get_env().and_then(|e| e.to_str()), Some(twin.as_str()));
+            assert_eq!(argument.get_env().and_then(|e| e.to_str()), Some(variable.as_str()));
         }
     }
 
     #[test]
-    fn mistakes_are_explained() {
+    fn errors_say_what_to_write_instead() {
         for (args, hint) in [
             (&["--region", "Frankfurt"][..], "us-east-1"),
             (&["--poll-interval", "5"], "5m"),

@@ -1,4 +1,4 @@
-//! `run`: connects to Kubernetes and AWS, and joins controller and health server until told to stop. I/O.
+//! `run`: connects to Kubernetes and AWS, and runs the controller and the health server until a signal. I/O.
 
 mod flags;
 
@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
@@ -16,17 +16,18 @@ use crate::aws::Aws;
 use crate::controller::context::Context;
 use crate::controller::{self, Memory, health};
 use crate::kubernetes::cluster::{self, Access};
-use crate::plan::Settings;
 use crate::kubernetes::{Cache, Kubernetes};
+use crate::plan::Settings;
 use crate::store::Defaults;
 pub(in crate::cli) use flags::EXAMPLES;
-pub use flags::{LogFormat, Run};
+use flags::LogFormat;
+pub use flags::RunFlags;
 
 /// Runs the operator until SIGTERM or SIGINT.
 ///
 /// # Errors
-/// One line, where it cannot start.
-pub async fn run(flags: Run) -> Result<(), String> {
+/// Where the operator cannot start, or the health server fails: one line.
+pub(super) async fn execute(flags: RunFlags) -> Result<(), String> {
     flags.check()?;
     log_to_stderr(&flags);
     let shutdown = stop_on_signal()?;
@@ -39,7 +40,7 @@ pub async fn run(flags: Run) -> Result<(), String> {
 
     wait_for_definition(&client, &shutdown).await;
     let aws = Aws::from_environment(flags.place.region.clone()).await;
-    let defaults = Defaults { region: aws.default_region(), poll_interval: flags.pace.poll_interval };
+    let defaults = Defaults { region: aws.default_region(), poll_interval: flags.timing.poll_interval };
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
         region = defaults.region.as_deref().unwrap_or("none: objects must set spec.region"),
@@ -53,7 +54,7 @@ pub async fn run(flags: Run) -> Result<(), String> {
             None => cluster::uid(&client).await?,
         },
         replica: replica_name(),
-        create_grace: flags.pace.create_grace,
+        create_grace: flags.timing.create_grace,
     };
     let watches = flags.watch_namespaces.len().max(1);
     let context = Arc::new(Context {
@@ -77,13 +78,13 @@ pub async fn run(flags: Run) -> Result<(), String> {
     server.await.map_err(|e| e.to_string())?.map_err(|e| format!("the health server failed: {e}"))
 }
 
-/// Tells processes apart, also two that follow each other in one Pod.
+/// Unique for each process, because a restarted container keeps the name of its Pod.
 fn replica_name() -> String {
     let pod = std::env::var("POD_NAME").unwrap_or_else(|_| "operator".into());
     format!("{pod}-{:08x}", fastrand::u32(..))
 }
 
-/// The definition may be installed after the operator, by the same chart.
+/// Waits for the CRD, which the same chart may install after the operator.
 async fn wait_for_definition(client: &kube::Client, shutdown: &CancellationToken) {
     while !shutdown.is_cancelled() {
         match Kubernetes::knows_kind(client).await {
@@ -91,7 +92,7 @@ async fn wait_for_definition(client: &kube::Client, shutdown: &CancellationToken
             Ok(false) => tracing::warn!(
                 "the CustomResourceDefinition sequencestores.healthomics.dev is not installed; waiting for it"
             ),
-            Err(error) => tracing::warn!("the Kubernetes API server does not answer; trying again: {error}"),
+            Err(error) => tracing::warn!("cannot reach the Kubernetes API server; trying again: {error}"),
         }
         tokio::select! {
             () = tokio::time::sleep(Duration::from_secs(2)) => {}
@@ -110,13 +111,13 @@ fn stop_on_signal() -> Result<CancellationToken, String> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        tracing::info!("stopping: passes that are under way come to their end");
+        tracing::info!("stopping: waiting for reconciliations in progress to finish");
         token.cancel();
     });
     Ok(shutdown)
 }
 
-fn log_to_stderr(flags: &Run) {
+fn log_to_stderr(flags: &RunFlags) {
     let log = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(&flags.log_level))
         .with_ansi(std::io::stderr().is_terminal())

@@ -83,7 +83,9 @@ impl Record {
     pub fn newest(&self, cached: Arc<SequenceStore>) -> Arc<SequenceStore> {
         let version = |object: &SequenceStore| object.resource_version().and_then(|v| v.parse::<u128>().ok());
         match &self.latest {
-            Some(latest) if version(latest) > version(&cached) && version(&cached).is_some() => latest.clone(),
+            Some(latest) if version(latest) > version(&cached) && version(&cached).is_some() => {
+                latest.clone()
+            }
             _ => cached,
         }
     }

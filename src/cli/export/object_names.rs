@@ -1,26 +1,23 @@
-//! Names for objects, made from names of stores: valid in Kubernetes, each once, and the same every time.
-//! No I/O.
+//! Makes object names from store names: valid in Kubernetes, unique, and the same in every run. No I/O.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::crd::Store;
 
-/// The longest name made here; it fits a label too.
-const LONGEST: usize = 63;
+/// Kubernetes allows longer names, but 63 characters also fit in a label.
+const MAX_LENGTH: usize = 63;
 
-/// A name for each store, by id. All stores of the region take part, also those that a filter leaves out:
-/// a name must not depend on the filter. Where several stores have one name, the oldest has it as it is,
-/// and every other one with its id.
-#[must_use]
-pub fn names(stores: &[Store]) -> BTreeMap<String, String> {
+/// The object name of each store, by store id. `stores` must be all stores of the region, so that a name does not
+/// depend on a filter. Of several stores with the same name the oldest keeps it; the others get their id appended.
+pub(super) fn object_names(stores: &[Store]) -> BTreeMap<String, String> {
     let mut by_age: Vec<&Store> = stores.iter().collect();
     by_age.sort_by_key(|store| (&store.creation_time, &store.id));
     let mut taken = BTreeSet::new();
     let mut names = BTreeMap::new();
     for store in by_age {
-        let plain = plain(store.name.as_deref().unwrap_or_default());
-        let candidates = [plain.clone(), with_id(&plain, &store.id), with_id("store", &store.id)];
-        // Ids are unique, so that at least the last one is free but for a store that is called so.
+        let name = sanitized(store.name.as_deref().unwrap_or_default());
+        let candidates = [name.clone(), with_id(&name, &store.id), with_id("store", &store.id)];
+        // Ids are unique, so all candidates are taken only if other stores are named like them.
         let free = candidates.into_iter().find(|name| !name.is_empty() && !taken.contains(name));
         let name = free.unwrap_or_else(|| with_id("sequence-store", &store.id));
         taken.insert(name.clone());
@@ -30,7 +27,7 @@ pub fn names(stores: &[Store]) -> BTreeMap<String, String> {
 }
 
 fn with_id(name: &str, id: &str) -> String {
-    let room = LONGEST.saturating_sub(id.len() + 1);
+    let room = MAX_LENGTH.saturating_sub(id.len() + 1);
     let short: String = name.chars().take(room).collect();
     match short.trim_end_matches('-') {
         "" => format!("store-{id}"),
@@ -38,18 +35,18 @@ fn with_id(name: &str, id: &str) -> String {
     }
 }
 
-/// Lower-case letters, digits and hyphens, a letter or digit at both ends; empty where nothing is left.
-fn plain(name: &str) -> String {
-    let mut plain = String::new();
+/// Reduces a name to lower-case letters, digits and inner hyphens; may return an empty string.
+fn sanitized(name: &str) -> String {
+    let mut valid = String::new();
     for c in name.chars().flat_map(char::to_lowercase) {
         match c {
-            'a'..='z' | '0'..='9' => plain.push(c),
-            _ if plain.ends_with('-') || plain.is_empty() => {}
-            _ => plain.push('-'),
+            'a'..='z' | '0'..='9' => valid.push(c),
+            _ if valid.ends_with('-') || valid.is_empty() => {}
+            _ => valid.push('-'),
         }
     }
-    plain.truncate(LONGEST);
-    plain.trim_end_matches('-').to_owned()
+    valid.truncate(MAX_LENGTH);
+    valid.trim_end_matches('-').to_owned()
 }
 
 #[cfg(test)]
@@ -68,7 +65,7 @@ mod tests {
 
     #[test]
     fn names_become_valid_and_the_oldest_keeps_its_own() {
-        let made = names(&[
+        let made = object_names(&[
             store("3000000000", "Genomes 2026", 2022),
             store("1000000000", "genomes/2026", 2021),
             store("2000000000", "…", 2020),
@@ -79,8 +76,8 @@ mod tests {
     }
 
     #[test]
-    fn a_store_that_is_called_like_another_with_its_id_takes_no_name_away() {
-        let made = names(&[
+    fn a_store_named_like_another_name_with_id_causes_no_collision() {
+        let made = object_names(&[
             store("1000000000", "a-2000000000", 2020),
             store("3000000000", "a", 2021),
             store("2000000000", "a", 2022),
@@ -96,13 +93,13 @@ mod tests {
                 .enumerate()
                 .map(|(n, text)| store(&format!("{:010}", n + 1_000_000_000), text, 2020))
                 .collect();
-            let made = names(&stores);
+            let made = object_names(&stores);
             let unique: BTreeSet<&String> = made.values().collect();
             prop_assert_eq!(unique.len(), stores.len());
             for name in made.values() {
                 let form = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
                 let ends = !name.starts_with('-') && !name.ends_with('-');
-                prop_assert!(form && ends && (1..=LONGEST).contains(&name.len()), "{}", name);
+                prop_assert!(form && ends && (1..=MAX_LENGTH).contains(&name.len()), "{}", name);
             }
         }
     }

@@ -1,11 +1,11 @@
-//! What follows after the next action: each action is assumed to succeed, and the operator's own plan is
-//! made again on what AWS would then show, until nothing is left to do. No I/O.
+//! Forecasts all steps after the next action: assumes that each action succeeds, and makes the operator's own plan
+//! again on what AWS would then show, until nothing is left to do. No I/O.
 
 use jiff::Timestamp;
 use kube::ResourceExt;
 
+use crate::aws::CreateRequest;
 use crate::aws::ReadSetCount;
-use crate::aws::{CreateRequest, UpdateRequest};
 use crate::crd::{
     FINALIZER, INTENT_ANNOTATION, OwnerTags, SequenceStore, Store, StoreS3Access, StoreSseConfig,
 };
@@ -13,70 +13,61 @@ use crate::plan::{
     self, ABSENCE_CONFIRMED_AFTER, Action, FinalizerStep, Input, Next, Plan, Recollection, Refusal, Settings,
     State, Target,
 };
-use crate::store::field::apply_update;
 use crate::status;
 use crate::store::desired::{Defaults, Desired};
+use crate::store::field::apply_update;
 use crate::store::intent::Intent;
 use crate::store::observed::{Observed, ObservedPolicy, ObservedTags, Present};
 use crate::store::ownership::OwnerMatch;
 
-/// A plan has a handful of steps; this many are a circle.
-pub(super) const MOST_STEPS: usize = 16;
-/// Stands for what AWS makes up: no store has this id.
+/// More steps than any plan has: a forecast that gets here is going in circles.
+pub(super) const MAX_STEPS: usize = 16;
+/// Stands for the id that AWS will give a new store; no store has it.
 const NEW_STORE: &str = "0000000000";
-/// What is known of the policy that AWS gives a new store: it is not the spec's.
+/// Stands for AWS's default policy of a new store, which differs from every policy in a spec.
 const FIRST_POLICY: &str = "(AWS's default policy)";
 
-/// Everything that does not change from step to step.
+/// What stays the same from step to step.
 #[derive(Clone, Copy, Debug)]
-pub struct Surroundings<'a> {
-    /// What objects leave to the operator.
-    pub defaults: &'a Defaults,
-    /// Settings of the operator.
-    pub settings: &'a Settings,
-    /// The owner tags of the object.
-    pub owner: &'a OwnerTags,
-    /// See [`Input`].
-    pub owner_is_gone: bool,
-    /// See [`Input`].
-    pub rival: Option<&'a str>,
-    /// The time of the look.
-    pub now: Timestamp,
-    /// A store that the first step claims and that a look-up shows too little of.
-    pub claimed: Option<&'a Present>,
-    /// Read sets in a store that the first step deletes.
-    pub read_sets: Option<&'a ReadSetCount>,
+pub(super) struct Facts<'a> {
+    pub(super) defaults: &'a Defaults,
+    pub(super) settings: &'a Settings,
+    pub(super) owner: &'a OwnerTags,
+    pub(super) owner_is_gone: bool,
+    pub(super) rival: Option<&'a str>,
+    pub(super) now: Timestamp,
+    /// The store that the first step claims, read in full: the search for it shows too little.
+    pub(super) claimed: Option<&'a Present>,
+    /// Read sets in the store that the first step deletes.
+    pub(super) read_sets: Option<&'a ReadSetCount>,
 }
 
-/// An object and its store at one step.
+/// The object and its store before or after a step.
 #[derive(Clone, Debug)]
-pub struct Scene {
-    /// The object.
-    pub object: SequenceStore,
-    /// What AWS shows.
-    pub observed: Observed,
+pub(super) struct Snapshot {
+    pub(super) object: SequenceStore,
+    pub(super) observed: Observed,
     recollection: Recollection,
 }
 
-/// One step: the scene before it, and the plan made on that.
 #[derive(Clone, Debug)]
-pub struct Step {
-    /// Before the step.
-    pub before: Scene,
-    /// The operator's plan.
-    pub plan: Plan,
+pub(super) struct Step {
+    pub(super) before: Snapshot,
+    pub(super) plan: Plan,
 }
 
-/// The steps in their order. The last one says where the object comes to stand.
-#[must_use]
-pub fn foresee(object: &SequenceStore, observed: &Observed, around: Surroundings<'_>) -> Vec<Step> {
-    let mut scene =
-        Scene { object: object.clone(), observed: observed.clone(), recollection: Recollection::default() };
+/// The steps in their order, at least one. The plan of the last step says in which state the object ends.
+pub(super) fn forecast(object: &SequenceStore, observed: &Observed, facts: Facts<'_>) -> Vec<Step> {
+    let mut snapshot = Snapshot {
+        object: object.clone(),
+        observed: observed.clone(),
+        recollection: Recollection::default(),
+    };
     let mut steps = Vec::new();
-    while steps.len() < MOST_STEPS {
-        let plan = scene.plan(around);
-        let before = scene.clone();
-        let goes_on = scene.assume(&plan, around);
+    while steps.len() < MAX_STEPS {
+        let plan = snapshot.plan(facts);
+        let before = snapshot.clone();
+        let goes_on = snapshot.assume(&plan, facts);
         steps.push(Step { before, plan });
         if !goes_on {
             break;
@@ -85,34 +76,34 @@ pub fn foresee(object: &SequenceStore, observed: &Observed, around: Surroundings
     steps
 }
 
-impl Scene {
-    fn plan(&self, around: Surroundings<'_>) -> Plan {
-        let desired = Desired::of(&self.object, around.defaults);
+impl Snapshot {
+    fn plan(&self, facts: Facts<'_>) -> Plan {
+        let desired = Desired::of(&self.object, facts.defaults);
         plan::plan(&Input {
             object: &self.object,
             desired: desired.as_ref(),
             observed: &self.observed,
             recollection: &self.recollection,
-            owner: around.owner,
-            settings: around.settings,
-            now: around.now,
-            owner_is_gone: around.owner_is_gone,
-            rival: around.rival,
+            owner: facts.owner,
+            settings: facts.settings,
+            now: facts.now,
+            owner_is_gone: facts.owner_is_gone,
+            rival: facts.rival,
         })
     }
 
-    /// Makes the scene what it is after the step; false where nothing follows that could be foreseen.
-    fn assume(&mut self, plan: &Plan, around: Surroundings<'_>) -> bool {
-        let goes_on = self.act(plan, around) || self.wait(plan) || plan.intent.is_some() || {
-            // An object that is let go is gone; one that lives is planned for without its finalizer.
+    /// Applies the step; false where no further step can be forecast.
+    fn assume(&mut self, plan: &Plan, facts: Facts<'_>) -> bool {
+        let goes_on = self.act(plan, facts) || self.wait(plan) || plan.intent.is_some() || {
+            // Without the finalizer an object that is being deleted no longer exists; any other is planned for again.
             plan.finalizer != FinalizerStep::Keep && !self.object.is_being_deleted()
         };
-        self.write(plan, around);
+        self.write(plan, facts);
         goes_on
     }
 
-    /// What the action leads to, if AWS does as it is asked.
-    fn act(&mut self, plan: &Plan, around: Surroundings<'_>) -> bool {
+    /// Applies the action as if AWS accepted and completed it.
+    fn act(&mut self, plan: &Plan, facts: Facts<'_>) -> bool {
         match &plan.action {
             Action::None => return false,
             Action::Create { account, intent, request } => {
@@ -120,7 +111,7 @@ impl Scene {
             }
             Action::Claim { tags, .. } => {
                 if let (Observed::Searched { found: OwnerMatch::Former { .. }, .. }, Some(present)) =
-                    (&self.observed, around.claimed)
+                    (&self.observed, facts.claimed)
                 {
                     self.observed = Observed::Present(Box::new(present.clone()));
                 }
@@ -151,7 +142,7 @@ impl Scene {
             Action::SetPolicy { policy, .. } => {
                 return self.change(|present| present.policy = ObservedPolicy::Read(policy.clone()));
             }
-            Action::DeleteStore { .. } => match around.read_sets.filter(|count| count.total > 0) {
+            Action::DeleteStore { .. } => match facts.read_sets.filter(|count| count.total > 0) {
                 Some(count) => {
                     self.recollection.refusal = Some(Refusal { read_sets: Ok(count.clone()), due: false });
                 }
@@ -161,12 +152,12 @@ impl Scene {
         true
     }
 
-    /// What time brings: AWS comes to an end with what it is doing, and a second 404 follows a first.
+    /// Applies what happens by itself: AWS completes an operation, and a second 404 follows the first.
     fn wait(&mut self, plan: &Plan) -> bool {
         if plan.action != Action::None {
             return false;
         }
-        // Where even the second is not believed, only time tells.
+        // Once only: where a second 404 does not confirm the absence, no further step can be forecast.
         if plan.next == Next::Confirm && self.recollection.absent_for.is_none() {
             self.recollection.absent_for = Some(ABSENCE_CONFIRMED_AFTER);
             return true;
@@ -183,9 +174,9 @@ impl Scene {
         }
     }
 
-    /// Finalizer, intent and status, as the operator writes them.
-    fn write(&mut self, plan: &Plan, around: Surroundings<'_>) {
-        let was_looking_up = self.looks_up(around);
+    /// Applies the finalizer, intent and status that the operator writes.
+    fn write(&mut self, plan: &Plan, facts: Facts<'_>) {
+        let was_searching = self.searches(facts);
         let created = match &plan.action {
             Action::Create { intent, .. } => Some(intent),
             _ => None,
@@ -203,7 +194,7 @@ impl Scene {
         if held {
             self.object.finalizers_mut().push(FINALIZER.into());
         }
-        let region = Desired::of(&self.object, around.defaults).ok().map(|desired| desired.region);
+        let region = Desired::of(&self.object, facts.defaults).ok().map(|desired| desired.region);
         self.object.status = Some(status::next(&status::Input {
             object: &self.object,
             observed: &self.observed,
@@ -213,10 +204,10 @@ impl Scene {
             denied_for: None,
             denied_grace: std::time::Duration::ZERO,
             managed_tag_keys: None,
-            now: around.now,
+            now: facts.now,
         }));
-        // A new look is a look-up now, of which nothing is known but that a new store is to be made.
-        if !was_looking_up && self.looks_up(around) && self.observed.present().is_none() {
+        // From here on the operator searches by owner tags. The search finds nothing, because a new store is needed.
+        if !was_searching && self.searches(facts) && self.observed.present().is_none() {
             let account = match &self.observed {
                 Observed::Absent { account } | Observed::Searched { account, .. } => account.clone(),
                 _ => String::new(),
@@ -225,8 +216,8 @@ impl Scene {
         }
     }
 
-    fn looks_up(&self, around: Surroundings<'_>) -> bool {
-        let desired = Desired::of(&self.object, around.defaults);
+    fn searches(&self, facts: Facts<'_>) -> bool {
+        let desired = Desired::of(&self.object, facts.defaults);
         matches!(plan::target(&self.object, desired.as_ref()), Some(Target::Search { .. }))
     }
 
@@ -248,7 +239,7 @@ fn settled(present: &mut Present) {
     present.store.status = Some("ACTIVE".into());
 }
 
-/// The store that a create makes.
+/// The store that a create request makes.
 fn created(object: &SequenceStore, account: &str, intent: &Intent, request: &CreateRequest) -> Present {
     let region = &intent.region;
     let store = Store {
@@ -256,7 +247,7 @@ fn created(object: &SequenceStore, account: &str, intent: &Intent, request: &Cre
         arn: format!("arn:aws:omics:{region}:{account}:sequenceStore/{NEW_STORE}"),
         name: Some(request.name.clone()),
         description: request.description.clone(),
-        // Whatever key AWS makes of the one that was asked for, the spec's is what was asked for.
+        // AWS may report the key in another form, which is no drift here.
         sse_config: request
             .sse_config
             .as_ref()

@@ -1,4 +1,4 @@
-//! Requests within AWS's quotas, and again after a failure that passes. I/O: time.
+//! Sends requests within the AWS quotas and retries transient failures. I/O: waits; the requests are the caller's.
 
 use std::time::Duration;
 
@@ -7,31 +7,30 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::aws::{CallError, Class};
 
-/// AWS's quota of each of the calls made here, in requests per second for an account and region.
+/// AWS quota of each operation used here, in requests per second for an account and region.
 const QUOTA: f64 = 5.0;
-/// How often a request that AWS answers with "later" is made at most.
+/// Attempts where AWS responds that it is throttling or temporarily failing.
 const ATTEMPTS: u32 = 6;
-/// How often one that is not answered at all: a way that is not there is not waited for long.
+/// Attempts where AWS does not respond. Fewer, because the cause is more often a wrong region or endpoint.
 const ATTEMPTS_UNANSWERED: u32 = 3;
 
-/// Lets requests of one operation go at their pace.
+/// The rate limit of one operation.
 #[derive(Debug)]
-pub struct Pace(Mutex<Interval>);
+pub(super) struct RateLimit(Mutex<Interval>);
 
-impl Pace {
-    /// A share of the quota.
-    #[must_use]
-    pub fn of(share: f64) -> Self {
-        let mut ticks = interval(distance(share));
+impl RateLimit {
+    /// `share` is the part of the quota to use, above 0 and at most 1.
+    pub(super) fn new(share: f64) -> Self {
+        let mut ticks = interval(period(share));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self(Mutex::new(ticks))
     }
 
-    /// Makes a request, and again while AWS is slow or asks for patience.
+    /// Sends a request, and retries it with exponential backoff and jitter while it is throttled or fails transiently.
     ///
     /// # Errors
-    /// The last failure, or the first one that does not pass by itself.
-    pub async fn call<T, F>(&self, request: impl Fn() -> F) -> Result<T, CallError>
+    /// The first failure that a retry cannot repair, or the failure of the last attempt.
+    pub(super) async fn call<T, F>(&self, request: impl Fn() -> F) -> Result<T, CallError>
     where
         F: Future<Output = Result<T, CallError>>,
     {
@@ -44,14 +43,14 @@ impl Pace {
                     let seconds = f64::from(1 << attempt) * (0.5 + fastrand::f64() / 2.0) / 2.0;
                     tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
                 }
-                answer => return answer,
+                result => return result,
             }
         }
     }
 }
 
-/// Between two requests.
-fn distance(share: f64) -> Duration {
+/// Time between two requests.
+fn period(share: f64) -> Duration {
     Duration::from_secs_f64(1.0 / (QUOTA * share))
 }
 
@@ -79,13 +78,13 @@ mod tests {
     }
 
     #[test]
-    fn a_second_holds_no_more_requests_than_the_quota() {
-        assert_eq!(distance(1.0), Duration::from_millis(200));
-        assert_eq!(distance(0.5), Duration::from_millis(400));
+    fn requests_are_spaced_by_the_share_of_the_quota() {
+        assert_eq!(period(1.0), Duration::from_millis(200));
+        assert_eq!(period(0.5), Duration::from_millis(400));
     }
 
     #[tokio::test]
-    async fn only_what_passes_is_tried_again() {
+    async fn only_throttled_and_transient_failures_are_retried() {
         for (class, code, expected) in [
             (Class::Throttled, Some("ThrottlingException"), ATTEMPTS),
             (Class::Transient, Some("InternalServerException"), ATTEMPTS),
@@ -96,14 +95,14 @@ mod tests {
             assert_eq!(attempts(&error(class, code)), expected, "{class:?} {code:?}");
         }
         let count = AtomicU32::new(0);
-        let pace = Pace::of(1.0);
-        let asked = pace.call(|| async {
+        let limit = RateLimit::new(1.0);
+        let result = limit.call(|| async {
             match count.fetch_add(1, Ordering::Relaxed) {
                 0 => Err(error(Class::Throttled, None)),
                 _ => Ok(7),
             }
         });
-        assert_eq!(asked.await, Ok(7));
+        assert_eq!(result.await, Ok(7));
         assert_eq!(count.load(Ordering::Relaxed), 2);
     }
 }

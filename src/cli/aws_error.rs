@@ -1,44 +1,43 @@
-//! What a failed AWS call means to the person at the command line, in one line with a hint. No I/O.
+//! Explains a failed AWS call to the user in one line, with what to do about it. No I/O.
 
 use crate::aws::{CallError, Class};
 
-/// One line; `program` is what to call for the policy.
-#[must_use]
-pub fn failure(error: &CallError, region: Option<&str>, program: &str) -> String {
-    let action = error.operation.iam_action();
-    let place = region.map(|region| format!(" in {region}")).unwrap_or_default();
+/// `program` is the command that the user typed, for the hint at `permissions`.
+pub(super) fn explain(error: &CallError, region: Option<&str>, program: &str) -> String {
+    let call = match region {
+        Some(region) => format!("{} in {region}", error.operation.iam_action()),
+        None => error.operation.iam_action().to_owned(),
+    };
     let detail = short(&error.detail);
     match error.class {
         Class::Denied => format!(
-            "AWS denies {action}{place} to these credentials ({detail}): allow it; `{program} permissions` prints the policy"
+            "AWS denied {call} to these credentials ({detail}); `{program} permissions` prints the IAM policy \
+             that allows it"
         ),
         Class::Credentials => {
             let what = error.code.as_deref().unwrap_or("none found in environment, profile or role");
             format!(
-                "no valid AWS credentials for {action} ({what}): set AWS_PROFILE, or AWS_ACCESS_KEY_ID and \
+                "no valid AWS credentials for {call} ({what}): set AWS_PROFILE, or AWS_ACCESS_KEY_ID and \
                  AWS_SECRET_ACCESS_KEY, or run eval \"$(aws configure export-credentials --format env)\""
             )
         }
         Class::Throttled => {
-            format!(
-                "AWS asks for fewer requests of {action}{place}: try again, or set a smaller --quota-share"
-            )
+            format!("AWS throttled {call}: try again later; for export, set a smaller --quota-share")
         }
         Class::Transient => format!(
-            "{action}{place} fails or cannot be reached ({detail}): check the region, the network and \
+            "{call} failed, or AWS could not be reached ({detail}): check the region, the network and \
              AWS_ENDPOINT_URL_OMICS"
         ),
         Class::Unreadable => format!(
-            "{action}{place} is answered with something that is not an answer of AWS ({detail}): check proxies and \
-             AWS_ENDPOINT_URL_OMICS"
+            "the response to {call} is not a valid AWS response ({detail}): check proxies and AWS_ENDPOINT_URL_OMICS"
         ),
         Class::Terminal | Class::Quota | Class::Conflict | Class::NotFound => {
-            format!("{action}{place} is refused: {detail}")
+            format!("AWS rejected {call}: {detail}")
         }
     }
 }
 
-/// The SDK's own words without the dump of its types that follows them.
+/// The SDK's message without the debug output of its types that follows, and at most 240 characters.
 fn short(detail: &str) -> String {
     let words = detail.split(" (").take_while(|part| !part.contains("Failure(") && !part.contains(" {"));
     let text = words.collect::<Vec<_>>().join(" (");
@@ -55,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_dump_of_types_is_left_out() {
+    fn debug_output_of_sdk_types_is_left_out() {
         let text = "dispatch failure: io error: tcp connect error: Connection refused (os error 111) \
                     (DispatchFailure(DispatchFailure { source: ConnectorError { kind: Io } }))";
         assert_eq!(

@@ -1,0 +1,105 @@
+//! What this user can see of the cluster: a plan depends on all objects that name the same store. I/O: reads
+//! Kubernetes, writes standard error.
+
+use std::collections::BTreeSet;
+
+use kube::Client;
+use kube::runtime::{reflector, watcher};
+
+use super::flags::PlanFlags;
+use super::subject::Subject;
+use crate::cli::output::eprint;
+use crate::kubernetes::WatchedObject;
+use crate::kubernetes::cluster::{self, Failure};
+
+/// Stands for the name of a cluster that the command did not connect to.
+const UNKNOWN_CLUSTER: &str = "(name of the cluster)";
+
+pub(super) struct ClusterView {
+    /// None where the plan is made without a cluster.
+    pub(super) client: Option<Client>,
+    /// The user may list the objects of some namespaces only.
+    pub(super) is_partial: bool,
+    objects: Vec<WatchedObject>,
+}
+
+impl ClusterView {
+    /// Connects and lists all SequenceStores. Manifests can also be planned without a cluster, unless flags name one.
+    pub(super) async fn connect(flags: &PlanFlags, program: &str) -> Result<Self, String> {
+        let offline = Self { client: None, is_partial: false, objects: Vec::new() };
+        if flags.offline {
+            return Ok(offline);
+        }
+        let is_required = flags.kubernetes.kubeconfig.is_some() || flags.kubernetes.context.is_some();
+        match Self::online(flags).await {
+            Ok(view) => Ok(view),
+            Err(error) if flags.files.is_empty() || is_required => Err(error),
+            Err(error) => {
+                eprint(&format!(
+                    "{program}: planning without the cluster (--offline does so without trying to connect): {error}"
+                ));
+                Ok(offline)
+            }
+        }
+    }
+
+    async fn online(flags: &PlanFlags) -> Result<Self, String> {
+        let client = cluster::connect(&(&flags.kubernetes).into()).await?;
+        match cluster::list_sequence_stores(&client, None).await {
+            Ok(objects) => Ok(Self { client: Some(client), is_partial: false, objects }),
+            // Users with rights in single namespaces get a plan too, which ignores objects elsewhere.
+            Err(Failure::Forbidden(_)) => {
+                let default = flags.namespace.as_deref().unwrap_or(client.default_namespace());
+                let named = flags.names.iter().map(|name| name.split_once('/').map_or(default, |(n, _)| n));
+                let namespaces: BTreeSet<&str> = named.chain([default]).collect();
+                let mut objects = Vec::new();
+                for namespace in namespaces {
+                    match cluster::list_sequence_stores(&client, Some(namespace)).await {
+                        Ok(found) => objects.extend(found),
+                        Err(Failure::Forbidden(_)) => {}
+                        Err(error) => return Err(list_failed(&error)),
+                    }
+                }
+                Ok(Self { client: Some(client), is_partial: true, objects })
+            }
+            Err(error) => Err(list_failed(&error)),
+        }
+    }
+
+    /// The objects in the form of the operator's watch cache.
+    pub(super) fn cache(&self) -> reflector::Store<WatchedObject> {
+        let (cache, mut writer) = reflector::store();
+        writer.apply_watcher_event(&watcher::Event::Init);
+        for object in &self.objects {
+            writer.apply_watcher_event(&watcher::Event::InitApply(object.clone()));
+        }
+        writer.apply_watcher_event(&watcher::Event::InitDone);
+        cache
+    }
+
+    /// The cluster's name in owner tags: the given one, or the one that the operator wrote to a store, or the
+    /// operator's default.
+    pub(super) async fn name(&self, given: Option<&str>, subjects: &[Subject]) -> String {
+        if let Some(name) = given {
+            return name.to_owned();
+        }
+        let own = subjects.iter().find_map(|subject| cluster::recorded_name(&subject.object));
+        if let Some(name) = own.or_else(|| cluster::recorded_name_in(&self.objects)) {
+            return name;
+        }
+        match &self.client {
+            Some(client) => cluster::uid(client).await.unwrap_or_else(|error| {
+                eprint(&format!("planning without adoption of stores of former objects: {error}"));
+                UNKNOWN_CLUSTER.into()
+            }),
+            None => UNKNOWN_CLUSTER.into(),
+        }
+    }
+}
+
+fn list_failed(failure: &Failure) -> String {
+    match failure {
+        Failure::NotFound(_) => cluster::CRD_NOT_INSTALLED.into(),
+        other => format!("cannot list SequenceStores: {other}"),
+    }
+}
