@@ -4,12 +4,12 @@ use crate::crd::is_store_id;
 
 /// The parts of `arn:{partition}:omics:{region}:{account}:sequenceStore/{id}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StoreArn<'a> {
-    pub region: &'a str,
+pub(crate) struct StoreArn<'a> {
+    pub(crate) region: &'a str,
     /// 12 digits.
-    pub account: &'a str,
+    pub(crate) account: &'a str,
     /// 10 to 36 digits.
-    pub id: &'a str,
+    pub(crate) id: &'a str,
 }
 
 impl<'a> StoreArn<'a> {

@@ -10,7 +10,7 @@ use tracing::Level;
 use super::{Aws, CallError, Class, Operation};
 
 /// Limit for one request, from loading the credentials to the last byte of the response.
-pub const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The operation that a request calls, and where. AWS counts its quotas by these two and the account.
 #[derive(Clone, Copy, Debug)]

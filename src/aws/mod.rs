@@ -27,11 +27,11 @@ mod s3_access_policy;
 mod stores;
 mod tags;
 
-pub use arn::StoreArn;
-pub use call::CALL_TIMEOUT;
+pub(crate) use arn::StoreArn;
+pub(crate) use call::CALL_TIMEOUT;
 pub use client::Aws;
 pub use error::{CallError, Class};
 pub use operation::Operation;
 pub use read_sets::ReadSetCount;
 pub use request::{CreateRequest, UpdateRequest};
-pub use stores::{NamedStore, Page, StoreResponse};
+pub use stores::NamedStore;

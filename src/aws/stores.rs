@@ -18,11 +18,11 @@ const MAX_SEARCH_PAGES: usize = 100;
 
 /// The response to a Get or Create, checked to be about the store of the request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StoreResponse {
+pub(crate) struct StoreResponse {
     /// Without its tags: no response about a store contains them.
-    pub store: Store,
+    pub(crate) store: Store,
     /// The account in the store's ARN.
-    pub account: String,
+    pub(crate) account: String,
 }
 
 /// A store found by a complete listing by name.
@@ -39,11 +39,11 @@ pub struct NamedStore {
 
 /// One page of ListSequenceStores.
 #[derive(Clone, Debug)]
-pub struct Page {
+pub(crate) struct Page {
     /// Without what a listing does not contain: propagated tag keys, S3 access and tags.
-    pub stores: Vec<Store>,
+    pub(crate) stores: Vec<Store>,
     /// Token of the next page, if there is one.
-    pub next: Option<String>,
+    pub(crate) next: Option<String>,
 }
 
 impl Aws {
