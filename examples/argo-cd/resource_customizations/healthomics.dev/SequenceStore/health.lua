@@ -1,6 +1,6 @@
 -- SequenceStore follows kstatus: a status with an older observedGeneration does not describe the current spec.
 -- Reconciling is true while the operator works, Stalled when a user must act, and Ready when the store can be used.
-local health = { status = "Progressing", message = "Waiting for the operator to look at it" }
+local health = { status = "Progressing", message = "Waiting for the operator to reconcile the object" }
 
 local status = obj.status
 if status == nil or status.conditions == nil or status.observedGeneration ~= obj.metadata.generation then
