@@ -82,7 +82,7 @@ async fn the_operator_never_creates_a_store_from_an_outdated_spec(
     let world = World::new(cluster).await?;
     let _operator =
         world.operator(&Start { flags: vec!["--poll-interval=1h".into()], ..Start::default() })?;
-    // The operator waits here, after it read the spec and before it calls CreateSequenceStore.
+    // Holds the pass after it has read the spec and before it calls CreateSequenceStore.
     let hold = Fault::once_after_commit("ListSequenceStores", FaultAction::Hold);
     world.aws.script_fault(&hold).await?;
     let first = SequenceStoreSpec { description: Some("first".into()), ..SequenceStoreSpec::default() };
