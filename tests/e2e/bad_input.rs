@@ -25,7 +25,7 @@ const ADDED: &str = "* <nil>: Invalid value: null: some validation rules were no
 struct Row {
     what: String,
     written: String,
-    response: String,
+    answer: String,
 }
 
 async fn bad_input_is_refused_with_the_documented_messages(cluster: Arc<Cluster>) -> Result<(), Error> {
@@ -84,27 +84,31 @@ async fn try_edit(world: &World, example: Example) -> Result<Option<Row>, Error>
     row(&example, &Value::Object(written), output.success(), output.stderr)
 }
 
-fn row(example: &Example, written: &Value, accepted: bool, response: String) -> Result<Option<Row>, Error> {
-    let Some(expected) = example.answer_holds() else {
-        ensure!(accepted, "{}: {} is refused: {response}", example.what, example.spec);
+fn row(example: &Example, written: &Value, accepted: bool, answer: String) -> Result<Option<Row>, Error> {
+    let Some(expected) = example.refusal_contains() else {
+        ensure!(accepted, "{}: {} is refused: {answer}", example.what, example.spec);
         return Ok(None);
     };
     ensure!(!accepted, "{}: {} is accepted", example.what, example.spec);
     for text in expected {
-        ensure!(response.contains(&text), "{}: {}: {response}, not: {text}", example.what, example.spec);
+        ensure!(answer.contains(&text), "{}: {}: {answer}, not: {text}", example.what, example.spec);
     }
-    Ok(Some(Row { what: example.what.to_owned(), written: written.to_string(), response }))
+    Ok(Some(Row { what: example.what.to_owned(), written: written.to_string(), answer }))
 }
 
 async fn try_misspelt_fields(world: &World) -> Result<Vec<Row>, Error> {
     let mut rows = Vec::new();
     for (what, spec, field) in [
-        ("a field in lower case", json!({"sequencestoreid": "1234567890"}), "spec.sequencestoreid"),
-        ("another case inside", json!({"etagAlgorithmFamily": "MD5up"}), "spec.etagAlgorithmFamily"),
-        ("tags in a list", json!({"tags": [{"Key": "team", "Value": "genomics"}]}), "spec.tags[0].Key"),
-        ("a field of AWS's console", json!({"storeName": "genomes"}), "spec.storeName"),
+        ("a field name in lower case", json!({"sequencestoreid": "1234567890"}), "spec.sequencestoreid"),
         (
-            "a field within a field",
+            "a field name with one letter in the wrong case",
+            json!({"etagAlgorithmFamily": "MD5up"}),
+            "spec.etagAlgorithmFamily",
+        ),
+        ("tags as a list", json!({"tags": [{"Key": "team", "Value": "genomics"}]}), "spec.tags[0].Key"),
+        ("a field name that does not exist", json!({"storeName": "genomes"}), "spec.storeName"),
+        (
+            "a misspelt field inside another field",
             json!({"s3AccessConfig": {"logLocation": "s3://logs/p/"}}),
             "spec.s3AccessConfig.logLocation",
         ),
@@ -112,7 +116,7 @@ async fn try_misspelt_fields(world: &World) -> Result<Vec<Row>, Error> {
         let output = world.kubectl_apply(&object("genomes", &spec).to_string()).await?;
         ensure!(!output.success(), "{spec} is accepted");
         ensure!(output.stderr.contains(&format!("unknown field \"{field}\"")), "{}", output.stderr);
-        rows.push(Row { what: what.into(), written: spec.to_string(), response: output.stderr });
+        rows.push(Row { what: what.into(), written: spec.to_string(), answer: output.stderr });
     }
     Ok(rows)
 }
@@ -127,22 +131,30 @@ async fn try_policies(world: &World) -> Result<Vec<Row>, Error> {
     };
     let mut rows = Vec::new();
     for (number, (what, policy, says)) in [
-        ("an element that AWS does not take", json!({"Statement": [statement], "Rules": []}), "`Rules`"),
-        ("an element of a statement", with("NotAction", json!("s3:PutObject")), "`NotAction`"),
         (
-            "a condition key",
+            "a policy element that AWS does not accept",
+            json!({"Statement": [statement], "Rules": []}),
+            "`Rules`",
+        ),
+        (
+            "a statement element that AWS does not accept",
+            with("NotAction", json!("s3:PutObject")),
+            "`NotAction`",
+        ),
+        (
+            "a condition key that AWS does not accept",
             with("Condition", json!({"Bool": {"aws:SecureTransport": "true"}})),
             "SecureTransport",
         ),
         (
-            "an operator that the key does not take",
+            "a condition operator that the key does not support",
             with(
                 "Condition",
                 json!({"StringEquals": {"aws:PrincipalArn": "arn:aws:iam::111122223333:root"}}),
             ),
             "ArnLike",
         ),
-        ("more than 15 KB", with("Sid", json!("x".repeat(15 * 1024))), "bytes as JSON"),
+        ("a policy of more than 15 KB", with("Sid", json!("x".repeat(15 * 1024))), "bytes as JSON"),
     ]
     .into_iter()
     .enumerate()
@@ -150,9 +162,9 @@ async fn try_policies(world: &World) -> Result<Vec<Row>, Error> {
         let (name, spec) = (format!("policy-{number}"), json!({"s3AccessPolicy": policy}));
         world.kubectl_apply(&object(&name, &spec).to_string()).await?.checked()?;
         let found = world.until_condition(&name, "Stalled", "True", "InvalidSpec").await?;
-        let response = message(&found, "Ready");
-        ensure!(response.contains(says), "{spec}: {response}, not: {says}");
-        rows.push(Row { what: what.into(), written: spec.to_string(), response });
+        let answer = message(&found, "Ready");
+        ensure!(answer.contains(says), "{spec}: {answer}, not: {says}");
+        rows.push(Row { what: what.into(), written: spec.to_string(), answer });
     }
     Ok(rows)
 }
@@ -208,22 +220,23 @@ fn compare(made: &str) -> Result<(), Error> {
 fn document(refused: &[Row], misspelt: &[Row], frozen: &[Row], policies: &[Row]) -> String {
     let mut text = String::from(
         "<!-- Generated by `make docs` from the responses of a real API server; do not edit. -->\n\
-         # Bad input and the response to it\n\n\
-         A test sent every input below to a real API server and recorded the response; none caused a call to AWS. Long runs of one \
-         character are\nshortened. Where a value breaks a limit of the schema, the line that other rules were not checked is left out.\n\n\
+         # Invalid input and the resulting errors\n\n\
+         A test sends every input below to a real API server and records the response. No input reached AWS. Long runs of the same\n\
+         character are shortened. If the input breaks a limit of the schema, the API server adds a line which says that it did not\n\
+         check the other rules; this page omits that line.\n\n\
          ## Refused by `kubectl apply`\n\n",
     );
-    let _ = writeln!(text, "{} mistakes in the spec of a new object.\n", refused.len());
+    let _ = writeln!(text, "{} invalid specs of new objects.\n", refused.len());
     table(&mut text, "in the spec", refused);
-    text += "\n## Misspelt fields\n\n`kubectl` requests strict field validation, so the API server refuses these. Other clients get a warning, and the API server drops the field.\n\n";
+    text += "\n## Misspelt fields\n\n`kubectl` asks the API server to refuse unknown fields. For a client that does not ask for this, the API server drops the\nfield and returns a warning.\n\n";
     table(&mut text, "in the spec", misspelt);
-    text += "\n## Refused once a store is recorded in status\n\nEdits of fields that AWS cannot change. Until a store is recorded in status, all of these edits are accepted.\n\n";
+    text += "\n## Refused once a store is recorded in status\n\nEdits of fields that AWS cannot change, on an object with a store in `status.store`. Before that, all these edits are accepted.\n\n";
     table(&mut text, "changed to", frozen);
-    text += "\n## Refused by the operator\n\nThe API server's rules cannot check the size of a policy or reject unknown elements in it. The API server accepts the \
-             object, the\noperator does not call AWS, and the condition `Stalled` has the reason `InvalidSpec` and this message:\n\n";
+    text += "\n## Refused by the operator\n\nCEL rules cannot check the size of a policy or its unknown elements. The API server accepts the object, \
+             the operator does\nnot call AWS, and the conditions have the reason `InvalidSpec` with this message:\n\n";
     table(&mut text, "in the spec", policies);
-    text += "\n## Stricter than AWS, on purpose\n\nA generated test compares the rules with the simulator: AWS accepts every value that the rules accept and, except for these, \
-             refuses\nevery value that the rules refuse.\nBoth count characters, not bytes.\n\n| response | why the API server refuses what AWS accepts |\n|---|---|\n";
+    text += "\n## Stricter than AWS\n\nA test with generated values compares the rules with a simulator of AWS. AWS accepts what the rules accept, \
+             and apart from the\nrules below it refuses what they refuse. Both count characters, not bytes.\n\n| error | why the rule is stricter than AWS |\n|---|---|\n";
     for (rule, why) in STRICTER {
         let _ = writeln!(
             text,
@@ -241,22 +254,17 @@ fn document(refused: &[Row], misspelt: &[Row], frozen: &[Row], policies: &[Row])
 }
 
 fn table(text: &mut String, written: &str, rows: &[Row]) {
-    let _ = writeln!(text, "| input | {written} | response |\n|---|---|---|");
+    let _ = writeln!(text, "| input | {written} | error |\n|---|---|---|");
     for row in rows {
         let lines =
-            row.response.trim().lines().filter(|line| *line != ADDED).map(|line| code(&shortened(line)));
-        let mut response: Vec<String> = lines.collect();
+            row.answer.trim().lines().filter(|line| *line != ADDED).map(|line| code(&shortened(line)));
+        let mut answer: Vec<String> = lines.collect();
         // The API server lists several errors in no fixed order.
-        if let [_, faults @ ..] = response.as_mut_slice() {
+        if let [_, faults @ ..] = answer.as_mut_slice() {
             faults.sort();
         }
-        let _ = writeln!(
-            text,
-            "| {} | {} | {} |",
-            row.what,
-            code(&shortened(&row.written)),
-            response.join("<br>")
-        );
+        let _ =
+            writeln!(text, "| {} | {} | {} |", row.what, code(&shortened(&row.written)), answer.join("<br>"));
     }
 }
 
