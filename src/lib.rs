@@ -1,14 +1,37 @@
 //! Kubernetes operator that makes AWS HealthOmics sequence stores declarative.
+//!
+//! One pass over one object reads as the flow of its data:
+//!
+//! ```text
+//! watch ─► prepare ─► observe ─► plan ─► apply ─► report
+//!          pure       I/O        pure    I/O      pure, then one write
+//! ```
+//!
+//! Each folder is a room. A room uses only rooms above it in this list; `tests/architecture.rs` checks that:
+//!
+//! * [`crd`]: the Kubernetes API: types, admission rules, predicates on an object. Pure.
+//! * `aws`: the edge to AWS: clients, the one function through which every request goes, error classes. I/O.
+//! * `store`: what the spec asks for, the record of a creation, fields and drift, whose a store is. Pure.
+//! * `plan`: what to do next, by tables of rules. Pure.
+//! * `status`: conditions, reasons and the texts of all Events. Pure.
+//! * `kubernetes`: the edge to Kubernetes: reads, conditional writes, Events, the cache of all objects. I/O.
+//! * `observe`: looks at AWS and at other objects. I/O, read-only.
+//! * `apply`: carries out the one AWS call of a plan. I/O.
+//! * `controller`: watches, passes, requeueing, memory, health endpoints. I/O.
+//! * [`cli`]: the commands, each with its flags. I/O.
 
-pub mod apply;
-pub mod aws;
+mod apply;
+mod aws;
 pub mod cli;
-pub mod controller;
+mod controller;
 pub mod crd;
-pub mod kubernetes;
-pub mod observe;
-pub mod plan;
+mod kubernetes;
+mod observe;
+mod plan;
 #[cfg(test)]
 mod samples;
-pub mod status;
-pub mod store;
+mod status;
+mod store;
+
+pub use status::{Reason, conditions_reference, readme_reasons};
+pub use store::{create_request, s3_policy};

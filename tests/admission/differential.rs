@@ -12,8 +12,8 @@ use aws_sdk_omics::error::ProvideErrorMetadata;
 use aws_sdk_omics::types::{ETagAlgorithmFamily, S3AccessConfig, SseConfig};
 use healthomics_simulator::{Options, Simulator};
 use sequencestore_operator::crd::{OwnerTags, SequenceStore};
-use sequencestore_operator::store::create_request;
-use sequencestore_operator::store::s3_policy;
+use sequencestore_operator::create_request;
+use sequencestore_operator::s3_policy;
 use serde_json::{Value, json};
 
 use crate::examples::{STRICTER, object};

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use sequencestore_operator::status::Reason;
+use sequencestore_operator::Reason;
 
 /// A state or error class, the reasons that `Ready` or `Synced` has in it, and the tests that cover it.
 type Row = (&'static str, &'static [&'static str], &'static [&'static str]);

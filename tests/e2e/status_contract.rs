@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use sequencestore_operator::status::Reason;
+use sequencestore_operator::Reason;
 
 use crate::world::{Error, ensure};
 
