@@ -48,7 +48,8 @@ fn no_room_uses_a_room_after_it() {
         for file in rust_files(&src().join(room)) {
             let code = code(&file);
             for later in &ROOMS[position + 1..] {
-                let used = code.contains(&format!("crate::{later}::")) || code.contains(&format!("crate::{later};"));
+                let used =
+                    code.contains(&format!("crate::{later}::")) || code.contains(&format!("crate::{later};"));
                 assert!(!used, "{} of room {room} uses room {later}", file.display());
             }
             uses += ROOMS[..position].iter().filter(|room| code.contains(&format!("crate::{room}"))).count();
@@ -64,6 +65,10 @@ fn the_first_line_of_every_module_says_what_it_is_for_and_whether_it_does_io() {
         let head: Vec<&str> = text.lines().take_while(|line| line.starts_with("//!")).collect();
         assert!(!head.is_empty(), "{} begins without `//!`", file.display());
         let is_test = file.iter().any(|part| part == "tests" || part == "tests.rs" || part == "samples");
-        assert!(is_test || head.join(" ").contains("I/O"), "{} does not say whether it does I/O", file.display());
+        assert!(
+            is_test || head.join(" ").contains("I/O"),
+            "{} does not say whether it does I/O",
+            file.display()
+        );
     }
 }

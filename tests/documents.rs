@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 
 use kube::CustomResourceExt;
 use kube::core::cel::validate_cel;
+use sequencestore_operator::Reason;
 use sequencestore_operator::crd::{
     FINALIZER, KNOWN_ANNOTATIONS, OwnerTags, SequenceStore, SequenceStoreSpec,
 };
-use sequencestore_operator::Reason;
 use serde_json::Value;
 
 const NOTES: &str = "charts/sequencestore-operator/templates/NOTES.txt";

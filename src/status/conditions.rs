@@ -68,6 +68,7 @@ pub(super) fn shown(state: &State, was_ready: bool) -> Cow<'_, State> {
 
 /// The table of states and conditions. `denied_for`: how long AWS has denied the calls for this object. IAM
 /// is eventually consistent, so a denial stalls the object only after `denied_grace`.
+#[expect(clippy::too_many_lines, reason = "a table")]
 pub(super) fn of(state: &State, denied_for: Option<Duration>, denied_grace: Duration) -> StateConditions {
     use StateConditions as C;
     match state {

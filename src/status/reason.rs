@@ -110,6 +110,7 @@ const fn warning(action: &'static str, note: &'static str) -> Option<TransitionE
 
 impl Reason {
     /// The row of the table.
+    #[expect(clippy::too_many_lines, reason = "a table")]
     pub(super) const fn row(self) -> Row {
         match self {
             Self::Available => Row {

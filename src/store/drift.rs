@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Field, ObservedPolicy, ObservedTags, Present, TagChanges, s3_policy};
+use super::{Field, ObservedPolicy, Present, TagChanges, s3_policy};
 use crate::crd::{
     Drift, ETagAlgorithmFamily, SequenceStore, SequenceStoreSpec, SseConfig, Store, StoreSseConfig,
 };
@@ -38,25 +38,27 @@ pub struct Differences {
 
 /// Compares an object with its store. Tags and a policy that were not read are not compared.
 pub fn differences(object: &SequenceStore, present: &Present) -> Differences {
-    let tags = match &present.tags {
-        ObservedTags::Read(tags) => Some(tags),
-        ObservedTags::Unreadable(_) => None,
-    };
-    let mut found = compare(&object.spec, &present.store, tags);
-    if let Some(tags) = tags {
-        found.correctable.extend(TagChanges::of(object, tags).remove.iter().map(|key| Difference {
-            field: Field::Tag(key.clone()),
+    let tags = present.known_tags();
+    let to_remove = tags.into_iter().flat_map(|tags| {
+        TagChanges::of(object, tags).remove.into_iter().map(|key| Difference {
+            observed: tags.get(&key).cloned(),
+            field: Field::Tag(key),
             desired: None,
-            observed: tags.get(key).cloned(),
-        }));
-    }
-    found.correctable.extend(policy(&object.spec, &present.policy));
-    found
+        })
+    });
+    let found = compare(&object.spec, &present.store, tags).into_iter().chain(to_remove);
+    let found = found.chain(policy(&object.spec, &present.policy));
+    let (correctable, frozen) = found.partition(|difference| difference.field.set_by().is_some());
+    Differences { correctable, frozen }
 }
 
 /// Compares everything but the S3 access policy and tags to remove. Spec and store are taken apart in full, so that
 /// the compiler asks how a new member compares.
-fn compare(spec: &SequenceStoreSpec, store: &Store, tags: Option<&BTreeMap<String, String>>) -> Differences {
+fn compare(
+    spec: &SequenceStoreSpec,
+    store: &Store,
+    tags: Option<&BTreeMap<String, String>>,
+) -> Vec<Difference> {
     let SequenceStoreSpec {
         name,
         description,
@@ -103,12 +105,9 @@ fn compare(spec: &SequenceStoreSpec, store: &Store, tags: Option<&BTreeMap<Strin
     ];
     let keys = keys(propagated_set_level_tags.as_deref(), shown_keys.as_deref());
     let tags = wanted_tags.iter().zip(tags).flat_map(|(wanted, shown)| missing_tags(wanted, shown));
-    let correctable = texts.into_iter().flatten().chain(keys).chain(tags).collect();
     let family = family(e_tag_algorithm_family.as_ref(), shown_family.as_deref());
-    Differences {
-        correctable,
-        frozen: family.into_iter().chain(key_arn(sse_config.as_ref(), shown_sse.as_ref())).collect(),
-    }
+    let key_arn = key_arn(sse_config.as_ref(), shown_sse.as_ref());
+    texts.into_iter().flatten().chain(keys).chain(tags).chain(family).chain(key_arn).collect()
 }
 
 /// After clearing, AWS shows null, nothing, or an empty text: all are the same.
@@ -198,7 +197,7 @@ mod tests {
 
     fn fields(spec: &SequenceStoreSpec, store: &Store) -> Vec<String> {
         let found = compare(spec, store, Some(&BTreeMap::new()));
-        found.correctable.into_iter().chain(found.frozen).map(|d| d.field.to_string()).collect()
+        found.into_iter().map(|difference| difference.field.to_string()).collect()
     }
 
     #[test]
@@ -240,8 +239,8 @@ mod tests {
             Store { propagated_set_level_tags: Some(vec!["b".into(), "a".into()]), ..Default::default() };
         assert_eq!(fields(&spec, &store), ["tags[team]"]);
         let foreign = BTreeMap::from([("team".into(), "genomics".into()), ("other".into(), "x".into())]);
-        assert_eq!(compare(&spec, &store, Some(&foreign)), Differences::default());
-        assert_eq!(compare(&spec, &store, None), Differences::default());
+        assert_eq!(compare(&spec, &store, Some(&foreign)), []);
+        assert_eq!(compare(&spec, &store, None), []);
     }
 
     #[test]
@@ -273,8 +272,8 @@ mod tests {
             ..Default::default()
         };
         let found = compare(&spec, &Store::default(), None);
-        assert!(found.correctable.is_empty());
-        assert_eq!(found.frozen.len(), 1);
-        assert_eq!(found.frozen[0].observed.as_deref(), Some("MD5up"));
+        assert_eq!(found.len(), 1);
+        assert_eq!((&found[0].field, found[0].field.set_by()), (&Field::ETagAlgorithmFamily, None));
+        assert_eq!(found[0].observed.as_deref(), Some("MD5up"));
     }
 }

@@ -151,13 +151,27 @@ mod tests {
     #[test]
     fn an_update_sets_exactly_the_fields_that_it_is_made_for() {
         for field in UPDATABLE {
-            let request = update_request(&spec(), [&field].into_iter()).expect("a request");
-            assert_eq!(fields_of(&request), [field.clone()]);
+            let request = update_request(&spec(), std::iter::once(&field)).expect("a request");
+            assert_eq!(fields_of(&request), std::slice::from_ref(&field));
             assert_eq!(field.set_by(), Some(Operation::UpdateSequenceStore));
         }
         let others =
             [Field::Tag("team".into()), Field::S3AccessPolicy, Field::ETagAlgorithmFamily, Field::SseKeyArn];
         assert_eq!(update_request(&spec(), others.iter()), None);
+    }
+
+    #[test]
+    fn the_page_on_drift_names_every_field_and_which_of_them_aws_cannot_change() {
+        let page = include_str!("../../docs/drift.md");
+        let rows: Vec<&str> = page.lines().filter(|line| line.starts_with('|')).collect();
+        let others =
+            [Field::Tag("<key>".into()), Field::S3AccessPolicy, Field::ETagAlgorithmFamily, Field::SseKeyArn];
+        for field in UPDATABLE.iter().chain(&others) {
+            let row = rows.iter().find(|row| row.contains(&format!("`{field}`")));
+            let row = row.unwrap_or_else(|| panic!("docs/drift.md has no row for {field}"));
+            let is_frozen = field.set_by().is_none();
+            assert_eq!(row.contains("AWS cannot change"), is_frozen, "{row}");
+        }
     }
 
     #[test]

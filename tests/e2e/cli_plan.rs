@@ -186,12 +186,8 @@ async fn plan_changes_nothing(cluster: Arc<Cluster>) -> Result<(), Error> {
     let requests = world.cluster.plane.audit().requests_since(&mark);
     let theirs: Vec<_> = requests.iter().filter(|request| request.user == user.audit_name).collect();
     let writes: Vec<_> = theirs.iter().filter(|request| request.is_write()).collect();
-    ensure!(
-        !writes.is_empty() && writes.len() < theirs.len(),
-        "{} of {} requests",
-        writes.len(),
-        theirs.len()
-    );
+    let (some, all) = (writes.len(), theirs.len());
+    ensure!(some > 0 && some < all, "{some} of {all} requests");
     let real: Vec<_> = writes.iter().filter(|request| !request.uri.contains("dryRun=All")).collect();
     ensure!(real.is_empty(), "written to the cluster: {real:?}");
     ensure!(versions(world.api.list(&Default::default()).await?.items) == before, "objects have changed");

@@ -52,6 +52,7 @@ fn unnamed(found: OwnerMatch) -> Scene {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn every_rule() {
     let denied = |operation| call_error(operation, Class::Denied);
     let former = OwnerMatch::Former {

@@ -55,6 +55,7 @@ fn former() -> OwnerMatch {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn a_store_that_is_known() {
     let untagged = || Scene::settled().seen(active(ObservedTags::Read(BTreeMap::new())));
     let taken = || Scene::settled().seen(active(tags_of(OTHER_UID)));
