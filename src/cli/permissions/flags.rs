@@ -11,9 +11,9 @@ Examples:
   {bin} permissions --require-owner-tags --cluster-name production \\
     --kms-key arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab
 
-The policy allows every action that the operator calls, and kms:DescribeKey, which AWS requires to create a
-store with a KMS key. It omits sts:GetCallerIdentity, which needs no permission. The resource of
-omics:ListTagsForResource and omics:ListSequenceStores is \"*\", because IAM supports no other.
+With --for full, the policy allows every action that the operator calls, except sts:GetCallerIdentity, which
+needs no permission. --kms-key adds kms:DescribeKey, which AWS requires to create a store with that key. The
+resource of omics:ListTagsForResource and omics:ListSequenceStores is \"*\", because IAM supports no other.
 
 --require-owner-tags limits changes and deletions to stores with owner tags; with --cluster-name, to stores
 whose owner tags name that cluster. With --for observe-and-delete something else must write these tags,
