@@ -1,4 +1,4 @@
-//! Health endpoints: `/healthz` while the process answers, `/readyz` once the first lists are in. I/O.
+//! Health endpoints: `/healthz` while the process responds, `/readyz` once every watch has listed its objects. I/O.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -10,21 +10,15 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// Set once the operator is ready; shared with the server.
+/// Set once the operator is ready. The server reads it.
 pub type Ready = Arc<AtomicBool>;
 
-/// Opens the port; apart from [`serve`] so that a port in use ends the process with a clear line.
-///
-/// # Errors
-/// The operating system's.
+/// Opens the port. Separate from [`serve`], so that the process can end with a clear error if the port is in use.
 pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::bind(address).await
 }
 
-/// Serves until `shutdown`. Health is not tied to AWS: restarting the operator heals nothing there.
-///
-/// # Errors
-/// The operating system's.
+/// Serves until `shutdown`. Health does not depend on AWS: a restart of the operator would repair nothing there.
 pub async fn serve(listener: TcpListener, ready: Ready, shutdown: CancellationToken) -> std::io::Result<()> {
     let stopping = shutdown.clone();
     let readyz = move || {
@@ -33,7 +27,7 @@ pub async fn serve(listener: TcpListener, ready: Ready, shutdown: CancellationTo
             match ready {
                 true => (StatusCode::OK, "ok\n"),
                 false => {
-                    (StatusCode::SERVICE_UNAVAILABLE, "the first list of SequenceStores is not in yet\n")
+                    (StatusCode::SERVICE_UNAVAILABLE, "the operator has not listed all SequenceStores yet\n")
                 }
             }
         }

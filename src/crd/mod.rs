@@ -32,8 +32,3 @@ pub use store::{Store, StoreS3Access, StoreSseConfig, StoreStatus, is_store_id};
 pub const FINALIZER: &str = "healthomics.dev/sequencestore";
 /// Prefix of the annotations on an object and of the tags on a store that belong to this operator.
 pub const PREFIX: &str = "healthomics.dev/";
-
-/// Encodes bytes as lower-case hexadecimal.
-pub(crate) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}

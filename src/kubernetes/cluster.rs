@@ -1,18 +1,14 @@
 //! Connects the commands to Kubernetes, reads objects, and reports errors in one line. I/O: reads Kubernetes and
 //! kubeconfig files.
 
-use std::time::Duration;
-
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, ListParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config, ResourceExt};
+use kube::{Client, Config, Resource, ResourceExt};
 
+use super::{Error, WatchedObject, answered};
 use crate::crd::{OwnerTags, SequenceStore};
-use crate::kubernetes::WatchedObject;
 
-/// Timeout of one request to the API server.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 /// Maximum number of objects in one response.
 const PAGE_SIZE: u32 = 500;
 /// The meaning of a 404 for a list of SequenceStores.
@@ -51,6 +47,16 @@ async fn configuration(access: &Access) -> Result<Config, String> {
         }
         (None, Some(_)) => Config::from_kubeconfig(&options).await.map_err(|e| unusable(e.to_string())),
         (None, None) => Config::infer().await.map_err(|e| unusable(e.to_string())),
+    }
+}
+
+/// Whether the API server knows the kind. Without its CustomResourceDefinition there is nothing to watch.
+pub(crate) async fn is_crd_installed(client: &Client) -> Result<bool, Failure> {
+    let group_version = SequenceStore::api_version(&()).into_owned();
+    match within(client.list_api_group_resources(&group_version)).await {
+        Ok(found) => Ok(found.resources.iter().any(|found| found.kind == SequenceStore::kind(&()))),
+        Err(Failure::NotFound(_)) => Ok(false),
+        Err(failure) => Err(failure),
     }
 }
 
@@ -117,23 +123,31 @@ pub(crate) enum Failure {
     Other(String),
 }
 
-/// Limits a request to the timeout.
-pub(crate) async fn within<T>(request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Failure> {
-    match tokio::time::timeout(REQUEST_TIMEOUT, request).await {
-        Ok(Ok(response)) => Ok(response),
-        Ok(Err(kube::Error::Api(status))) => {
-            let text = one_line(&status.message);
-            Err(match status.code {
-                401 => Failure::Other(format!("the API server rejects the credentials: {text}")),
-                403 => Failure::Forbidden(text),
-                404 => Failure::NotFound(text),
-                400 | 422 => Failure::Invalid(text),
-                _ => Failure::Other(text),
-            })
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let source = match error {
+            Error::Refused { source, .. } => source,
+            Error::NoAnswer { after, .. } => {
+                return Self::Other(format!("no response within {} s", after.as_secs()));
+            }
+        };
+        let kube::Error::Api(status) = source.as_ref() else {
+            return Self::Other(one_line(&source.to_string()));
+        };
+        let text = one_line(&status.message);
+        match status.code {
+            401 => Self::Other(format!("the API server rejects the credentials: {text}")),
+            403 => Self::Forbidden(text),
+            404 => Self::NotFound(text),
+            400 | 422 => Self::Invalid(text),
+            _ => Self::Other(text),
         }
-        Ok(Err(error)) => Err(Failure::Other(one_line(&error.to_string()))),
-        Err(_) => Err(Failure::Other(format!("no response within {} s", REQUEST_TIMEOUT.as_secs()))),
     }
+}
+
+/// The response to a request of a command, if it comes in time.
+pub(crate) async fn within<T>(request: impl Future<Output = Result<T, kube::Error>>) -> Result<T, Failure> {
+    answered("send the request of a command", request).await.map_err(Failure::from)
 }
 
 fn one_line(text: &str) -> String {

@@ -118,19 +118,6 @@ impl Kubernetes {
         answered("read the former owner", api.get_opt(name)).await
     }
 
-    /// Whether the API server knows the kind. Without its CustomResourceDefinition there is nothing to watch.
-    ///
-    /// # Errors
-    /// The API server does not respond.
-    pub async fn knows_kind(client: &Client) -> Result<bool, Error> {
-        let group_version = SequenceStore::api_version(&()).into_owned();
-        match answered("look for the kind", client.list_api_group_resources(&group_version)).await {
-            Ok(found) => Ok(found.resources.iter().any(|found| found.kind == SequenceStore::kind(&()))),
-            Err(error) if error.is_not_found() => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
     fn api(&self, object: &SequenceStore) -> Api<SequenceStore> {
         Api::namespaced(self.client.clone(), &object.namespace().unwrap_or_default())
     }

@@ -25,9 +25,7 @@ pub struct Event {
 }
 
 impl Event {
-    /// An Event of type `Normal`.
-    #[must_use]
-    pub fn normal(reason: &'static str, action: &'static str, note: impl Into<String>) -> Self {
+    fn normal(reason: &'static str, action: &'static str, note: impl Into<String>) -> Self {
         Self { type_: EventType::Normal, reason, action, note: note.into() }
     }
 

@@ -3,8 +3,9 @@
 use kube::ResourceExt;
 use sha2::{Digest, Sha256};
 
+use super::intent::hex;
 use crate::aws::CreateRequest;
-use crate::crd::{OwnerTags, SequenceStore, SequenceStoreSpec, hex};
+use crate::crd::{OwnerTags, SequenceStore, SequenceStoreSpec};
 
 /// The request for an object: what the spec sets, and the owner tags.
 pub fn create_request(object: &SequenceStore, owner: &OwnerTags) -> CreateRequest {

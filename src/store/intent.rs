@@ -70,7 +70,7 @@ impl Intent {
     /// The client token of an epoch. Every retry and every replica sends the same one.
     pub fn client_token(&self) -> String {
         let digest = Sha256::digest(format!("{}\n{}", self.uid, self.epoch));
-        format!("seqstore-{}", crate::crd::hex(&digest))
+        format!("seqstore-{}", hex(&digest))
     }
 
     /// How long nobody may record another attempt: until this one must have reached AWS, and Get, List and tags show
@@ -101,6 +101,11 @@ impl Intent {
     pub fn render(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
+}
+
+/// Lower-case hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

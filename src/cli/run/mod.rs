@@ -38,7 +38,7 @@ pub(super) async fn execute(flags: RunFlags) -> Result<(), String> {
     let ready = health::Ready::default();
     let server = tokio::spawn(health::serve(health, ready.clone(), shutdown.clone()));
 
-    wait_for_definition(&client, &shutdown).await;
+    wait_for_crd(&client, &shutdown).await;
     let aws = Aws::from_environment(flags.place.region.clone()).await;
     let defaults = Defaults { region: aws.default_region(), poll_interval: flags.timing.poll_interval };
     tracing::info!(
@@ -85,13 +85,11 @@ fn replica_name() -> String {
 }
 
 /// Waits for the CRD, which the same chart may install after the operator.
-async fn wait_for_definition(client: &kube::Client, shutdown: &CancellationToken) {
+async fn wait_for_crd(client: &kube::Client, shutdown: &CancellationToken) {
     while !shutdown.is_cancelled() {
-        match Kubernetes::knows_kind(client).await {
+        match cluster::is_crd_installed(client).await {
             Ok(true) => return,
-            Ok(false) => tracing::warn!(
-                "the CustomResourceDefinition sequencestores.healthomics.dev is not installed; waiting for it"
-            ),
+            Ok(false) => tracing::warn!("{}; waiting for it", cluster::CRD_NOT_INSTALLED),
             Err(error) => tracing::warn!("cannot reach the Kubernetes API server; trying again: {error}"),
         }
         tokio::select! {
