@@ -80,7 +80,7 @@ async fn kubectl_explain_describes_every_field(cluster: Arc<Cluster>) -> Result<
         ensure!(tree.contains(&format!(" {name}\t")), "{path} is not in:\n{tree}");
     }
     let output = world.kubectl(&["explain", "seqstore.spec.managementPolicy"]).await?.checked()?.stdout;
-    ensure!(output.contains("what absence means"), "{output}");
+    ensure!(output.contains("`Manage` (default)"), "{output}");
     Ok(())
 }
 
