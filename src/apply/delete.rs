@@ -11,6 +11,7 @@ pub(super) async fn delete(aws: &Aws, region: &str, id: &str, known: &Known) -> 
     };
     match error.class {
         Class::NotFound => Outcome::from(Effect::DeleteNotFound),
+        // AWS documents ConflictException for a store that is not empty, and ValidationException is as final.
         Class::Conflict | Class::Terminal => {
             let (read_sets, counted_now) = match &known.read_sets {
                 Some(read_sets) => (read_sets.clone(), false),
@@ -18,7 +19,7 @@ pub(super) async fn delete(aws: &Aws, region: &str, id: &str, known: &Known) -> 
             };
             Outcome::from(Effect::DeleteRefused { read_sets, counted_now })
         }
-        // Nothing else is worth trying when AWS denies the delete.
+        // A failed delete leaves nothing else to try, even if AWS denied it.
         _ => Outcome::from(Effect::Failed(error)),
     }
 }

@@ -1,4 +1,4 @@
-//! The apply step: carries out the one AWS call of a plan, and says what came of it. I/O: both edges.
+//! The apply step: carries out the one AWS call of a plan, and says what came of it. I/O: AWS and Kubernetes.
 //!
 //! What must be recorded in Kubernetes before the call is written first, by `write_ahead`.
 
@@ -47,6 +47,7 @@ pub async fn write_ahead(
         (Action::Create { intent, .. }, _) => {
             (FinalizerStep::Add, Some(Intent { started_at: Timestamp::now(), ..intent.as_ref().clone() }))
         }
+        // The removal is the last write of the pass, and takes the intent with it.
         (_, FinalizerStep::Remove) => (FinalizerStep::Keep, None),
         (_, step) => (step, plan.intent.as_deref().cloned()),
     };
@@ -123,7 +124,8 @@ fn claimed(
     fields: Vec<Field>,
     sent: Result<(), CallError>,
 ) -> Outcome {
-    // A store that this object may have is mirrored and deleted with or without owner tags. Any other must be claimed.
+    // If this object already owns the store, or nobody does, a denied claim must not stop the rest of the work. Any other
+    // store must be claimed first.
     let may_go_on = observed.present().is_some() && (former.is_empty() || former == uid);
     match sent {
         Err(error) if error.class == Class::Denied && !may_go_on => Outcome::from(Effect::Failed(error)),

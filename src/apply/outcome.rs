@@ -4,7 +4,6 @@ use crate::aws::{CallError, ReadSetCount};
 use crate::status::event::Event;
 use crate::store::{Field, Present};
 
-/// What came of the apply step.
 #[derive(Clone, Debug)]
 pub struct Outcome {
     pub effect: Effect,
@@ -16,7 +15,7 @@ pub struct Outcome {
 pub enum Effect {
     /// No call was sent.
     Nothing,
-    /// A store was created.
+    /// AWS created this store.
     Created(Box<Present>),
     /// AWS certainly created no store in this attempt.
     NotCreated { epoch: u32, attempt: u32, error: CallError },

@@ -36,10 +36,8 @@ impl Aws {
     /// Awaits `request` until the deadline and hands the response to `read`, which checks it and takes from
     /// it what the caller needs. Every failure is logged here, so callers do not log it again.
     ///
-    /// Whatever applies to all requests belongs here: the request budget of the credentials in use
-    /// (`self.credentials`), region and operation, which is awaited before the deadline starts to run; the
-    /// metrics; and the check that a response has all members that the service model requires, which comes
-    /// before `read`.
+    /// Whatever must apply to every request belongs here. To come: a request budget, awaited before the deadline starts
+    /// to run; metrics; and a check that a response has all members that the service model requires, before `read`.
     ///
     /// # Errors
     /// The class of AWS's error. [`Class::Transient`] when no response arrives in time: the request may have

@@ -14,6 +14,7 @@ pub fn wait(class: Class, failures: u32, random: f64) -> Duration {
         Class::Throttled => (2, 300),
         Class::Denied | Class::Credentials => (60, 600),
         Class::Quota => (300, 900),
+        // `requeue` takes the poll interval for Terminal; this bounds how fast failures are counted.
         Class::Terminal | Class::NotFound => (60, 600),
     };
     let doublings = failures.saturating_sub(1).min(16);

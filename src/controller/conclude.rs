@@ -4,7 +4,7 @@ use crate::apply::Effect;
 use crate::plan::{Next, Plan, Refusal, State, blocked_by_aws};
 use crate::store::Observed;
 
-/// What the report step reports.
+/// Where the object stands now.
 #[derive(Clone, Debug)]
 pub struct Conclusion {
     pub state: State,
@@ -30,8 +30,9 @@ pub fn observed_after(effect: &Effect) -> Option<Observed> {
     }
 }
 
-/// `plan_again` plans on what is known after the call. Its state counts where the call changed what is known, and nothing
-/// is left to do: an update then ends in the same pass, and a denial is reported as what it means for the object.
+/// If the call changed what is known, plans again. The new state counts if that plan sends no call; otherwise the state of
+/// the first plan stands. So an update ends in the pass that made it, and a denial is reported as what it means for the
+/// object.
 #[must_use]
 pub fn conclude(plan: &Plan, effect: &Effect, plan_again: impl FnOnce() -> Plan) -> Conclusion {
     let planned = || Conclusion::of(plan.state.clone(), plan.next);

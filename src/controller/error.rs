@@ -1,4 +1,4 @@
-//! Why a pass ended early. Errors of AWS are not among them: they are states of an object, shown in its status.
+//! Why a pass ended early. Errors of AWS are not among them: they are states of an object, shown in its status. No I/O.
 
 use std::time::Duration;
 

@@ -9,7 +9,7 @@ use super::conclude::{conclude, observed_after};
 use super::context::Context;
 use super::error::Error;
 use super::memory::Record;
-use super::report::{Report, report};
+use super::report::{Report, Reported, report};
 use super::requeue::{LISTING, OVERTAKEN, requeue_after};
 use crate::apply::{self, Outcome};
 use crate::crd::{SequenceStore, annotation_findings};
@@ -37,6 +37,8 @@ pub async fn pass(
     // Prepare (no client required).
     let prepared = prepare(pass.record.newest(cached), &context.defaults, &context.settings.cluster);
     pass.record.begin(&prepared.object);
+
+    // Mistakes of users in annotations (Kubernetes client required).
     pass.point_out_annotations(&prepared.object).await;
     if pass.put_back_intent(&prepared.object).await? {
         return Ok(Ended::RequeueAfter(OVERTAKEN));
@@ -122,7 +124,7 @@ impl Pass<'_> {
         self.record.written_ahead(&ahead);
         kubernetes.publish(&prepared.object, event::drift_found(&prepared.object, &plan.state)).await;
         if let Action::Tag { managed, .. } = &plan.action {
-            ahead.object = self.save_tag_keys(ahead.object, observation, plan, managed).await?;
+            ahead.object = self.save_tag_keys(ahead.object, prepared, observation, (plan, managed)).await?;
         }
         let outcome = apply::send(aws, &observation.observed, &plan.action, &ahead, known).await;
         self.record.applied(&plan.action, &outcome.effect, Instant::now(), fastrand::f64());
@@ -143,27 +145,27 @@ impl Pass<'_> {
     async fn save_tag_keys(
         &mut self,
         object: Arc<SequenceStore>,
+        prepared: &Prepared,
         observation: &Observation,
-        plan: &Plan,
-        keys: &[String],
+        (plan, keys): (&Plan, &[String]),
     ) -> Result<Arc<SequenceStore>, Error> {
         if object.status.as_ref().is_some_and(|status| status.managed_tag_keys == keys) {
             return Ok(object);
         }
-        let recollection = self.record.recollection(Duration::ZERO, Instant::now());
-        let written = report(
-            self.context,
-            Report {
-                object: &object,
-                observed: &observation.observed,
-                state: &plan.state,
-                region: observation.region(),
-                managed_tag_keys: Some(keys),
-                recollection: &recollection,
-                must_be_saved: false,
-            },
-        );
-        Ok(self.returned(written.await?, object))
+        let recollection = self.record.recollection(prepared.poll_interval, Instant::now());
+        let with_keys = Report {
+            object: &object,
+            observed: &observation.observed,
+            state: &plan.state,
+            region: observation.region(),
+            managed_tag_keys: Some(keys),
+            recollection: &recollection,
+            must_be_saved: false,
+        };
+        let Reported { written, events } = report(self.context, with_keys).await?;
+        let newest = self.returned(written, object.clone());
+        self.context.kubernetes.publish(&object, events).await;
+        Ok(newest)
     }
 
     async fn report(
@@ -182,7 +184,7 @@ impl Pass<'_> {
         let now = Instant::now();
         let backoff = self.record.ended(conclusion.state.error(), now, fastrand::f64());
         let recollection = self.record.recollection(prepared.poll_interval, now);
-        let reported = Report {
+        let result = Report {
             object: &object,
             observed: &observation.observed,
             state: &conclusion.state,
@@ -191,20 +193,24 @@ impl Pass<'_> {
             recollection: &recollection,
             must_be_saved: conclusion.must_be_saved,
         };
-        let written = report(self.context, reported).await;
-        // AWS was changed, whether or not the status could be written.
-        kubernetes.publish(&object, outcome.events).await;
-        kubernetes.publish(&object, duplicates(&object, &observation.observed)).await;
-        let releases = plan.finalizer == FinalizerStep::Remove;
-        let object = match written {
-            Ok(written) => self.returned(written, object),
-            // An object that is about to go needs no status: a status that the API server refuses must not hold it.
-            Err(error) if object.is_being_deleted() && releases => {
-                tracing::warn!("the last status could not be written: {error}");
-                object
-            }
-            Err(error) => return Err(error.into()),
+        let reported = report(self.context, result).await;
+        let (newest, mut events, failed) = match reported {
+            Ok(Reported { written, events }) => (self.returned(written, object.clone()), events, None),
+            Err(error) => (object.clone(), Vec::new(), Some(error)),
         };
+        // AWS was changed, whether or not the status could be written.
+        events.extend(outcome.events);
+        events.extend(duplicates(&object, &observation.observed));
+        kubernetes.publish(&object, events).await;
+        let (object, releases) = (newest, plan.finalizer == FinalizerStep::Remove);
+        match failed {
+            // An object that is about to go needs no status: a status that the API server refuses must not hold it.
+            Some(error) if object.is_being_deleted() && releases => {
+                tracing::warn!("the last status could not be written: {error}");
+            }
+            Some(error) => return Err(error.into()),
+            None => {}
+        }
         if releases {
             let removed = kubernetes.patch_metadata(&object, plan.finalizer, plan.intent.as_deref()).await?;
             removed.iter().for_each(|object| self.record.returned(object));
@@ -228,7 +234,8 @@ impl Pass<'_> {
     }
 }
 
-/// A search finds duplicates of a new store; they are reported then, and not in every later pass.
+/// A search finds duplicates of a store that is not recorded yet, or, where the spec names the store, stores that an
+/// earlier attempt left. They are reported then, and not in every later pass.
 fn duplicates(object: &SequenceStore, observed: &Observed) -> Vec<Event> {
     let Some(present) = observed.present().filter(|present| !present.duplicates.is_empty()) else {
         return Vec::new();

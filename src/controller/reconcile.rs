@@ -21,7 +21,8 @@ use crate::status::event;
 /// The longest a pass may take. It is shorter than the time that a Pod is given to stop.
 pub const PASS_DEADLINE: Duration = Duration::from_secs(45);
 
-// Get, tags, a live read, a change, a count of read sets: each has its own timeout within the pass.
+// Every request has its own timeout. The deadline leaves room for a few slow ones; the next pass takes up where a stopped
+// one ended.
 const _: () = assert!(PASS_DEADLINE.as_secs() >= 4 * CALL_TIMEOUT.as_secs());
 
 /// Runs one pass over an object.
@@ -30,7 +31,11 @@ pub async fn reconcile(object: Arc<WatchedObject>, context: Arc<Context>) -> Res
     let _slot = context.slots.acquire().await;
     let object = match &object.0 {
         Ok(object) => Arc::new(object.clone()),
-        Err(invalid) => return Ok(undecodable(&context, invalid).await),
+        Err(invalid) => {
+            // Nothing is left to do, even if the Event could not be published.
+            let _ = stop_after(PASS_DEADLINE, undecodable(&context, invalid)).await;
+            return Ok(Requeue::await_change());
+        }
     };
     let uid = object.uid_str().to_owned();
     let mut record = context.memory.take(&uid);
@@ -60,7 +65,7 @@ fn retry_after(error: &Error, record: &mut Record) -> Option<Duration> {
 }
 
 /// Leaves an object alone that cannot be decoded, and tells its owner by an Event.
-async fn undecodable(context: &Context, invalid: &InvalidObject) -> Requeue {
+async fn undecodable(context: &Context, invalid: &InvalidObject) -> Result<Ended, Error> {
     let mut object = SequenceStore::new("", SequenceStoreSpec::default());
     object.metadata = invalid.metadata.clone();
     tracing::warn!(
@@ -70,7 +75,7 @@ async fn undecodable(context: &Context, invalid: &InvalidObject) -> Requeue {
         invalid.error
     );
     context.kubernetes.publish(&object, vec![event::undecodable()]).await;
-    Requeue::await_change()
+    Ok(Ended::Released)
 }
 
 async fn stop_after(

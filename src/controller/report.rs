@@ -10,10 +10,13 @@ use super::context::Context;
 use crate::crd::{SequenceStore, SequenceStoreStatus};
 use crate::kubernetes::{Error, Kubernetes, Precondition};
 use crate::plan::{Recollection, State};
-use crate::status::{self, event};
+use crate::status::{
+    self,
+    event::{self, Event},
+};
 use crate::store::Observed;
 
-/// What the report step reports.
+/// What to report about which object.
 #[derive(Clone, Copy, Debug)]
 pub struct Report<'a> {
     pub object: &'a Arc<SequenceStore>,
@@ -24,15 +27,25 @@ pub struct Report<'a> {
     pub managed_tag_keys: Option<&'a [String]>,
     /// Failures, this pass counted.
     pub recollection: &'a Recollection,
-    /// The status holds the id of a new store: it is written again and again until the API server accepts it.
+    /// The status holds the id of a new store. It is written until the API server accepts it or the pass is stopped; then
+    /// the intent leads the next pass to the store.
     pub must_be_saved: bool,
 }
 
-/// Returns the object as the API server returned it; none where the status has not changed.
+/// What the report step wrote.
+#[derive(Debug, Default)]
+pub struct Reported {
+    /// The object as the API server returned it; none where the status has not changed.
+    pub written: Option<Arc<SequenceStore>>,
+    /// The Events of the change.
+    pub events: Vec<Event>,
+}
+
+/// Writes the status if it differs.
 ///
 /// # Errors
 /// The API server's, a conflict included.
-pub async fn report(context: &Context, report: Report<'_>) -> Result<Option<Arc<SequenceStore>>, Error> {
+pub async fn report(context: &Context, report: Report<'_>) -> Result<Reported, Error> {
     let Report { object, observed, state, region, managed_tag_keys, recollection, must_be_saved } = report;
     let new = status::next(&status::Input {
         object,
@@ -47,20 +60,18 @@ pub async fn report(context: &Context, report: Report<'_>) -> Result<Option<Arc<
     });
     if object.status.as_ref() == Some(&new) {
         // The end of a deletion changes no condition and is an Event all the same.
-        if *state == State::Deleted {
-            context.kubernetes.publish(object, event::transitions(Some(&new), &new, state)).await;
-        }
-        return Ok(None);
+        let is_end = *state == State::Deleted;
+        let events = if is_end { event::transitions(Some(&new), &new, state) } else { Vec::new() };
+        return Ok(Reported { written: None, events });
     }
     let written = match must_be_saved {
         true => save(&context.kubernetes, object, &new).await?,
         false => context.kubernetes.patch_status(object, &new, Precondition::SameVersion).await?,
     };
-    context.kubernetes.publish(object, event::transitions(object.status.as_ref(), &new, state)).await;
-    Ok(Some(written))
+    Ok(Reported { written: Some(written), events: event::transitions(object.status.as_ref(), &new, state) })
 }
 
-/// Writes the status until it is accepted or the object is gone.
+/// Writes the status until the API server accepts it or the object is gone.
 async fn save(
     kubernetes: &Kubernetes,
     object: &SequenceStore,

@@ -25,7 +25,7 @@ pub fn requeue_after(
 ) -> Duration {
     let poll = backoff::jittered(poll_interval, random);
     if let Some(wait) = backoff {
-        // Waiting does not make a spec valid that AWS refuses, so it is tried again with the polls.
+        // Waiting does not repair a spec that AWS rejects, so it is tried again at the poll interval.
         let terminal =
             matches!(&conclusion.state, State::CallFailed(error) if error.class == Class::Terminal);
         return if terminal { poll } else { wait };
@@ -34,11 +34,13 @@ pub fn requeue_after(
         // AWS has just refused the delete.
         _ if matches!(conclusion.state, State::DeletionBlocked(_)) && plan.action != Action::None => poll,
         Next::Quick => backoff::jittered(QUICK, random),
+        // A little later, so that the second 404 surely counts.
         Next::Confirm => ABSENCE_CONFIRMED_AFTER + Duration::from_millis(200),
         Next::Within { rest, known_for } => {
             // Each wait is longer than the one before, so that an open attempt costs some ten searches.
             rest.min(backoff::jittered(QUICK.max(known_for / 2), random)) + Duration::from_millis(50)
         }
+        // `Backoff` comes with a failed call, whose back-off is returned above.
         Next::Poll | Next::Backoff => poll,
     }
 }

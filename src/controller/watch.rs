@@ -104,12 +104,12 @@ fn trigger(object: &WatchedObject) -> Option<u64> {
     Some(hasher.finish())
 }
 
-type Outcome = Result<
+type PassResult = Result<
     (reflector::ObjectRef<WatchedObject>, controller::Action),
     controller::Error<PassFailed, watcher::Error>,
 >;
 
-fn log(result: Outcome) {
+fn log(result: PassResult) {
     match result {
         Ok((object, _)) => tracing::debug!(%object, "pass finished"),
         // The object was deleted between its trigger and its pass.

@@ -10,8 +10,8 @@ use super::{FIELD_MANAGER, Kubernetes, answered};
 use crate::crd::SequenceStore;
 use crate::status::event::Event;
 
-/// Event notes name stores and fields, so their number is unlimited. When this many recorders exist all are dropped; the
-/// next Event with a dropped note starts a new series.
+/// Bounds memory, because notes vary without limit. At this number all recorders are dropped, and a repeated note starts a
+/// new series.
 const MOST_RECORDERS: usize = 500;
 
 /// One recorder for each note. kube merges repeated Events into a series by reason and object alone: a single recorder

@@ -36,7 +36,7 @@ pub struct Kubernetes {
     recorders: Recorders,
 }
 
-/// On which condition the API server accepts a status.
+/// What must hold for the API server to accept a status write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Precondition {
     /// Nobody changed the object since the status was made: another replica may have recorded a store.

@@ -29,14 +29,23 @@ pub struct Observer<'a> {
 /// What earlier passes know, so that this one need not ask AWS again.
 #[derive(Clone, Debug, Default)]
 pub struct Known {
-    /// The S3 access policy, if it was read recently; none inside where the store has none.
-    pub policy: Option<Option<String>>,
+    /// The S3 access policy, if it was read recently.
+    pub policy: Option<KnownPolicy>,
     /// Id and tags of a store that the operator has just created.
     pub tags: Option<(String, BTreeMap<String, String>)>,
-    /// Stores of an attempt that the spec overtook were searched for.
+    /// The search for stores of an attempt made before the user set `sequenceStoreId` is done.
     pub strays_searched: bool,
     /// The read sets in a store whose delete AWS refused, if they were counted recently.
     pub read_sets: Option<Result<ReadSetCount, CallError>>,
+}
+
+/// A policy that an earlier pass read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownPolicy {
+    /// ARN of the access point that it belongs to: the object may have another store by now.
+    pub access_point: String,
+    /// None where the access point has no policy.
+    pub document: Option<String>,
 }
 
 impl Known {
@@ -53,13 +62,13 @@ pub struct Observation {
     pub observed: Observed,
     /// AWS was asked for the S3 access policy, and answered.
     pub policy_was_read: bool,
-    /// Stores of an attempt that the spec overtook were searched for in this pass.
+    /// The same search was done in this pass.
     pub strays_were_searched: bool,
-    /// The owner that the annotation `take-over` names is not a living, managing object of this cluster.
+    /// The owner that the annotation `take-over` names no longer exists in this cluster, or does not manage its store.
     pub owner_is_gone: bool,
-    /// An older object that names the same store, as `namespace/name`.
+    /// An older object with the same store id, in its spec or recorded, as `namespace/name`.
     pub rival: Option<String>,
-    /// False: a rival would decide what to do, and not all objects are listed yet.
+    /// False: the result depends on older objects, and not all objects are listed yet.
     pub rivals_are_known: bool,
     /// When the step began: what it saw may be as old as that.
     pub began: Timestamp,

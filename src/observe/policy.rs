@@ -19,8 +19,8 @@ impl Observer<'_> {
         if object.is_being_deleted() || !store.is(StoreStatus::Active) {
             return (ObservedPolicy::NotRead, false);
         }
-        if let Some(document) = &known.policy {
-            return (ObservedPolicy::Read(document.clone()), false);
+        if let Some(known) = known.policy.as_ref().filter(|known| known.access_point == access_point) {
+            return (ObservedPolicy::Read(known.document.clone()), false);
         }
         match self.aws.get_policy(prepared.region().unwrap_or_default(), access_point).await {
             Ok(document) => (ObservedPolicy::Read(document), true),

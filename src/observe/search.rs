@@ -49,11 +49,12 @@ impl Observer<'_> {
         };
         let listed = stores.into_iter().find(|store| store.id == id).map(|store| store.tags);
         match self.store(region, &id, listed.or(known.tags_of(&id))).await {
-            // List shows the store and Get does not. One of the two lags, so nothing is known.
-            Observed::Absent { .. } => Err(CallError::unreadable(
-                Operation::GetSequenceStore,
-                "GetSequenceStore does not find a store that ListSequenceStores shows",
-            )),
+            // One of the two lags behind the other, so nothing is known.
+            Observed::Absent { .. } => {
+                let detail = "GetSequenceStore does not find a store that ListSequenceStores shows";
+                tracing::warn!(store_id = id, region, "{detail}");
+                Err(CallError::unreadable(Operation::GetSequenceStore, detail))
+            }
             Observed::Present(mut present) => {
                 present.duplicates = duplicates;
                 Ok(Observed::Present(present))

@@ -1,13 +1,13 @@
-//! The AWS calls that a plan can ask for, of those that change something. No I/O.
+//! The AWS calls that change something; a plan asks for at most one. No I/O.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::aws::{CreateRequest, Operation, UpdateRequest};
 use crate::store::Intent;
 
-/// An AWS call that changes something.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Action {
+    /// The pass changes nothing in AWS.
     #[default]
     None,
     /// CreateSequenceStore, after the intent is recorded.

@@ -23,7 +23,7 @@ pub(super) fn claim_former(input: &Input<'_>) -> Option<Plan> {
     input.object.manages().then(|| update::claim(input, claim))
 }
 
-/// The search found nothing: waits for an attempt that may still succeed, or makes the next one.
+/// The search found nothing (a former object's store was handled by `claim_former` before): waits for an attempt that may still succeed, or makes the next one.
 pub(super) fn create(input: &Input<'_>) -> Option<Plan> {
     let (Observed::Searched { account, .. }, Ok(desired)) = (input.observed, input.desired) else {
         return None;
@@ -72,7 +72,6 @@ fn open_attempt(input: &Input<'_>, intent: &Intent) -> Option<Duration> {
     rest_of_window(input, intent)
 }
 
-/// See [`Intent::open_for`].
 pub(super) fn rest_of_window(input: &Input<'_>, intent: &Intent) -> Option<Duration> {
     intent.open_for(input.settings.create_grace, input.recollection.attempt_known_for, input.now)
 }

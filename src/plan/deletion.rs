@@ -27,7 +27,7 @@ pub(super) const RULES: &[Rule] = &[
     delete,
 ];
 
-/// Whether the plan does not depend on AWS.
+/// Whether the deletion can be planned without asking AWS. Must agree with the first rules of the table.
 pub(super) fn decided_without_aws(object: &SequenceStore) -> bool {
     !object.has_our_finalizer() || !object.deletes_store() || !blocks_in_kubernetes(object).is_empty()
 }
@@ -111,7 +111,7 @@ fn delete(input: &Input<'_>) -> Option<Plan> {
     Some(Plan { action, ..Plan::wait(state, Next::Quick) })
 }
 
-/// Why AWS refuses the delete. It is read sets only if the store holds some.
+/// Why AWS refuses the delete. Read sets are blamed only if the store holds some.
 pub(crate) fn blocked_by_aws(refusal: &Refusal) -> State {
     let block = match &refusal.read_sets {
         Ok(count) if count.total > 0 => DeletionBlock {

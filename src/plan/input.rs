@@ -9,7 +9,6 @@ use crate::aws::{CallError, Operation, ReadSetCount};
 use crate::crd::{OwnerTags, SequenceStore};
 use crate::store::{Desired, Field, InvalidSpec, Observed};
 
-/// Everything a plan depends on.
 #[derive(Clone, Copy, Debug)]
 pub struct Input<'a> {
     pub object: &'a SequenceStore,
@@ -18,14 +17,14 @@ pub struct Input<'a> {
     pub observed: &'a Observed,
     /// What earlier passes of this process left behind.
     pub recollection: &'a Recollection,
-    /// The owner tags that a store of this object carries.
+    /// The owner tags that a store of this object should carry.
     pub owner: &'a OwnerTags,
     pub settings: &'a Settings,
-    /// When the pass began.
+    /// When the observe step began: what it saw may be as old as that.
     pub now: Timestamp,
-    /// The owner that the annotation `take-over` names is not a living, managing object of this cluster.
+    /// The owner that the annotation `take-over` names no longer exists in this cluster, or does not manage its store.
     pub owner_is_gone: bool,
-    /// An older object that names the same store, as `namespace/name`.
+    /// An older object with the same store id, in its spec or recorded, as `namespace/name`.
     pub rival: Option<&'a str>,
 }
 
@@ -49,11 +48,11 @@ pub struct Recollection {
     pub delete_accepted_for: Option<Duration>,
     /// AWS refused the delete.
     pub refusal: Option<Refusal>,
-    /// Failed passes in a row, this one not counted.
+    /// Failed passes in a row. No rule reads it: the report step does, when this pass is counted.
     pub failures: u32,
-    /// How long AWS has been denying access.
+    /// How long AWS has been denying access; for the report step too.
     pub denied_for: Option<Duration>,
-    /// Epoch and attempt up to which AWS certainly created no store of that epoch.
+    /// `(epoch, n)`: AWS certainly created nothing in attempts 1 to n of that epoch.
     pub not_created: Option<(u32, u32)>,
     /// How long this process has known of the recorded attempt to create the store.
     pub attempt_known_for: Duration,

@@ -9,6 +9,8 @@ use crate::crd::{Drift, OWNER_UID_TAG, StoreStatus};
 use crate::store::drift::differences;
 use crate::store::{Difference, ObservedPolicy, ObservedTags, identity};
 
+/// The first rules need no store, those up to `absent` deal with one that is not there; `reclaim` must come before
+/// `owned_by_another`, which would call the former owner a conflict.
 pub(super) const RULES: &[Rule] = &[
     paused,
     invalid,
@@ -76,7 +78,7 @@ fn failed_in_aws(input: &Input<'_>) -> Option<Plan> {
     store.is(StoreStatus::Failed).then(|| Plan::wait(State::Failed { message }, Next::Poll))
 }
 
-/// From here on the store is ACTIVE.
+/// Any status but ACTIVE ends here, so the rules that follow see an ACTIVE store.
 fn unknown_status(input: &Input<'_>) -> Option<Plan> {
     let store = &input.observed.present()?.store;
     let status = store.status.clone();

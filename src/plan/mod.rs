@@ -67,20 +67,19 @@ pub enum Next {
     },
     /// After the poll interval.
     Poll,
-    /// After the back-off of the failed call's class.
+    /// After the back-off of the failed call that the state holds.
     Backoff,
 }
 
 /// A rule returns a plan where it applies.
 type Rule = fn(&Input<'_>) -> Option<Plan>;
 
-/// Plans one pass.
 #[must_use]
 pub fn plan(input: &Input<'_>) -> Plan {
     let is_being_deleted = input.object.is_being_deleted();
     let rules = if is_being_deleted { deletion::RULES } else { life::RULES };
     let verdict = rules.iter().find_map(|rule| rule(input));
-    // The last rule of each table matches everything; the fallback keeps the function total.
+    // Each table ends with a rule for everything that is left; the fallback keeps the function total.
     let mut plan = verdict.unwrap_or_else(|| Plan::wait(State::Reconciling, Next::Poll));
     if !is_being_deleted && !input.object.is_paused() {
         plan.intent = plan.intent.or_else(|| resolved_intent(input).map(Box::new));
@@ -90,8 +89,8 @@ pub fn plan(input: &Input<'_>) -> Plan {
 }
 
 /// The finalizer is held where deleting the object must delete a known store, and, whatever the policies, while an
-/// attempt to create a store is unresolved. Otherwise it is not held, so that uninstalling the operator leaves no object
-/// stuck that has `Retain` or `Observe`.
+/// attempt to create a store is unresolved. Otherwise it is removed, so that an object with `Retain` or `Observe` can be
+/// deleted after the operator is uninstalled.
 fn finalizer_while_alive(input: &Input<'_>, plan: &Plan) -> FinalizerStep {
     let known = identity::store_id(input.object).is_some() || input.observed.present().is_some();
     let recorded = input.desired.is_ok_and(|desired| desired.intent.is_some());

@@ -21,7 +21,7 @@ pub(super) fn wrong_account(input: &Input<'_>) -> Option<Plan> {
     let recorded = recorded.as_deref();
     let (account, same) = match input.observed {
         Observed::Present(present) => {
-            // Compared only for the recorded id: with an edited status the spec still names the right store.
+            // ARNs are compared only if the ids match: after an edit of the status, the spec still names the right store.
             let other_arn = record.is_some_and(|record| {
                 record.id == present.store.id && !record.arn.is_empty() && record.arn != present.store.arn
             });
@@ -37,7 +37,7 @@ pub(super) fn wrong_account(input: &Input<'_>) -> Option<Plan> {
     (!same).then(|| Plan::wait(state, Next::Poll))
 }
 
-/// Whether this object may not change or delete the store that it names, because of its owner.
+/// The state of an object that must not change or delete its store, because the store belongs to somebody else.
 pub(super) fn stranger(input: &Input<'_>, present: &Present) -> Option<State> {
     let owner = match (present.tags.owner(), input.rival) {
         (Some(owner), _) if owner == input.object.uid_str() => return None,

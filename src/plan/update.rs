@@ -31,7 +31,7 @@ pub(super) fn owner_tags(input: &Input<'_>) -> Option<Plan> {
     Some(claim(input, Action::Claim { region, arn: present.store.arn.clone(), tags: missing, former }))
 }
 
-/// The convergence guard holds for owner tags too.
+/// The plan that writes owner tags. The convergence guard stops it after several updates without effect, as for fields.
 pub(super) fn claim(input: &Input<'_>, claim: Action) -> Plan {
     let Action::Claim { tags, .. } = &claim else { return Plan::wait(State::Adopting, Next::Quick) };
     let wanted = tags.iter().map(|(key, value)| Difference {
@@ -130,8 +130,8 @@ fn denial<'a>(input: &Input<'a>, operation: Operation) -> Option<&'a Denial> {
     input.recollection.denials.get(&operation)
 }
 
-/// Divides differences: those whose updates AWS accepts without effect, and those that are worth an update now. Some
-/// are neither, because a read may not show the last update yet; some are both, because a slow retry is due.
+/// `stuck`: AWS accepted updates without effect. `due`: worth an update now. A field can be neither, while reads may not
+/// show its last update yet, or both, when its slow retry is due.
 fn stuck_and_due(input: &Input<'_>, found: Vec<Difference>) -> (Vec<Difference>, Vec<Difference>) {
     let of = |wanted: fn(&Input<'_>, &Field) -> bool| -> Vec<Difference> {
         found.iter().filter(|difference| wanted(input, &difference.field)).cloned().collect()

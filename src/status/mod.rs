@@ -57,18 +57,29 @@ pub struct Input<'a> {
 #[must_use]
 pub fn next(input: &Input<'_>) -> SequenceStoreStatus {
     let old = input.object.status.clone().unwrap_or_default();
-    let mut new = match input.state {
+    if let Some(keys) = input.managed_tag_keys {
+        return with_tag_keys(input, keys, old);
+    }
+    match input.state {
         State::Paused => paused(input, &old),
         state if is_unreported(input, state, &old) => with_handled_request(input, old),
         state => {
             let shown = conditions::shown(state, was_ready(input, &old));
             with_handled_request(input, reported(input, &shown, &old))
         }
-    };
-    if let Some(keys) = input.managed_tag_keys {
-        new.managed_tag_keys = keys.to_vec();
     }
-    new
+}
+
+/// The status before a call that writes tags. What comes of the call is not known yet, so the conditions of a reported
+/// generation stay; those of an older generation must not be written back.
+fn with_tag_keys(input: &Input<'_>, keys: &[String], old: SequenceStoreStatus) -> SequenceStoreStatus {
+    if is_generation_reported(input, &old) {
+        return SequenceStoreStatus { managed_tag_keys: keys.to_vec(), ..old };
+    }
+    let new = reported(input, input.state, &old);
+    // Where this status is the first to record the store, it also takes over the keys that the intent recorded.
+    let all: BTreeSet<String> = new.managed_tag_keys.iter().chain(keys).cloned().collect();
+    SequenceStoreStatus { managed_tag_keys: all.into_iter().collect(), ..new }
 }
 
 fn reported(input: &Input<'_>, state: &State, old: &SequenceStoreStatus) -> SequenceStoreStatus {

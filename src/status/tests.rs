@@ -4,3 +4,4 @@ mod documents;
 mod events;
 mod properties;
 mod table;
+mod tag_keys;

@@ -38,8 +38,6 @@ pub struct Desired {
 pub struct InvalidSpec(pub String);
 
 impl Desired {
-    /// Resolves an object.
-    ///
     /// # Errors
     /// A mistake that the API server's rules cannot see, or that was stored before those rules were installed.
     pub fn of(object: &SequenceStore, defaults: &Defaults) -> Result<Self, InvalidSpec> {

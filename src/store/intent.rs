@@ -14,7 +14,8 @@ use crate::crd::{INTENT_ANNOTATION, SequenceStore};
 /// The replica that recorded an attempt sends it within this time, or not at all.
 pub const LEAVES_WITHIN: Duration = Duration::from_secs(5);
 
-/// How far apart the clocks of two replicas may be. The date in an intent counts only for what it is older than this.
+/// How far apart the clocks of two replicas may be. The date in an intent may be wrong by this much, so this much is
+/// subtracted from the age that it gives.
 pub const CLOCKS_APART: Duration = Duration::from_secs(900);
 
 /// One recorded attempt to create the store of one object.
@@ -25,7 +26,7 @@ pub struct Intent {
     pub uid: String,
     /// Counts the stores that were asked for: all attempts of one epoch ask for the same store.
     pub epoch: u32,
-    /// Counts attempts within the epoch, from 1.
+    /// Counts attempts within the epoch from 1; 0: the intent is recorded, and nothing was sent yet.
     pub attempt: u32,
     /// The replica that recorded this attempt. No other may send it.
     pub replica: String,
@@ -73,8 +74,8 @@ impl Intent {
         format!("seqstore-{}", hex(&digest))
     }
 
-    /// How long nobody may record another attempt: until this one must have reached AWS, and Get, List and tags show
-    /// its store. From the third attempt on the wait grows, up to four times.
+    /// How much longer nobody may record another attempt. After that, this one has reached AWS or never will, and Get,
+    /// List and tags show its store. From the third attempt on the wait grows, up to four times.
     ///
     /// `known_for` is how long this process has known of the attempt, by its own steady clock. The date in the intent
     /// comes from another machine's clock. It helps an operator that always restarts before `known_for` is long enough.

@@ -6,7 +6,6 @@ use super::OwnerMatch;
 use crate::aws::CallError;
 use crate::crd::{OWNER_UID_TAG, Store};
 
-/// What AWS reported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Observed {
     /// The plan does not depend on AWS, so AWS was not called.
@@ -46,7 +45,6 @@ impl Observed {
     }
 }
 
-/// A store that exists.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Present {
     /// The response of GetSequenceStore; its `tags` are unset.
@@ -54,7 +52,7 @@ pub struct Present {
     /// Account in the ARN of the store.
     pub account: String,
     pub tags: ObservedTags,
-    /// Ids of newer stores that carry the owner tags of the same object. The operator did not create them.
+    /// Ids of other stores that carry the owner tags of this object. The operator reports them and leaves them alone.
     pub duplicates: Vec<String>,
     pub policy: ObservedPolicy,
 }
@@ -79,7 +77,6 @@ pub enum ObservedPolicy {
     Unreadable(CallError),
 }
 
-/// The tags of a store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ObservedTags {
     Read(BTreeMap<String, String>),

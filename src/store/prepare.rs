@@ -1,4 +1,4 @@
-//! The first step of a pass: what the object asks for, and the owner tags that its store carries. No I/O.
+//! The first step of a pass: what the object asks for, and the owner tags that its store should carry. No I/O.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ pub struct Prepared {
     pub poll_interval: Duration,
 }
 
-/// Prepares a pass. `cluster` is the name of this cluster in owner tags.
+/// `cluster` is the name of this cluster in owner tags.
 pub fn prepare(object: Arc<SequenceStore>, defaults: &Defaults, cluster: &str) -> Prepared {
     let desired = Desired::of(&object, defaults);
     let owner = OwnerTags::of(&object, cluster);

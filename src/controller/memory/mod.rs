@@ -1,7 +1,13 @@
 //! What the process remembers of each object between passes. No I/O.
 //!
-//! A pass takes the record of its object at its start and puts it back at its end. Losing a record, as in a restart,
-//! costs calls, never safety.
+//! | type | holds | read by |
+//! |---|---|---|
+//! | [`Memory`] | the records of all objects | `reconcile`: takes a record at the start of a pass, puts it back at the end |
+//! | [`Record`] | one object, with points in time; only the pass changes it | the pass |
+//! | `plan::Recollection` | a record at one moment, with durations | the plan step |
+//! | `observe::Known` | what need not be asked from AWS again | the observe and the apply step |
+//!
+//! Losing a record, as in a restart, costs calls, never safety.
 
 mod record;
 #[cfg(test)]

@@ -10,10 +10,10 @@ use crate::apply::{Effect, WrittenAhead};
 use crate::aws::{CallError, Class, Operation, ReadSetCount};
 use crate::controller::backoff;
 use crate::crd::{AnnotationFinding, SequenceStore};
-use crate::observe::{Known, Observation};
+use crate::observe::{Known, KnownPolicy, Observation};
 use crate::plan::{Action, Correction, Denial, Recollection, Refusal, Target};
 use crate::store::drift::differences;
-use crate::store::{Field, Intent, Observed, ObservedPolicy, Prepared};
+use crate::store::{Field, Intent, Observed, ObservedPolicy, Prepared, Present};
 
 /// The read sets of a store are counted at most this often.
 const COUNT_EVERY: Duration = Duration::from_secs(600);
@@ -21,10 +21,9 @@ const COUNT_EVERY: Duration = Duration::from_secs(600);
 const CREATED_TAGS_LAST: Duration = Duration::from_secs(30);
 /// The S3 access policy is read at least this often where the spec manages it.
 const POLICY_EVERY: Duration = Duration::from_secs(3600);
-/// A pass may come this part of the poll interval early, by its jitter, and still counts as the next poll.
-const JITTER: f64 = 0.85;
+/// The part of the poll interval after which a pass counts as the next poll: jitter makes polls up to a tenth shorter.
+const NEXT_POLL_FROM: f64 = 0.85;
 
-/// What the process remembers of one object.
 #[derive(Debug, Default)]
 pub struct Record {
     /// The object as the API server returned it for the last write.
@@ -37,7 +36,7 @@ pub struct Record {
     absent: Option<(Sought, Instant)>,
     delete_accepted: Option<Instant>,
     refused: Option<Refused>,
-    /// Epoch and attempt up to which AWS certainly created no store of that epoch.
+    /// `(epoch, n)`: AWS certainly created nothing in attempts 1 to n of that epoch.
     not_created: Option<(u32, u32)>,
     /// Operations that AWS denied: the error, how often in a row, and until when they are not tried again.
     denied: BTreeMap<Operation, (CallError, u32, Instant)>,
@@ -64,7 +63,7 @@ type Sought = (String, String, String);
 struct PolicyRead {
     at: Instant,
     trigger: Trigger,
-    document: Option<String>,
+    policy: KnownPolicy,
 }
 
 #[derive(Debug)]
@@ -73,6 +72,12 @@ struct Refused {
     at: Option<Instant>,
     counted_at: Instant,
     read_sets: Result<ReadSetCount, CallError>,
+}
+
+fn policy_read(present: &Present, trigger: Trigger, at: Instant) -> Option<PolicyRead> {
+    let ObservedPolicy::Read(document) = &present.policy else { return None };
+    let access_point = present.store.access_point()?.to_owned();
+    Some(PolicyRead { at, trigger, policy: KnownPolicy { access_point, document: document.clone() } })
 }
 
 // === the start of a pass ===
@@ -126,11 +131,11 @@ impl Record {
         }
     }
 
-    /// The time of an attempt counts from when this process first knew of it.
+    /// Remembers the intent, and since when this process has known of its attempt.
     fn intent_seen(&mut self, intent: &Intent, then: Instant) {
         let known = self.intent.as_ref().filter(|(known, _)| known.is_attempt_of(intent));
         let since = known.map_or(then, |(_, since)| *since);
-        // Another replica may have made an attempt with the number of one that AWS refused here.
+        // Another replica used the number of an attempt that AWS refused here: the refusal says nothing about that one.
         if known.is_none() && self.not_created == Some((intent.epoch, intent.attempt)) {
             self.not_created = None;
         }
@@ -150,7 +155,7 @@ impl Record {
                 && !self.corrections.contains_key(&Field::S3AccessPolicy)
         });
         Known {
-            policy: policy.map(|read| read.document.clone()),
+            policy: policy.map(|read| read.policy.clone()),
             tags: created.map(|(id, tags, _)| (id.clone(), tags.clone())),
             strays_searched: self.strays_searched,
             read_sets: refused.map(|refused| refused.read_sets.clone()),
@@ -172,7 +177,7 @@ impl Record {
             delete_accepted_for: since(self.delete_accepted),
             refusal: self.refused.as_ref().map(|refused| Refusal {
                 read_sets: refused.read_sets.clone(),
-                due: since(refused.at).is_none_or(|refused| refused >= poll_interval.mul_f64(JITTER)),
+                due: since(refused.at).is_none_or(|refused| refused >= poll_interval.mul_f64(NEXT_POLL_FROM)),
             }),
             failures: self.failures,
             denied_for: since(self.denied_since),
@@ -203,11 +208,10 @@ impl Record {
             }
             (Observed::Present(present), _) => {
                 self.absent = None;
+                // From now on the tags are read: somebody may change them.
                 self.created = None;
-                if let (ObservedPolicy::Read(document), true) = (&present.policy, observation.policy_was_read)
-                {
-                    let (trigger, document) = (self.trigger.clone(), document.clone());
-                    self.policy = Some(PolicyRead { at: now, trigger, document });
+                if observation.policy_was_read {
+                    self.policy = policy_read(present, self.trigger.clone(), now);
                 }
             }
             _ => {}
@@ -250,6 +254,7 @@ impl Record {
                 self.created = Some((present.store.id.clone(), tags, now));
             }
             Effect::NotCreated { epoch, attempt, .. } => {
+                // One attempt of unknown outcome in between may have created a store.
                 if *attempt == 1 || self.not_created == Some((*epoch, attempt - 1)) {
                     self.not_created = Some((*epoch, *attempt));
                 }

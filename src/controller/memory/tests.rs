@@ -10,7 +10,7 @@ use super::*;
 use crate::apply::Effect;
 use crate::aws::{Class, Operation};
 use crate::crd::{RECONCILE_ANNOTATION, SequenceStore, Store};
-use crate::observe::Observation;
+use crate::observe::{KnownPolicy, Observation};
 use crate::plan::{Action, Recollection, Target};
 use crate::samples::{ID, OTHER_ID, REGION, Scene, call_error, intent, store};
 use crate::store::{Defaults, Intent, Observed, ObservedPolicy, ObservedTags, Prepared, Present, prepare};
@@ -177,4 +177,27 @@ fn a_record_of_a_forgotten_object_is_not_put_back() {
     let record = memory.take("uid");
     memory.put_back("uid", record);
     assert_eq!(memory.records().len(), 1);
+}
+
+#[test]
+fn a_policy_is_read_again_after_an_hour_and_on_request() {
+    let mut record = Record::default();
+    let now = Instant::now();
+    let object = Scene::settled().object;
+    record.begin(&object);
+    let present = Present {
+        store: store(ID, "123456789012", None),
+        account: "123456789012".into(),
+        tags: ObservedTags::Read(BTreeMap::new()),
+        duplicates: Vec::new(),
+        policy: ObservedPolicy::Read(Some("{}".into())),
+    };
+    let access_point = present.store.access_point().expect("an access point").to_owned();
+    let seen = observation(ID, Observed::Present(Box::new(present)));
+    record.observed(&prepared(), &Observation { policy_was_read: true, ..seen }, now);
+    let expected = KnownPolicy { access_point, document: Some("{}".into()) };
+    assert_eq!(record.known(now + seconds(3599)).policy, Some(expected));
+    assert_eq!(record.known(now + seconds(3600)).policy, None);
+    record.begin(&Scene::settled().annotated(RECONCILE_ANNOTATION, "now").object);
+    assert_eq!(record.known(now).policy, None);
 }

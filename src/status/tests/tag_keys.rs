@@ -1,0 +1,59 @@
+//! The keys of tags that the operator manages are on record before the call that writes them.
+
+use std::time::Duration;
+
+use crate::crd::{INTENT_ANNOTATION, SequenceStoreStatus};
+use crate::plan::State;
+use crate::samples::{REGION, Scene, intent, now};
+use crate::status::{Input, find, next};
+use crate::store::Intent;
+
+fn status(scene: &Scene, state: &State, managed_tag_keys: Option<&[String]>) -> SequenceStoreStatus {
+    next(&Input {
+        object: &scene.object,
+        observed: &scene.observed,
+        state,
+        region: Some(REGION),
+        failures: 0,
+        denied_for: None,
+        denied_grace: Duration::from_secs(300),
+        managed_tag_keys,
+        now: now(),
+    })
+}
+
+fn keys(keys: &[&str]) -> Vec<String> {
+    keys.iter().map(|key| (*key).to_owned()).collect()
+}
+
+#[test]
+fn the_first_record_of_a_store_takes_over_the_keys_of_the_intent() {
+    let intent = Intent { tag_keys: keys(&["a", "b"]), ..intent(None) };
+    let scene = Scene::settled().annotated(INTENT_ANNOTATION, &intent.render()).with(|scene| {
+        scene.object.spec.sequence_store_id = None;
+        scene.object.status = None;
+    });
+    let written = status(&scene, &State::Correcting(Vec::new()), Some(&keys(&["c"])));
+    assert_eq!(written.managed_tag_keys, keys(&["a", "b", "c"]));
+    assert!(written.store.is_some());
+}
+
+#[test]
+fn conditions_of_a_reported_generation_stay_until_the_call_is_over() {
+    let mut scene = Scene::settled();
+    let before = status(&scene, &State::Available, None);
+    scene.object.status = Some(before.clone());
+    let written = status(&scene, &State::Correcting(Vec::new()), Some(&keys(&["c"])));
+    assert_eq!(written, SequenceStoreStatus { managed_tag_keys: keys(&["c"]), ..before });
+}
+
+#[test]
+fn a_new_generation_is_not_called_ready_before_the_call() {
+    let mut scene = Scene::settled();
+    scene.object.status = Some(status(&scene, &State::Available, None));
+    scene.object.metadata.generation = Some(3);
+    let written = status(&scene, &State::Correcting(Vec::new()), Some(&keys(&["c"])));
+    let ready = find(&written.conditions, "Ready").expect("Ready");
+    assert_eq!((ready.status.as_str(), ready.observed_generation), ("False", Some(3)));
+    assert_eq!(written.managed_tag_keys, keys(&["c"]));
+}
