@@ -10,7 +10,7 @@ use crate::store::{Intent, Observed, create_request, identity};
 /// A second 404 counts if it comes at least this long after the first.
 pub const ABSENCE_CONFIRMED_AFTER: Duration = Duration::from_secs(5);
 
-/// The first 404 leads to a second look. After the second, a store that was recorded is missing, and a store that
+/// The first 404 leads to a second request. After the second 404, a store that was recorded is missing, and a store that
 /// only the spec names was never found.
 pub(super) fn absent(input: &Input<'_>) -> Option<Plan> {
     let Observed::Absent { account } = input.observed else { return None };

@@ -1,4 +1,4 @@
-//! What the observe step has to look at before a plan can be made. No I/O.
+//! What the observe step must ask AWS about before a plan can be made. No I/O.
 
 use super::deletion;
 use crate::crd::SequenceStore;

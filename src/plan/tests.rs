@@ -1,4 +1,4 @@
-//! Every rule as a row, and what no input whatever may lead to.
+//! Every rule as a row of a table, and properties of every plan.
 
 mod deletion;
 mod life;
@@ -7,7 +7,7 @@ mod properties;
 use super::{Action, FinalizerStep, Next, Plan};
 use crate::samples::Scene;
 
-/// A plan in words: state, action, finalizer and next look.
+/// A plan in words: state, action, finalizer, and when the next pass is due.
 fn words(plan: &Plan) -> String {
     let state = format!("{:?}", plan.state);
     let state = state.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default();

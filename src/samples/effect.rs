@@ -1,4 +1,4 @@
-//! What AWS shows after an action of a plan.
+//! What AWS shows after the action of a plan.
 
 use super::*;
 use crate::plan::Action;

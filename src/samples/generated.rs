@@ -1,4 +1,4 @@
-//! Generators of objects, answers and recollections.
+//! Generators of objects, of AWS's responses and of recollections.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -79,7 +79,7 @@ fn any_location() -> impl Strategy<Value = Option<String>> {
     option::of(select(vec!["", "s3://bucket/", "s3://other/prefix/"])).prop_map(|l| l.map(Into::into))
 }
 
-/// Fields that AWS can change, cleared ones and empty policies among them.
+/// Fields that AWS can change, including cleared ones and empty policies.
 fn any_changeable() -> impl Strategy<Value = SequenceStoreSpec> {
     let statement = serde_json::json!({"Version": "2012-10-17", "Statement": []});
     let policy = select(vec![serde_json::json!({}), statement]).prop_map(|p| p.as_object().cloned());
@@ -100,7 +100,7 @@ fn any_changeable() -> impl Strategy<Value = SequenceStoreSpec> {
         })
 }
 
-/// A spec that names a store, and that can be carried out.
+/// A valid spec that names a store.
 pub(crate) fn any_valid_spec() -> impl Strategy<Value = SequenceStoreSpec> {
     (any_spec().boxed(), any_changeable().boxed()).prop_map(|(spec, more)| SequenceStoreSpec {
         sequence_store_id: Some(ID.into()),
@@ -201,7 +201,7 @@ fn any_store() -> impl Strategy<Value = Observed> {
     )
 }
 
-fn any_look_up() -> impl Strategy<Value = Observed> {
+fn any_search() -> impl Strategy<Value = Observed> {
     let arn = store(OTHER_ID, ACCOUNT, None).arn;
     let former = OwnerMatch::Former { id: OTHER_ID.into(), arn, uid: OTHER_UID.into() };
     (select(vec![OwnerMatch::Nothing, OwnerMatch::Nothing, former]), any_account())
@@ -262,12 +262,12 @@ fn any_corrections() -> impl Strategy<Value = BTreeMap<Field, Correction>> {
 }
 
 prop_compose! {
-    /// A pass as it can come about: AWS is asked for what the object's target says, and answers anything.
+    /// A pass that can happen: the operator asks AWS for the target of the object, and AWS responds with anything.
     pub(crate) fn any_scene()(
         // Boxed: generators in generators are large, and test threads have small stacks.
         object in any_object().boxed(),
         seen in any_store().boxed(),
-        looked_up in any_look_up().boxed(),
+        searched in any_search().boxed(),
         account in any_account(),
         error in any_call_error(),
         answer in 0..4_u8,
@@ -287,11 +287,11 @@ prop_compose! {
                 let seen = Store { id: seen.id, arn: seen.arn, s3_access: seen.s3_access, ..present.store.clone() };
                 Observed::Present(Box::new(Present { store: seen, ..*present }))
             }
-            // A look-up that found the object's own store shows that store.
+            // A search that found the object's own store shows that store.
             (Some(Target::Search { .. }), 3, Observed::Present(present)) if present.tags.owner() == Some(UID) => {
                 Observed::Present(present)
             }
-            (Some(_), ..) => looked_up,
+            (Some(_), ..) => searched,
         };
         scene
     }

@@ -1,4 +1,4 @@
-//! Objects, observations and recollections to test the pure parts with: by hand here, and generated.
+//! Objects, observations and recollections for the unit tests: made by hand here, generated in `generated`.
 
 mod effect;
 mod generated;
@@ -28,7 +28,7 @@ pub(crate) const ACCOUNT: &str = "123456789012";
 pub(crate) const OTHER_ACCOUNT: &str = "210987654321";
 pub(crate) const REGION: &str = "us-east-1";
 
-/// All that one plan depends on.
+/// Everything that one plan depends on.
 #[derive(Clone, Debug)]
 pub(crate) struct Scene {
     pub(crate) object: SequenceStore,
@@ -43,7 +43,7 @@ pub(crate) fn now() -> Timestamp {
 }
 
 impl Scene {
-    /// An object that names a store, which is there, ACTIVE, this object's own and on record.
+    /// An object whose spec names a store. The store is ACTIVE, recorded in status, and owned by this object.
     pub(crate) fn settled() -> Self {
         let spec = SequenceStoreSpec { sequence_store_id: Some(ID.into()), ..Default::default() };
         let mut object = SequenceStore::new("a", spec);

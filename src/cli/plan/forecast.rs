@@ -7,7 +7,7 @@ use kube::ResourceExt;
 use crate::aws::CreateRequest;
 use crate::aws::ReadSetCount;
 use crate::crd::{
-    FINALIZER, INTENT_ANNOTATION, OwnerTags, SequenceStore, Store, StoreS3Access, StoreSseConfig,
+    FINALIZER, INTENT_ANNOTATION, OwnerTags, SequenceStore, Store, StoreS3Access, StoreSseConfig, StoreStatus,
 };
 use crate::plan::{
     self, ABSENCE_CONFIRMED_AFTER, Action, FinalizerStep, Input, Next, Plan, Recollection, Refusal, Settings,
@@ -162,11 +162,13 @@ impl Snapshot {
             self.recollection.absent_for = Some(ABSENCE_CONFIRMED_AFTER);
             return true;
         }
-        let in_aws = self.observed.present().and_then(|present| present.store.status.as_deref());
+        let in_aws = self.observed.present().and_then(|present| present.store.known_status());
         match (in_aws, &plan.state) {
-            (Some("CREATING"), State::Creating | State::DeletionBlocked(_))
-            | (Some("UPDATING"), State::Updating | State::DeletionBlocked(_)) => self.change(settled),
-            (Some("DELETING"), State::Deleting) => {
+            (Some(StoreStatus::Creating), State::Creating | State::DeletionBlocked(_))
+            | (Some(StoreStatus::Updating), State::Updating | State::DeletionBlocked(_)) => {
+                self.change(settled)
+            }
+            (Some(StoreStatus::Deleting), State::Deleting) => {
                 self.gone();
                 true
             }
@@ -236,7 +238,7 @@ impl Snapshot {
 }
 
 fn settled(present: &mut Present) {
-    present.store.status = Some("ACTIVE".into());
+    present.store.status = Some(StoreStatus::Active.as_str().into());
 }
 
 /// The store that a create request makes.
@@ -260,7 +262,7 @@ fn created(object: &SequenceStore, account: &str, intent: &Intent, request: &Cre
             ..StoreS3Access::default()
         }),
         propagated_set_level_tags: request.propagated_set_level_tags.clone(),
-        status: Some("ACTIVE".into()),
+        status: Some(StoreStatus::Active.as_str().into()),
         ..Store::default()
     };
     let policy = match object.spec.s3_access_policy {

@@ -1,4 +1,4 @@
-//! Rules for an object that is being deleted.
+//! The rules for an object that is being deleted.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -53,7 +53,7 @@ fn unnamed(found: OwnerMatch) -> Scene {
 
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table")]
-fn every_rule() {
+fn every_rule_of_deletion() {
     let denied = |operation| call_error(operation, Class::Denied);
     let former = OwnerMatch::Former {
         id: OTHER_ID.into(),

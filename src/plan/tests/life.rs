@@ -1,4 +1,4 @@
-//! Rules for an object that lives.
+//! The rules for an object that stays.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -43,8 +43,8 @@ fn never_seen(scene: Scene) -> Scene {
 
 /// No store is named and none is on record.
 fn unnamed(found: OwnerMatch) -> Scene {
-    let looked_up = Observed::Searched { found, account: ACCOUNT.into() };
-    never_seen(Scene::settled()).seen(looked_up).with(|s| {
+    let searched = Observed::Searched { found, account: ACCOUNT.into() };
+    never_seen(Scene::settled()).seen(searched).with(|s| {
         s.object.spec.sequence_store_id = None;
         s.object.metadata.finalizers = None;
     })
@@ -56,7 +56,7 @@ fn former() -> OwnerMatch {
 
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table")]
-fn a_store_that_is_known() {
+fn every_rule_for_a_known_store() {
     let untagged = || Scene::settled().seen(active(ObservedTags::Read(BTreeMap::new())));
     let taken = || Scene::settled().seen(active(tags_of(OTHER_UID)));
     let tags_denied =
@@ -180,7 +180,7 @@ fn a_store_that_is_known() {
 }
 
 #[test]
-fn a_store_that_is_not_known() {
+fn every_rule_for_an_unknown_store() {
     let open = || intent(None).render();
     let known_for = |scene: Scene, seconds| {
         scene.with(|s| s.recollection.attempt_known_for = Duration::from_secs(seconds))
@@ -226,7 +226,7 @@ fn a_store_that_is_not_known() {
             "Creating create +finalizer, quick",
         ),
         (
-            "the look-up failed",
+            "the search failed",
             unnamed(OwnerMatch::Nothing)
                 .seen(Observed::Failed(call_error(Operation::ListSequenceStores, Class::Denied))),
             "CallFailed, backoff",
@@ -240,7 +240,7 @@ fn a_store_that_is_not_known() {
 }
 
 #[test]
-fn messages_have_what_they_name() {
+fn states_carry_what_their_messages_name() {
     let state = never_seen(absent_for(5)).plan().state;
     let expected =
         State::StoreNotFound { id: ID.into(), region: "us-east-1".into(), account: ACCOUNT.into() };

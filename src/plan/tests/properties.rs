@@ -1,4 +1,4 @@
-//! What no object, answer or memory whatever may lead to.
+//! Properties of every plan, whatever the object, AWS's responses and earlier passes are.
 
 use kube::ResourceExt;
 use proptest::prelude::*;
@@ -12,11 +12,10 @@ use crate::store::identity;
 use crate::store::observed::{Observed, ObservedPolicy, ObservedTags};
 use crate::store::ownership::OwnerMatch;
 
-/// The most actions it takes from any difference to none: owner tags, fields, tags to set, tags to remove,
-/// policy.
+/// The most actions that any differences take: owner tags, fields, tags to set, tags to remove, policy.
 const MOST_ACTIONS: usize = 5;
 
-/// Plans and applies, each action with its full effect, until there is nothing to do.
+/// Plans and applies each action with its full effect, until there is nothing to do.
 fn settle(mut scene: Scene) -> Result<(Scene, Vec<Action>), TestCaseError> {
     let mut actions = Vec::new();
     for _ in 0..=MOST_ACTIONS {
@@ -31,7 +30,7 @@ fn settle(mut scene: Scene) -> Result<(Scene, Vec<Action>), TestCaseError> {
     Err(TestCaseError::fail(format!("never settles: {actions:?}")))
 }
 
-/// A store of this object's own, in any state of its fields, and a spec for it.
+/// A spec and a store that this object owns, with any values in its fields.
 fn any_pair() -> impl Strategy<Value = Scene> {
     (any_valid_spec(), any_scene(), any::<bool>()).prop_map(|(spec, other, untagged)| {
         let mut scene = Scene::settled();
@@ -54,7 +53,7 @@ fn any_pair() -> impl Strategy<Value = Scene> {
     })
 }
 
-/// The answer came from the account on record, as far as one is on record.
+/// The response came from the recorded account, if one is recorded.
 fn same_account(scene: &Scene, account: &str) -> bool {
     let recorded = scene.object.status.as_ref().filter(|status| status.store.is_some());
     recorded.and_then(|status| status.account_id.as_deref()).is_none_or(|recorded| recorded == account)
@@ -64,7 +63,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_deletion_only_deletes(scene in any_scene()) {
+    fn while_an_object_is_being_deleted_the_only_call_is_a_delete(scene in any_scene()) {
         if !(scene.object.is_being_deleted()) {
             return Ok(());
         }
@@ -74,7 +73,7 @@ proptest! {
     }
 
     #[test]
-    fn only_a_deletion_deletes_and_only_its_own_store(scene in any_scene()) {
+    fn a_store_is_deleted_only_with_its_own_object(scene in any_scene()) {
         let plan = scene.plan();
         let Action::DeleteStore { region, id } = &plan.action else { return Ok(()) };
         let object = &scene.object;
@@ -92,14 +91,14 @@ proptest! {
         prop_assert!(same_account(&scene, &present.account), "another account");
         prop_assert_eq!(id, &present.store.id, "another store than was looked at");
         let desired = scene.desired().expect("a spec that can be read");
-        // Without an id it is the look-up that found the store.
+        // Without an id the search found the store.
         prop_assert!(desired.id.as_ref().is_none_or(|known| known == id), "another store than is known");
         prop_assert_eq!(region, &desired.region);
         prop_assert!(scene.recollection.refusal.as_ref().is_none_or(|refusal| refusal.due), "refused lately");
     }
 
     #[test]
-    fn an_object_is_let_go_only_for_a_reason(scene in any_scene()) {
+    fn the_finalizer_is_removed_only_when_nothing_is_left_to_delete(scene in any_scene()) {
         let plan = scene.plan();
         if !(scene.object.is_being_deleted() && plan.finalizer == FinalizerStep::Remove) {
             return Ok(());
@@ -130,7 +129,7 @@ proptest! {
     }
 
     #[test]
-    fn nothing_is_changed_on_uncertain_ground(scene in any_scene()) {
+    fn nothing_is_changed_while_owner_or_account_is_uncertain(scene in any_scene()) {
         let plan = scene.plan();
         if !(plan.action != Action::None) {
             return Ok(());
@@ -153,7 +152,7 @@ proptest! {
     }
 
     #[test]
-    fn a_paused_object_is_left_as_it_is(scene in any_scene()) {
+    fn a_paused_object_is_left_alone(scene in any_scene()) {
         if !(scene.object.is_paused()) {
             return Ok(());
         }
@@ -165,7 +164,7 @@ proptest! {
     }
 
     #[test]
-    fn the_finalizer_of_the_living_is_held_where_a_store_is_to_be_deleted(scene in any_scene()) {
+    fn the_finalizer_is_held_exactly_where_a_store_must_be_deleted(scene in any_scene()) {
         if !(!scene.object.is_being_deleted() && !scene.object.is_paused()) {
             return Ok(());
         }
@@ -182,7 +181,7 @@ proptest! {
         }
         let recorded = scene.desired().is_ok_and(|desired| desired.intent.is_some());
         let begun = plan.intent.is_some() || matches!(plan.action, Action::Create { .. });
-        // What is not known holds the finalizer where it is.
+        // While AWS could not be observed the finalizer stays as it is.
         let blind = scene.desired().is_err() || matches!(scene.observed, Observed::Failed(_) | Observed::NotAsked);
         let nothing_asked_for = !recorded && !begun && !blind;
         if !scene.object.deletes_store() && (known || nothing_asked_for) {
@@ -191,7 +190,7 @@ proptest! {
     }
 
     #[test]
-    fn a_store_that_is_as_the_spec_says_is_left_alone(scene in any_pair()) {
+    fn a_store_that_matches_the_spec_is_left_alone(scene in any_pair()) {
         let (mut equal, _) = settle(scene)?;
         prop_assert_eq!(equal.plan().action, Action::None);
         equal.object.spec.management_policy = Some(ManagementPolicy::Observe);
@@ -200,7 +199,7 @@ proptest! {
     }
 
     #[test]
-    fn an_update_followed_by_its_own_effect_is_empty(scene in any_pair()) {
+    fn one_call_of_each_kind_corrects_all_differences(scene in any_pair()) {
         let (_, actions) = settle(scene)?;
         for (position, action) in actions.iter().enumerate() {
             let kind = std::mem::discriminant(action);
@@ -210,14 +209,14 @@ proptest! {
     }
 
     #[test]
-    fn a_create_is_sent_only_when_no_store_is_known_and_no_attempt_can_land(scene in any_scene()) {
+    fn a_create_is_sent_only_when_no_store_is_known_and_no_attempt_can_still_succeed(scene in any_scene()) {
         let plan = scene.plan();
         let Action::Create { intent: next, .. } = &plan.action else { return Ok(()) };
         prop_assert!(!scene.object.is_being_deleted(), "while deleting");
         prop_assert!(!scene.object.names_store(), "a store is named");
         prop_assert_eq!(identity::store_id(&scene.object), None, "a store is known");
         let looked = matches!(scene.observed, Observed::Searched { found: OwnerMatch::Nothing, .. });
-        prop_assert!(looked, "not after a complete look-up that found nothing: {:?}", scene.observed);
+        prop_assert!(looked, "not after a complete search that found nothing: {:?}", scene.observed);
         let desired = scene.desired().expect("a spec that can be read");
         let Some(last) = desired.intent else { return Ok(()) };
         prop_assert!((next.epoch, next.attempt) > (last.epoch, last.attempt), "the same attempt again");
