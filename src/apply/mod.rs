@@ -75,9 +75,9 @@ pub async fn send(
             // An attempt that is not recorded is never sent.
             None => Outcome::from(Effect::Nothing),
         },
-        Action::Claim { region, arn, tags, former } => {
+        Action::Adopt { region, arn, tags, former } => {
             let sent = aws.tag(region, arn, tags).await;
-            claimed(ahead.object.uid_str(), observed, former, tag_fields(tags.keys()), sent)
+            adopted(ahead.object.uid_str(), observed, former, tag_fields(tags.keys()), sent)
         }
         Action::Update { region, id, request } => {
             let sent = aws.update(region, id, request).await;
@@ -117,15 +117,15 @@ fn accepted(sent: Result<(), CallError>, fields: Vec<Field>, event: Event) -> Ou
     }
 }
 
-fn claimed(
+fn adopted(
     uid: &str,
     observed: &Observed,
     former: &str,
     fields: Vec<Field>,
     sent: Result<(), CallError>,
 ) -> Outcome {
-    // If this object already owns the store, or nobody does, a denied claim must not stop the rest of the work. Any other
-    // store must be claimed first.
+    // If this object already owns the store, or nobody does, a denied adoption must not stop the rest of the work. Any other
+    // store must be adopted first.
     let may_go_on = observed.present().is_some() && (former.is_empty() || former == uid);
     match sent {
         Err(error) if error.class == Class::Denied && !may_go_on => Outcome::from(Effect::Failed(error)),

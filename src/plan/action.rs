@@ -19,7 +19,7 @@ pub enum Action {
         request: Box<CreateRequest>,
     },
     /// TagResource with owner tags: the object adopts the store.
-    Claim {
+    Adopt {
         region: String,
         arn: String,
         tags: BTreeMap<String, String>,
@@ -54,7 +54,7 @@ impl Action {
         Some(match self {
             Self::None => return None,
             Self::Create { .. } => Operation::CreateSequenceStore,
-            Self::Claim { .. } | Self::Tag { .. } => Operation::TagResource,
+            Self::Adopt { .. } | Self::Tag { .. } => Operation::TagResource,
             Self::Update { .. } => Operation::UpdateSequenceStore,
             Self::SetPolicy { policy: Some(_), .. } => Operation::PutS3AccessPolicy,
             Self::SetPolicy { policy: None, .. } => Operation::DeleteS3AccessPolicy,

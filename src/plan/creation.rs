@@ -8,22 +8,22 @@ use crate::store::create_request::request_hash;
 use crate::store::{Intent, Observed, OwnerMatch, create_request};
 
 /// Adopts the store of a former object with the same cluster, namespace and name. Nobody has to enter an id.
-pub(super) fn claim_former(input: &Input<'_>) -> Option<Plan> {
+pub(super) fn adopt_former(input: &Input<'_>) -> Option<Plan> {
     let (Observed::Searched { found: OwnerMatch::Former { arn, uid, .. }, .. }, Ok(desired)) =
         (input.observed, input.desired)
     else {
         return None;
     };
-    let claim = Action::Claim {
+    let adopt = Action::Adopt {
         region: desired.region.clone(),
         arn: arn.clone(),
         tags: input.owner.tags(),
         former: uid.clone(),
     };
-    input.object.manages().then(|| update::claim(input, claim))
+    input.object.manages().then(|| update::adopt(input, adopt))
 }
 
-/// The search found nothing (a former object's store was handled by `claim_former` before): waits for an attempt that may still succeed, or makes the next one.
+/// The search found nothing (a former object's store was handled by `adopt_former` before): waits for an attempt that may still succeed, or makes the next one.
 pub(super) fn create(input: &Input<'_>) -> Option<Plan> {
     let (Observed::Searched { account, .. }, Ok(desired)) = (input.observed, input.desired) else {
         return None;

@@ -1,7 +1,7 @@
 //! The rules for an object that stays. No I/O.
 
 use super::absence::absent;
-use super::creation::{claim_former, create};
+use super::creation::{adopt_former, create};
 use super::ownership::{may_take_over, stranger, wrong_account};
 use super::update::{self, correct, owner_tags, owner_tags_denied};
 use super::{Action, Input, Next, Plan, Rule, State, call_failed, invalid, paused};
@@ -9,17 +9,17 @@ use crate::crd::{Drift, OWNER_UID_TAG, StoreStatus};
 use crate::store::drift::differences;
 use crate::store::{Difference, ObservedPolicy, ObservedTags, identity};
 
-/// The first rules need no store, those up to `absent` deal with one that is not there; `reclaim` must come before
+/// The first rules need no store, those up to `absent` deal with one that is not there; `adopt_again` must come before
 /// `owned_by_another`, which would call the former owner a conflict.
 pub(super) const RULES: &[Rule] = &[
     paused,
     invalid,
     call_failed,
     wrong_account,
-    claim_former,
+    adopt_former,
     create,
     absent,
-    reclaim,
+    adopt_again,
     owned_by_another,
     in_motion,
     failed_in_aws,
@@ -36,7 +36,7 @@ pub(super) const RULES: &[Rule] = &[
 
 /// A manifest with `sequenceStoreId` was deleted under `Retain` and applied again. The former owner had the same
 /// cluster, namespace and name, so it cannot exist any more.
-fn reclaim(input: &Input<'_>) -> Option<Plan> {
+fn adopt_again(input: &Input<'_>) -> Option<Plan> {
     let present = input.observed.present()?;
     let tags = present.known_tags()?;
     let former = tags.get(OWNER_UID_TAG).filter(|uid| **uid != input.owner.uid)?;
@@ -44,13 +44,13 @@ fn reclaim(input: &Input<'_>) -> Option<Plan> {
         && !identity::is_recorded(input.object)
         && input.owner.owned_before(tags)
         && !present.store.is(StoreStatus::Deleting);
-    let action = Action::Claim {
+    let action = Action::Adopt {
         region: input.desired.ok()?.region.clone(),
         arn: present.store.arn.clone(),
         tags: input.owner.tags(),
         former: former.clone(),
     };
-    may.then(|| update::claim(input, action))
+    may.then(|| update::adopt(input, action))
 }
 
 /// `Observe` may mirror a store of any owner.

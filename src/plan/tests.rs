@@ -14,7 +14,7 @@ fn words(plan: &Plan) -> String {
     let action = match &plan.action {
         Action::None => "",
         Action::Create { .. } => " create",
-        Action::Claim { .. } => " claim",
+        Action::Adopt { .. } => " adopt",
         Action::Update { .. } => " update",
         Action::Tag { .. } => " tag",
         Action::Untag { .. } => " untag",

@@ -28,19 +28,19 @@ pub(super) fn owner_tags(input: &Input<'_>) -> Option<Plan> {
     }
     let former = tags.get(OWNER_UID_TAG).cloned().unwrap_or_default();
     let region = input.desired.ok()?.region.clone();
-    Some(claim(input, Action::Claim { region, arn: present.store.arn.clone(), tags: missing, former }))
+    Some(adopt(input, Action::Adopt { region, arn: present.store.arn.clone(), tags: missing, former }))
 }
 
 /// The plan that writes owner tags. The convergence guard stops it after several updates without effect, as for fields.
-pub(super) fn claim(input: &Input<'_>, claim: Action) -> Plan {
-    let Action::Claim { tags, .. } = &claim else { return Plan::wait(State::Adopting, Next::Quick) };
+pub(super) fn adopt(input: &Input<'_>, adopt: Action) -> Plan {
+    let Action::Adopt { tags, .. } = &adopt else { return Plan::wait(State::Adopting, Next::Quick) };
     let wanted = tags.iter().map(|(key, value)| Difference {
         field: Field::Tag(key.clone()),
         desired: Some(value.clone()),
         observed: None,
     });
     let (stuck, due) = stuck_and_due(input, wanted.collect());
-    let action = if due.is_empty() { Action::None } else { claim };
+    let action = if due.is_empty() { Action::None } else { adopt };
     match stuck.is_empty() {
         true => Plan { action, ..Plan::wait(State::Adopting, Next::Quick) },
         false => Plan { action, ..Plan::wait(State::NotConverging(drifts(&stuck)), Next::Poll) },

@@ -11,7 +11,7 @@ impl Scene {
         let status = self.object.status.get_or_insert_default();
         match action {
             Action::Update { request, .. } => apply_update(&mut present.store, request),
-            Action::Claim { tags, .. } => add(&mut present.tags, tags),
+            Action::Adopt { tags, .. } => add(&mut present.tags, tags),
             Action::Tag { tags, managed, .. } => {
                 add(&mut present.tags, tags);
                 status.managed_tag_keys.clone_from(managed);

@@ -86,7 +86,7 @@ fn reported(input: &Input<'_>, state: &State, old: &SequenceStoreStatus) -> Sequ
     let mut new =
         SequenceStoreStatus { observed_generation: input.object.metadata.generation, ..old.clone() };
     if let (Observed::Present(present), true) = (input.observed, may_record(state))
-        && !awaits_claim(input, present, old)
+        && !awaits_adoption(input, present, old)
     {
         new.store = Some(mirror(present, old.store.as_ref()));
         new.account_id = Some(present.account.clone());
@@ -170,8 +170,8 @@ fn may_record(state: &State) -> bool {
     !matches!(state, State::WrongAccount { .. } | State::OwnershipConflict { .. })
 }
 
-/// A store that still carries the uid of another owner is recorded only after the operator has claimed it.
-fn awaits_claim(input: &Input<'_>, present: &Present, old: &SequenceStoreStatus) -> bool {
+/// A store that still carries the uid of another owner is recorded only after the operator has adopted it.
+fn awaits_adoption(input: &Input<'_>, present: &Present, old: &SequenceStoreStatus) -> bool {
     let other = present.tags.owner().is_some_and(|owner| Some(owner) != input.object.metadata.uid.as_deref());
     other && !is_recorded(present, old) && input.object.manages()
 }

@@ -36,8 +36,8 @@ pub(super) struct Facts<'a> {
     pub(super) owner_is_gone: bool,
     pub(super) rival: Option<&'a str>,
     pub(super) now: Timestamp,
-    /// The store that the first step claims, read in full: the search for it shows too little.
-    pub(super) claimed: Option<&'a Present>,
+    /// The store that the first step adopts, read in full: the search for it shows too little.
+    pub(super) former_store: Option<&'a Present>,
     /// Read sets in the store that the first step deletes.
     pub(super) read_sets: Option<&'a ReadSetCount>,
 }
@@ -109,9 +109,9 @@ impl Snapshot {
             Action::Create { account, intent, request } => {
                 self.observed = Observed::Present(Box::new(created(&self.object, account, intent, request)));
             }
-            Action::Claim { tags, .. } => {
+            Action::Adopt { tags, .. } => {
                 if let (Observed::Searched { found: OwnerMatch::Former { .. }, .. }, Some(present)) =
-                    (&self.observed, facts.claimed)
+                    (&self.observed, facts.former_store)
                 {
                     self.observed = Observed::Present(Box::new(present.clone()));
                 }

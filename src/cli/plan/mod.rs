@@ -129,7 +129,7 @@ fn notes(object: &SequenceStore, observed: &Observed, steps: &[Step]) -> Vec<Str
     let mut notes: Vec<String> = findings.iter().map(ToString::to_string).collect();
     let uid = object.uid_str();
     let rewrites_own_tags = |step: &Step| {
-        matches!(&step.plan.action, Action::Claim { tags, former, .. }
+        matches!(&step.plan.action, Action::Adopt { tags, former, .. }
             if *former == uid && !tags.contains_key(OWNER_UID_TAG))
     };
     if steps.iter().any(rewrites_own_tags) {

@@ -67,7 +67,7 @@ impl Planner {
             owner_is_gone: observation.owner_is_gone,
             rival: observation.rival.as_deref(),
             now: observation.began,
-            claimed: former.as_ref(),
+            former_store: former.as_ref(),
             read_sets: None,
         };
         let mut steps = forecast(object, &observation.observed, facts);

@@ -30,13 +30,13 @@ pub(super) fn plan_step(step: &Step, is_last: bool) -> Option<PlanStep> {
 fn why(step: &Step, writes_object: bool) -> String {
     let Step { plan, before } = step;
     match (&plan.state, &plan.action) {
-        (_, Action::Claim { former, .. }) if former.is_empty() => {
+        (_, Action::Adopt { former, .. }) if former.is_empty() => {
             "The store has no owner tags; the operator writes them to make this object the owner.".into()
         }
-        (_, Action::Claim { former, .. }) if Some(former) == before.object.uid().as_ref() => {
+        (_, Action::Adopt { former, .. }) if Some(former) == before.object.uid().as_ref() => {
             "This object owns the store; the operator rewrites its outdated owner tags.".into()
         }
-        (_, Action::Claim { former, .. }) => {
+        (_, Action::Adopt { former, .. }) => {
             format!("The owner tags name another object (uid {former}); this object becomes the owner.")
         }
         (State::Deleted | State::Released, _) => reported_condition(&plan.state).message,
@@ -63,7 +63,7 @@ fn target(action: &Action) -> Option<String> {
         Action::Create { account, intent, .. } => {
             format!("a new store in {}, account {account}", intent.region)
         }
-        Action::Claim { arn, .. } | Action::Tag { arn, .. } | Action::Untag { arn, .. } => store(arn),
+        Action::Adopt { arn, .. } | Action::Tag { arn, .. } | Action::Untag { arn, .. } => store(arn),
         Action::Update { region, id, .. } | Action::DeleteStore { region, id } => {
             format!("store {id} in {region}")
         }
@@ -117,7 +117,7 @@ fn changes(step: &Step) -> Vec<Change> {
     match &step.plan.action {
         Action::None | Action::DeleteStore { .. } => Vec::new(),
         Action::Create { request, .. } => created(request),
-        Action::Claim { tags: set, .. } | Action::Tag { tags: set, .. } => {
+        Action::Adopt { tags: set, .. } | Action::Tag { tags: set, .. } => {
             set.iter().map(|(key, value)| tag(key, Some(value))).collect()
         }
         Action::Untag { keys, .. } => keys.iter().map(|key| tag(key, None)).collect(),

@@ -17,7 +17,7 @@ use crate::store::desired::Defaults;
 use crate::store::observed::{Observed, ObservedPolicy, ObservedTags, Present};
 use crate::store::ownership::OwnerMatch;
 
-fn steps(scene: &Scene, claimed: Option<&Present>, read_sets: Option<&ReadSetCount>) -> Vec<Step> {
+fn steps(scene: &Scene, former_store: Option<&Present>, read_sets: Option<&ReadSetCount>) -> Vec<Step> {
     let defaults = Defaults { region: Some(REGION.into()), poll_interval: Duration::from_secs(300) };
     let settings = Settings {
         cluster: "cluster".into(),
@@ -31,7 +31,7 @@ fn steps(scene: &Scene, claimed: Option<&Present>, read_sets: Option<&ReadSetCou
         owner_is_gone: scene.owner_is_gone,
         rival: scene.rival,
         now: now(),
-        claimed,
+        former_store,
         read_sets,
     };
     forecast(&scene.object, &scene.observed, facts)

@@ -110,7 +110,7 @@ fn every_rule_for_a_known_store() {
         (
             "taken over",
             taken().annotated(TAKE_OVER_ANNOTATION, OTHER_UID).with(|s| s.owner_is_gone = true),
-            "Adopting claim, quick",
+            "Adopting adopt, quick",
         ),
         (
             "not taken over from a live owner",
@@ -129,12 +129,12 @@ fn every_rule_for_a_known_store() {
             Scene::settled().with(|s| s.rival = Some("ns/b")),
             "Available, poll",
         ),
-        ("untagged", untagged(), "Adopting claim, quick"),
+        ("untagged", untagged(), "Adopting adopt, quick"),
         ("untagged under Observe", observing(untagged()), "Available, poll"),
         (
             "own uid, another cluster's tags",
             Scene::settled().seen(active(tags_of(UID))),
-            "Adopting claim, quick",
+            "Adopting adopt, quick",
         ),
         ("CREATING", in_status(Some("CREATING")), "Creating, quick"),
         ("UPDATING", in_status(Some("UPDATING")), "Updating, quick"),
@@ -192,7 +192,7 @@ fn every_rule_for_an_unknown_store() {
     check(vec![
         ("nothing found", unnamed(OwnerMatch::Nothing), "Creating create +finalizer, quick"),
         ("nothing found under Observe", observing(unnamed(OwnerMatch::Nothing)), "StoreNotNamed, poll"),
-        ("a former object's store", unnamed(former()), "Adopting claim, quick"),
+        ("a former object's store", unnamed(former()), "Adopting adopt, quick"),
         ("a former object's store under Observe", observing(unnamed(former())), "StoreNotNamed, poll"),
         (
             "an attempt is open",
@@ -257,7 +257,7 @@ fn states_carry_what_their_messages_name() {
 fn adoption_writes_the_owner_tags_and_nothing_else() {
     let foreign = BTreeMap::from([("team".to_owned(), "genomics".to_owned())]);
     let plan = Scene::settled().seen(active(ObservedTags::Read(foreign))).plan();
-    let Action::Claim { tags, arn, former, .. } = plan.action else { panic!("{:?}", plan.action) };
+    let Action::Adopt { tags, arn, former, .. } = plan.action else { panic!("{:?}", plan.action) };
     assert_eq!((tags, arn), (own_tags(), store(ID, ACCOUNT, None).arn));
     assert_eq!(former, "");
 }

@@ -142,7 +142,7 @@ proptest! {
             Observed::Present(present) => {
                 prop_assert!(matches!(present.tags, ObservedTags::Read(_)), "tags that were not read");
                 prop_assert!(same_account(&scene, &present.account), "another account");
-                let displaced = matches!(plan.action, Action::Claim { .. }) && scene.owner_is_gone;
+                let displaced = matches!(plan.action, Action::Adopt { .. }) && scene.owner_is_gone;
                 let ours = present.tags.owner().is_none_or(|owner| owner == UID);
                 prop_assert!(ours || displaced, "a store of {:?}", present.tags.owner());
             }
