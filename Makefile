@@ -52,7 +52,7 @@ crds: need-build ## Write the CRDs from the Rust types, to crds/ and to the char
 	cp crds/$(CRDS) $(CHART)/files/crds/$(CRDS)
 
 .PHONY: docs
-docs: need-demo build control-plane ## Write docs/conditions.md and docs/bad-input.md from the code and a real API server
+docs: need-demo build control-plane ## Write docs/conditions.md, docs/bad-input.md and the reasons in README.md
 	SEQSTORE_WRITE_DOCS=1 $(CARGO) test --quiet --locked --package sequencestore-operator --test conditions
 	SEQSTORE_WRITE_DOCS=1 $(CARGO) test --quiet --locked --package sequencestore-operator --test e2e -- bad_input
 

@@ -126,7 +126,7 @@ pub(crate) enum Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let source = match error {
-            Error::Refused { source, .. } => source,
+            Error::Request { source, .. } => source,
             Error::NoAnswer { after, .. } => {
                 return Self::Other(format!("no response within {} s", after.as_secs()));
             }

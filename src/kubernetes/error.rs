@@ -5,7 +5,7 @@ use std::time::Duration;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("failed to {step}: {source}")]
-    Refused {
+    Request {
         step: &'static str,
         #[source]
         source: Box<kube::Error>,
@@ -18,7 +18,7 @@ pub enum Error {
 impl Error {
     /// Wraps an error of kube's client; for `map_err`.
     pub(super) fn kubernetes(step: &'static str) -> impl FnOnce(kube::Error) -> Self {
-        move |source| Self::Refused { step, source: Box::new(source) }
+        move |source| Self::Request { step, source: Box::new(source) }
     }
 
     /// Somebody else changed the object first. Nothing is wrong.
@@ -33,7 +33,7 @@ impl Error {
 
     fn status(&self) -> Option<&kube::core::Status> {
         match self {
-            Self::Refused { source, .. } => match source.as_ref() {
+            Self::Request { source, .. } => match source.as_ref() {
                 kube::Error::Api(status) => Some(status),
                 _ => None,
             },
