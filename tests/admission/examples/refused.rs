@@ -9,11 +9,11 @@ const STORE_ID: &str = "sequenceStoreId must be the id of a store, not its ARN o
     write 10 to 36 digits in quotes, such as \"3936421177\"";
 const NAME_LENGTH: &str =
     "name must have 1 to 127 characters; remove the field to give a new store the name of the object";
-const NAME_TEXT: &str = "name must contain only letters, marks, digits, punctuation, symbols and spaces: \
+const NAME_TEXT: &str = "name must contain only letters, digits, punctuation, symbols and spaces: \
     remove tabs, line breaks and invisible characters";
 const DESCRIPTION_LENGTH: &str =
     "description must have 1 to 255 characters; AWS can replace a description but cannot clear it";
-const DESCRIPTION_TEXT: &str = "description must contain only letters, marks, digits, punctuation, symbols and spaces: \
+const DESCRIPTION_TEXT: &str = "description must contain only letters, digits, punctuation, symbols and spaces: \
     remove tabs, line breaks and invisible characters";
 const KEY_ARN: &str = "keyArn must be the full ARN of a KMS key or alias, not a key id or alias name: \
     write for example arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
