@@ -98,10 +98,9 @@ fn unknown_value(key: &str, value: &str) -> Option<AnnotationProblem> {
             "set it to \"true\" to pause the object, or remove the annotation",
         ),
         // Not checked for the form of a uid: another tool may have written the store's owner tag.
-        TAKE_OVER_ANNOTATION => (
-            !boolean,
-            "set it to the uid of the owner that the message of the Ready condition names",
-        ),
+        TAKE_OVER_ANNOTATION => {
+            (!boolean, "set it to the uid of the owner that the message of the Ready condition names")
+        }
         RECREATE_ANNOTATION => (
             is_store_id(value),
             "set it to the id of the missing store that the message of the Ready condition names",

@@ -12,8 +12,7 @@ use crate::crd::{OwnerTags, SequenceStore};
 /// Maximum number of objects in one response.
 const PAGE_SIZE: u32 = 500;
 /// The meaning of a 404 for a list of SequenceStores.
-pub(crate) const CRD_NOT_INSTALLED: &str =
-    "the CustomResourceDefinition sequencestores.healthomics.dev is not installed in the cluster: install the \
+pub(crate) const CRD_NOT_INSTALLED: &str = "the CustomResourceDefinition sequencestores.healthomics.dev is not installed in the cluster: install the \
      operator's chart, or apply the output of the command `crd` with `kubectl apply --server-side -f -`";
 
 /// Which cluster to connect to, with kubectl's defaults.

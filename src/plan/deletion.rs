@@ -93,10 +93,8 @@ fn being_deleted(input: &Input<'_>) -> Option<Plan> {
 fn busy(input: &Input<'_>) -> Option<Plan> {
     let status = input.observed.present()?.store.known_status()?;
     matches!(status, StoreStatus::Creating | StoreStatus::Updating).then(|| {
-        let message = format!(
-            "AWS cannot delete the store while it is {}; the operator retries",
-            status.as_str()
-        );
+        let message =
+            format!("AWS cannot delete the store while it is {}; the operator retries", status.as_str());
         let block = DeletionBlock::new(DeletionBlockReason::Busy, message);
         Plan::wait(State::DeletionBlocked(vec![block]), Next::Quick)
     })

@@ -151,9 +151,7 @@ pub(super) fn of(state: &State, denied_for: Option<Duration>, denied_grace: Dura
             "The object is being deleted: the operator deletes the store, and Kubernetes removes the object when AWS \
              confirms that the store no longer exists.",
         ),
-        State::Deleted | State::Released => {
-            C::reconciling(Reason::Deleting, "The object is being deleted.")
-        }
+        State::Deleted | State::Released => C::reconciling(Reason::Deleting, "The object is being deleted."),
         State::DeletionBlocked(blocks) => C::reconciling(Reason::DeletionBlocked, blocked(blocks)),
         State::Paused => paused(),
     }

@@ -78,7 +78,7 @@ pub fn readme_reasons() -> String {
         }
     }
     text += "\n¹ `Ready` stays True if the operator only fails to read or write the tags or the S3 access policy. The operator\n\
-             reports transient failures (`AwsUnavailable`, `Throttled`, `Updating`) from the third in a row.\n";
+             reports transient failures (`AwsUnavailable`, `Throttled`, `Updating`) from the third in a row, and at once after a change of the spec.\n";
     text
 }
 

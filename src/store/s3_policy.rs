@@ -13,7 +13,10 @@ const CONDITION_KEYS: [&str; 4] = ["s3:prefix", "s3:signatureversion", "s3:TlsVe
 pub fn check(policy: &Map<String, Value>) -> Result<(), String> {
     let size = render(policy).len();
     if size > MOST_BYTES {
-        return Err("spec.s3AccessPolicy is larger than 15,360 bytes as JSON, the most that AWS accepts: shorten it.".into());
+        return Err(
+            "spec.s3AccessPolicy is larger than 15,360 bytes as JSON, the most that AWS accepts: shorten it."
+                .into(),
+        );
     }
     known(policy, &ELEMENTS, "spec.s3AccessPolicy")?;
     let statements = policy.get("Statement").and_then(Value::as_array).into_iter().flatten();
