@@ -1,6 +1,6 @@
 //! Flags of `plan`. No I/O.
 
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 
 use crate::cli::flags::{KubernetesFlags, PlaceFlags, TimingFlags};
 use crate::cli::values::namespace;
@@ -29,10 +29,11 @@ const CLUSTER_NAME_HELP: &str = "Name of this cluster in the owner tags of store
                                  the stores of this cluster, or else the uid of namespace kube-system]";
 
 #[derive(Args, Clone, Debug)]
+#[command(group(ArgGroup::new("subjects").required(true).args(["names", "files"])))]
 #[command(mut_arg("cluster_name", |argument| argument.help(CLUSTER_NAME_HELP)))]
 pub struct PlanFlags {
     /// Name of a SequenceStore in the cluster, optionally NAMESPACE/NAME; repeatable; or use -f
-    #[arg(value_name = "[NAMESPACE/]NAME", required_unless_present = "files", conflicts_with = "files")]
+    #[arg(value_name = "[NAMESPACE/]NAME")]
     pub(super) names: Vec<String>,
 
     /// File with manifests to plan for; `-` is standard input; repeatable
