@@ -1,6 +1,6 @@
 //! Explains a failed AWS call to the user in one line, with what to do about it. No I/O.
 
-use crate::aws::{CallError, Class};
+use crate::aws::{CallError, Class, Operation};
 
 /// `program` is the command that the user typed, for the hint at `permissions`.
 pub(super) fn explain(error: &CallError, region: Option<&str>, program: &str) -> String {
@@ -10,10 +10,16 @@ pub(super) fn explain(error: &CallError, region: Option<&str>, program: &str) ->
     };
     let detail = short(&error.detail);
     match error.class {
-        Class::Denied => format!(
-            "AWS denied {call} to these credentials ({detail}); `{program} permissions` prints the IAM policy \
-             that allows it"
-        ),
+        Class::Denied => {
+            let level = match error.operation {
+                Operation::ListReadSets => "observe-and-delete",
+                _ => "observe",
+            };
+            format!(
+                "AWS denied {call} to these credentials ({detail}); `{program} permissions --for {level}` prints an IAM \
+                 policy that allows it"
+            )
+        }
         Class::Credentials => {
             let what = error.code.as_deref().unwrap_or("none found in environment, profile or role");
             format!(

@@ -47,7 +47,7 @@ impl CalledAs {
         let command = match self {
             Self::Operator => command,
             Self::Plugin => command
-                .about("Plan, export and set up AWS HealthOmics sequence stores on Kubernetes")
+                .about("Show what the operator for AWS HealthOmics sequence stores would do, export stores, and print IAM policies")
                 .mut_subcommand("run", |run| run.hide(true)),
         };
         self.named(command)

@@ -11,7 +11,7 @@ use crate::kubernetes::cluster;
 /// Where the stores are, and which cluster their owner tags name.
 #[derive(Args, Clone, Debug)]
 pub struct PlaceFlags {
-    /// Region of objects that do not set spec.region [default: region of the AWS environment]
+    /// Region of stores whose object does not set spec.region [default: region of the AWS environment]
     #[arg(long, env = "SEQSTORE_REGION", value_parser = region)]
     pub(super) region: Option<String>,
 
@@ -27,8 +27,8 @@ pub struct TimingFlags {
     #[arg(long, env = "SEQSTORE_POLL_INTERVAL", default_value = "5m", value_parser = duration, value_name = "TIME")]
     pub(super) poll_interval: Duration,
 
-    /// How long AWS may take to show a write in its read operations; the operator repeats a create request
-    /// of unknown outcome only after this time
+    /// How long after a write AWS may still return old data; if the outcome of a create request is unknown,
+    /// the operator waits at least this long before it repeats the request
     #[arg(long, env = "SEQSTORE_CREATE_GRACE", default_value = "60s", value_parser = duration, value_name = "TIME")]
     pub(super) create_grace: Duration,
 }

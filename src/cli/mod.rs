@@ -31,7 +31,7 @@ Examples:
 Run `{bin} <command> --help` for the flags and examples of a command.
 
 Kubernetes: the connection comes from KUBECONFIG, ~/.kube/config or, inside a cluster, the Pod's ServiceAccount.
-AWS: credentials, region and endpoints come from the SDK's environment: its credential chain, AWS_REGION,
+AWS: credentials, region and endpoints come from the AWS SDK's default credential chain and from AWS_REGION,
 AWS_ENDPOINT_URL_OMICS and AWS_ENDPOINT_URL_STS.";
 
 /// Kubernetes operator for AWS HealthOmics sequence stores
@@ -51,7 +51,7 @@ pub enum Command {
     /// Show what the operator would do now and why, without changing anything
     #[command(after_help = plan::EXAMPLES)]
     Plan(Box<plan::PlanFlags>),
-    /// Print existing stores as manifests that adopt them, or find orphaned stores
+    /// Print existing stores as manifests, or find stores whose object no longer exists
     #[command(after_help = export::EXAMPLES)]
     Export(Box<export::ExportFlags>),
     /// Print the IAM policy that the operator needs

@@ -98,13 +98,12 @@ fn unknown_value(key: &str, value: &str) -> Option<AnnotationProblem> {
             "set it to \"true\" to pause the object, or remove the annotation",
         ),
         // Not checked for the form of a uid: another tool may have written the store's owner tag.
-        TAKE_OVER_ANNOTATION => (
-            !boolean,
-            "set it to the uid of the owner to displace, as the message of the Ready condition shows it",
-        ),
+        TAKE_OVER_ANNOTATION => {
+            (!boolean, "set it to the uid of the owner that the message of the Ready condition names")
+        }
         RECREATE_ANNOTATION => (
             is_store_id(value),
-            "set it to the id of the missing store, as the message of the Ready condition shows it",
+            "set it to the id of the missing store that the message of the Ready condition names",
         ),
         _ => (true, ""),
     };

@@ -43,7 +43,7 @@ pub(super) fn frozen_e_tag_algorithm_family() -> Rule {
         " || !has(self.spec.eTagAlgorithmFamily) || (has(oldSelf.status.store.eTagAlgorithmFamily) \
          && self.spec.eTagAlgorithmFamily == oldSelf.status.store.eTagAlgorithmFamily)",
         "AWS cannot change eTagAlgorithmFamily of a store: \
-         set it to the value shown in status.store, or remove the field",
+         set it to the value shown in status.store.eTagAlgorithmFamily, or remove the field",
     )
 }
 
@@ -55,7 +55,7 @@ pub(super) fn frozen_sse_config() -> Rule {
          && self.spec.sseConfig.type == oldSelf.status.store.sseConfig.type \
          && (!has(self.spec.sseConfig.keyArn) || (has(oldSelf.status.store.sseConfig.keyArn) \
          && self.spec.sseConfig.keyArn == oldSelf.status.store.sseConfig.keyArn)))",
-        "AWS cannot change sseConfig of a store: set it to the value shown in status.store, or remove the field",
+        "AWS cannot change sseConfig of a store: set it to the value shown in status.store.sseConfig, or remove the field",
     )
 }
 
@@ -109,7 +109,7 @@ pub(super) fn sequence_store_id() -> Rule {
 /// The characters that HealthOmics accepts in a name or description.
 pub(super) fn printable(field: &str) -> Rule {
     Rule::new(r"self.matches('^[\\p{L}\\p{M}\\p{Z}\\p{S}\\p{N}\\p{P}]*$')").message(
-        format!("{field} must contain only letters, marks, digits, punctuation, symbols and spaces: remove tabs, line breaks and invisible characters").as_str(),
+        format!("{field} must contain only letters, digits, punctuation, symbols and spaces: remove tabs, line breaks and invisible characters").as_str(),
     )
 }
 
@@ -119,7 +119,11 @@ pub(super) fn location(field: &str) -> Rule {
         r"self.matches('^(s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/|/[\\p{L}\\p{M}\\p{Zs}\\p{S}\\p{N}\\p{P}]+/)?)?$')",
     )
     .message(
-        format!("{field} must be s3://bucket/prefix/ with a slash at the end and no invisible characters, or \"\" to clear it").as_str(),
+        format!(
+            "{field} must be s3://bucket or s3://bucket/prefix/: a bucket name of 3 to 63 lower-case letters, digits, dots \
+             and hyphens, a slash at the end of the prefix, no invisible characters; or \"\" to clear it"
+        )
+        .as_str(),
     )
 }
 
@@ -162,8 +166,8 @@ pub(super) fn tags() -> [Rule; 4] {
         Rule::new("self.all(k, k.size() >= 1 && k.size() <= 128)")
             .message("tag keys must have 1 to 128 characters"),
         Rule::new("self.all(k, !k.lowerAscii().startsWith('aws:') && !k.startsWith('healthomics.dev/'))").message(
-            "tag keys must not start with aws: in upper or lower case (reserved for AWS) or with healthomics.dev/ \
-             (reserved for this operator): remove these keys from the spec; they stay on the store",
+            "tag keys must not start with aws: in any letter case (reserved for AWS) or with healthomics.dev/ (reserved for \
+             this operator): remove these keys from spec.tags; this does not remove the tags from the store",
         ),
         Rule::new(format!("self.all(k, k.{TAG_PATTERN})"))
             .message(format!("tag keys must contain only {TAG_CHARACTERS}").as_str()),

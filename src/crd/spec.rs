@@ -47,8 +47,9 @@ pub struct SequenceStoreSpec {
     #[x_kube(validation = rules::region())]
     pub region: Option<String>,
 
-    /// The id of an existing store, 10 to 36 digits. The operator adopts that store and never creates one.
-    /// Cannot be added, removed or changed once a store is recorded in status.store.
+    /// The id of an existing store, 10 to 36 digits. The operator uses this store and never creates one;
+    /// under `Manage` it adopts the store: it writes owner tags to the store, and then owns it. Cannot be added,
+    /// removed or changed once a store is recorded in status.store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     #[x_kube(validation = rules::sequence_store_id())]
@@ -67,8 +68,10 @@ pub struct SequenceStoreSpec {
     #[x_kube(validation = rules::one_of("deletionPolicy", &["Delete", "Retain"]))]
     pub deletion_policy: Option<DeletionPolicy>,
 
-    /// While true, neither the object nor its store is deleted. The API server refuses to delete the object;
-    /// without the chart's admission policy, the deletion waits until this field is false or removed.
+    /// While true, the operator does not delete the store, and the chart's admission policy lets the API
+    /// server refuse to delete the object. If the object is deleted all the same, the deletion waits until
+    /// this field is false or removed, or until deletionPolicy is `Retain`. With `Retain` or `Observe` the
+    /// object is then removed at once and the store stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_protection: Option<bool>,
 
@@ -135,7 +138,8 @@ pub struct SequenceStoreSpec {
     pub s3_access_policy: Option<serde_json::Map<String, serde_json::Value>>,
 
     /// Tags of the store, at most 46. The operator sets the keys listed here and removes a key that is no
-    /// longer listed if it had set that key. It leaves all other tags of the store alone.
+    /// longer listed if it had set that key. It leaves all other tags of the store alone. An empty object
+    /// removes all tags that the operator had set; removing the whole field removes none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "schema::tags")]
     pub tags: Option<BTreeMap<String, String>>,
@@ -206,7 +210,8 @@ pub struct SseConfig {
     /// Type of encryption. AWS supports only `KMS`.
     #[serde(rename = "type")]
     pub type_: EncryptionType,
-    /// ARN of the KMS key or alias, 20 to 2048 characters.
+    /// ARN of the KMS key or alias, 20 to 2048 characters. If absent, the operator passes no key to AWS when
+    /// it creates the store, and does not compare the key of the store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2048))]
     #[x_kube(validation = rules::key_arn())]

@@ -64,10 +64,11 @@ pub struct SequenceStoreStatus {
 pub struct Drift {
     /// Name of the field in the spec.
     pub field: String,
-    /// Value in the spec.
+    /// Value in the spec. Absent if the operator removes the field, such as a tag that is no longer in
+    /// `spec.tags`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub desired: Option<String>,
-    /// Value in AWS.
+    /// Value in AWS. Absent if AWS shows no value.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed: Option<String>,
 }
@@ -108,6 +109,6 @@ pub enum DeletionBlockReason {
     Finalizers,
     /// The store holds read sets.
     ReadSets,
-    /// AWS reports that the store is in use.
+    /// The store is CREATING or UPDATING, or AWS refuses to delete it.
     Busy,
 }

@@ -12,8 +12,8 @@ use crate::crd::{OwnerTags, SequenceStore};
 /// Maximum number of objects in one response.
 const PAGE_SIZE: u32 = 500;
 /// The meaning of a 404 for a list of SequenceStores.
-pub(crate) const CRD_NOT_INSTALLED: &str =
-    "the CustomResourceDefinition sequencestores.healthomics.dev is not installed in the cluster";
+pub(crate) const CRD_NOT_INSTALLED: &str = "the CustomResourceDefinition sequencestores.healthomics.dev is not installed in the cluster: install the \
+     operator's chart, or apply the output of the command `crd` with `kubectl apply --server-side -f -`";
 
 /// Which cluster to connect to, with kubectl's defaults.
 #[derive(Clone, Debug, Default)]
@@ -36,9 +36,12 @@ async fn configuration(access: &Access) -> Result<Config, String> {
     let unusable = |error: String| {
         // The lines after the first quote the file, which may contain a token.
         let line = error.lines().next().unwrap_or_default();
-        format!(
-            "cannot load the Kubernetes configuration: {line}. Set KUBECONFIG to a readable file, or run inside a cluster"
-        )
+        let remedy = match (&access.context, &access.kubeconfig) {
+            (Some(_), _) => "check --context; `kubectl config get-contexts` lists the contexts",
+            (None, Some(_)) => "check --kubeconfig",
+            (None, None) => "set KUBECONFIG to a readable file, or run inside a cluster",
+        };
+        format!("cannot load the Kubernetes configuration: {line}: {remedy}")
     };
     match (&access.kubeconfig, &access.context) {
         (Some(file), _) => {
@@ -68,7 +71,7 @@ pub(crate) async fn uid(client: &Client) -> Result<String, String> {
             namespace.uid().ok_or_else(|| "namespace kube-system has no uid: set --cluster-name".into())
         }
         Err(error) => Err(format!(
-            "cannot read the uid of namespace kube-system as the name of the cluster ({error}): set --cluster-name"
+            "cannot read the uid of namespace kube-system, the default of --cluster-name ({error}): set --cluster-name"
         )),
     }
 }

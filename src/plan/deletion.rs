@@ -6,6 +6,7 @@ use super::absence::absence_is_confirmed;
 use super::creation::nothing_to_delete;
 use super::ownership::{stranger, wrong_account};
 use super::{Action, DELETE_GRACE, Input, Next, Plan, Refusal, Rule, State, call_failed, invalid, paused};
+use crate::aws::Class;
 use crate::crd::{DeletionBlock, DeletionBlockReason, FINALIZER, SequenceStore, StoreStatus};
 use crate::store::{Observed, ObservedTags};
 
@@ -93,7 +94,7 @@ fn busy(input: &Input<'_>) -> Option<Plan> {
     let status = input.observed.present()?.store.known_status()?;
     matches!(status, StoreStatus::Creating | StoreStatus::Updating).then(|| {
         let message =
-            format!("the store is {} in AWS and cannot be deleted until that ends", status.as_str());
+            format!("AWS cannot delete the store while it is {}; the operator retries", status.as_str());
         let block = DeletionBlock::new(DeletionBlockReason::Busy, message);
         Plan::wait(State::DeletionBlocked(vec![block]), Next::Quick)
     })
@@ -125,16 +126,22 @@ pub(crate) fn blocked_by_aws(refusal: &Refusal) -> State {
         },
         Ok(_) => DeletionBlock::new(
             DeletionBlockReason::Busy,
-            "AWS refuses to delete the store in its current state, although it holds no read sets",
+            "AWS refuses to delete the store in its current state, although it holds no read sets; the operator retries, \
+             and its log has AWS's message",
         ),
-        Err(error) => DeletionBlock::new(
-            DeletionBlockReason::Busy,
-            format!(
-                "AWS refuses to delete the store in its current state, perhaps because it holds read sets. The operator could \
-                 not count them: allow {} in its IAM policy",
-                error.operation.iam_action()
-            ),
-        ),
+        Err(error) => {
+            let remedy = match error.class {
+                Class::Denied => format!(": allow {} in its IAM policy", error.operation.iam_action()),
+                _ => " and tries again".into(),
+            };
+            DeletionBlock::new(
+                DeletionBlockReason::Busy,
+                format!(
+                    "AWS refuses to delete the store in its current state, perhaps because it holds read sets. The operator \
+                     could not count its read sets{remedy}"
+                ),
+            )
+        }
     };
     State::DeletionBlocked(vec![block])
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Reason;
 use super::reason::Abnormal;
 use crate::aws::{CallError, Class, Operation};
-use crate::crd::{DeletionBlock, Drift, RECREATE_ANNOTATION, TAKE_OVER_ANNOTATION};
+use crate::crd::{DeletionBlock, Drift, PREFIX, RECREATE_ANNOTATION, TAKE_OVER_ANNOTATION};
 use crate::plan::{State, StoreOwner};
 
 /// From this attempt to create the store, an unknown outcome is reported as `AwsUnavailable`.
@@ -75,7 +75,8 @@ pub(super) fn of(state: &State, denied_for: Option<Duration>, denied_grace: Dura
         State::Reconciling => C::reconciling(Reason::Progressing, "The operator is reconciling the object."),
         State::ConfirmingAbsence => C::reconciling(
             Reason::Progressing,
-            "AWS reports that the store does not exist; the operator checks a second time before it believes this.",
+            "AWS reports that the store does not exist; the operator checks a second time before it treats the store as \
+             missing.",
         ),
         State::Adopting => C::reconciling(
             Reason::Progressing,
@@ -104,14 +105,21 @@ pub(super) fn of(state: &State, denied_for: Option<Duration>, denied_grace: Dura
         State::Updating => C::reconciling(Reason::Updating, "The store is UPDATING in AWS."),
         State::StoreDeleting => C::reconciling(
             Reason::StoreDeleting,
-            "The store is DELETING in AWS, but this operator did not delete it.",
+            "The store is DELETING in AWS, but not because of this object: CloudTrail shows who called \
+             DeleteSequenceStore.",
         ),
         State::UnknownStatus { status } => {
             C { synced: None, ..C::reconciling(Reason::UnknownStatus, unknown_status(status.as_deref())) }
         }
         State::Failed { message } => {
             let why = message.as_deref().unwrap_or("AWS gives no reason.");
-            C::stalled(Reason::Failed, format!("The store is FAILED in AWS: {why}"))
+            C::stalled(
+                Reason::Failed,
+                format!(
+                    "The store is FAILED in AWS, and the operator changes nothing until AWS reports another status: \
+                     {why}"
+                ),
+            )
         }
         State::InvalidSpec { message } => C::stalled(Reason::InvalidSpec, message),
         State::ImmutableFieldDiffers(fields) => {
@@ -120,14 +128,9 @@ pub(super) fn of(state: &State, denied_for: Option<Duration>, denied_grace: Dura
         State::OwnershipConflict { owner } => {
             C::stalled(Reason::OwnershipConflict, ownership_conflict(owner))
         }
-        State::WrongAccount { recorded, credentials } => C::stalled(
-            Reason::WrongAccount,
-            format!(
-                "The store of this object is in AWS account {recorded}, but the operator's credentials belong to \
-                 account {credentials}: give the operator credentials for account {recorded}. Until then it changes \
-                 nothing."
-            ),
-        ),
+        State::WrongAccount { recorded, credentials } => {
+            C::stalled(Reason::WrongAccount, wrong_account(recorded, credentials))
+        }
         State::StoreMissing { id, region, named } => {
             C::stalled(Reason::StoreMissing, store_missing(id, region, *named))
         }
@@ -140,12 +143,15 @@ pub(super) fn of(state: &State, denied_for: Option<Duration>, denied_grace: Dura
         ),
         State::StoreNotNamed => C::stalled(
             Reason::StoreNotFound,
-            "managementPolicy is Observe, and no store carries the owner tags of this object: set \
-             spec.sequenceStoreId to the id of the store to observe.",
+            "managementPolicy is Observe, and the operator finds no store by name and owner tags: set \
+             spec.sequenceStoreId to the id of the store to observe, or check spec.name and spec.region.",
         ),
-        State::Deleting | State::Deleted | State::Released => {
-            C::reconciling(Reason::Deleting, "The object is being deleted.")
-        }
+        State::Deleting => C::reconciling(
+            Reason::Deleting,
+            "The object is being deleted: the operator deletes the store, and Kubernetes removes the object when AWS \
+             confirms that the store no longer exists.",
+        ),
+        State::Deleted | State::Released => C::reconciling(Reason::Deleting, "The object is being deleted."),
         State::DeletionBlocked(blocks) => C::reconciling(Reason::DeletionBlocked, blocked(blocks)),
         State::Paused => paused(),
     }
@@ -169,13 +175,14 @@ fn outcome_unknown(attempt: u32) -> StateConditions {
     if attempt >= REPORTED_FROM_ATTEMPT {
         return StateConditions::reconciling(
             Reason::AwsUnavailable,
-            "AWS has repeatedly failed to confirm omics:CreateSequenceStore, so it is not known whether the store \
-             exists: the operator looks for it before it sends another request.",
+            "AWS has repeatedly failed to confirm omics:CreateSequenceStore, so the operator does not know whether AWS \
+             created the store; it searches for the store before it sends another request.",
         );
     }
     StateConditions::reconciling(
         Reason::Creating,
-        "It is not known whether AWS created the store: the operator looks for it before it sends another request.",
+        "The operator does not know whether AWS created the store; it searches for the store before it sends another \
+         request. You need not act.",
     )
 }
 
@@ -202,9 +209,13 @@ fn failure(error: &CallError) -> (Reason, String) {
             Reason::Updating,
             format!("AWS refuses {action} because the store is busy; the operator retries."),
         ),
-        Class::Transient | Class::NotFound => {
-            (Reason::AwsUnavailable, format!("Calls of {action} fail or time out; the operator retries."))
-        }
+        Class::Transient | Class::NotFound => (
+            Reason::AwsUnavailable,
+            format!(
+                "Calls to {action} fail or time out; the operator retries. If this lasts, check the region, and the \
+                 network, DNS and proxies of the operator's Pod."
+            ),
+        ),
         Class::Unreadable => (
             Reason::AwsUnavailable,
             format!(
@@ -213,16 +224,7 @@ fn failure(error: &CallError) -> (Reason, String) {
             ),
         ),
         Class::Throttled => (Reason::Throttled, format!("AWS throttles {action}; the operator retries.")),
-        Class::Denied => {
-            let hint = match error.operation {
-                Operation::ListTagsForResource => " (its resource must be \"*\")",
-                _ => "",
-            };
-            (
-                Reason::AccessDenied,
-                format!("AWS denies {action}: allow this action in the operator's IAM policy{hint}."),
-            )
-        }
+        Class::Denied => (Reason::AccessDenied, denied(error.operation)),
         Class::Credentials => {
             let code = error.code.as_deref().unwrap_or("no credentials found");
             (
@@ -236,18 +238,38 @@ fn failure(error: &CallError) -> (Reason, String) {
         Class::Quota => (
             Reason::QuotaExceeded,
             format!(
-                "A service quota of the AWS account is exhausted, so AWS refuses {action}: request a higher quota, or \
-                 delete stores."
+                "A service quota of the AWS account is reached, so AWS refuses {action}: request a higher quota, or \
+                 delete stores that you no longer need."
             ),
         ),
         Class::Terminal => (Reason::InvalidSpec, format!("AWS rejects {action}: {}", error.detail)),
     }
 }
 
+fn denied(operation: Operation) -> String {
+    let action = operation.iam_action();
+    let allow = match operation {
+        // The same denial if the role lacks an action that AWS requires for the tags or the key of the new store.
+        Operation::CreateSequenceStore => format!(
+            "allow {action} with resource \"*\", and {}, in the operator's IAM policy; if spec.sseConfig is set, also \
+             allow kms:DescribeKey for the key",
+            Operation::TagResource.iam_action()
+        ),
+        Operation::ListSequenceStores | Operation::ListTagsForResource => {
+            "allow this action with resource \"*\" in the operator's IAM policy".into()
+        }
+        _ => "allow this action in the operator's IAM policy".into(),
+    };
+    format!("AWS denies {action}: {allow}.")
+}
+
 fn unknown_status(status: Option<&str>) -> String {
     match status {
         Some(status) => {
-            format!("AWS reports the status {status}, which this version of the operator does not know.")
+            format!(
+                "AWS reports the status {status}, which this version of the operator does not know: if it lasts, \
+                 upgrade the operator."
+            )
         }
         None => "AWS reports no status for the store.".into(),
     }
@@ -255,26 +277,42 @@ fn unknown_status(status: Option<&str>) -> String {
 
 fn observed_drift(fields: &[Drift]) -> String {
     format!(
-        "The store differs from the spec in {}; the operator does not change the store because managementPolicy is \
-         Observe.",
+        "The store differs from the spec in {}; the operator does not change it because managementPolicy is Observe: \
+         change the spec or the store, or set managementPolicy to Manage.",
         names(fields)
     )
 }
 
 fn not_converging(fields: &[Drift]) -> String {
-    format!(
-        "AWS accepts updates of {} but still shows another value: set the field to the observed value in \
-         status.drift, or remove the field from the spec. The operator retries every hour.",
-        names(fields)
-    )
+    let (owner_tags, settings): (Vec<&Drift>, Vec<&Drift>) =
+        fields.iter().partition(|drift| drift.field.starts_with(&format!("tags[{PREFIX}")));
+    let mut text = String::new();
+    if !settings.is_empty() {
+        let (what, set, remove) = match settings.len() {
+            1 => ("another value", "the field to the observed value", "the field"),
+            _ => ("other values", "these fields to the observed values", "them"),
+        };
+        text = format!(
+            "AWS accepts updates of {} but still shows {what}: set {set} in status.drift, or remove {remove} from the \
+             spec. ",
+            names(settings)
+        );
+    }
+    if !owner_tags.is_empty() {
+        text += "AWS accepts the owner tags but does not show them: find out who removes them (CloudTrail: \
+                 UntagResource). ";
+    }
+    text + "The operator retries every hour."
 }
 
 fn immutable_field_differs(fields: &[Drift]) -> String {
-    format!(
-        "AWS cannot change {} of an existing store: set the field to the value shown in status.store, or remove the \
-         field.",
-        names(fields)
-    )
+    let remedy = match fields {
+        [one] => {
+            format!("set the field to the value shown in status.store.{}, or remove the field", one.field)
+        }
+        _ => "set these fields to the values shown in status.store, or remove them".into(),
+    };
+    format!("AWS cannot change {} of an existing store: {remedy}.", names(fields))
 }
 
 /// The annotation stands last, ready to copy.
@@ -290,23 +328,36 @@ fn ownership_conflict(owner: &StoreOwner) -> String {
              deletes it for this object: delete this object, or set its managementPolicy to Observe."
         ),
         StoreOwner::Untagged => "The store does not carry the tag healthomics.dev/uid, so the operator cannot tell \
-                                 which object owns it and neither changes nor deletes it: set the tag to the uid of \
-                                 the object that owns the store."
+                                 which object owns it and neither changes nor deletes it: write this tag to the \
+                                 store in AWS, with metadata.uid of the object that owns the store as its value."
             .into(),
     }
+}
+
+fn wrong_account(recorded: &str, credentials: &str) -> String {
+    if recorded.is_empty() || recorded == credentials {
+        return "The ARN recorded in status.store and the ARN that AWS reports for the store differ, so the operator \
+                changes nothing: check the account of the operator's credentials, and whether somebody edited the \
+                status."
+            .into();
+    }
+    format!(
+        "The store of this object is in AWS account {recorded}, but the operator's credentials belong to account \
+         {credentials}: give the operator credentials for account {recorded}. Until then it changes nothing."
+    )
 }
 
 /// The annotation stands last, ready to copy.
 fn store_missing(id: &str, region: &str, named: bool) -> String {
     if named {
         return format!(
-            "Store {id} no longer exists in {region}, and the operator does not replace a store that the spec names or \
-             that it only observes: delete this object, and create a new object for another store."
+            "Store {id} no longer exists in {region}. The operator does not replace a store that spec.sequenceStoreId \
+             names or that it only observes: delete this object."
         );
     }
     format!(
-        "Store {id} no longer exists in {region}. To let the operator create one new, empty store, add this annotation \
-         to this object: {RECREATE_ANNOTATION}: \"{id}\""
+        "Store {id} no longer exists in {region}. Delete this object, or, to let the operator create one new, empty \
+         store, add this annotation to this object: {RECREATE_ANNOTATION}: \"{id}\""
     )
 }
 
@@ -315,6 +366,6 @@ fn blocked(blocks: &[DeletionBlock]) -> String {
     format!("The deletion is blocked: {}.", reasons.join("; "))
 }
 
-fn names(fields: &[Drift]) -> String {
-    fields.iter().map(|drift| drift.field.as_str()).collect::<Vec<_>>().join(", ")
+fn names<'a>(fields: impl IntoIterator<Item = &'a Drift>) -> String {
+    fields.into_iter().map(|drift| drift.field.as_str()).collect::<Vec<_>>().join(", ")
 }

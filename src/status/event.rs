@@ -65,7 +65,7 @@ pub fn updated(fields: &[String]) -> Event {
         [] => "The operator updated the sequence store.".to_owned(),
         [field] => format!("The operator updated the field {field} of the sequence store."),
         [first, more @ ..] => {
-            format!("The operator updated the field {first} of the sequence store and {} more.", more.len())
+            format!("The operator updated {first} and {} of the sequence store.", count(more.len()))
         }
     };
     Event::normal("Updated", "Update", note)
@@ -86,9 +86,13 @@ pub fn s3_access_policy_updated() -> Event {
 /// A look-up found several stores with the owner tags of the object. `kept` and `others` are store ids.
 #[must_use]
 pub fn duplicate_stores(kept: &str, others: &[String]) -> Event {
+    let remedy = match others {
+        [_] => "check what it contains, then delete it or remove its owner tags",
+        _ => "check what they contain, then delete them or remove their owner tags",
+    };
     let note = format!(
-        "Several sequence stores carry the owner tags of this object: {kept} is kept, and the operator neither \
-         changes nor deletes {}.",
+        "Several sequence stores carry the owner tags of this object. The operator uses {kept}, and neither changes \
+         nor deletes {}: {remedy}.",
         others.join(", ")
     );
     Event::warning("DuplicateStores", "LookUp", note)
@@ -100,8 +104,8 @@ pub fn undecodable() -> Event {
     Event::warning(
         "NotUnderstood",
         "Decode",
-        "This version of the operator cannot decode the object and leaves it alone: compare the object with the \
-         installed CRD and with the version of the operator.",
+        "This version of the operator cannot decode the object and does nothing for it, not even when it is deleted: \
+         install the CRD of this version, then correct the object.",
     )
 }
 
@@ -185,12 +189,16 @@ fn drifted(fields: &[Drift]) -> Option<Event> {
             Some(format!("The sequence store differs from the spec in {}; see status.drift.", one.field))
         }
         [first, more @ ..] => Some(format!(
-            "The sequence store differs from the spec in {} and {} more; see status.drift.",
+            "The sequence store differs from the spec in {} and {}; see status.drift.",
             first.field,
-            more.len()
+            count(more.len())
         )),
     };
     event(Reason::Drifted, note)
+}
+
+fn count(more: usize) -> String {
+    if more == 1 { "1 more field".into() } else { format!("{more} more fields") }
 }
 
 /// The Event in the table of reasons, with another note if one is given.

@@ -156,9 +156,9 @@ impl Reason {
             },
             Self::StoreDeleting => Row {
                 combinations: &[RECONCILING],
-                meaning: "The store is DELETING in AWS, but this operator did not delete it.",
+                meaning: "The store is DELETING in AWS, but not because of this object.",
                 details: "",
-                remedy: "Find out who deletes the store: CloudTrail names the caller of DeleteSequenceStore.",
+                remedy: "Find out who deletes the store: CloudTrail shows who called DeleteSequenceStore.",
                 link: "",
                 event: None,
             },
@@ -182,25 +182,27 @@ impl Reason {
             },
             Self::Failed => Row {
                 combinations: &[STALLED],
-                meaning: "The store is FAILED in AWS; the message ends with the reason that AWS gives.",
+                meaning: "The store is FAILED in AWS; the message ends with AWS's explanation.",
                 details: "",
-                remedy: "Read the reason in the message. To replace the store, delete the object, which deletes the \
-                         store, and create the object again.",
+                remedy: "Read AWS's explanation in the message. If the store holds no data, set `deletionPolicy` to \
+                         `Delete`, remove `sequenceStoreId` from the manifest, delete the object, and apply it again. \
+                         Otherwise ask AWS support.",
                 link: "",
                 event: warning(
                     "Observe",
-                    "The sequence store is FAILED in AWS; the condition Ready has the reason that AWS gives.",
+                    "The sequence store is FAILED in AWS; the message of the condition Ready ends with AWS's explanation.",
                 ),
             },
             Self::InvalidSpec => Row {
                 combinations: &[STALLED, READY_NOT_SYNCED],
-                meaning: "The operator cannot apply the spec, or AWS rejects it.",
-                details: "",
-                remedy: "Change the spec as the message says; the operator then retries at once.",
+                meaning: "The operator cannot do what the object asks for, or AWS rejects the request.",
+                details: "The cause is a value in the spec, an annotation, or a setting of the operator.",
+                remedy: "Change what the message names; after a change of the object, the operator retries at once.",
                 link: "troubleshooting.md#invalidspec",
                 event: warning(
                     "Plan",
-                    "The operator cannot apply the spec; the condition Ready says what to change.",
+                    "The operator cannot do what the object asks for; the message of the condition Synced says what to \
+                     change.",
                 ),
             },
             Self::ImmutableFieldDiffers => Row {
@@ -219,7 +221,8 @@ impl Reason {
                 meaning: "The store belongs to another object, or its owner tag is missing; the operator neither changes \
                           nor deletes it for this object.",
                 details: "",
-                remedy: "Keep only one of the two objects. If the other object no longer exists, take over its store.",
+                remedy: "Do what the message says: add the annotation, keep only one of two objects, or write the missing \
+                         owner tag.",
                 link: "adoption.md#take-over",
                 event: warning(
                     "Plan",
@@ -230,7 +233,8 @@ impl Reason {
                 combinations: &[STALLED],
                 meaning: "The operator's credentials belong to another AWS account than the store; the operator changes \
                           nothing.",
-                details: "",
+                details: "The operator also reports this if the ARN recorded in `status.store` differs from the one that \
+                          AWS reports.",
                 remedy: "Give the operator credentials for the account of the store.",
                 link: "troubleshooting.md#wrongaccount",
                 event: warning(
@@ -249,18 +253,19 @@ impl Reason {
             },
             Self::StoreNotFound => Row {
                 combinations: &[STALLED],
-                meaning: "AWS has no store with the id in the spec, or the object only observes and no store carries its \
-                          owner tags.",
+                meaning: "AWS has no store with the id in the spec, or the object only observes and the operator finds no \
+                          store by name and owner tags.",
                 details: "",
-                remedy: "Check `spec.sequenceStoreId`, `spec.region` and the account.",
+                remedy: "Check what the message names: the id, the name, the region or the account.",
                 link: "troubleshooting.md#storenotfound",
                 event: warning("Observe", "AWS has no sequence store for this object."),
             },
             Self::NotConverging => Row {
                 combinations: &[STALLED],
-                meaning: "AWS accepts updates of a field but still shows another value.",
+                meaning: "AWS accepts updates of a field or the owner tags but still shows another value.",
                 details: "",
-                remedy: "Set the field to the value that AWS shows, or remove it from the spec.",
+                remedy: "Set the field to the value that AWS shows, or remove it from the spec. For owner tags, find out who \
+                         removes them.",
                 link: "drift.md#notconverging",
                 event: warning(
                     "Update",
@@ -271,7 +276,7 @@ impl Reason {
                 combinations: &[RECONCILING, READY_NOT_SYNCED],
                 meaning: "Calls to AWS fail, or the operator cannot reach AWS.",
                 details: "The operator reports this from the third failure in a row, and at once for a new generation.",
-                remedy: "Wait. If it lasts, check the network, proxies and endpoints.",
+                remedy: "Wait. If it lasts, check the region, the network, proxies and endpoints.",
                 link: "troubleshooting.md#awsunavailable",
                 event: warning("CallAws", "Calls to AWS fail, or the operator cannot reach AWS."),
             },
@@ -289,21 +294,26 @@ impl Reason {
                 details: "IAM changes take time, so the object is Reconciling for 5 minutes before it is Stalled; the \
                           operator keeps retrying. If AWS denies only actions on tags or the S3 access policy, the \
                           object stays Ready.",
-                remedy: "Allow the action that the message names.",
+                remedy: "Allow the action that the message names, or give the operator valid credentials.",
                 link: "troubleshooting.md#accessdenied",
-                event: warning("CallAws", "AWS denies access; the condition names the action to allow."),
+                event: warning(
+                    "CallAws",
+                    "AWS denies an action, or the operator has no valid AWS credentials; the message of the condition \
+                     Synced says what to do.",
+                ),
             },
             Self::QuotaExceeded => Row {
                 combinations: &[RECONCILING, STALLED, READY_NOT_SYNCED],
-                meaning: "A service quota of the AWS account is exhausted.",
+                meaning: "A service quota of the AWS account is reached.",
                 details: "The object is Reconciling for 5 minutes before it is Stalled; the operator keeps retrying.",
-                remedy: "Request a higher quota, or delete stores.",
+                remedy: "Request a higher quota, or delete stores that you no longer need.",
                 link: "troubleshooting.md#quotaexceeded",
-                event: warning("CallAws", "A service quota of the AWS account is exhausted."),
+                event: warning("CallAws", "A service quota of the AWS account is reached."),
             },
             Self::Deleting => Row {
                 combinations: &[RECONCILING],
-                meaning: "The object is being deleted, and the store with it unless the spec keeps the store.",
+                meaning: "The object is being deleted, and the store with it unless `deletionPolicy` is `Retain` or \
+                          `managementPolicy` is `Observe`.",
                 details: "",
                 remedy: "Wait.",
                 link: "",
@@ -311,7 +321,7 @@ impl Reason {
             },
             Self::DeletionBlocked => Row {
                 combinations: &[RECONCILING],
-                meaning: "The deletion waits for what `status.deletionBlockedBy` lists.",
+                meaning: "The deletion is blocked for the reasons in `status.deletionBlockedBy`.",
                 details: "",
                 remedy: "Remove what blocks the deletion.",
                 link: "deletion.md#when-it-waits",

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::create_request::store_name;
-use super::identity::{recorded_region, store_id};
+use super::identity::{is_recorded, recorded_region, store_id};
 use super::{Intent, s3_policy};
-use crate::crd::{SequenceStore, is_store_id};
+use crate::crd::{INTENT_ANNOTATION, SequenceStore, is_store_id};
 
 /// The shortest `pollInterval` that an object may set.
 pub const SHORTEST_POLL_INTERVAL: Duration = Duration::from_secs(10);
@@ -45,7 +45,7 @@ impl Desired {
         let region = region(object, intent.as_ref(), defaults)?;
         let id = store_id(object);
         if let Some(id) = id.as_deref().filter(|id| !is_store_id(id)) {
-            return Err(InvalidSpec(format!("`{id}` is not the id of a sequence store: 10 to 36 digits")));
+            return Err(invalid_id(object, id));
         }
         // A deletion needs only the store, whatever else is wrong with the spec.
         let is_being_deleted = object.is_being_deleted();
@@ -77,15 +77,29 @@ fn region(
         .or_else(|| defaults.region.clone())
         .ok_or_else(|| {
             InvalidSpec(
-                "no region: set spec.region, or start the operator with --region (chart value `aws.region`)"
+                "The object has no region: set spec.region, or start the operator with --region (chart value \
+                 `aws.region`)."
                     .into(),
             )
         })
 }
 
+fn invalid_id(object: &SequenceStore, id: &str) -> InvalidSpec {
+    let origin = if object.names_store() {
+        return InvalidSpec(format!(
+            "spec.sequenceStoreId is `{id}`: write the id of a store, 10 to 36 digits."
+        ));
+    } else if is_recorded(object) {
+        "status.store.id".to_owned()
+    } else {
+        format!("The id of the store in the annotation {INTENT_ANNOTATION}")
+    };
+    InvalidSpec(format!("{origin} is `{id}`, but the id of a store has 10 to 36 digits: somebody edited it."))
+}
+
 fn poll_interval(text: &str) -> Result<Duration, InvalidSpec> {
     parse_duration(text).filter(|interval| *interval >= SHORTEST_POLL_INTERVAL).ok_or_else(|| {
-        InvalidSpec(format!("pollInterval `{text}` is not a time of at least 10s, such as 5m"))
+        InvalidSpec(format!("spec.pollInterval is `{text}`: write a duration of at least 10s, such as 5m."))
     })
 }
 

@@ -52,8 +52,9 @@ pub struct Intent {
 /// Somebody edited the annotation.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the annotation {INTENT_ANNOTATION} is not valid ({0}). The operator records in it whether it may already have \
-     created a store. Look in HealthOmics for a store of this object, then remove the annotation"
+    "The annotation {INTENT_ANNOTATION} is not valid ({0}): somebody edited it. The operator records there whether it may \
+     have created a store. Wait a few minutes, so that AWS shows a store that was just created, then remove the \
+     annotation: the operator then searches for the store by name and owner tags, and creates one only if it finds none."
 )]
 pub struct UnreadableIntent(String);
 

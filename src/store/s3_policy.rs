@@ -13,25 +13,33 @@ const CONDITION_KEYS: [&str; 4] = ["s3:prefix", "s3:signatureversion", "s3:TlsVe
 pub fn check(policy: &Map<String, Value>) -> Result<(), String> {
     let size = render(policy).len();
     if size > MOST_BYTES {
-        return Err(format!("s3AccessPolicy has {size} bytes as JSON; AWS accepts {MOST_BYTES}"));
+        return Err(
+            "spec.s3AccessPolicy is larger than 15,360 bytes as JSON, the most that AWS accepts: shorten it."
+                .into(),
+        );
     }
-    known(policy, &ELEMENTS, "s3AccessPolicy")?;
-    for statement in policy.get("Statement").and_then(Value::as_array).into_iter().flatten() {
-        let statement = statement.as_object().ok_or("a statement of s3AccessPolicy is not an object")?;
-        known(statement, &STATEMENT_ELEMENTS, "a statement of s3AccessPolicy")?;
-        conditions(statement.get("Condition"))?;
+    known(policy, &ELEMENTS, "spec.s3AccessPolicy")?;
+    let statements = policy.get("Statement").and_then(Value::as_array).into_iter().flatten();
+    for (index, statement) in statements.enumerate() {
+        let place = format!("spec.s3AccessPolicy.Statement[{index}]");
+        let statement = statement.as_object().ok_or_else(|| format!("{place} must be an object."))?;
+        known(statement, &STATEMENT_ELEMENTS, &place)?;
+        conditions(statement.get("Condition"), &place)?;
     }
     Ok(())
 }
 
 fn known(object: &Map<String, Value>, names: &[&str], place: &str) -> Result<(), String> {
     match object.keys().find(|key| !names.contains(&key.as_str())) {
-        Some(key) => Err(format!("{place} has the element `{key}`; AWS accepts {}", names.join(", "))),
+        Some(key) => {
+            let accepted = names.join(", ");
+            Err(format!("{place} has the element `{key}`, and AWS accepts only {accepted}: remove it."))
+        }
         None => Ok(()),
     }
 }
 
-fn conditions(condition: Option<&Value>) -> Result<(), String> {
+fn conditions(condition: Option<&Value>, place: &str) -> Result<(), String> {
     for (operator, keys) in condition.and_then(Value::as_object).into_iter().flatten() {
         for key in keys.as_object().into_iter().flat_map(Map::keys) {
             // IAM ignores the case of condition keys.
@@ -41,12 +49,14 @@ fn conditions(condition: Option<&Value>) -> Result<(), String> {
             if !CONDITION_KEYS.into_iter().any(is) && !of_tag {
                 let accepted = CONDITION_KEYS.join(", ");
                 return Err(format!(
-                    "s3AccessPolicy has the condition key `{key}`; AWS accepts {accepted} and s3:ExistingObjectTag/<key>"
+                    "{place} has the condition key `{key}`, and AWS accepts only {accepted} and \
+                     s3:ExistingObjectTag/<key>: remove it."
                 ));
             }
             if is("aws:PrincipalArn") && !["ArnEquals", "ArnLike"].contains(&operator.as_str()) {
                 return Err(format!(
-                    "s3AccessPolicy uses aws:PrincipalArn with `{operator}`; AWS accepts ArnEquals and ArnLike"
+                    "{place} uses the condition key aws:PrincipalArn with `{operator}`, and AWS accepts only ArnEquals \
+                     and ArnLike: write one of these."
                 ));
             }
         }

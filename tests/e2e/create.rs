@@ -174,7 +174,7 @@ async fn the_operator_reports_a_store_left_by_an_abandoned_create(
     world.until_ready("a").await?;
     let note = world.until_event("a", "DuplicateStores").await?;
     let stray = world.aws.stores().await?.into_iter().find(|store| store.id != other.id).ok_or("a stray")?;
-    ensure!(note.contains(&stray.id) && note.contains(&format!("{} is kept", other.id)), "{note}");
+    ensure!(note.contains(&stray.id) && note.contains(&format!("uses {},", other.id)), "{note}");
     Ok(())
 }
 

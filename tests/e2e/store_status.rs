@@ -158,7 +158,9 @@ async fn an_unknown_create_outcome_is_reported_until_the_store_is_found(
     world.aws.script_fault(&Fault::once_after_commit("CreateSequenceStore", lost)).await?;
     world.create("a", SequenceStoreSpec::default()).await?;
     let object = world
-        .until("a", "an unknown outcome", |object| message(object, "Ready").contains("is not known"))
+        .until("a", "an unknown outcome", |object| {
+            message(object, "Ready").contains("does not know whether AWS created")
+        })
         .await?;
     ensure_reconciling(&object)?;
     ensure!(condition(&object, "Ready").is_some_and(|c| c.reason == "Creating"), "{:?}", status(&object));

@@ -13,10 +13,10 @@ Examples:
   {bin} export --status FAILED -o table
   {bin} export --orphans --region us-east-1
 
-Each manifest names its store by id and contains the fields that AWS shows. Applying it lets the operator
-adopt the store. With managementPolicy Observe, the default, the operator changes nothing in AWS. S3 access
-policies are not exported. Stores whose owner tags name an object are only listed in comments, because they
-have an object already.
+Each manifest names its store by id and contains the fields that AWS shows. When you apply it, the operator
+shows the store in status (Observe, the default) or adopts it (Manage): it then writes owner tags to the store
+and owns it. S3 access policies are not exported. Stores with owner tags are listed only in comments, because
+an object owns or owned them; --orphans finds those whose object no longer exists.
 
 AWS allows 5 requests per second for each operation, account and region. Each store takes two requests, so
 1,000 stores take about 4 minutes. --bare without --tag takes one request for 100 stores, but cannot see
@@ -37,7 +37,7 @@ pub struct ExportFlags {
     #[arg(long = "tag", value_name = "KEY[=VALUE]", value_parser = tag)]
     pub(super) tags: Vec<(String, Option<String>)>,
 
-    /// Only stores with this status; repeatable: a store must have one of them
+    /// Only stores with this status; repeatable or comma-separated: a store must have one of them
     #[arg(long = "status", value_name = "STATUS", value_parser = status, value_delimiter = ',')]
     pub(super) statuses: Vec<StoreStatus>,
 
@@ -45,11 +45,11 @@ pub struct ExportFlags {
     #[arg(long, value_enum, ignore_case = true, default_value = "Observe", value_name = "POLICY")]
     pub(super) management_policy: ManagementPolicyFlag,
 
-    /// Write only the store id and leave out all other fields, so that the operator compares nothing
+    /// Write only sequenceStoreId, region and managementPolicy, so that the operator compares nothing
     #[arg(long, conflicts_with = "orphans")]
     pub(super) bare: bool,
 
-    /// Also export stores whose owner tags name an object
+    /// Also export stores with owner tags
     #[arg(long, conflicts_with = "orphans")]
     pub(super) include_owned: bool,
 
@@ -96,9 +96,9 @@ pub(in crate::cli) enum ExportOutput {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 #[value(rename_all = "verbatim")]
 pub(in crate::cli) enum ManagementPolicyFlag {
-    /// Mirror the store and report drift; change nothing in AWS
+    /// Show the store in status and report drift; change nothing in AWS
     Observe,
-    /// Keep the store as the manifest says; deleting the object deletes the store
+    /// Adopt the store and keep it as the manifest says; deleting the object deletes the store
     Manage,
 }
 

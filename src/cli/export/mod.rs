@@ -1,4 +1,4 @@
-//! `export`: prints existing stores as manifests that adopt them, or finds stores whose object no longer exists.
+//! `export`: prints existing stores as manifests, or finds stores whose object no longer exists.
 //! I/O: reads AWS and Kubernetes, writes standard output and error.
 
 mod filter;

@@ -1,4 +1,4 @@
-//! Exports stores as manifests that adopt them. I/O: reads AWS, writes standard output and error.
+//! Exports stores as manifests. I/O: reads AWS, writes standard output and error.
 
 use std::process::ExitCode;
 

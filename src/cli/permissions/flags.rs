@@ -13,7 +13,8 @@ Examples:
 
 With --for full, the policy allows every action that the operator calls, except sts:GetCallerIdentity, which
 needs no permission. --kms-key adds kms:DescribeKey, which AWS requires to create a store with that key. The
-resource of omics:ListTagsForResource and omics:ListSequenceStores is \"*\", because IAM supports no other.
+resource of omics:ListTagsForResource, omics:ListSequenceStores and omics:CreateSequenceStore is \"*\", because
+AWS accepts no narrower resource for them.
 
 --require-owner-tags limits changes and deletions to stores with owner tags; with --cluster-name, to stores
 whose owner tags name that cluster. With --for observe-and-delete something else must write these tags,
@@ -25,7 +26,7 @@ pub struct PermissionsFlags {
     #[arg(long = "for", value_enum, default_value_t = PermissionLevel::Full, value_name = "LEVEL")]
     pub(super) level: PermissionLevel,
 
-    /// Limit the policy to this region; repeatable [default: every region]
+    /// Limit the policy to this region; repeatable or comma-separated [default: every region]
     #[arg(long = "region", value_name = "REGION", value_parser = region, value_delimiter = ',')]
     pub(super) regions: Vec<String>,
 
@@ -45,16 +46,16 @@ pub struct PermissionsFlags {
     #[arg(long)]
     pub(super) require_owner_tags: bool,
 
-    /// Name of this cluster in the owner tags of stores; the value that the operator uses
+    /// Name of this cluster in the owner tags of stores, as the operator uses it; requires --require-owner-tags
     #[arg(long, value_parser = cluster_name, value_name = "NAME", requires = "require_owner_tags")]
     pub(super) cluster_name: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 pub(in crate::cli) enum PermissionLevel {
-    /// Mirror stores and report drift
+    /// Show stores in status and report drift
     Observe,
-    /// Mirror stores, report drift, and delete stores with their objects
+    /// Show stores in status, report drift, and delete a store when its SequenceStore is deleted
     ObserveAndDelete,
     /// Create, adopt, change and delete stores
     Full,

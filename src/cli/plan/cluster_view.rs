@@ -79,7 +79,7 @@ impl ClusterView {
 
     /// The cluster's name in owner tags: the given one, or the one that the operator wrote to a store, or the
     /// operator's default.
-    pub(super) async fn name(&self, given: Option<&str>, subjects: &[Subject]) -> String {
+    pub(super) async fn name(&self, given: Option<&str>, subjects: &[Subject], program: &str) -> String {
         if let Some(name) = given {
             return name.to_owned();
         }
@@ -89,7 +89,9 @@ impl ClusterView {
         }
         match &self.client {
             Some(client) => cluster::uid(client).await.unwrap_or_else(|error| {
-                eprint(&format!("planning without adoption of stores of former objects: {error}"));
+                eprint(&format!(
+                    "{program}: the plan ignores stores of deleted objects, because the cluster name is unknown: {error}"
+                ));
                 UNKNOWN_CLUSTER.into()
             }),
             None => UNKNOWN_CLUSTER.into(),

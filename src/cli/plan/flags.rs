@@ -1,6 +1,6 @@
 //! Flags of `plan`. No I/O.
 
-use clap::{Args, ValueEnum};
+use clap::{ArgGroup, Args, ValueEnum};
 
 use crate::cli::flags::{KubernetesFlags, PlaceFlags, TimingFlags};
 use crate::cli::values::namespace;
@@ -14,9 +14,9 @@ Examples:
   {bin} plan lab/genomes --delete
 
 The plan comes from the operator's own code and from read-only AWS calls with your credentials. It assumes that
-each call succeeds and continues until nothing is left to do. For a manifest, it shows what the operator would
-do after `kubectl apply`; the API server checks the manifest by a dry run. The command changes nothing, in AWS
-or in Kubernetes.
+each changing call succeeds, and plans on until nothing is left to do. For a manifest, it shows what the
+operator would do after `kubectl apply`; the API server checks the manifest with a server-side dry run. The
+command changes nothing, in AWS or in Kubernetes.
 
 Exit code:
   0  nothing to do
@@ -24,10 +24,16 @@ Exit code:
   2  error; no plan could be made
   3  an object needs attention; the plan says what to do";
 
+/// The default of `--cluster-name` is another one than for `run`.
+const CLUSTER_NAME_HELP: &str = "Name of this cluster in the owner tags of stores [default: the name that the operator wrote to \
+                                 the stores of this cluster, or else the uid of namespace kube-system]";
+
 #[derive(Args, Clone, Debug)]
+#[command(group(ArgGroup::new("subjects").required(true).args(["names", "files"])))]
+#[command(mut_arg("cluster_name", |argument| argument.help(CLUSTER_NAME_HELP)))]
 pub struct PlanFlags {
-    /// SequenceStores in the cluster
-    #[arg(value_name = "[NAMESPACE/]NAME", required_unless_present = "files", conflicts_with = "files")]
+    /// Name of a SequenceStore in the cluster, optionally NAMESPACE/NAME; repeatable; or use -f
+    #[arg(value_name = "[NAMESPACE/]NAME")]
     pub(super) names: Vec<String>,
 
     /// File with manifests to plan for; `-` is standard input; repeatable

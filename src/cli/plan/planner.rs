@@ -38,7 +38,7 @@ impl Planner {
         let aws = Aws::from_environment(flags.place.region.clone()).await;
         let defaults = Defaults { region: aws.default_region(), poll_interval: flags.timing.poll_interval };
         let settings = Settings {
-            cluster: cluster.name(flags.place.cluster_name.as_deref(), subjects).await,
+            cluster: cluster.name(flags.place.cluster_name.as_deref(), subjects, program).await,
             replica: "plan".into(),
             create_grace: flags.timing.create_grace,
         };

@@ -14,7 +14,7 @@ Examples:
   {bin} run --watch-namespace lab --cluster-name production --log-format text
 
 Kubernetes: the connection comes from KUBECONFIG, ~/.kube/config or, inside a cluster, the Pod's ServiceAccount.
-AWS: credentials, region and endpoints come from the SDK's environment: its credential chain, AWS_REGION,
+AWS: credentials, region and endpoints come from the AWS SDK's default credential chain and from AWS_REGION,
 AWS_ENDPOINT_URL_OMICS and AWS_ENDPOINT_URL_STS.";
 
 #[derive(Args, Debug)]
@@ -22,7 +22,7 @@ pub struct RunFlags {
     #[command(flatten)]
     pub(super) place: PlaceFlags,
 
-    /// Watch only this namespace; repeatable; requires --cluster-name [default: all namespaces]
+    /// Watch only this namespace; repeatable or comma-separated; requires --cluster-name [default: all namespaces]
     #[arg(
         long = "watch-namespace",
         env = "SEQSTORE_WATCH_NAMESPACE",
@@ -38,7 +38,7 @@ pub struct RunFlags {
     #[arg(long, env = "SEQSTORE_CONCURRENCY", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(super) concurrency: u16,
 
-    /// Address that serves /healthz and /readyz; `:8081` listens on all interfaces
+    /// Address that serves /healthz and /readyz; `:8081` listens on all IPv4 interfaces
     #[arg(long, env = "SEQSTORE_HEALTH_PROBE_BIND_ADDRESS", default_value = ":8081", value_parser = address)]
     pub(super) health_probe_bind_address: SocketAddr,
 

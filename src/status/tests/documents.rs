@@ -143,6 +143,7 @@ fn states() -> Vec<State> {
         missing(false),
         missing(true),
         State::WrongAccount { recorded: "111122223333".into(), credentials: "444455556666".into() },
+        State::WrongAccount { recorded: "111122223333".into(), credentials: "111122223333".into() },
         conflict(StoreOwner::OlderObject("lab/genomes".into())),
         conflict(StoreOwner::Uid("0b5c6a0e-1".into())),
         conflict(StoreOwner::Untagged),

@@ -80,7 +80,7 @@ fn an_update_names_the_first_field_and_counts_the_others() {
 #[test]
 fn duplicates_are_named_by_their_ids() {
     let note = event::duplicate_stores("111", &["222".to_owned(), "333".to_owned()]).note;
-    assert!(note.contains("111 is kept") && note.contains("222, 333"), "{note}");
+    assert!(note.contains("uses 111,") && note.contains("222, 333"), "{note}");
 }
 
 #[test]

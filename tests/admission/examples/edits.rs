@@ -10,9 +10,8 @@ const FROZEN_ID: &str = "spec.sequenceStoreId cannot be added, removed or change
 const FROZEN_REGION: &str = "spec.region cannot be changed once a store is recorded in status.store: \
     set it to the value shown in status.region, or remove the field";
 const FROZEN_FAMILY: &str = "AWS cannot change eTagAlgorithmFamily of a store: \
-    set it to the value shown in status.store, or remove the field";
-const FROZEN_SSE: &str =
-    "AWS cannot change sseConfig of a store: set it to the value shown in status.store, or remove the field";
+    set it to the value shown in status.store.eTagAlgorithmFamily, or remove the field";
+const FROZEN_SSE: &str = "AWS cannot change sseConfig of a store: set it to the value shown in status.store.sseConfig, or remove the field";
 
 /// Refused and accepted edits of the fields that cannot change once a store is recorded in `status.store`.
 pub(super) fn edits() -> Vec<Example> {

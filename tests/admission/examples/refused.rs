@@ -9,20 +9,20 @@ const STORE_ID: &str = "sequenceStoreId must be the id of a store, not its ARN o
     write 10 to 36 digits in quotes, such as \"3936421177\"";
 const NAME_LENGTH: &str =
     "name must have 1 to 127 characters; remove the field to give a new store the name of the object";
-const NAME_TEXT: &str = "name must contain only letters, marks, digits, punctuation, symbols and spaces: \
+const NAME_TEXT: &str = "name must contain only letters, digits, punctuation, symbols and spaces: \
     remove tabs, line breaks and invisible characters";
 const DESCRIPTION_LENGTH: &str =
     "description must have 1 to 255 characters; AWS can replace a description but cannot clear it";
-const DESCRIPTION_TEXT: &str = "description must contain only letters, marks, digits, punctuation, symbols and spaces: \
+const DESCRIPTION_TEXT: &str = "description must contain only letters, digits, punctuation, symbols and spaces: \
     remove tabs, line breaks and invisible characters";
 const KEY_ARN: &str = "keyArn must be the full ARN of a KMS key or alias, not a key id or alias name: \
     write for example arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
-const FALLBACK: &str = "fallbackLocation must be s3://bucket/prefix/ with a slash at the end and no invisible characters, \
-    or \"\" to clear it";
+const FALLBACK: &str = "fallbackLocation must be s3://bucket or s3://bucket/prefix/: a bucket name of 3 to 63 lower-case \
+    letters, digits, dots and hyphens, a slash at the end of the prefix, no invisible characters; or \"\" to clear it";
 const FALLBACK_PREFIX: &str =
     "the prefix after the bucket in fallbackLocation must have at most 1024 characters";
-const LOGS: &str = "accessLogLocation must be s3://bucket/prefix/ with a slash at the end and no invisible characters, \
-    or \"\" to clear it";
+const LOGS: &str = "accessLogLocation must be s3://bucket or s3://bucket/prefix/: a bucket name of 3 to 63 lower-case \
+    letters, digits, dots and hyphens, a slash at the end of the prefix, no invisible characters; or \"\" to clear it";
 const LOGS_PREFIX: &str = "the prefix after the bucket in accessLogLocation must have at most 800 characters";
 const PROPAGATED_LENGTH: &str = "every key in propagatedSetLevelTags must have 1 to 128 characters";
 const ONCE: &str = "propagatedSetLevelTags must not contain the same key twice: remove the duplicates";
@@ -148,8 +148,8 @@ fn propagated_keys_and_intervals() -> Refused {
 const TAG_COUNT: &str =
     "tags must have at most 46 keys: AWS allows 50 tags for a store, and the operator adds 4 owner tags";
 const TAG_KEY: &str = "tag keys must have 1 to 128 characters";
-const TAG_PREFIX: &str = "tag keys must not start with aws: in upper or lower case (reserved for AWS) or with healthomics.dev/ \
-    (reserved for this operator): remove these keys from the spec; they stay on the store";
+const TAG_PREFIX: &str = "tag keys must not start with aws: in any letter case (reserved for AWS) or with healthomics.dev/ \
+    (reserved for this operator): remove these keys from spec.tags; this does not remove the tags from the store";
 const TAG_KEY_TEXT: &str = "tag keys must contain only letters, digits, spaces and _ . : / = + - @";
 const TAG_VALUE: &str = "tag values must have at most 256 characters";
 const TAG_VALUE_TEXT: &str = "tag values must contain only letters, digits, spaces and _ . : / = + - @";
