@@ -5,12 +5,13 @@ mod aws_error;
 mod called_as;
 mod completions;
 mod crd;
+mod defaults;
 mod export;
-mod flags;
 mod output;
 mod permissions;
 mod plan;
 mod run;
+mod shared_flags;
 mod values;
 
 use std::ffi::OsString;

@@ -1,5 +1,7 @@
 //! `spec` of a `SequenceStore`: the desired state that users write. The doc comments are the schema's descriptions,
 //! which `kubectl explain` prints. No I/O.
+//!
+//! A field that AWS has too also needs a variant of `Field` in `store/field.rs`.
 
 use std::collections::BTreeMap;
 

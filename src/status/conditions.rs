@@ -146,12 +146,13 @@ pub(super) fn of(state: &State, denied_for: Option<Duration>, denied_grace: Dura
             "managementPolicy is Observe, and the operator finds no store by name and owner tags: set \
              spec.sequenceStoreId to the id of the store to observe, or check spec.name and spec.region.",
         ),
-        State::Deleting => C::reconciling(
+        // One text: the end of a deletion must not cost another write of the status.
+        State::Deleting | State::Deleted => C::reconciling(
             Reason::Deleting,
             "The object is being deleted: the operator deletes the store, and Kubernetes removes the object when AWS \
              confirms that the store no longer exists.",
         ),
-        State::Deleted | State::Released => C::reconciling(Reason::Deleting, "The object is being deleted."),
+        State::Released => C::reconciling(Reason::Deleting, "The object is being deleted."),
         State::DeletionBlocked(blocks) => C::reconciling(Reason::DeletionBlocked, blocked(blocks)),
         State::Paused => paused(),
     }

@@ -2,7 +2,8 @@
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::flags::KubernetesFlags;
+use crate::cli::defaults;
+use crate::cli::shared_flags::KubernetesFlags;
 use crate::cli::values::{cluster_name, namespace, region, share, status, tag};
 use crate::crd::{ManagementPolicy, StoreStatus};
 
@@ -66,7 +67,7 @@ pub struct ExportFlags {
     pub(super) output: Option<ExportOutput>,
 
     /// Share of the AWS request quotas to use, above 0 and at most 1
-    #[arg(long, env = "SEQSTORE_QUOTA_SHARE", default_value = "0.8", value_parser = share, value_name = "SHARE")]
+    #[arg(long, env = "SEQSTORE_QUOTA_SHARE", default_value = defaults::QUOTA_SHARE, value_parser = share, value_name = "SHARE")]
     pub(super) quota_share: f64,
 
     /// Region of the stores [default: region of the AWS environment]

@@ -2,7 +2,7 @@
 
 use clap::{ArgGroup, Args, ValueEnum};
 
-use crate::cli::flags::{KubernetesFlags, PlaceFlags, TimingFlags};
+use crate::cli::shared_flags::{KubernetesFlags, PlaceFlags, TimingFlags};
 use crate::cli::values::namespace;
 
 pub(in crate::cli) const EXAMPLES: &str = "\

@@ -18,7 +18,7 @@ use crate::store::ownership::OwnerMatch;
 /// The outcome of a plan, in ascending order of severity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) enum Outcome {
+pub(super) enum PlanOutcome {
     NothingToDo,
     /// The operator or AWS has something to change.
     Changes,
@@ -28,7 +28,7 @@ pub(super) enum Outcome {
     Failed,
 }
 
-impl Outcome {
+impl PlanOutcome {
     pub(super) fn exit_code(self) -> u8 {
         match self {
             Self::NothingToDo => 0,
@@ -43,13 +43,13 @@ impl Outcome {
 #[serde(rename_all = "camelCase")]
 pub(super) struct Report {
     /// The most severe outcome of all objects.
-    pub(super) outcome: Outcome,
+    pub(super) outcome: PlanOutcome,
     pub(super) objects: Vec<ObjectPlan>,
 }
 
 impl Report {
     pub(super) fn of(objects: Vec<ObjectPlan>) -> Self {
-        let outcome = objects.iter().map(|object| object.outcome).max().unwrap_or(Outcome::NothingToDo);
+        let outcome = objects.iter().map(|object| object.outcome).max().unwrap_or(PlanOutcome::NothingToDo);
         Self { outcome, objects }
     }
 }
@@ -63,7 +63,7 @@ pub(super) struct ObjectPlan {
     /// The file of the manifest; none for an object of the cluster.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) file: Option<String>,
-    pub(super) outcome: Outcome,
+    pub(super) outcome: PlanOutcome,
     /// What AWS shows now, in words.
     pub(super) now: String,
     /// Reason of the condition that the operator reports in the end.
@@ -90,7 +90,7 @@ pub(super) struct ObjectPlan {
 }
 
 impl ObjectPlan {
-    fn empty(object: &SequenceStore, outcome: Outcome) -> Self {
+    fn empty(object: &SequenceStore, outcome: PlanOutcome) -> Self {
         Self {
             namespace: object.namespace().unwrap_or_default(),
             name: object.name_any(),
@@ -156,11 +156,11 @@ pub(super) fn object_plan(
     let shown: Vec<PlanStep> =
         steps.iter().enumerate().filter_map(|(n, step)| plan_step(step, n + 1 == steps.len())).collect();
     let outcome = if needs_attention {
-        Outcome::NeedsAttention
+        PlanOutcome::NeedsAttention
     } else if !shown.is_empty() || is_in_progress(&end) {
-        Outcome::Changes
+        PlanOutcome::Changes
     } else {
-        Outcome::NothingToDo
+        PlanOutcome::NothingToDo
     };
     let present = observed.present();
     ObjectPlan {
@@ -179,7 +179,7 @@ pub(super) fn object_plan(
 
 /// No plan could be made.
 pub(super) fn failed(object: &SequenceStore, error: String) -> ObjectPlan {
-    ObjectPlan { error: Some(error), ..ObjectPlan::empty(object, Outcome::Failed) }
+    ObjectPlan { error: Some(error), ..ObjectPlan::empty(object, PlanOutcome::Failed) }
 }
 
 /// The API server would reject the object, so the operator would never see it.
@@ -188,7 +188,7 @@ pub(super) fn rejected(object: &SequenceStore, message: String) -> ObjectPlan {
         now: "AWS was not called".into(),
         reason: "InvalidSpec".into(),
         message,
-        ..ObjectPlan::empty(object, Outcome::NeedsAttention)
+        ..ObjectPlan::empty(object, PlanOutcome::NeedsAttention)
     }
 }
 

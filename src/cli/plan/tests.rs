@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::forecast::{Facts, MAX_STEPS, Step, forecast};
-use super::report::{ObjectPlan, Outcome, Report, object_plan};
+use super::report::{ObjectPlan, PlanOutcome, Report, object_plan};
 use super::text;
 use crate::aws::ReadSetCount;
 use crate::crd::{DeletionPolicy, ManagementPolicy, OwnerTags, SequenceStoreSpec, StoreS3Access};
@@ -70,7 +70,7 @@ fn policy() -> Option<serde_json::Map<String, serde_json::Value>> {
 #[test]
 fn a_settled_object_has_nothing_to_do() {
     let plan = plan_of(&Scene::settled());
-    assert_eq!((plan.outcome, calls(&plan), plan.steps.len()), (Outcome::NothingToDo, vec![], 0));
+    assert_eq!((plan.outcome, calls(&plan), plan.steps.len()), (PlanOutcome::NothingToDo, vec![], 0));
     assert_eq!(plan.reason, "Available");
 }
 
@@ -80,7 +80,7 @@ fn a_new_object_needs_a_store_and_then_its_policy() {
     let spec = SequenceStoreSpec { tags, s3_access_policy: policy(), ..Default::default() };
     let plan = plan_of(&fresh(spec));
     assert_eq!(calls(&plan), ["CreateSequenceStore", "PutS3AccessPolicy"]);
-    assert_eq!((plan.outcome, plan.reason.as_str()), (Outcome::Changes, "Available"));
+    assert_eq!((plan.outcome, plan.reason.as_str()), (PlanOutcome::Changes, "Available"));
     let made: Vec<&str> = plan.steps[0].changes.iter().map(|change| change.field.as_str()).collect();
     assert_eq!(made[0], "name");
     assert!(made.contains(&"tags[team]") && made.contains(&"tags[healthomics.dev/uid]"), "{made:?}");
@@ -107,7 +107,7 @@ fn each_call_corrects_one_kind_of_difference() {
     });
     let plan = plan_of(&scene);
     assert_eq!(calls(&plan), ["UpdateSequenceStore", "TagResource", "UntagResource", "PutS3AccessPolicy"]);
-    assert_eq!((plan.outcome, plan.reason.as_str()), (Outcome::Changes, "Available"));
+    assert_eq!((plan.outcome, plan.reason.as_str()), (PlanOutcome::Changes, "Available"));
     let fields = |step: usize| -> Vec<&str> {
         plan.steps[step].changes.iter().map(|change| change.field.as_str()).collect()
     };
@@ -128,7 +128,10 @@ fn observe_reports_differences_without_changing_them() {
         scene.object.metadata.finalizers = None;
     });
     let plan = plan_of(&scene);
-    assert_eq!((calls(&plan), plan.outcome, plan.reason.as_str()), (vec![], Outcome::NothingToDo, "Drifted"));
+    assert_eq!(
+        (calls(&plan), plan.outcome, plan.reason.as_str()),
+        (vec![], PlanOutcome::NothingToDo, "Drifted")
+    );
     assert_eq!(plan.differences[0].field, "description");
     let shown = text::text(&Report::of(vec![plan]));
     assert!(shown.contains("description") && shown.contains("Nothing to do."), "{shown}");
@@ -138,14 +141,14 @@ fn observe_reports_differences_without_changing_them() {
 fn a_deletion_deletes_the_store_or_reports_what_blocks_it() {
     let plan = plan_of(&Scene::deleting());
     assert_eq!(calls(&plan), ["DeleteSequenceStore"]);
-    assert_eq!((plan.outcome, plan.steps.len()), (Outcome::Changes, 2));
+    assert_eq!((plan.outcome, plan.steps.len()), (PlanOutcome::Changes, 2));
     assert_eq!(plan.steps[1].object, ["finalizer removed"]);
 
     let scene = Scene::deleting();
     let count = ReadSetCount { total: 3, ..Default::default() };
     let blocked = steps(&scene, None, Some(&count));
     let plan = object_plan(&scene.object, &scene.observed, Some(REGION), &blocked);
-    assert_eq!((plan.outcome, plan.reason.as_str()), (Outcome::NeedsAttention, "DeletionBlocked"));
+    assert_eq!((plan.outcome, plan.reason.as_str()), (PlanOutcome::NeedsAttention, "DeletionBlocked"));
     assert_eq!(calls(&plan), ["DeleteSequenceStore"]);
 
     let kept =
@@ -159,11 +162,11 @@ fn an_operation_in_progress_is_awaited_before_a_correction() {
         .with(|scene| scene.object.spec.description = Some("new".into()));
     let plan = plan_of(&scene);
     assert_eq!(calls(&plan), ["UpdateSequenceStore"]);
-    assert_eq!((plan.steps[0].call, plan.outcome), (None, Outcome::Changes));
+    assert_eq!((plan.steps[0].call, plan.outcome), (None, PlanOutcome::Changes));
     let deleted = with_store(Scene::settled(), |present| present.store.status = Some("DELETING".into()));
     assert_eq!(
         (plan_of(&deleted).outcome, plan_of(&deleted).reason.as_str()),
-        (Outcome::Changes, "StoreDeleting")
+        (PlanOutcome::Changes, "StoreDeleting")
     );
 }
 
@@ -171,7 +174,7 @@ fn an_operation_in_progress_is_awaited_before_a_correction() {
 fn a_missing_store_needs_attention_unless_recreate_is_set() {
     let scene = Scene::settled().seen(absent());
     let plan = plan_of(&scene);
-    assert_eq!((plan.outcome, plan.reason.as_str()), (Outcome::NeedsAttention, "StoreMissing"));
+    assert_eq!((plan.outcome, plan.reason.as_str()), (PlanOutcome::NeedsAttention, "StoreMissing"));
     let unnamed = scene.with(|scene| scene.object.spec.sequence_store_id = None);
     let plan = plan_of(&unnamed.annotated("healthomics.dev/recreate", ID));
     assert_eq!((calls(&plan), plan.reason.as_str()), (vec!["CreateSequenceStore"], "Available"));
@@ -209,11 +212,11 @@ fn text_from_aws_cannot_control_the_terminal() {
 fn the_most_severe_outcome_is_the_exit_code() {
     let of = |outcome| ObjectPlan { outcome, ..plan_of(&Scene::settled()) };
     let code =
-        |outcomes: &[Outcome]| Report::of(outcomes.iter().map(|o| of(*o)).collect()).outcome.exit_code();
-    assert_eq!(code(&[Outcome::NothingToDo]), 0);
-    assert_eq!(code(&[Outcome::NothingToDo, Outcome::Changes]), 1);
-    assert_eq!(code(&[Outcome::NeedsAttention, Outcome::Changes]), 3);
-    assert_eq!(code(&[Outcome::Failed, Outcome::NeedsAttention]), 2);
+        |outcomes: &[PlanOutcome]| Report::of(outcomes.iter().map(|o| of(*o)).collect()).outcome.exit_code();
+    assert_eq!(code(&[PlanOutcome::NothingToDo]), 0);
+    assert_eq!(code(&[PlanOutcome::NothingToDo, PlanOutcome::Changes]), 1);
+    assert_eq!(code(&[PlanOutcome::NeedsAttention, PlanOutcome::Changes]), 3);
+    assert_eq!(code(&[PlanOutcome::Failed, PlanOutcome::NeedsAttention]), 2);
 }
 
 proptest! {

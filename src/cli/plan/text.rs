@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use anstyle::{AnsiColor, Style};
 
-use super::report::{Change, ObjectPlan, Outcome, PlanStep, Report};
+use super::report::{Change, ObjectPlan, PlanOutcome, PlanStep, Report};
 use crate::cli::output::printable;
 
 const BOLD: Style = Style::new().bold();
@@ -34,13 +34,13 @@ fn summary(report: &Report) -> String {
     let steps = report.objects.iter().flat_map(|object| &object.steps);
     let calls = steps.filter(|step| step.call.is_some()).count();
     let line = match (calls, report.outcome) {
-        (0, Outcome::NothingToDo) => "Nothing to do.".to_owned(),
+        (0, PlanOutcome::NothingToDo) => "Nothing to do.".to_owned(),
         (0, _) => "No changes in AWS.".to_owned(),
         (1, _) => "Plan: 1 AWS call.".to_owned(),
         (calls, _) => format!("Plan: {calls} AWS calls."),
     };
     let objects = report.objects.len();
-    let stuck = report.objects.iter().filter(|object| object.outcome == Outcome::NeedsAttention).count();
+    let stuck = report.objects.iter().filter(|object| object.outcome == PlanOutcome::NeedsAttention).count();
     match (stuck, objects) {
         (0, _) => line,
         (1, 1) => format!("{line} {REMOVED}The object needs attention.{REMOVED:#}"),
@@ -58,9 +58,9 @@ fn object_text(object: &ObjectPlan, out: &mut String) {
     }
     differences_text(object, out);
     let style = match object.outcome {
-        Outcome::NeedsAttention | Outcome::Failed => REMOVED,
-        Outcome::Changes => CHANGED,
-        Outcome::NothingToDo => ADDED,
+        PlanOutcome::NeedsAttention | PlanOutcome::Failed => REMOVED,
+        PlanOutcome::Changes => CHANGED,
+        PlanOutcome::NothingToDo => ADDED,
     };
     let _ = writeln!(out, "  result: {style}{}{style:#}: {}", object.reason, printable(&object.message));
     for note in &object.notes {

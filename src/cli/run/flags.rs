@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::flags::{PlaceFlags, TimingFlags};
+use crate::cli::defaults;
+use crate::cli::shared_flags::{PlaceFlags, TimingFlags};
 use crate::cli::values::{address, duration, log_level};
 
 pub(in crate::cli) const EXAMPLES: &str = "\
@@ -35,11 +36,11 @@ pub struct RunFlags {
     pub(super) timing: TimingFlags,
 
     /// How many objects to reconcile at the same time
-    #[arg(long, env = "SEQSTORE_CONCURRENCY", default_value_t = 8, value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, env = "SEQSTORE_CONCURRENCY", default_value_t = defaults::CONCURRENCY, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(super) concurrency: u16,
 
     /// Address that serves /healthz and /readyz; `:8081` listens on all IPv4 interfaces
-    #[arg(long, env = "SEQSTORE_HEALTH_PROBE_BIND_ADDRESS", default_value = ":8081", value_parser = address)]
+    #[arg(long, env = "SEQSTORE_HEALTH_PROBE_BIND_ADDRESS", default_value = defaults::HEALTH_PROBE_BIND_ADDRESS, value_parser = address)]
     pub(super) health_probe_bind_address: SocketAddr,
 
     /// Log format
@@ -47,11 +48,11 @@ pub struct RunFlags {
     pub(super) log_format: LogFormat,
 
     /// Log level: error, warn, info, debug or trace; or a filter such as `info,sequencestore_operator=debug`
-    #[arg(long, env = "SEQSTORE_LOG_LEVEL", default_value = "info", value_parser = log_level)]
+    #[arg(long, env = "SEQSTORE_LOG_LEVEL", default_value = defaults::LOG_LEVEL, value_parser = log_level)]
     pub(super) log_level: String,
 
     /// How long a denied call may be due to IAM's eventual consistency; the object is Stalled after that
-    #[arg(long, env = "SEQSTORE_DENIED_GRACE", default_value = "5m", value_parser = duration, hide = true)]
+    #[arg(long, env = "SEQSTORE_DENIED_GRACE", default_value = defaults::DENIED_GRACE, value_parser = duration, hide = true)]
     pub(super) denied_grace: Duration,
 }
 

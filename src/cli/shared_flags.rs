@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use super::defaults;
 use super::values::{cluster_name, duration, region};
 use crate::kubernetes::cluster;
 
@@ -24,12 +25,12 @@ pub struct PlaceFlags {
 #[derive(Args, Clone, Debug)]
 pub struct TimingFlags {
     /// Time between two polls of a store that is not changing, such as 30s, 5m or 1h
-    #[arg(long, env = "SEQSTORE_POLL_INTERVAL", default_value = "5m", value_parser = duration, value_name = "TIME")]
+    #[arg(long, env = "SEQSTORE_POLL_INTERVAL", default_value = defaults::POLL_INTERVAL, value_parser = duration, value_name = "TIME")]
     pub(super) poll_interval: Duration,
 
     /// How long after a write AWS may still return old data; if the outcome of a create request is unknown,
     /// the operator waits at least this long before it repeats the request
-    #[arg(long, env = "SEQSTORE_CREATE_GRACE", default_value = "60s", value_parser = duration, value_name = "TIME")]
+    #[arg(long, env = "SEQSTORE_CREATE_GRACE", default_value = defaults::CREATE_GRACE, value_parser = duration, value_name = "TIME")]
     pub(super) create_grace: Duration,
 }
 

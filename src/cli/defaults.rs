@@ -1,0 +1,12 @@
+//! The defaults of the flags, as users would write them. No I/O.
+
+pub(super) const POLL_INTERVAL: &str = "5m";
+pub(super) const CREATE_GRACE: &str = "60s";
+/// How long IAM may take to apply a change.
+pub(super) const DENIED_GRACE: &str = "5m";
+/// Objects reconciled at the same time.
+pub(super) const CONCURRENCY: u16 = 8;
+pub(super) const HEALTH_PROBE_BIND_ADDRESS: &str = ":8081";
+pub(super) const LOG_LEVEL: &str = "info";
+/// Share of AWS's request quotas that `export` uses.
+pub(super) const QUOTA_SHARE: &str = "0.8";
