@@ -28,8 +28,8 @@ pub struct TimingFlags {
     #[arg(long, env = "SEQSTORE_POLL_INTERVAL", default_value = defaults::POLL_INTERVAL, value_parser = duration, value_name = "TIME")]
     pub(super) poll_interval: Duration,
 
-    /// How long after a write AWS may still return old data; if the outcome of a create request is unknown,
-    /// the operator waits at least this long before it repeats the request
+    /// How long after a write AWS may still return old data. The operator waits at least this long before it
+    /// repeats a create request whose outcome it does not know
     #[arg(long, env = "SEQSTORE_CREATE_GRACE", default_value = defaults::CREATE_GRACE, value_parser = duration, value_name = "TIME")]
     pub(super) create_grace: Duration,
 }

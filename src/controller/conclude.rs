@@ -1,4 +1,4 @@
-//! Where an object stands after the apply step, and when its next pass is due. Pure: no I/O.
+//! Where an object stands after the apply step, and what its next pass waits for. Pure: no I/O.
 
 use crate::apply::Effect;
 use crate::plan::{Next, Plan, Refusal, State, blocked_by_aws};

@@ -10,7 +10,7 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// Set once the operator is ready. The server reads it.
+/// `cli/run` sets it once the operator is ready; the server reads it.
 pub type Ready = Arc<AtomicBool>;
 
 /// Opens the port. Separate from [`serve`], so that the process can end with a clear error if the port is in use.
@@ -22,10 +22,12 @@ pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
 pub async fn serve(listener: TcpListener, ready: Ready, shutdown: CancellationToken) -> std::io::Result<()> {
     let stopping = shutdown.clone();
     let readyz = move || {
-        let ready = ready.load(Ordering::Relaxed) && !stopping.is_cancelled();
+        let is_stopping = stopping.is_cancelled();
+        let ready = ready.load(Ordering::Relaxed) && !is_stopping;
         async move {
             match ready {
                 true => (StatusCode::OK, "ok\n"),
+                false if is_stopping => (StatusCode::SERVICE_UNAVAILABLE, "the operator is stopping\n"),
                 false => {
                     (StatusCode::SERVICE_UNAVAILABLE, "the operator has not listed all SequenceStores yet\n")
                 }

@@ -70,10 +70,9 @@ pub struct SequenceStoreSpec {
     #[x_kube(validation = rules::one_of("deletionPolicy", &["Delete", "Retain"]))]
     pub deletion_policy: Option<DeletionPolicy>,
 
-    /// While true, the operator does not delete the store, and the chart's admission policy lets the API
-    /// server refuse to delete the object. If the object is deleted all the same, the deletion waits until
-    /// this field is false or removed, or until deletionPolicy is `Retain`. With `Retain` or `Observe` the
-    /// object is then removed at once and the store stays.
+    /// While true, the chart's admission policy makes the API server refuse to delete the object. If it is
+    /// deleted anyway, the deletion waits until this field is false or removed, or until deletionPolicy is
+    /// `Retain`. With `Retain` or `Observe` it does not wait: the object goes and the store stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_protection: Option<bool>,
 

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use super::{Known, Observer};
 use crate::aws::{CallError, Operation};
 use crate::plan::Recollection;
-use crate::store::ownership::choose;
+use crate::store::owner_match::choose;
 use crate::store::{Intent, Observed, OwnerMatch, Prepared};
 
 impl Observer<'_> {

@@ -72,6 +72,7 @@ fn open_attempt(input: &Input<'_>, intent: &Intent) -> Option<Duration> {
     rest_of_window(input, intent)
 }
 
+/// How much longer the recorded attempt stays open; `store/intent.rs` has the formula.
 pub(super) fn rest_of_window(input: &Input<'_>, intent: &Intent) -> Option<Duration> {
     intent.open_for(input.settings.create_grace, input.recollection.attempt_known_for, input.now)
 }

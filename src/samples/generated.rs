@@ -16,7 +16,7 @@ use crate::crd::{
 };
 use crate::plan::{Correction, Denial, Refusal};
 use crate::store::Field;
-use crate::store::ownership::OwnerMatch;
+use crate::store::owner_match::OwnerMatch;
 
 pub(crate) const CLASSES: [Class; 9] = [
     Class::Transient,

@@ -290,12 +290,11 @@ fn not_converging(fields: &[Drift]) -> String {
     let mut text = String::new();
     if !settings.is_empty() {
         let (what, set, remove) = match settings.len() {
-            1 => ("another value", "the field to the observed value", "the field"),
-            _ => ("other values", "these fields to the observed values", "them"),
+            1 => ("another value", "the field to the value that status.drift shows as observed", "the field"),
+            _ => ("other values", "these fields to the values that status.drift shows as observed", "them"),
         };
         text = format!(
-            "AWS accepts updates of {} but still shows {what}: set {set} in status.drift, or remove {remove} from the \
-             spec. ",
+            "AWS accepts updates of {} but still shows {what}: in the spec, set {set}, or remove {remove}. ",
             names(settings)
         );
     }
@@ -328,9 +327,9 @@ fn ownership_conflict(owner: &StoreOwner) -> String {
             "The store belongs to the older object {object}, which names it too, so the operator neither changes nor \
              deletes it for this object: delete this object, or set its managementPolicy to Observe."
         ),
-        StoreOwner::Untagged => "The store does not carry the tag healthomics.dev/uid, so the operator cannot tell \
-                                 which object owns it and neither changes nor deletes it: write this tag to the \
-                                 store in AWS, with metadata.uid of the object that owns the store as its value."
+        StoreOwner::Untagged => "The store has no tag healthomics.dev/uid, so the operator cannot tell which object \
+                                 owns it and neither changes nor deletes it. In AWS, add this tag to the store; its \
+                                 value is the metadata.uid of the object that owns the store."
             .into(),
     }
 }
@@ -352,8 +351,8 @@ fn wrong_account(recorded: &str, credentials: &str) -> String {
 fn store_missing(id: &str, region: &str, named: bool) -> String {
     if named {
         return format!(
-            "Store {id} no longer exists in {region}. The operator does not replace a store that spec.sequenceStoreId \
-             names or that it only observes: delete this object."
+            "Store {id} no longer exists in {region}. The operator never replaces a store that spec.sequenceStoreId \
+             names or that belongs to an object with managementPolicy Observe: delete this object."
         );
     }
     format!(

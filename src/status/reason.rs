@@ -247,7 +247,7 @@ impl Reason {
                 meaning: "The store existed and is gone from AWS; the operator does not replace it with an empty store \
                           unless you allow it.",
                 details: "",
-                remedy: "Delete the object, or allow one new, empty store with the annotation that the message shows.",
+                remedy: "Delete the object, or add the annotation that the message shows, which allows one new, empty store.",
                 link: "troubleshooting.md#storemissing",
                 event: warning("Observe", "The sequence store no longer exists in AWS."),
             },

@@ -77,8 +77,9 @@ pub fn readme_reasons() -> String {
             line(&mut text, format_args!("| `{}`{cells} | {} | {remedy} |", reason.as_str(), row.meaning));
         }
     }
-    text += "\n¹ `Ready` stays True if the operator only fails to read or write the tags or the S3 access policy. The operator\n\
-             reports transient failures (`AwsUnavailable`, `Throttled`, `Updating`) from the third in a row, and at once after a change of the spec.\n";
+    text += "\n¹ `Ready` stays True if nothing fails except reading or writing the tags or the S3 access policy. The operator reports a\n\
+             transient failure (`AwsUnavailable`, `Throttled`, `Updating`) only when it happens three times in a row; after a change of the\n\
+             spec, it reports the first.\n";
     text
 }
 

@@ -16,8 +16,8 @@ Examples:
 
 Each manifest names its store by id and contains the fields that AWS shows. When you apply it, the operator
 shows the store in status (Observe, the default) or adopts it (Manage): it then writes owner tags to the store
-and owns it. S3 access policies are not exported. Stores with owner tags are listed only in comments, because
-an object owns or owned them; --orphans finds those whose object no longer exists.
+and owns it. S3 access policies are not exported. Stores with owner tags appear only as comments: an object
+owns them, or once did. --orphans lists those whose object no longer exists.
 
 AWS allows 5 requests per second for each operation, account and region. Each store takes two requests, so
 1,000 stores take about 4 minutes. --bare without --tag takes one request for 100 stores, but cannot see

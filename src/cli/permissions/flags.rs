@@ -17,8 +17,8 @@ resource of omics:ListTagsForResource, omics:ListSequenceStores and omics:Create
 AWS accepts no narrower resource for them.
 
 --require-owner-tags limits changes and deletions to stores with owner tags; with --cluster-name, to stores
-whose owner tags name that cluster. With --for observe-and-delete something else must write these tags,
-because this policy does not allow the operator to.";
+whose owner tags name that cluster. With --for observe-and-delete, the operator may not write these tags,
+so something else must.";
 
 #[derive(Args, Clone, Debug)]
 pub struct PermissionsFlags {

@@ -18,7 +18,7 @@ use crate::store::desired::{Defaults, Desired};
 use crate::store::field::apply_update;
 use crate::store::intent::Intent;
 use crate::store::observed::{Observed, ObservedPolicy, ObservedTags, Present};
-use crate::store::ownership::OwnerMatch;
+use crate::store::owner_match::OwnerMatch;
 
 /// More steps than any plan has: a forecast that gets here is going in circles.
 pub(super) const MAX_STEPS: usize = 16;

@@ -13,7 +13,7 @@ use crate::plan::State;
 use crate::status;
 use crate::store::drift::{self, Differences};
 use crate::store::observed::{Observed, Present};
-use crate::store::ownership::OwnerMatch;
+use crate::store::owner_match::OwnerMatch;
 
 /// The outcome of a plan, in ascending order of severity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]

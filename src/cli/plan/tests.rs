@@ -15,7 +15,7 @@ use crate::plan::Settings;
 use crate::samples::{ACCOUNT, ID, REGION, Scene, absent, any_scene, now, own_tags, present, store};
 use crate::store::desired::Defaults;
 use crate::store::observed::{Observed, ObservedPolicy, ObservedTags, Present};
-use crate::store::ownership::OwnerMatch;
+use crate::store::owner_match::OwnerMatch;
 
 fn steps(scene: &Scene, former_store: Option<&Present>, read_sets: Option<&ReadSetCount>) -> Vec<Step> {
     let defaults = Defaults { region: Some(REGION.into()), poll_interval: Duration::from_secs(300) };

@@ -13,7 +13,7 @@ use crate::samples::{
     present, store, tags_of,
 };
 use crate::store::observed::{Observed, ObservedTags};
-use crate::store::ownership::OwnerMatch;
+use crate::store::owner_match::OwnerMatch;
 
 fn active(tags: ObservedTags) -> Observed {
     present(ACCOUNT, Some("ACTIVE"), tags)

@@ -16,7 +16,7 @@ use crate::samples::{
 };
 use crate::store::intent::Intent;
 use crate::store::observed::{Observed, ObservedTags};
-use crate::store::ownership::OwnerMatch;
+use crate::store::owner_match::OwnerMatch;
 
 fn active(tags: ObservedTags) -> Observed {
     present(ACCOUNT, Some("ACTIVE"), tags)

@@ -10,7 +10,7 @@ use crate::plan::{Action, FinalizerStep, State};
 use crate::samples::{UID, any_scene, any_valid_spec};
 use crate::store::identity;
 use crate::store::observed::{Observed, ObservedPolicy, ObservedTags};
-use crate::store::ownership::OwnerMatch;
+use crate::store::owner_match::OwnerMatch;
 
 /// The most actions that any differences take: owner tags, fields, tags to set, tags to remove, policy.
 const MOST_ACTIONS: usize = 5;
