@@ -37,7 +37,8 @@ async fn configuration(access: &Access) -> Result<Config, String> {
         // The lines after the first quote the file, which may contain a token.
         let line = error.lines().next().unwrap_or_default();
         let remedy = match (&access.context, &access.kubeconfig) {
-            (Some(_), _) => "check --context; `kubectl config get-contexts` lists the contexts",
+            (Some(_), Some(_)) => "check --kubeconfig and --context",
+            (Some(_), None) => "check --context; `kubectl config get-contexts` lists the contexts",
             (None, Some(_)) => "check --kubeconfig",
             (None, None) => "set KUBECONFIG to a readable file, or run inside a cluster",
         };

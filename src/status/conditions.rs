@@ -147,12 +147,10 @@ pub(super) fn of(state: &State, denied_for: Option<Duration>, denied_grace: Dura
              spec.sequenceStoreId to the id of the store to observe, or check spec.name and spec.region.",
         ),
         // One text: the end of a deletion must not cost another write of the status.
-        State::Deleting | State::Deleted => C::reconciling(
+        State::Deleting | State::Deleted | State::Released => C::reconciling(
             Reason::Deleting,
-            "The object is being deleted: the operator deletes the store, and Kubernetes removes the object when AWS \
-             confirms that the store no longer exists.",
+            "The object is being deleted; Kubernetes removes it when the operator has finished with its store.",
         ),
-        State::Released => C::reconciling(Reason::Deleting, "The object is being deleted."),
         State::DeletionBlocked(blocks) => C::reconciling(Reason::DeletionBlocked, blocked(blocks)),
         State::Paused => paused(),
     }
@@ -307,6 +305,7 @@ fn not_converging(fields: &[Drift]) -> String {
 
 fn immutable_field_differs(fields: &[Drift]) -> String {
     let remedy = match fields {
+        [one] if one.observed.is_none() => "remove the field".into(),
         [one] => {
             format!("set the field to the value shown in status.store.{}, or remove the field", one.field)
         }

@@ -70,10 +70,10 @@ pub fn next(input: &Input<'_>) -> SequenceStoreStatus {
     }
 }
 
-/// The status before a call that writes tags. What comes of the call is not known yet, so the conditions of a reported
-/// generation stay; those of an older generation must not be written back.
+/// The status before a call that writes tags. What comes of the call is not known yet, so an object whose generation is
+/// Ready stays so. Conditions of an older generation must not be written back.
 fn with_tag_keys(input: &Input<'_>, keys: &[String], old: SequenceStoreStatus) -> SequenceStoreStatus {
-    if is_generation_reported(input, &old) {
+    if was_ready(input, &old) {
         return SequenceStoreStatus { managed_tag_keys: keys.to_vec(), ..old };
     }
     let new = reported(input, input.state, &old);

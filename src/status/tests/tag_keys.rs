@@ -47,6 +47,20 @@ fn conditions_of_a_reported_generation_stay_until_the_call_is_over() {
     assert_eq!(written, SequenceStoreStatus { managed_tag_keys: keys(&["c"]), ..before });
 }
 
+/// Otherwise the report after the call would be a second write.
+#[test]
+fn an_object_that_is_not_ready_is_reported_as_what_the_call_will_leave_it() {
+    let mut scene = Scene::settled();
+    scene.object.status = Some(status(&scene, &State::Adopting, None));
+    let correcting = State::Correcting(Vec::new());
+    scene.object.status = Some(status(&scene, &correcting, Some(&keys(&["c"]))));
+    let after = status(&scene, &correcting, None);
+    assert_eq!(
+        Some(&SequenceStoreStatus { managed_tag_keys: keys(&["c"]), ..after }),
+        scene.object.status.as_ref()
+    );
+}
+
 #[test]
 fn a_new_generation_is_not_called_ready_before_the_call() {
     let mut scene = Scene::settled();
