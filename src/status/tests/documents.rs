@@ -119,7 +119,8 @@ fn messages() -> Vec<String> {
 }
 
 fn states() -> Vec<State> {
-    let drift = |field: &str| vec![Drift { field: field.into(), ..Drift::default() }];
+    let drift =
+        |field: &str| vec![Drift { field: field.into(), observed: Some("shown".into()), ..Drift::default() }];
     let failed = |operation, class, detail: &str| {
         let detail = detail.to_owned();
         State::CallFailed(CallError { operation, class, code: None, detail, request_id: None })
