@@ -39,9 +39,10 @@ fmt: need-lint ## Format the Rust code
 	$(CARGO) fmt --all
 
 .PHONY: lint
-lint: need-lint ## Check format and clippy, warnings are errors
+lint: need-lint ## Check format, clippy and the links in doc comments; warnings are errors
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --locked --package sequencestore-operator --no-deps --document-private-items
 
 .PHONY: crds
 crds: need-build ## Write the CRDs from the Rust types, to crds/ and to the chart

@@ -1,5 +1,5 @@
 //! The command line. To add a command: write its flags and its `execute` in a file or folder of its own, and add
-//! one line to [`Command`] and one to [`execute`]. I/O: whatever the command does, and standard error.
+//! one line to [`Command`] and one to `execute`. I/O: whatever the command does, and standard error.
 
 mod aws_error;
 mod called_as;
