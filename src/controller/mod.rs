@@ -3,7 +3,6 @@
 //! `watch` wires it up, `reconcile` runs one pass, `pass` has its five steps.
 
 mod backoff;
-mod conclude;
 pub mod context;
 mod error;
 pub mod health;

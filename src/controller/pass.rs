@@ -5,11 +5,10 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
-use super::conclude::{conclude, observed_after};
 use super::context::Context;
 use super::error::Error;
 use super::memory::Record;
-use super::report::{Report, Reported, report};
+use super::report::{Report, Reported, conclude, observed_after, report};
 use super::requeue::{LISTING, OVERTAKEN, requeue_after};
 use crate::apply::{self, Outcome};
 use crate::crd::{SequenceStore, annotation_findings};

@@ -1,5 +1,5 @@
-//! The report step: makes the next status and writes it if it differs. The only place that writes a status. I/O:
-//! Kubernetes.
+//! The report step: concludes where the object stands (pure), makes the next status, and writes it if it differs. The
+//! only place that writes a status. I/O: Kubernetes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,14 +7,68 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::context::Context;
+use crate::apply::Effect;
 use crate::crd::{SequenceStore, SequenceStoreStatus};
 use crate::kubernetes::{Error, Kubernetes, Precondition};
-use crate::plan::{Recollection, State};
+use crate::plan::{Next, Plan, Recollection, Refusal, State, blocked_by_aws};
 use crate::status::{
     self,
     event::{self, Event},
 };
 use crate::store::Observed;
+
+/// Where the object stands now.
+#[derive(Clone, Debug)]
+pub struct Conclusion {
+    pub state: State,
+    pub next: Next,
+    /// The status holds the id of a store that the operator has just created, which nobody else knows.
+    pub must_be_saved: bool,
+}
+
+impl Conclusion {
+    fn of(state: State, next: Next) -> Self {
+        Self { state, next, must_be_saved: false }
+    }
+}
+
+/// The store as the response to the AWS call shows it.
+#[must_use]
+pub fn observed_after(effect: &Effect) -> Option<Observed> {
+    match effect {
+        Effect::Created(present) | Effect::Accepted { present: Some(present), .. } => {
+            Some(Observed::Present(present.clone()))
+        }
+        _ => None,
+    }
+}
+
+/// If the call changed what is known, plans again. The new state counts if that plan sends no call; otherwise the state of
+/// the first plan stands. So an update ends in the pass that made it, and a denial is reported as what it means for the
+/// object.
+#[must_use]
+pub fn conclude(plan: &Plan, effect: &Effect, plan_again: impl FnOnce() -> Plan) -> Conclusion {
+    let planned = || Conclusion::of(plan.state.clone(), plan.next);
+    let so = |state| Conclusion::of(state, plan.next);
+    match effect {
+        Effect::Nothing | Effect::Accepted { present: None, .. } => planned(),
+        Effect::Accepted { present: Some(_), .. } | Effect::Denied(_) => {
+            let again = plan_again();
+            if again.action.operation().is_none() {
+                Conclusion::of(again.state, again.next)
+            } else {
+                planned()
+            }
+        }
+        Effect::Created(_) => Conclusion { must_be_saved: true, ..so(State::Creating) },
+        Effect::CreationUnknown { attempt } => so(State::OutcomeUnknown { attempt: *attempt }),
+        Effect::NotCreated { error, .. } | Effect::Failed(error) => so(State::CallFailed(error.clone())),
+        Effect::DeleteAccepted | Effect::DeleteNotFound => so(State::Deleting),
+        Effect::DeleteRefused { read_sets, .. } => {
+            so(blocked_by_aws(&Refusal { read_sets: read_sets.clone(), due: false }))
+        }
+    }
+}
 
 /// What to report about which object.
 #[derive(Clone, Copy, Debug)]
@@ -93,5 +147,59 @@ async fn save(
         tracing::warn!("the id of the new store is not saved yet: {error}");
         tokio::time::sleep(wait).await;
         wait = (wait * 2).min(Duration::from_secs(5));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::aws::{Class, Operation};
+    use crate::plan::Action;
+    use crate::samples::{Scene, call_error};
+
+    fn plan() -> Plan {
+        let mut plan = Scene::settled().plan();
+        (plan.state, plan.next) = (State::Correcting(Vec::new()), Next::Quick);
+        plan
+    }
+
+    fn again(action: Action) -> Plan {
+        Plan { action, state: State::Available, next: Next::Poll, ..plan() }
+    }
+
+    fn never() -> Plan {
+        unreachable!("the call changed nothing that is known")
+    }
+
+    #[test]
+    fn a_second_plan_counts_only_if_it_sends_no_call() {
+        let denied = Effect::Denied(call_error(Operation::TagResource, Class::Denied));
+        let conclusion = conclude(&plan(), &denied, || again(Action::None));
+        assert_eq!((conclusion.state, conclusion.next), (State::Available, Next::Poll));
+        let delete = Action::DeleteStore { region: String::new(), id: String::new() };
+        let conclusion = conclude(&plan(), &denied, || again(delete));
+        assert_eq!((conclusion.state, conclusion.next), (plan().state, Next::Quick));
+    }
+
+    #[test]
+    fn a_call_that_shows_no_store_keeps_the_planned_state() {
+        for effect in [Effect::Nothing, Effect::Accepted { fields: Vec::new(), present: None }] {
+            assert_eq!(conclude(&plan(), &effect, never).state, plan().state);
+        }
+    }
+
+    #[test]
+    fn an_unknown_creation_is_reported_as_unknown() {
+        let state = conclude(&plan(), &Effect::CreationUnknown { attempt: 2 }, never).state;
+        assert_eq!(state, State::OutcomeUnknown { attempt: 2 });
+    }
+
+    #[test]
+    fn only_the_id_of_a_new_store_must_be_saved() {
+        let Observed::Present(present) = Scene::settled().observed else { panic!("no store") };
+        let created = conclude(&plan(), &Effect::Created(present), never);
+        assert!(created.must_be_saved && created.state == State::Creating);
+        let failed = Effect::Failed(call_error(Operation::UpdateSequenceStore, Class::Transient));
+        assert!(!conclude(&plan(), &failed, never).must_be_saved);
     }
 }

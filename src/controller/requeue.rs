@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::backoff;
-use super::conclude::Conclusion;
+use super::report::Conclusion;
 use crate::aws::Class;
 use crate::plan::{ABSENCE_CONFIRMED_AFTER, Action, Next, Plan, State};
 
