@@ -24,11 +24,15 @@ impl<'a> StoreArn<'a> {
             && partition.starts_with("aws")
             && service == "omics"
             && !region.is_empty()
-            && account.len() == 12
-            && account.bytes().all(|byte| byte.is_ascii_digit())
+            && is_account_id(account)
             && is_store_id(id);
         well_formed.then_some(Self { region, account, id })
     }
+}
+
+/// Whether a text has the form of an AWS account: 12 digits.
+pub(crate) fn is_account_id(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]

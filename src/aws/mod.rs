@@ -27,7 +27,7 @@ mod s3_access_policy;
 mod stores;
 mod tags;
 
-pub(crate) use arn::StoreArn;
+pub(crate) use arn::{StoreArn, is_account_id};
 pub(crate) use call::CALL_TIMEOUT;
 pub use client::Aws;
 pub use error::{CallError, Class};

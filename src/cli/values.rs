@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::aws::is_account_id;
 use crate::crd::StoreStatus;
 use crate::store::desired::parse_duration;
 
@@ -41,8 +42,8 @@ pub(super) fn log_level(text: &str) -> Result<String, String> {
 }
 
 pub(super) fn account(text: &str) -> Result<String, String> {
-    let fits = text.len() == 12 && text.bytes().all(|b| b.is_ascii_digit());
-    fits.then(|| text.to_owned())
+    is_account_id(text)
+        .then(|| text.to_owned())
         .ok_or_else(|| "write the 12 digits of an AWS account id, such as 111122223333".into())
 }
 

@@ -87,7 +87,7 @@ pub struct Report<'a> {
 }
 
 /// What the report step wrote.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Reported {
     /// The object as the API server returned it; none where the status has not changed.
     pub written: Option<Arc<SequenceStore>>,
