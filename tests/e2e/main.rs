@@ -31,6 +31,7 @@ mod helm_and_kubectl_wait;
 mod immutable_fields;
 mod isolation;
 mod kubectl;
+mod kubernetes_proxy;
 mod missing_permissions;
 mod ownership;
 mod paused;
@@ -46,6 +47,10 @@ mod status_mirror;
 mod steady_state;
 mod store_status;
 mod update;
+mod watch_decoding;
+mod watch_health;
+mod watch_namespaces;
+mod watch_relist;
 mod world;
 mod write_conflicts;
 
@@ -94,6 +99,10 @@ const TESTS: &[&[Test]] = &[
     steady_state::TESTS,
     store_status::TESTS,
     update::TESTS,
+    watch_decoding::TESTS,
+    watch_health::TESTS,
+    watch_namespaces::TESTS,
+    watch_relist::TESTS,
     write_conflicts::TESTS,
 ];
 

@@ -20,15 +20,20 @@ tests![
     the_operator_never_logs_secrets,
 ];
 
-/// Status line of the response to a GET, or `None` while nothing listens.
-async fn get(address: &str, path: &str) -> Option<String> {
+/// The response to a GET, or `None` while nothing listens.
+pub async fn get(address: &str, path: &str) -> Option<String> {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut stream = tokio::net::TcpStream::connect(address).await.ok()?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.ok()?;
     let mut response = String::new();
     stream.read_to_string(&mut response).await.ok()?;
-    response.lines().next().map(ToOwned::to_owned)
+    Some(response)
+}
+
+/// Whether the probe answers 200.
+async fn is_ok(address: &str, path: &str) -> bool {
+    get(address, path).await.is_some_and(|response| response.starts_with("HTTP/1.1 200 OK"))
 }
 
 async fn the_operator_is_ready_after_the_first_lists(cluster: Arc<Cluster>) -> Result<(), Error> {
@@ -40,11 +45,11 @@ async fn the_operator_is_ready_after_the_first_lists(cluster: Arc<Cluster>) -> R
     let start = Start { health: address.clone(), ..Start::default() };
     let _operator = world.operator(&start)?;
     let end = tokio::time::Instant::now() + crate::world::TIMEOUT;
-    while get(&address, "/readyz").await.as_deref() != Some("HTTP/1.1 200 OK") {
+    while !is_ok(&address, "/readyz").await {
         ensure!(tokio::time::Instant::now() < end, "never ready: {:?}", get(&address, "/readyz").await);
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
     }
-    ensure!(get(&address, "/healthz").await.as_deref() == Some("HTTP/1.1 200 OK"), "healthy");
+    ensure!(is_ok(&address, "/healthz").await, "healthy");
     Ok(())
 }
 

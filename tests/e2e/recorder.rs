@@ -11,7 +11,8 @@ use kube::api::{Api, DeleteParams, ListParams, PostParams, WatchParams};
 use kube::core::{Request, WatchEvent};
 use kube::{Client, Resource, ResourceExt};
 use sequencestore_operator::crd::{SequenceStore, SequenceStoreSpec};
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -79,7 +80,7 @@ async fn record(
     let parameters = WatchParams::default().timeout(280);
     loop {
         let request = Request::new(SequenceStore::url_path(&(), None)).watch(&parameters, &version)?;
-        let events = match client.request_events::<Value>(request).await {
+        let events = match client.request_events::<Box<RawValue>>(request).await {
             Ok(events) => events,
             Err(kube::Error::Api(status)) if status.code == 410 => return Err(status.message.into()),
             Err(_) => {
@@ -101,13 +102,26 @@ async fn record(
                 }
                 WatchEvent::Error(status) => return Err(status.message.clone().into()),
             };
-            let text = |name: &str| object["metadata"][name].as_str().unwrap_or_default().to_owned();
-            version = text("resourceVersion");
-            writeln!(lines, "{}", json!({"event": event, "object": object}))?;
+            // The object itself is not parsed: one that is nested very deep must not stop the recording.
+            let Recorded { metadata } = serde_json::from_str(object.get())?;
+            version = metadata.resource_version;
+            writeln!(lines, "{{\"event\":\"{event}\",\"object\":{}}}", object.get())?;
             if event == "DELETED" {
                 lines.flush()?;
-                notify.send_replace(text("name"));
+                notify.send_replace(metadata.name);
             }
         }
     }
+}
+
+#[derive(Deserialize)]
+struct Recorded {
+    metadata: Metadata,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Metadata {
+    name: String,
+    resource_version: String,
 }

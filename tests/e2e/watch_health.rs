@@ -1,0 +1,156 @@
+//! A watch that is dead, refused, or about a kind that does not exist is noticed, shown by the probes, and recovers
+//! without a restart.
+
+use std::net::TcpListener;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::kubernetes_proxy::{Fault, KubernetesProxy, is_list_or_watch, is_watch};
+use crate::process::get;
+use crate::world::{Cluster, Error, Operator, Start, TIMEOUT, World, ensure, tests};
+
+tests![
+    a_list_or_a_watch_that_is_never_answered_is_given_up,
+    readiness_ends_with_the_permission_to_list_and_returns_with_it,
+    the_operator_survives_the_deletion_of_the_crd,
+    a_missing_api_group_is_named_at_start,
+    a_watch_that_is_not_heard_fails_the_liveness_probe,
+];
+
+struct Watched {
+    world: World,
+    proxy: KubernetesProxy,
+    address: String,
+}
+
+impl Watched {
+    async fn new(cluster: Arc<Cluster>) -> Result<Self, Error> {
+        let world = World::new(cluster).await?;
+        let proxy = KubernetesProxy::start(&world.cluster.kubeconfig).await?;
+        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+        Ok(Self { world, proxy, address })
+    }
+
+    fn operator(&self, flags: &[&str]) -> Result<Operator, Error> {
+        let environment = [("KUBECONFIG", self.proxy.kubeconfig.display().to_string())].into();
+        let flags = [&["--poll-interval=2s"], flags].concat().into_iter().map(Into::into).collect();
+        self.world.operator(&Start { environment, health: self.address.clone(), flags, ..Start::default() })
+    }
+
+    /// Waits until the probe answers with this code and a body with this text.
+    async fn until(&self, path: &str, code: &str, says: &str) -> Result<(), Error> {
+        let end = tokio::time::Instant::now() + TIMEOUT;
+        loop {
+            let response = get(&self.address, path).await.unwrap_or_default();
+            let (head, body) = response.split_once("\r\n\r\n").unwrap_or((&response, ""));
+            if head.contains(code) && body.contains(says) {
+                return Ok(());
+            }
+            ensure!(
+                tokio::time::Instant::now() < end,
+                "{path} never answers {code} with {says:?}, but {response}\n{}",
+                self.world.logs()
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+async fn a_list_or_a_watch_that_is_never_answered_is_given_up(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let watched = Watched::new(cluster).await?;
+    let (world, proxy) = (&watched.world, &watched.proxy);
+    let (first, second) = (world.seed().await?, world.seed().await?);
+    proxy.fail(Fault::Swallow, is_list_or_watch);
+    let _operator = watched.operator(&[])?;
+    proxy.until_requests(1, is_list_or_watch).await?;
+    proxy.heal();
+    world.adopt("listed", &first).await?;
+    world.until_ready("listed").await?;
+    watched.until("/readyz", "200", "ok").await?;
+    // The start of a watch.
+    let before = proxy.requests(is_watch);
+    proxy.fail(Fault::Swallow, is_watch);
+    proxy.end_watches();
+    proxy.until_requests(before + 1, is_watch).await?;
+    proxy.heal();
+    world.adopt("watched", &second).await?;
+    world.until_ready("watched").await?;
+    Ok(())
+}
+
+async fn readiness_ends_with_the_permission_to_list_and_returns_with_it(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
+    let watched = Watched::new(cluster).await?;
+    let (world, proxy) = (&watched.world, &watched.proxy);
+    let operator = watched.operator(&[])?;
+    watched.until("/readyz", "200", "ok").await?;
+    proxy.fail(Fault::forbidden(), is_list_or_watch);
+    proxy.end_watches();
+    watched.until("/readyz", "503", &world.namespace).await?;
+    watched.until("/readyz", "503", "list and watch").await?;
+    // A restart would not give the permission back.
+    watched.until("/healthz", "200", "").await?;
+    let store = world.seed().await?;
+    world.adopt("a", &store).await?;
+    proxy.heal();
+    watched.until("/readyz", "200", "ok").await?;
+    world.until_ready("a").await?;
+    ensure!(!operator.log_text().contains("ObjectMeta"), "the log holds a dump");
+    Ok(())
+}
+
+async fn the_operator_survives_the_deletion_of_the_crd(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let watched = Watched::new(cluster).await?;
+    let (world, proxy) = (&watched.world, &watched.proxy);
+    let _operator = watched.operator(&[])?;
+    watched.until("/readyz", "200", "ok").await?;
+    proxy.fail(Fault::no_api_group(), |request| request.contains("/apis/healthomics.dev"));
+    proxy.end_watches();
+    watched.until("/readyz", "503", "CustomResourceDefinition").await?;
+    watched.until("/healthz", "200", "").await?;
+    let store = world.seed().await?;
+    world.adopt("a", &store).await?;
+    proxy.heal();
+    watched.until("/readyz", "200", "ok").await?;
+    world.until_ready("a").await?;
+    Ok(())
+}
+
+async fn a_missing_api_group_is_named_at_start(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let watched = Watched::new(cluster).await?;
+    let (world, proxy) = (&watched.world, &watched.proxy);
+    proxy.fail(Fault::no_api_group(), |request| request.contains("/apis/healthomics.dev"));
+    let operator = watched.operator(&[])?;
+    watched.until("/readyz", "503", "CustomResourceDefinition").await?;
+    watched.until("/healthz", "200", "").await?;
+    let store = world.seed().await?;
+    world.adopt("a", &store).await?;
+    proxy.until_requests(3, |request| request.contains("/apis/healthomics.dev")).await?;
+    let log = operator.log_text();
+    ensure!(log.contains("sequencestores.healthomics.dev is not installed"), "the log does not say so: {log}");
+    ensure!(!log.contains("Failed to parse error data"), "the log holds a dump: {log}");
+    let told = log.matches("is not installed").count();
+    ensure!(told == 1, "the log says it {told} times");
+    proxy.heal();
+    world.until_ready("a").await?;
+    watched.until("/readyz", "200", "ok").await
+}
+
+async fn a_watch_that_is_not_heard_fails_the_liveness_probe(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let watched = Watched::new(cluster).await?;
+    let (world, proxy) = (&watched.world, &watched.proxy);
+    let _operator = watched.operator(&["--watch-timeout=1s"])?;
+    watched.until("/readyz", "200", "ok").await?;
+    watched.until("/healthz", "200", "ok").await?;
+    proxy.fail(Fault::Swallow, is_list_or_watch);
+    proxy.silence_watches();
+    watched.until("/healthz", "500", &world.namespace).await?;
+    proxy.heal();
+    proxy.unsilence_watches();
+    watched.until("/healthz", "200", "ok").await?;
+    let store = world.seed().await?;
+    world.adopt("a", &store).await?;
+    world.until_ready("a").await?;
+    Ok(())
+}
