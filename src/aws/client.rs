@@ -1,7 +1,7 @@
-//! The SDK clients, one for each region, built from the process environment. No request leaves from here;
+//! The SDK clients, one for each region in use, built from the process environment. No request leaves from here;
 //! I/O only at start, where the SDK reads the environment, profiles and instance metadata.
 
-use std::collections::HashMap;
+use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -19,11 +19,14 @@ use super::endpoint;
 /// Limit for opening a connection, TCP and TLS together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Clients for every region in use. They share one connection pool and one set of credentials.
+/// More than AWS has regions with HealthOmics. Specs may name any number of regions, also such as do not exist.
+const MOST_REGIONS: usize = 32;
+
+/// Clients for the regions in use. They share one connection pool and one set of credentials.
 #[derive(Debug)]
 pub struct Aws {
     config: SdkConfig,
-    clients: Mutex<HashMap<String, aws_sdk_omics::Client>>,
+    clients: Mutex<RegionClients<aws_sdk_omics::Client>>,
     custom_endpoint: bool,
     pub(super) credentials: TrackedCredentials,
 }
@@ -69,22 +72,59 @@ impl Aws {
 
     pub(super) fn omics(&self, region: &str) -> aws_sdk_omics::Client {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(client) = clients.get(region) {
-            return client.clone();
-        }
-        let mut config =
-            aws_sdk_omics::config::Builder::from(&self.config).region(Region::new(region.to_owned()));
-        if self.custom_endpoint {
-            config = config.interceptor(endpoint::NoHostPrefix);
-        }
-        let client = aws_sdk_omics::Client::from_conf(config.build());
-        clients.insert(region.to_owned(), client.clone());
-        client
+        clients.of(region, || {
+            let mut config =
+                aws_sdk_omics::config::Builder::from(&self.config).region(Region::new(region.to_owned()));
+            if self.custom_endpoint {
+                config = config.interceptor(endpoint::NoHostPrefix);
+            }
+            aws_sdk_omics::Client::from_conf(config.build())
+        })
     }
 
     /// Builds a new client each time: STS is called once for each access key.
     pub(super) fn sts(&self, region: &str) -> aws_sdk_sts::Client {
         let config = aws_sdk_sts::config::Builder::from(&self.config).region(Region::new(region.to_owned()));
         aws_sdk_sts::Client::from_conf(config.build())
+    }
+}
+
+/// A client for each of the regions used last; the latest stands at the end.
+#[derive(Debug)]
+struct RegionClients<C>(VecDeque<(String, C)>);
+
+impl<C> Default for RegionClients<C> {
+    fn default() -> Self {
+        Self(VecDeque::new())
+    }
+}
+
+impl<C: Clone> RegionClients<C> {
+    /// The client of a region, made if there is none. The one that was not used for longest makes room.
+    fn of(&mut self, region: &str, make: impl FnOnce() -> C) -> C {
+        let known = self.0.iter().position(|(known, _)| known == region);
+        let entry = known.and_then(|position| self.0.remove(position));
+        let (region, client) = entry.unwrap_or_else(|| (region.to_owned(), make()));
+        if self.0.len() >= MOST_REGIONS {
+            self.0.pop_front();
+        }
+        self.0.push_back((region, client.clone()));
+        client
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clients_of_made_up_regions_do_not_pile_up() {
+        let mut clients = RegionClients::default();
+        for number in 0..1000 {
+            clients.of("us-east-1", || 7);
+            clients.of(&format!("xx-made-{number}"), || number);
+        }
+        assert_eq!(clients.0.len(), MOST_REGIONS);
+        assert_eq!(clients.of("us-east-1", || 8), 7, "the client in use is kept");
     }
 }

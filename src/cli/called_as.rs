@@ -1,9 +1,10 @@
 //! The name that the program was called by, and how the command line is read under that name: the operator and
 //! the kubectl plugin are one program. No I/O.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
+use clap::builder::Resettable;
 use clap::error::ErrorKind;
 use clap::{CommandFactory, FromArgMatches};
 
@@ -58,7 +59,7 @@ impl CalledAs {
     /// # Errors
     /// A usage error, or a request for help or the version.
     pub fn parse(self, arguments: impl Iterator<Item = OsString>) -> Result<Command, clap::Error> {
-        let mut command = self.command();
+        let mut command = without_empty_variables(self.command());
         let mut matches = command.try_get_matches_from_mut(arguments)?;
         let cli = Cli::from_arg_matches_mut(&mut matches).map_err(|error| error.format(&mut command))?;
         Ok(cli.command)
@@ -79,6 +80,16 @@ impl CalledAs {
             .into_iter()
             .fold(command, |command, name| command.mut_subcommand(name, |sub| self.named(sub)))
     }
+}
+
+/// An environment variable that is set to nothing counts as unset: manifests often set one from an optional value.
+fn without_empty_variables(command: clap::Command) -> clap::Command {
+    let is_empty = |name: &OsStr| std::env::var_os(name).is_some_and(|value| value.is_empty());
+    let command = command.mut_args(|argument| match argument.get_env().is_some_and(is_empty) {
+        true => argument.env(Resettable::Reset),
+        false => argument,
+    });
+    command.mut_subcommands(without_empty_variables)
 }
 
 /// A usage error in one line; none where the user asked for help or the version.

@@ -10,3 +10,4 @@ pub(super) const HEALTH_PROBE_BIND_ADDRESS: &str = ":8081";
 pub(super) const LOG_LEVEL: &str = "info";
 /// Share of AWS's request quotas that `export` uses.
 pub(super) const QUOTA_SHARE: &str = "0.8";
+pub(super) const WATCH_TIMEOUT: &str = "200s";

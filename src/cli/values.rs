@@ -14,12 +14,23 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 }
 
 pub(super) fn region(text: &str) -> Result<String, String> {
-    let form = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    let is_region =
-        text.contains('-') && text.chars().all(form) && text.ends_with(|c: char| c.is_ascii_digit());
-    is_region
+    is_region(text)
         .then(|| text.to_owned())
         .ok_or_else(|| "write the code of an AWS region, such as us-east-1".into())
+}
+
+/// The same form as that of `spec.region`.
+fn is_region(text: &str) -> bool {
+    let is_word = |word: &str, lengths: std::ops::RangeInclusive<usize>| {
+        lengths.contains(&word.len()) && word.chars().all(|c| c.is_ascii_lowercase())
+    };
+    let words: Vec<&str> = text.split('-').collect();
+    let [area, middle @ .., number] = words.as_slice() else { return false };
+    is_word(area, 2..=5)
+        && (1..=3).contains(&middle.len())
+        && middle.iter().all(|word| is_word(word, 1..=12))
+        && (1..=2).contains(&number.len())
+        && number.chars().all(|c| c.is_ascii_digit())
 }
 
 pub(super) fn cluster_name(text: &str) -> Result<String, String> {
@@ -92,4 +103,14 @@ pub(super) fn namespace(text: &str) -> Result<String, String> {
         && !text.ends_with('-');
     fits.then(|| text.to_owned())
         .ok_or_else(|| "write the name of a namespace: lower-case letters, digits and hyphens".into())
+}
+
+/// A namespace to watch. An empty one is refused: to Kubernetes it means all namespaces, to whoever wrote it probably none.
+pub(super) fn watched_namespace(text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        return Err("an empty name would mean all namespaces: write the name of a namespace, or leave the flag out to \
+                    watch all namespaces"
+            .into());
+    }
+    namespace(text)
 }

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
-
 use super::memory::Memory;
 use crate::aws::Aws;
 use crate::kubernetes::Kubernetes;
@@ -19,8 +17,8 @@ pub struct Context {
     pub settings: Settings,
     /// How long a denial may come from IAM being eventually consistent, before the object counts as stalled.
     pub denied_grace: Duration,
-    /// Bounds how many passes run at the same time, over all watches.
-    pub slots: Semaphore,
+    /// How long the API server lets a watch run before it ends it.
+    pub watch_timeout: Duration,
 }
 
 impl Context {

@@ -1,8 +1,9 @@
-//! Health endpoints: `/healthz` while the process responds, `/readyz` once every watch has listed its objects. I/O.
+//! Health endpoints: `/healthz` while the operator makes progress, `/readyz` while it can do its work. Neither depends on
+//! AWS, where a restart of the operator would repair nothing. I/O.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -10,30 +11,108 @@ use axum::routing::get;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-/// `cli/run` sets it once the operator is ready; the server reads it.
-pub type Ready = Arc<AtomicBool>;
+use crate::kubernetes::Watches;
+
+/// Longer than any pause of a busy machine.
+const LONGEST_TURN: Duration = Duration::from_secs(60);
+
+/// What the endpoints answer from.
+#[derive(Debug)]
+pub struct Health {
+    watches: Arc<Watches>,
+    longest_silence: Duration,
+    /// When the loop of the controller turned last; none before it begins.
+    turned: Mutex<Option<Instant>>,
+}
+
+type Answer = (StatusCode, String);
+
+impl Health {
+    #[must_use]
+    pub fn of(watches: Arc<Watches>, longest_silence: Duration) -> Self {
+        Self { watches, longest_silence, turned: Mutex::default() }
+    }
+
+    /// The loop of the controller turns.
+    pub fn turned(&self, now: Instant) {
+        *self.turned.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+    }
+
+    fn healthz(&self, now: Instant) -> Answer {
+        let mut lines = self.watches.unheard(self.longest_silence, now);
+        let turned = *self.turned.lock().unwrap_or_else(PoisonError::into_inner);
+        if turned.is_some_and(|turned| now.duration_since(turned) > LONGEST_TURN) {
+            lines.push(format!(
+                "the loop of the controller stands still for more than {} s",
+                LONGEST_TURN.as_secs()
+            ));
+        }
+        match lines.is_empty() {
+            true => (StatusCode::OK, "ok\n".into()),
+            false => (StatusCode::INTERNAL_SERVER_ERROR, text(&lines)),
+        }
+    }
+
+    fn readyz(&self, is_stopping: bool) -> Answer {
+        let missing = self.watches.missing();
+        match missing.is_empty() {
+            _ if is_stopping => (StatusCode::SERVICE_UNAVAILABLE, "the operator is stopping\n".into()),
+            true => (StatusCode::OK, format!("ok\n{}", text(&self.watches.remarks()))),
+            false => (StatusCode::SERVICE_UNAVAILABLE, text(&missing)),
+        }
+    }
+}
+
+fn text(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("{line}\n")).collect()
+}
 
 /// Opens the port. Separate from [`serve`], so that the process can end with a clear error if the port is in use.
 pub async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
     TcpListener::bind(address).await
 }
 
-/// Serves until `shutdown`. Health does not depend on AWS: a restart of the operator would repair nothing there.
-pub async fn serve(listener: TcpListener, ready: Ready, shutdown: CancellationToken) -> std::io::Result<()> {
-    let stopping = shutdown.clone();
-    let readyz = move || {
-        let is_stopping = stopping.is_cancelled();
-        let ready = ready.load(Ordering::Relaxed) && !is_stopping;
-        async move {
-            match ready {
-                true => (StatusCode::OK, "ok\n"),
-                false if is_stopping => (StatusCode::SERVICE_UNAVAILABLE, "the operator is stopping\n"),
-                false => {
-                    (StatusCode::SERVICE_UNAVAILABLE, "the operator has not listed all SequenceStores yet\n")
-                }
-            }
-        }
-    };
-    let routes = Router::new().route("/healthz", get(|| async { "ok\n" })).route("/readyz", get(readyz));
+/// Serves until `shutdown`.
+pub async fn serve(
+    listener: TcpListener,
+    health: Arc<Health>,
+    shutdown: CancellationToken,
+) -> std::io::Result<()> {
+    let (alive, stopping) = (Arc::clone(&health), shutdown.clone());
+    let routes = Router::new()
+        .route("/healthz", get(move || async move { alive.healthz(Instant::now()) }))
+        .route("/readyz", get(move || async move { health.readyz(stopping.is_cancelled()) }));
     axum::serve(listener, routes).with_graceful_shutdown(shutdown.cancelled_owned()).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_liveness_probe_fails_where_a_watch_is_silent_or_the_loop_stands_still() {
+        let now = Instant::now();
+        let watches = Arc::new(Watches::of(&["lab".into()], now));
+        let health = Health::of(Arc::clone(&watches), Duration::from_secs(300));
+        let code = |after: u64| health.healthz(now + Duration::from_secs(after)).0.as_u16();
+        // The loop has not begun, and nothing of AWS or of readiness counts.
+        assert_eq!((code(0), code(299), code(301)), (200, 200, 500));
+        watches.heard(0, now + Duration::from_secs(300));
+        health.turned(now + Duration::from_secs(300));
+        assert_eq!((code(301), code(361)), (200, 500));
+    }
+
+    #[test]
+    fn readiness_names_what_is_missing_and_ends_with_a_stop() {
+        let now = Instant::now();
+        let watches = Arc::new(Watches::of(&["lab".into()], now));
+        let health = Health::of(Arc::clone(&watches), Duration::from_secs(300));
+        let (code, body) = health.readyz(false);
+        assert!(code.as_u16() == 503 && body.contains("namespace lab"), "{body}");
+        watches.listed(0, now);
+        watches.namespace_is_missing(0, true);
+        let (code, body) = health.readyz(false);
+        assert!(code.as_u16() == 200 && body.contains("namespace lab does not exist"), "{body}");
+        assert_eq!(health.readyz(true).0.as_u16(), 503);
+    }
 }

@@ -1,6 +1,6 @@
 //! The controller: watches trigger passes, and a pass decides when the next one is due. I/O.
 //!
-//! `watch` wires it up, `reconcile` runs one pass, `pass` has its five steps.
+//! `run` wires it up, `watch` follows the objects, `reconcile` runs one pass, `pass` has its five steps.
 
 mod backoff;
 pub mod context;
@@ -11,7 +11,10 @@ mod pass;
 mod reconcile;
 mod report;
 mod requeue;
+mod run;
+mod triggers;
 mod watch;
 
 pub use memory::Memory;
-pub use watch::run;
+pub use run::run;
+pub use watch::longest_silence;

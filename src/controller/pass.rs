@@ -9,7 +9,7 @@ use super::context::Context;
 use super::error::Error;
 use super::memory::Record;
 use super::report::{Report, Reported, conclude, observed_after, report};
-use super::requeue::{LISTING, OVERTAKEN, requeue_after};
+use super::requeue::{OVERTAKEN, requeue_after};
 use crate::apply::{self, Outcome};
 use crate::crd::{SequenceStore, annotation_findings};
 use crate::observe::{Known, Observation};
@@ -46,9 +46,6 @@ pub async fn pass(
     // Observe (AWS and Kubernetes clients required, read-only).
     let known = pass.record.known(Instant::now());
     let observation = pass.observe(&prepared, &known).await;
-    if !observation.rivals_are_known {
-        return Ok(Ended::RequeueAfter(LISTING));
-    }
 
     // Plan (no client required).
     let plan = pass.plan(&prepared, &observation);

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
-use kube::core::error_boundary::InvalidObject;
 use kube::runtime::controller::Action as Requeue;
 
 use super::context::Context;
@@ -15,7 +14,7 @@ use super::pass::{Ended, pass};
 use super::requeue::OVERTAKEN;
 use crate::aws::{CALL_TIMEOUT, Class};
 use crate::crd::{SequenceStore, SequenceStoreSpec};
-use crate::kubernetes::WatchedObject;
+use crate::kubernetes::{InvalidObject, WatchedObject};
 use crate::status::event;
 
 /// The longest a pass may take. It is shorter than the time that a Pod is given to stop.
@@ -27,9 +26,8 @@ const _: () = assert!(PASS_DEADLINE.as_secs() >= 4 * CALL_TIMEOUT.as_secs());
 
 /// Runs one pass over an object.
 pub async fn reconcile(object: Arc<WatchedObject>, context: Arc<Context>) -> Result<Requeue, PassFailed> {
-    // Waiting for a slot is not part of the pass.
-    let _slot = context.slots.acquire().await;
-    let object = match &object.0 {
+    let watched = object;
+    let object = match &watched.0 {
         Ok(object) => Arc::new(object.clone()),
         Err(invalid) => {
             // Nothing is left to do, even if the Event could not be published.
@@ -41,9 +39,16 @@ pub async fn reconcile(object: Arc<WatchedObject>, context: Arc<Context>) -> Res
     let mut record = context.memory.take(&uid);
     let ended = stop_after(PASS_DEADLINE, pass(&context, object, &mut record)).await;
     let ended = ended.map_err(|error| PassFailed { retry_after: retry_after(&error, &mut record), error });
-    match ended {
-        Ok(Ended::Released) => context.memory.forget(&uid),
-        Ok(Ended::RequeueAfter(_)) | Err(_) => context.memory.put_back(&uid, record),
+    // A record of an object that vanished during the pass would never be forgotten.
+    let is_gone = matches!(ended, Ok(Ended::Released)) || !context.kubernetes.cache.holds(&watched);
+    match &ended {
+        _ if is_gone => context.memory.forget(&uid),
+        Ok(Ended::RequeueAfter(wait)) => context.memory.put_back(&uid, record, Some(Instant::now() + *wait)),
+        Ok(Ended::Released) => {}
+        Err(failed) => {
+            let due = failed.retry_after.map(|wait| Instant::now() + wait);
+            context.memory.put_back(&uid, record, due);
+        }
     }
     match ended? {
         Ended::Released => Ok(Requeue::await_change()),
@@ -71,10 +76,10 @@ async fn undecodable(context: &Context, invalid: &InvalidObject) -> Result<Ended
     tracing::warn!(
         namespace = invalid.metadata.namespace.as_deref(),
         name = invalid.metadata.name.as_deref(),
-        "cannot decode the object: {}",
-        invalid.error
+        "the operator leaves the object alone: {}",
+        invalid.why
     );
-    context.kubernetes.publish(&object, vec![event::undecodable()]).await;
+    context.kubernetes.publish(&object, vec![event::undecodable(&invalid.why.to_string())]).await;
     Ok(Ended::Released)
 }
 

@@ -11,8 +11,6 @@ use crate::plan::{ABSENCE_CONFIRMED_AFTER, Action, Next, Plan, State};
 const QUICK: Duration = Duration::from_secs(2);
 /// Somebody else changed the object: the pass starts over on the new version.
 pub const OVERTAKEN: Duration = Duration::from_secs(1);
-/// Not all objects are listed yet.
-pub const LISTING: Duration = Duration::from_secs(5);
 
 /// The time until the next pass. `backoff` is that of a failed pass; `random` is in `0.0..1.0`.
 #[must_use]

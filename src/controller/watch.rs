@@ -1,127 +1,267 @@
-//! Wires watches to passes: what triggers a pass, how many run at once, how all of it stops. I/O: Kubernetes.
+//! Lists the objects of one namespace, or of all, follows their watch, and queues the objects that need a pass. I/O: reads
+//! Kubernetes.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::collections::HashSet;
+use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
-use futures::future::join_all;
-use kube::runtime::{Controller, PredicateConfig, WatchStreamExt, controller, reflector, watcher};
-use kube::{Api, Resource, ResourceExt};
-use tokio_util::sync::CancellationToken;
+use futures::channel::mpsc::UnboundedSender;
+use kube::api::WatchEvent;
+use kube::runtime::reflector::ObjectRef;
+use kube::{Api, ResourceExt};
 
 use super::context::Context;
-use super::error::PassFailed;
-use super::reconcile::{after_error, reconcile};
-use crate::crd::{FINALIZER, INTENT_ANNOTATION, PREFIX};
-use crate::kubernetes::WatchedObject;
+use super::triggers::{Listed, Reference, Triggers};
+use crate::kubernetes::cluster::{self, Failure};
+use crate::kubernetes::pages::{Events, LIST_TIMEOUT, page_within, start_watch};
+use crate::kubernetes::{Error, WatchNumber, WatchedObject};
 
-/// Shorter than the 240 s after which load balancers in front of API servers drop idle connections.
-const WATCH_TIMEOUT_SECONDS: u32 = 200;
+/// How much longer than the API server's own limit a watch may be silent before it counts as dead.
+const MARGIN: Duration = Duration::from_secs(5);
+/// A server or proxy that ends every watch at once must not be asked in a loop.
+const SHORTEST_WATCH: Duration = Duration::from_secs(1);
+/// After so many failures in a row the watch is not resumed: its objects are listed again.
+const FAILURES_BEFORE_LISTING: u32 = 5;
+/// The longest wait between two attempts. A refusal costs little, and should be over soon after its cause.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+const LONGEST_WAIT_AFTER_REFUSAL: Duration = Duration::from_secs(5);
 
-/// Runs until `shutdown`. Passes that run at that time are finished.
-pub async fn run(
+/// Objects that need a pass.
+pub type Queue = UnboundedSender<Reference>;
+
+/// One watch.
+pub struct Watch {
     context: Arc<Context>,
-    namespaces: &[String],
-    concurrency: u16,
-    shutdown: CancellationToken,
-) {
-    let apis: Vec<Api<WatchedObject>> = if namespaces.is_empty() {
-        vec![Api::all(context.kubernetes.client.clone())]
-    } else {
-        namespaces
-            .iter()
-            .map(|namespace| Api::namespaced(context.kubernetes.client.clone(), namespace))
-            .collect()
-    };
-    join_all(apis.into_iter().map(|api| watch(Arc::clone(&context), api, concurrency, shutdown.clone())))
-        .await;
+    number: WatchNumber,
+    namespace: Option<String>,
+    api: Api<WatchedObject>,
+    queue: Queue,
+    triggers: Triggers,
+    /// In a row.
+    failures: u32,
 }
 
-async fn watch(
-    context: Arc<Context>,
-    api: Api<WatchedObject>,
-    concurrency: u16,
-    shutdown: CancellationToken,
-) {
-    let (cache, writer) = reflector::store();
-    context.kubernetes.cache.add(cache.clone());
-    let (noting, listed) = (Arc::clone(&context), Arc::new(AtomicBool::new(false)));
-    let has_listed = Arc::clone(&listed);
-    let triggers = watcher(api, watcher::Config::default().timeout(WATCH_TIMEOUT_SECONDS).page_size(100))
-        .default_backoff()
-        .modify(|object| {
-            if let Ok(object) = &mut object.0 {
-                object.metadata.managed_fields = None;
+/// Why a watch is over.
+#[derive(Debug)]
+enum Over {
+    /// The API server ended it, or it was silent for too long: it goes on from the last version.
+    Ended,
+    /// Its version is too old.
+    Expired,
+    Failed(Failure),
+}
+
+impl Watch {
+    pub fn new(context: Arc<Context>, number: WatchNumber, namespace: Option<String>, queue: Queue) -> Self {
+        let client = context.kubernetes.client.clone();
+        let api = match &namespace {
+            Some(namespace) => Api::namespaced(client, namespace),
+            None => Api::all(client),
+        };
+        let (triggers, failures) = (Triggers::default(), 0);
+        Self { context, number, namespace, api, queue, triggers, failures }
+    }
+
+    /// Runs until it is dropped.
+    pub async fn run(mut self) {
+        loop {
+            match self.list().await {
+                Ok(version) => self.follow(version).await,
+                Err(error) => self.failed(&error.into()).await,
             }
-        })
-        .reflect(writer)
-        .inspect(move |event| match event {
-            Ok(watcher::Event::Delete(object)) => noting.memory.forget(&object.uid().unwrap_or_default()),
-            // `Store::wait_until_ready` would take the wake-up from the controller, which waits for the same.
-            Ok(watcher::Event::InitDone) if !listed.swap(true, Ordering::Relaxed) => {
-                noting.kubernetes.cache.listed()
-            }
-            _ => {}
-        })
-        .applied_objects()
-        .predicate_filter(trigger, PredicateConfig::default());
-    let passes = Controller::for_stream(triggers, cache)
-        .with_config(controller::Config::default().concurrency(concurrency))
-        .graceful_shutdown_on(shutdown.clone().cancelled_owned())
-        .run(reconcile, after_error, context)
-        .for_each(|result| async move { log(result) });
-    // A controller that is stopped before its first list is complete would wait for that list for ever. No pass runs
-    // at that time, so it can be dropped.
-    let stopped_before_the_first_list = async {
-        shutdown.cancelled().await;
-        if has_listed.load(Ordering::Relaxed) {
-            std::future::pending::<()>().await;
         }
-    };
-    tokio::select! {
-        biased;
-        () = passes => {}
-        () = stopped_before_the_first_list => {}
+    }
+
+    /// Lists all objects; returns the version of the list. The cache shows each page at once; what the list triggers waits
+    /// for its end.
+    async fn list(&mut self) -> Result<String, Error> {
+        let (mut listed, mut token) = (Listed::default(), None);
+        let version = loop {
+            let page = page_within(self.deadline(), &self.api, token.as_deref()).await?;
+            self.context.kubernetes.cache.watches.heard(self.number, Instant::now());
+            for object in page.objects {
+                listed.add(&object);
+                self.context.kubernetes.cache.put(object);
+            }
+            match page.next {
+                Some(next) => token = Some(next),
+                None => break page.version,
+            }
+        };
+        self.look_for_the_namespace().await;
+        let cache = &self.context.kubernetes.cache;
+        let (changed, vanished) = self.triggers.relisted(listed);
+        vanished.iter().for_each(|object| cache.remove(object));
+        cache.watches.listed(self.number, Instant::now());
+        let objects = cache.objects();
+        self.context
+            .memory
+            .keep_only(&objects.iter().filter_map(|object| object.uid()).collect::<HashSet<_>>());
+        changed.into_iter().chain(cache.no_longer_waiting()).for_each(|object| self.queue(object));
+        Ok(version)
+    }
+
+    /// Mistyped, or not created yet: in both cases there is nothing to list, and nothing else would say so.
+    async fn look_for_the_namespace(&self) {
+        let Some(namespace) = &self.namespace else { return };
+        let client = &self.context.kubernetes.client;
+        let is_missing = cluster::is_namespace_missing(client, namespace).await;
+        if self.context.kubernetes.cache.watches.namespace_is_missing(self.number, is_missing) {
+            tracing::warn!("namespace {namespace} of --watch-namespace does not exist (yet)");
+        }
+    }
+
+    /// Follows the watch from this version on, until the objects must be listed again.
+    async fn follow(&mut self, mut version: String) {
+        loop {
+            let began = Instant::now();
+            let over = match self.start(&version).await {
+                Ok(events) => self.read(events, &mut version).await,
+                Err(error) => match error.status_code() {
+                    Some(410) => Over::Expired,
+                    _ => Over::Failed(error.into()),
+                },
+            };
+            match over {
+                Over::Ended => {
+                    self.heard();
+                    self.failures = 0;
+                    tokio::time::sleep(SHORTEST_WATCH.saturating_sub(began.elapsed())).await;
+                }
+                Over::Expired => {
+                    self.heard();
+                    self.failures = self.failures.saturating_add(1);
+                    return tokio::time::sleep(wait(self.failures, LONGEST_WAIT, fastrand::f64())).await;
+                }
+                Over::Failed(failure) => {
+                    self.failed(&failure).await;
+                    let is_refused = matches!(failure, Failure::Forbidden(_) | Failure::NotFound(_));
+                    if is_refused || self.failures >= FAILURES_BEFORE_LISTING {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn start(&self, version: &str) -> Result<Events, Error> {
+        let timeout = self.context.watch_timeout;
+        let events = start_watch(self.deadline(), &self.api, version, timeout).await?;
+        if self.context.kubernetes.cache.watches.began(self.number, Instant::now()) {
+            tracing::info!(namespace = self.namespace, "the SequenceStores are listed and watched again");
+        }
+        Ok(events)
+    }
+
+    async fn read(&mut self, mut events: Events, version: &mut String) -> Over {
+        loop {
+            let event = match tokio::time::timeout(self.context.watch_timeout + MARGIN, events.next()).await {
+                Ok(Some(event)) => event,
+                Ok(None) => return Over::Ended,
+                Err(_) => {
+                    return Over::Failed(Failure::Other("the watch was silent for too long".into()));
+                }
+            };
+            let event = match event {
+                Ok(event) => event,
+                Err(error) => return Over::Failed(Failure::from_watch(error)),
+            };
+            self.heard();
+            self.failures = 0;
+            if let ControlFlow::Break(over) = self.event(event, version) {
+                return over;
+            }
+        }
+    }
+
+    fn event(&mut self, event: WatchEvent<WatchedObject>, version: &mut String) -> ControlFlow<Over> {
+        match event {
+            WatchEvent::Added(object) | WatchEvent::Modified(object) => {
+                *version = object.resource_version().unwrap_or_default();
+                let (reference, is_changed) = (ObjectRef::from_obj(&object), self.triggers.changed(&object));
+                self.context.kubernetes.cache.put(object);
+                if is_changed {
+                    self.queue(reference);
+                }
+            }
+            WatchEvent::Deleted(object) => {
+                *version = object.resource_version().unwrap_or_default();
+                let reference = ObjectRef::from_obj(&object);
+                self.triggers.forget(&reference);
+                self.context.kubernetes.cache.remove(&reference);
+                self.context.memory.forget(&object.uid().unwrap_or_default());
+            }
+            WatchEvent::Bookmark(bookmark) => *version = bookmark.metadata.resource_version,
+            WatchEvent::Error(status) if status.code == 410 => return ControlFlow::Break(Over::Expired),
+            WatchEvent::Error(status) => {
+                return ControlFlow::Break(Over::Failed(Failure::from_watch(kube::Error::Api(status))));
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Notes what is wrong, tells it once, and waits longer each time.
+    async fn failed(&mut self, failure: &Failure) {
+        let watches = &self.context.kubernetes.cache.watches;
+        if let Some(news) = watches.failed(self.number, failure, Instant::now()) {
+            tracing::warn!(namespace = self.namespace, "{news}; the operator tries again");
+        }
+        self.failures = self.failures.saturating_add(1);
+        let longest = match failure {
+            Failure::Forbidden(_) | Failure::NotFound(_) => LONGEST_WAIT_AFTER_REFUSAL,
+            Failure::Invalid(_) | Failure::Other(_) => LONGEST_WAIT,
+        };
+        tokio::time::sleep(wait(self.failures, longest, fastrand::f64())).await;
+    }
+
+    fn heard(&self) {
+        self.context.kubernetes.cache.watches.heard(self.number, Instant::now());
+    }
+
+    /// A closed queue means that the operator is stopping.
+    fn queue(&self, object: Reference) {
+        let _ = self.queue.unbounded_send(object);
+    }
+
+    fn deadline(&self) -> Duration {
+        deadline(self.context.watch_timeout)
     }
 }
 
-/// A hash of what other people and controllers change on an object. The operator's own writes (status, finalizer, intent)
-/// must not trigger a pass.
-fn trigger(object: &WatchedObject) -> Option<u64> {
-    let metadata = object.meta();
-    let mut hasher = DefaultHasher::new();
-    metadata.generation.hash(&mut hasher);
-    metadata.deletion_timestamp.as_ref().map(|time| time.0.as_second()).hash(&mut hasher);
-    let foreign = metadata.finalizers.iter().flatten().filter(|finalizer| *finalizer != FINALIZER);
-    foreign.for_each(|finalizer| finalizer.hash(&mut hasher));
-    let ours = metadata
-        .annotations
-        .iter()
-        .flatten()
-        .filter(|(key, _)| key.starts_with(PREFIX) && *key != INTENT_ANNOTATION);
-    ours.for_each(|annotation| annotation.hash(&mut hasher));
-    Some(hasher.finish())
+/// How long a list or the start of a watch may take.
+fn deadline(watch_timeout: Duration) -> Duration {
+    LIST_TIMEOUT.min(watch_timeout)
 }
 
-type PassResult = Result<
-    (reflector::ObjectRef<WatchedObject>, controller::Action),
-    controller::Error<PassFailed, watcher::Error>,
->;
+/// A watch of which nothing was heard for longer than this does not recover by itself: it was given up as dead, and several
+/// attempts to start it anew got no answer either.
+#[must_use]
+pub fn longest_silence(watch_timeout: Duration) -> Duration {
+    watch_timeout + MARGIN + 3 * deadline(watch_timeout)
+}
 
-fn log(result: PassResult) {
-    match result {
-        Ok((object, _)) => tracing::debug!(%object, "pass finished"),
-        // The object was deleted between its trigger and its pass.
-        Err(controller::Error::ObjectNotFound(object)) => tracing::debug!(%object, "object is gone"),
-        Err(controller::Error::ReconcilerFailed(PassFailed { error, .. }, object))
-            if error.is_conflict() || error.is_not_found() =>
-        {
-            tracing::debug!(%object, "the object changed during the pass: {error}");
-        }
-        Err(controller::Error::ReconcilerFailed(PassFailed { error, .. }, object)) => {
-            tracing::warn!(%object, "pass failed: {error}")
-        }
-        Err(error) => tracing::warn!("watch failed: {error}"),
+/// Half a second, then twice as long each time. `random` is in `0.0..1.0`.
+fn wait(failures: u32, longest: Duration, random: f64) -> Duration {
+    let doublings = failures.saturating_sub(1).min(8);
+    let wait = Duration::from_millis(500 << doublings).min(longest);
+    wait.mul_f64(0.5 + 0.5 * random)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failing_watch_is_tried_less_and_less_often() {
+        let waits: Vec<u128> = [1, 2, 3, 9, u32::MAX].map(|n| wait(n, LONGEST_WAIT, 1.0).as_millis()).into();
+        assert_eq!(waits, [500, 1000, 2000, 30_000, 30_000]);
+        assert_eq!(wait(9, LONGEST_WAIT_AFTER_REFUSAL, 0.0), Duration::from_millis(2500));
+    }
+
+    #[test]
+    fn a_restart_comes_only_after_the_watch_had_time_to_start_anew() {
+        assert_eq!(longest_silence(Duration::from_secs(200)), Duration::from_secs(295));
     }
 }

@@ -95,8 +95,9 @@ fn alternatives(values: &[&str]) -> String {
     }
 }
 
+/// Three words at most, such as in us-isob-east-1: the operator keeps a client for each region in use.
 pub(super) fn region() -> Rule {
-    Rule::new(r"self.matches('^[a-z]{2,5}(-[a-z]+)+-[0-9]{1,2}$')")
+    Rule::new(r"self.matches('^[a-z]{2,5}(-[a-z]{1,12}){1,3}-[0-9]{1,2}$')")
         .message("region must be an AWS region code, such as us-east-1")
 }
 

@@ -111,4 +111,6 @@ pub enum DeletionBlockReason {
     ReadSets,
     /// The store is CREATING or UPDATING, or AWS refuses to delete it.
     Busy,
+    /// The store has no owner tag, and the operator cannot list all objects that may name it.
+    ObjectsNotListed,
 }

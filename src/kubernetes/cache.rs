@@ -1,48 +1,89 @@
 //! The objects that the watches have cached, and questions about all of them. No I/O of its own.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use kube::ResourceExt;
-use kube::runtime::reflector;
-use tokio::sync::watch;
+use kube::runtime::reflector::{self, ObjectRef};
+use kube::runtime::watcher::Event;
 
-use super::WatchedObject;
+use super::{WatchedObject, Watches};
 use crate::crd::SequenceStore;
 use crate::store::{Defaults, Desired, Prepared, identity};
 
-/// The caches of all watches.
+/// The objects of all watches.
 pub struct Cache {
-    stores: Mutex<Vec<reflector::Store<WatchedObject>>>,
-    /// How many watches have completed their first list.
-    listed: watch::Sender<usize>,
-    watches: usize,
+    writer: Mutex<reflector::store::Writer<WatchedObject>>,
+    objects: reflector::Store<WatchedObject>,
+    pub watches: Arc<Watches>,
+    /// What waits until the objects of all namespaces are known.
+    waiting: Mutex<HashSet<ObjectRef<WatchedObject>>>,
 }
 
 impl Cache {
-    /// A cache that is complete once this many watches have listed their objects.
     #[must_use]
-    pub fn of(watches: usize) -> Self {
-        Self { stores: Mutex::default(), listed: watch::Sender::new(0), watches }
+    pub fn of(watches: Arc<Watches>) -> Self {
+        let (objects, mut writer) = reflector::store();
+        // From here on the controller may read; it begins when the watches have tried their lists.
+        writer.apply_watcher_event(&Event::Init);
+        writer.apply_watcher_event(&Event::InitDone);
+        Self { writer: Mutex::new(writer), objects, watches, waiting: Mutex::default() }
     }
 
-    pub fn add(&self, store: reflector::Store<WatchedObject>) {
-        self.stores.lock().unwrap_or_else(PoisonError::into_inner).push(store);
-    }
-
-    /// One watch has completed its first list.
-    pub fn listed(&self) {
-        self.listed.send_modify(|listed| *listed += 1);
-    }
-
-    /// Whether every watch has completed its first list. Before, an older object may be missing here.
+    /// A cache that needs no watch.
     #[must_use]
-    pub fn is_complete(&self) -> bool {
-        *self.listed.borrow() >= self.watches
+    pub fn complete(objects: &[WatchedObject]) -> Self {
+        let watches = Watches::of(&[], Instant::now());
+        watches.listed(0, Instant::now());
+        let cache = Self::of(Arc::new(watches));
+        objects.iter().for_each(|object| cache.put(object.clone()));
+        cache
     }
 
-    pub async fn until_complete(&self) {
-        // The sender lives as long as the cache, so this cannot fail.
-        let _ = self.listed.subscribe().wait_for(|listed| *listed >= self.watches).await;
+    pub fn put(&self, object: WatchedObject) {
+        self.writer().apply_watcher_event(&Event::Apply(object));
+    }
+
+    pub fn remove(&self, object: &ObjectRef<WatchedObject>) {
+        if let Some(found) = self.objects.get(object) {
+            self.writer().apply_watcher_event(&Event::Delete(found.as_ref().clone()));
+        }
+    }
+
+    #[must_use]
+    pub fn reader(&self) -> reflector::Store<WatchedObject> {
+        self.objects.clone()
+    }
+
+    #[must_use]
+    pub fn objects(&self) -> Vec<Arc<WatchedObject>> {
+        self.objects.state()
+    }
+
+    /// Whether an object with this uid is cached under its name.
+    #[must_use]
+    pub fn holds(&self, object: &WatchedObject) -> bool {
+        self.objects.get(&ObjectRef::from_obj(object)).is_some_and(|found| found.uid() == object.uid())
+    }
+
+    /// Where older objects may exist that are not known. The object is queued again once they are.
+    #[must_use]
+    pub fn await_lists(&self, object: &SequenceStore) -> Vec<String> {
+        // Noted first: the last list may come in between.
+        let reference = ObjectRef::new(&object.name_any()).within(&object.namespace().unwrap_or_default());
+        self.waiting().insert(reference.clone());
+        let unlisted = self.watches.unlisted();
+        if unlisted.is_empty() {
+            self.waiting().remove(&reference);
+        }
+        unlisted
+    }
+
+    /// What waited for the lists, if all of them are in.
+    #[must_use]
+    pub fn no_longer_waiting(&self) -> Vec<ObjectRef<WatchedObject>> {
+        if self.watches.unlisted().is_empty() { self.waiting().drain().collect() } else { Vec::new() }
     }
 
     /// Whether an object with this uid exists and manages its store.
@@ -59,9 +100,12 @@ impl Cache {
         oldest_rival(prepared, decoded(&objects), defaults)
     }
 
-    fn objects(&self) -> Vec<Arc<WatchedObject>> {
-        let stores = self.stores.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        stores.iter().flat_map(reflector::Store::state).collect()
+    fn writer(&self) -> MutexGuard<'_, reflector::store::Writer<WatchedObject>> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, HashSet<ObjectRef<WatchedObject>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -2,15 +2,14 @@
 //! kubeconfig files.
 
 use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{Api, ListParams};
+use kube::api::Api;
 use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::{Client, Config, Resource, ResourceExt};
+use kube::{Client, Config, ResourceExt};
 
+use super::pages::page;
 use super::{Error, WatchedObject, answered};
 use crate::crd::{OwnerTags, SequenceStore};
 
-/// Maximum number of objects in one response.
-const PAGE_SIZE: u32 = 500;
 /// The meaning of a 404 for a list of SequenceStores.
 pub(crate) const CRD_NOT_INSTALLED: &str = "the CustomResourceDefinition sequencestores.healthomics.dev is not installed in the cluster: install the \
      operator's chart, or apply the output of the command `crd` with `kubectl apply --server-side -f -`";
@@ -54,27 +53,24 @@ async fn configuration(access: &Access) -> Result<Config, String> {
     }
 }
 
-/// Whether the API server knows the kind. Without its CustomResourceDefinition there is nothing to watch.
-pub(crate) async fn is_crd_installed(client: &Client) -> Result<bool, Failure> {
-    let group_version = SequenceStore::api_version(&()).into_owned();
-    match within(client.list_api_group_resources(&group_version)).await {
-        Ok(found) => Ok(found.resources.iter().any(|found| found.kind == SequenceStore::kind(&()))),
-        Err(Failure::NotFound(_)) => Ok(false),
-        Err(failure) => Err(failure),
-    }
+/// The uid of namespace kube-system, which identifies a cluster.
+pub(crate) async fn uid(client: &Client) -> Result<String, Failure> {
+    let namespaces: Api<Namespace> = Api::all(client.clone());
+    let namespace = within(namespaces.get("kube-system")).await?;
+    namespace.uid().ok_or_else(|| Failure::Invalid("it has no uid".into()))
 }
 
-/// The uid of namespace kube-system, which identifies a cluster.
-pub(crate) async fn uid(client: &Client) -> Result<String, String> {
+/// What to do where the uid of the cluster cannot be read.
+pub(crate) fn no_uid(failure: &Failure) -> String {
+    format!(
+        "cannot read the uid of namespace kube-system, the default of --cluster-name ({failure}): set --cluster-name"
+    )
+}
+
+/// Whether a namespace does not exist. Where the operator may not read it, nobody knows, and it counts as existing.
+pub(crate) async fn is_namespace_missing(client: &Client, name: &str) -> bool {
     let namespaces: Api<Namespace> = Api::all(client.clone());
-    match within(namespaces.get("kube-system")).await {
-        Ok(namespace) => {
-            namespace.uid().ok_or_else(|| "namespace kube-system has no uid: set --cluster-name".into())
-        }
-        Err(error) => Err(format!(
-            "cannot read the uid of namespace kube-system, the default of --cluster-name ({error}): set --cluster-name"
-        )),
-    }
+    matches!(within(namespaces.get_metadata(name)).await, Err(Failure::NotFound(_)))
 }
 
 /// Lists the SequenceStores of one namespace or of all.
@@ -86,13 +82,12 @@ pub(crate) async fn list_sequence_stores(
         Some(namespace) => Api::namespaced(client.clone(), namespace),
         None => Api::all(client.clone()),
     };
-    let mut found = Vec::new();
-    let mut parameters = ListParams::default().limit(PAGE_SIZE);
+    let (mut found, mut token) = (Vec::new(), None);
     loop {
-        let page = within(api.list(&parameters)).await?;
-        found.extend(page.items);
-        match page.metadata.continue_.filter(|token| !token.is_empty()) {
-            Some(token) => parameters = ListParams::default().limit(PAGE_SIZE).continue_token(&token),
+        let page = page(&api, token.as_deref()).await?;
+        found.extend(page.objects);
+        match page.next {
+            Some(next) => token = Some(next),
             None => return Ok(found),
         }
     }
@@ -134,6 +129,9 @@ impl From<Error> for Failure {
             Error::NoAnswer { after, .. } => {
                 return Self::Other(format!("no response within {} s", after.as_secs()));
             }
+            Error::Undecodable { why, .. } => {
+                return Self::Other(format!("an object cannot be decoded: {why}"));
+            }
         };
         let kube::Error::Api(status) = source.as_ref() else {
             return Self::Other(one_line(&source.to_string()));
@@ -146,6 +144,13 @@ impl From<Error> for Failure {
             400 | 422 => Self::Invalid(text),
             _ => Self::Other(text),
         }
+    }
+}
+
+impl Failure {
+    /// For errors that come in a watch.
+    pub(crate) fn from_watch(error: kube::Error) -> Self {
+        Error::kubernetes("watch the SequenceStores")(error).into()
     }
 }
 

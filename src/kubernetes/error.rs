@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::Undecodable;
+
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error("failed to {step}: {source}")]
@@ -13,6 +15,9 @@ pub enum Error {
     /// Nobody knows whether the API server carried the request out.
     #[error("failed to {step}: no response within {after:?}")]
     NoAnswer { step: &'static str, after: Duration },
+    /// The API server carried the request out, and its answer is an object that the operator leaves alone.
+    #[error("failed to {step}: the object cannot be decoded: {why}")]
+    Undecodable { step: &'static str, why: Undecodable },
 }
 
 impl Error {
@@ -31,13 +36,18 @@ impl Error {
         self.status().is_some_and(kube::core::Status::is_not_found)
     }
 
+    /// The HTTP status of the API server's answer.
+    pub fn status_code(&self) -> Option<u16> {
+        self.status().map(|status| status.code)
+    }
+
     fn status(&self) -> Option<&kube::core::Status> {
         match self {
             Self::Request { source, .. } => match source.as_ref() {
                 kube::Error::Api(status) => Some(status),
                 _ => None,
             },
-            Self::NoAnswer { .. } => None,
+            Self::NoAnswer { .. } | Self::Undecodable { .. } => None,
         }
     }
 }

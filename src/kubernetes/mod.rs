@@ -4,12 +4,14 @@ mod cache;
 pub mod cluster;
 mod error;
 mod events;
+pub mod pages;
+mod watched_object;
+mod watches;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use kube::api::{Api, Patch, PatchParams};
-use kube::core::DeserializeGuard;
 use kube::{Client, Resource, ResourceExt};
 use serde_json::json;
 
@@ -19,9 +21,8 @@ use crate::store::Intent;
 pub use cache::Cache;
 pub use error::Error;
 use events::Recorders;
-
-/// An object as the watch delivers it. One that cannot be decoded must not stop the others.
-pub type WatchedObject = DeserializeGuard<SequenceStore>;
+pub use watched_object::{InvalidObject, Undecodable, WatchedObject};
+pub use watches::{WatchNumber, Watches};
 
 /// Name under which the operator owns fields and reports Events.
 pub const FIELD_MANAGER: &str = "sequencestore-operator";
@@ -67,7 +68,7 @@ impl Kubernetes {
         let Some(patch) = metadata_patch(object, step, intent) else { return Ok(None) };
         let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
         let (api, name, patch) = (self.api(object), object.name_any(), Patch::Merge(patch));
-        match answered("write finalizer and intent", api.patch(&name, &parameters, &patch)).await {
+        match decoded("write finalizer and intent", api.patch(&name, &parameters, &patch)).await {
             Ok(written) => Ok(Some(Arc::new(written))),
             Err(error) if step == FinalizerStep::Remove && error.is_not_found() => Ok(None),
             Err(error) => Err(error),
@@ -98,7 +99,7 @@ impl Kubernetes {
         }
         let parameters = PatchParams::apply(FIELD_MANAGER).force();
         let (api, name, patch) = (self.api(object), object.name_any(), Patch::Apply(patch));
-        answered("write the status", api.patch_status(&name, &parameters, &patch)).await.map(Arc::new)
+        decoded("write the status", api.patch_status(&name, &parameters, &patch)).await.map(Arc::new)
     }
 
     /// Reads the object from the API server, not from the cache.
@@ -106,7 +107,7 @@ impl Kubernetes {
     /// # Errors
     /// Not found, if the object is gone.
     pub async fn read(&self, object: &SequenceStore) -> Result<Arc<SequenceStore>, Error> {
-        answered("read the object", self.api(object).get(&object.name_any())).await.map(Arc::new)
+        decoded("read the object", self.api(object).get(&object.name_any())).await.map(Arc::new)
     }
 
     /// Reads an object by name; none if there is no such object.
@@ -114,11 +115,15 @@ impl Kubernetes {
     /// # Errors
     /// Everything but "not found".
     pub async fn read_named(&self, namespace: &str, name: &str) -> Result<Option<SequenceStore>, Error> {
-        let api: Api<SequenceStore> = Api::namespaced(self.client.clone(), namespace);
-        answered("read the former owner", api.get_opt(name)).await
+        let api: Api<WatchedObject> = Api::namespaced(self.client.clone(), namespace);
+        match decoded("read the former owner", api.get(name)).await {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
-    fn api(&self, object: &SequenceStore) -> Api<SequenceStore> {
+    fn api(&self, object: &SequenceStore) -> Api<WatchedObject> {
         Api::namespaced(self.client.clone(), &object.namespace().unwrap_or_default())
     }
 }
@@ -146,11 +151,27 @@ fn metadata_patch(
     Some(json!({"metadata": metadata}))
 }
 
+/// The object in the response to a request, if it comes in time. `step` completes the sentence "failed to …".
+async fn decoded(
+    step: &'static str,
+    request: impl Future<Output = Result<WatchedObject, kube::Error>>,
+) -> Result<SequenceStore, Error> {
+    answered(step, request).await?.0.map_err(|invalid| Error::Undecodable { step, why: invalid.why })
+}
+
 /// The response to a request, if it comes in time. `step` completes the sentence "failed to …".
 async fn answered<T>(
     step: &'static str,
     request: impl Future<Output = Result<T, kube::Error>>,
 ) -> Result<T, Error> {
-    let response = tokio::time::timeout(REQUEST_TIMEOUT, request).await;
-    response.map_err(|_| Error::NoAnswer { step, after: REQUEST_TIMEOUT })?.map_err(Error::kubernetes(step))
+    answered_within(REQUEST_TIMEOUT, step, request).await
+}
+
+async fn answered_within<T>(
+    deadline: Duration,
+    step: &'static str,
+    request: impl Future<Output = Result<T, kube::Error>>,
+) -> Result<T, Error> {
+    let response = tokio::time::timeout(deadline, request).await;
+    response.map_err(|_| Error::NoAnswer { step, after: deadline })?.map_err(Error::kubernetes(step))
 }

@@ -68,8 +68,8 @@ pub struct Observation {
     pub owner_is_gone: bool,
     /// An older object with the same store id, in its spec or recorded, as `namespace/name`.
     pub rival: Option<String>,
-    /// False: the result depends on older objects, and not all objects are listed yet.
-    pub rivals_are_known: bool,
+    /// Where older objects may exist that are not known, if the plan depends on them.
+    pub unlisted: Vec<String>,
     /// When the step began: what it saw may be as old as that.
     pub began: Timestamp,
 }
@@ -90,7 +90,7 @@ impl Observer<'_> {
             strays_were_searched: false,
             owner_is_gone: false,
             rival: None,
-            rivals_are_known: true,
+            unlisted: Vec::new(),
             began: now,
         };
         let Some(target) = observation.target.clone() else { return observation };
@@ -132,8 +132,9 @@ impl Observer<'_> {
             // Where no tag names an owner, the oldest object that names the store may have it.
             (_, tags) => {
                 observation.rival = self.kubernetes.cache.rival(prepared, self.defaults);
-                let rival_decides = tags.is_some() && prepared.object.manages();
-                observation.rivals_are_known = !rival_decides || self.kubernetes.cache.is_complete();
+                if tags.is_some() && prepared.object.manages() {
+                    observation.unlisted = self.kubernetes.cache.await_lists(&prepared.object);
+                }
             }
         }
     }
@@ -194,6 +195,7 @@ impl Observation {
             now: self.began,
             owner_is_gone: self.owner_is_gone,
             rival: self.rival.as_deref(),
+            unlisted: &self.unlisted,
         }
     }
 }

@@ -23,6 +23,7 @@ pub(super) const RULES: &[Rule] = &[
     being_deleted,
     tags_unreadable,
     owned_by_another,
+    objects_not_listed,
     busy,
     refused_recently,
     delete,
@@ -81,6 +82,18 @@ fn tags_unreadable(input: &Input<'_>) -> Option<Plan> {
 /// The operator removes the finalizer and leaves the store alone.
 fn owned_by_another(input: &Input<'_>) -> Option<Plan> {
     Some(Plan::release(stranger(input, input.observed.present()?)?))
+}
+
+/// The store has no owner tag, and may be that of an older object.
+fn objects_not_listed(input: &Input<'_>) -> Option<Plan> {
+    input.observed.present()?;
+    let message = format!(
+        "the store has no owner tag, and the operator cannot list the SequenceStores of {}, where an older object may name \
+         it: allow the operator to list and watch them there",
+        input.unlisted.join(", ")
+    );
+    let block = DeletionBlock::new(DeletionBlockReason::ObjectsNotListed, message);
+    (!input.unlisted.is_empty()).then(|| Plan::wait(State::DeletionBlocked(vec![block]), Next::Poll))
 }
 
 fn being_deleted(input: &Input<'_>) -> Option<Plan> {

@@ -26,6 +26,8 @@ pub struct Input<'a> {
     pub owner_is_gone: bool,
     /// An older object with the same store id, in its spec or recorded, as `namespace/name`.
     pub rival: Option<&'a str>,
+    /// Where older objects may exist that are not known, if whose the store is depends on them.
+    pub unlisted: &'a [String],
 }
 
 /// Settings of the operator that plans depend on.

@@ -25,6 +25,7 @@ pub(super) const RULES: &[Rule] = &[
     failed_in_aws,
     unknown_status,
     tags_unreadable,
+    objects_not_listed,
     owner_tags,
     frozen_field_differs,
     drifted,
@@ -89,6 +90,13 @@ fn unknown_status(input: &Input<'_>) -> Option<Plan> {
 fn tags_unreadable(input: &Input<'_>) -> Option<Plan> {
     let ObservedTags::Unreadable(error) = &input.observed.present()?.tags else { return None };
     Some(Plan::wait(State::TagsUnreadable(error.clone()), Next::Backoff))
+}
+
+/// An older object may name the same store: it is mirrored, and neither claimed nor changed.
+fn objects_not_listed(input: &Input<'_>) -> Option<Plan> {
+    input.observed.present()?;
+    let state = State::ObjectsNotListed { places: input.unlisted.to_vec() };
+    (!input.unlisted.is_empty()).then(|| Plan::wait(state, Next::Poll))
 }
 
 fn frozen_field_differs(input: &Input<'_>) -> Option<Plan> {

@@ -30,6 +30,11 @@ pub enum State {
     },
     /// The store is ACTIVE, but its tags could not be read.
     TagsUnreadable(CallError),
+    /// The store is ACTIVE and has no owner tag, and it is not known whether an older object names it.
+    ObjectsNotListed {
+        /// Where the objects are not known.
+        places: Vec<String>,
+    },
     /// The operator or AWS is creating the store.
     Creating,
     /// The operator sent a CreateSequenceStore, or may have sent it, and does not know its outcome.

@@ -273,9 +273,10 @@ prop_compose! {
         answer in 0..4_u8,
         recollection in any_recollection().boxed(),
         owner_is_gone in any::<bool>(),
+        is_listed in any::<bool>(),
         rival in prop_oneof![3 => Just(None), 1 => Just(Some("ns/older"))],
     ) -> Scene {
-        let mut scene = Scene { object, observed: Observed::NotAsked, recollection, owner_is_gone, rival };
+        let mut scene = Scene { object, observed: Observed::NotAsked, recollection, owner_is_gone, rival, unlisted: Vec::new() };
         scene.observed = match (scene.target(), answer, seen) {
             (None, ..) => Observed::NotAsked,
             (Some(_), 0, _) => Observed::Failed(error),
@@ -293,6 +294,10 @@ prop_compose! {
             }
             (Some(_), ..) => searched,
         };
+        let is_claimed = |found: &Present| found.known_tags().is_none() || found.tags.owner().is_some();
+        if !is_listed && scene.object.manages() && scene.observed.present().is_some_and(|p| !is_claimed(p)) {
+            scene.unlisted = vec!["namespace closed".into()];
+        }
         scene
     }
 }

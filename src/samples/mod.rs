@@ -35,6 +35,7 @@ pub(crate) struct Scene {
     pub(crate) observed: Observed,
     pub(crate) recollection: Recollection,
     pub(crate) owner_is_gone: bool,
+    pub(crate) unlisted: Vec<String>,
     pub(crate) rival: Option<&'static str>,
 }
 
@@ -58,7 +59,14 @@ impl Scene {
             ..Default::default()
         });
         let observed = present(ACCOUNT, Some("ACTIVE"), ObservedTags::Read(own_tags()));
-        Self { object, observed, recollection: Recollection::default(), owner_is_gone: false, rival: None }
+        Self {
+            object,
+            observed,
+            recollection: Recollection::default(),
+            owner_is_gone: false,
+            rival: None,
+            unlisted: Vec::new(),
+        }
     }
 
     /// The same, being deleted.
@@ -106,6 +114,7 @@ impl Scene {
             settings: &settings,
             now: now(),
             owner_is_gone: self.owner_is_gone,
+            unlisted: &self.unlisted,
             rival: self.rival,
         })
     }

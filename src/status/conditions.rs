@@ -99,6 +99,9 @@ pub(super) fn of(state: &State, denied_for: Option<Duration>, denied_grace: Dura
             let (reason, message) = failure(error);
             C::ready(false, reason, message)
         }
+        State::ObjectsNotListed { places } => {
+            C::ready(false, Reason::ObjectsNotListed, objects_not_listed(places))
+        }
         State::CallFailed(error) => call_failed(error, denied_for, denied_grace),
         State::Creating => C::reconciling(Reason::Creating, "The store is being created."),
         State::OutcomeUnknown { attempt } => outcome_unknown(*attempt),
@@ -154,6 +157,15 @@ pub(super) fn of(state: &State, denied_for: Option<Duration>, denied_grace: Dura
         State::DeletionBlocked(blocks) => C::reconciling(Reason::DeletionBlocked, blocked(blocks)),
         State::Paused => paused(),
     }
+}
+
+fn objects_not_listed(places: &[String]) -> String {
+    format!(
+        "The store has no owner tag, and the operator cannot list the SequenceStores of {}, where an older object may name \
+         the same store. Until it can, it neither claims nor changes the store: allow it to list and watch sequencestores \
+         there, or take the namespace out of --watch-namespace.",
+        places.join(", ")
+    )
 }
 
 fn paused() -> StateConditions {

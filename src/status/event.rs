@@ -98,14 +98,17 @@ pub fn duplicate_stores(kept: &str, others: &[String]) -> Event {
     Event::warning("DuplicateStores", "LookUp", note)
 }
 
-/// The object cannot be decoded. The note holds nothing of the object: its content may be of any size.
+/// The object cannot be decoded. The note holds nothing of the object: its content may be of any size. `why` says what is
+/// wrong with it.
 #[must_use]
-pub fn undecodable() -> Event {
+pub fn undecodable(why: &str) -> Event {
     Event::warning(
         "NotUnderstood",
         "Decode",
-        "This version of the operator cannot decode the object and does nothing for it, not even when it is deleted: \
-         install the CRD of this version, then correct the object.",
+        format!(
+            "The operator cannot decode the object: {why}. It does nothing for it, not even when it is deleted: correct the \
+             object, or install the CRD of this version and correct it then."
+        ),
     )
 }
 

@@ -37,6 +37,7 @@ reasons![
     InvalidSpec,
     ImmutableFieldDiffers,
     OwnershipConflict,
+    ObjectsNotListed,
     WrongAccount,
     StoreMissing,
     StoreNotFound,
@@ -227,6 +228,20 @@ impl Reason {
                 event: warning(
                     "Plan",
                     "The sequence store does not belong to this object, so the operator neither changes nor deletes it.",
+                ),
+            },
+            Self::ObjectsNotListed => Row {
+                combinations: &[READY_NOT_SYNCED],
+                meaning: "The store has no owner tag, and the operator cannot list the objects of every namespace it watches, \
+                          where an older object may name the same store.",
+                details: "The operator mirrors the store, and neither claims, changes nor deletes it until the list is in.",
+                remedy: "Allow the operator to list and watch SequenceStores in the namespace that the message names, or take \
+                         the namespace out of `--watch-namespace`.",
+                link: "",
+                event: warning(
+                    "Plan",
+                    "The operator cannot list the SequenceStores of every namespace it watches, so it does not claim the \
+                     sequence store; the message of the condition Synced names the namespace.",
                 ),
             },
             Self::WrongAccount => Row {

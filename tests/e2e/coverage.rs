@@ -71,6 +71,11 @@ const STATES: &[Row] = &[
         ],
     ),
     (
+        "a namespace that may not be listed",
+        &["ObjectsNotListed"],
+        &["watch_namespaces::a_namespace_that_may_not_be_listed_holds_up_only_claims_and_deletions"],
+    ),
+    (
         "accepted by AWS and never applied",
         &["NotConverging"],
         &[

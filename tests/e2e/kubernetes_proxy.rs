@@ -33,8 +33,7 @@ impl Fault {
     /// The API server's own answer to a ServiceAccount without the permission.
     pub fn forbidden() -> Self {
         let text = "sequencestores.healthomics.dev is forbidden: User \"operator\" cannot list resource";
-        let status =
-            json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": text, "reason": "Forbidden", "code": 403});
+        let status = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": text, "reason": "Forbidden", "code": 403});
         Self::Answer(403, status.to_string())
     }
 
@@ -148,11 +147,7 @@ impl KubernetesProxy {
     }
 
     /// Waits until the operator has sent this many requests that match.
-    pub async fn until_requests(
-        &self,
-        at_least: usize,
-        matches: impl Fn(&str) -> bool,
-    ) -> Result<(), Error> {
+    pub async fn until_requests(&self, at_least: usize, matches: impl Fn(&str) -> bool) -> Result<(), Error> {
         let end = tokio::time::Instant::now() + TIMEOUT;
         while self.requests(&matches) < at_least {
             ensure!(tokio::time::Instant::now() < end, "only {} requests", self.requests(&matches));
@@ -183,7 +178,8 @@ async fn forward(State(shared): State<Arc<Shared>>, request: Request) -> Respons
     shared.requests.lock().unwrap_or_else(PoisonError::into_inner).push(line.clone());
     let mut faults = shared.faults.subscribe();
     loop {
-        let fault = faults.borrow_and_update().iter().find(|(matches, _)| matches(&line)).map(|(_, f)| f.clone());
+        let fault =
+            faults.borrow_and_update().iter().find(|(matches, _)| matches(&line)).map(|(_, f)| f.clone());
         match fault {
             Some(Fault::HoldBack) => drop(faults.changed().await),
             Some(Fault::Swallow) => std::future::pending().await,
@@ -196,7 +192,9 @@ async fn forward(State(shared): State<Arc<Shared>>, request: Request) -> Respons
     let body = to_bytes(body, usize::MAX).await.unwrap_or_default().to_vec();
     let mut sent = axum::http::Request::builder().method(parts.method).uri(path);
     for (name, value) in &parts.headers {
-        if ![header::HOST, header::AUTHORIZATION, header::ACCEPT_ENCODING, header::CONTENT_LENGTH].contains(name) {
+        if ![header::HOST, header::AUTHORIZATION, header::ACCEPT_ENCODING, header::CONTENT_LENGTH]
+            .contains(name)
+        {
             sent = sent.header(name, value);
         }
     }

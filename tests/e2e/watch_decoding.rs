@@ -25,7 +25,8 @@ fn nested(depth: usize) -> Value {
 }
 
 fn manifest(name: &str, store_id: &str, principal: &Value, finalizers: &[&str]) -> Value {
-    let statement = json!({"Effect": "Allow", "Principal": principal, "Action": "s3:GetObject", "Resource": "*"});
+    let statement =
+        json!({"Effect": "Allow", "Principal": principal, "Action": "s3:GetObject", "Resource": "*"});
     json!({
         "apiVersion": "healthomics.dev/v1alpha1", "kind": "SequenceStore",
         "metadata": {"name": name, "finalizers": finalizers},
@@ -78,7 +79,8 @@ async fn an_object_nested_too_deep_and_being_deleted_keeps_its_finalizer(
     let other = world.seed().await?;
     world.adopt("other", &other).await?;
     world.until_ready("other").await?;
-    let api: Api<k8s_openapi::api::events::v1::Event> = Api::namespaced(world.client.clone(), &world.namespace);
+    let api: Api<k8s_openapi::api::events::v1::Event> =
+        Api::namespaced(world.client.clone(), &world.namespace);
     let events: Vec<Event> = api.list(&Default::default()).await?.items;
     ensure!(events.iter().any(|event| event.reason.as_deref() == Some("NotUnderstood")), "no Event");
     let typed: Api<kube::core::PartialObjectMeta<sequencestore_operator::crd::SequenceStore>> =
@@ -101,7 +103,8 @@ async fn no_policy_text_is_in_the_log_at_any_level(cluster: Arc<Cluster>) -> Res
     let operator = world.operator(&trace())?;
     let mut written = manifest("a", &store.id, &json!("*"), &[]);
     written["spec"]["s3AccessPolicy"]["Statement"][0]["Sid"] = json!(MARKER);
-    written["spec"]["s3AccessPolicy"]["Statement"][0]["Resource"] = json!(store.s3_access.s3_access_point_arn);
+    written["spec"]["s3AccessPolicy"]["Statement"][0]["Resource"] =
+        json!(store.s3_access.s3_access_point_arn);
     world.kubectl_apply(&written.to_string()).await?.checked()?;
     world.until_condition("a", "Synced", "True", "InSync").await?;
     world.until_calls("PutS3AccessPolicy", 1).await?;

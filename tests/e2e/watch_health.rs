@@ -128,7 +128,10 @@ async fn a_missing_api_group_is_named_at_start(cluster: Arc<Cluster>) -> Result<
     world.adopt("a", &store).await?;
     proxy.until_requests(3, |request| request.contains("/apis/healthomics.dev")).await?;
     let log = operator.log_text();
-    ensure!(log.contains("sequencestores.healthomics.dev is not installed"), "the log does not say so: {log}");
+    ensure!(
+        log.contains("sequencestores.healthomics.dev is not installed"),
+        "the log does not say so: {log}"
+    );
     ensure!(!log.contains("Failed to parse error data"), "the log holds a dump: {log}");
     let told = log.matches("is not installed").count();
     ensure!(told == 1, "the log says it {told} times");

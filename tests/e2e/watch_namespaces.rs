@@ -14,7 +14,9 @@ use tokio::process::Command;
 use crate::cli_runner::run_to_end;
 use crate::kubernetes_proxy::{Fault, KubernetesProxy, is_list_or_watch, is_watch};
 use crate::process::get;
-use crate::world::{Cluster, Error, Start, TIMEOUT, World, condition, ensure, message, spec_for, status, tests};
+use crate::world::{
+    Cluster, Error, Start, TIMEOUT, World, condition, ensure, message, spec_for, status, tests,
+};
 
 tests![
     a_namespace_that_may_not_be_listed_holds_up_only_claims_and_deletions,
@@ -54,10 +56,16 @@ async fn a_namespace_that_may_not_be_listed_holds_up_only_claims_and_deletions(
     };
     for name in ["claimed", "deleted", "poller"] {
         let object = world.until(name, "mirrored, and waiting for the list", waits).await?;
-        ensure!(condition(&object, "Ready").is_some_and(|ready| ready.status == "True"), "{:?}", object.status);
+        ensure!(
+            condition(&object, "Ready").is_some_and(|ready| ready.status == "True"),
+            "{:?}",
+            object.status
+        );
     }
     world.delete("deleted").await?;
-    world.until("deleted", "a deletion that waits", |object| message(object, "Ready").contains(&closed)).await?;
+    world
+        .until("deleted", "a deletion that waits", |object| message(object, "Ready").contains(&closed))
+        .await?;
     world.ensure_no_store_changed().await?;
     let polls = world.gets_of(&claimed).await?.len();
     let of_others = world.gets_of(&polled).await?.len();
@@ -87,11 +95,14 @@ async fn run(
     run_to_end(&mut command, "").await
 }
 
+/// Arguments, environment variables, and what the error says.
+type Mistake<'a> = (&'a [&'a str], &'a [(&'a str, &'a str)], &'a str);
+
 async fn an_empty_or_malformed_namespace_is_refused(cluster: Arc<Cluster>) -> Result<(), Error> {
     let taken = TcpListener::bind("127.0.0.1:0")?;
     let port = format!("--health-probe-bind-address={}", taken.local_addr()?);
     let variable = "SEQSTORE_WATCH_NAMESPACE";
-    let table: [(&[&str], &[(&str, &str)], &str); 9] = [
+    let table: [Mistake; 9] = [
         (&["--watch-namespace="], &[], "all namespaces"),
         (&["--watch-namespace", ""], &[], "all namespaces"),
         (&["--watch-namespace=lab,"], &[], "empty"),

@@ -60,7 +60,6 @@ impl OrphanSearch {
 mod tests {
     use super::*;
     use crate::crd::{SequenceStore, SequenceStoreSpec, Store};
-    use kube::core::DeserializeGuard;
 
     fn entry(id: &str, owner: Option<(&str, &str, &str)>, status: &str) -> Entry {
         let tags = owner.map(|(uid, cluster, name)| {
@@ -84,7 +83,7 @@ mod tests {
             entry("5", Some(("gone", "other", "e")), "ACTIVE"),
             entry("6", None, "ACTIVE"),
         ];
-        let found = OrphanSearch::of(entries, &[DeserializeGuard(Ok(object))], "c");
+        let found = OrphanSearch::of(entries, &[WatchedObject(Ok(object))], "c");
         let orphans: Vec<(&str, bool)> = found
             .orphans
             .iter()

@@ -29,7 +29,7 @@ pub(super) async fn export(
     let before = all_objects(&client).await?;
     let cluster_name = match flags.cluster_name.clone().or_else(|| cluster::recorded_name_in(&before)) {
         Some(name) => name,
-        None => cluster::uid(&client).await?,
+        None => cluster::uid(&client).await.map_err(|failure| cluster::no_uid(&failure))?,
     };
     let detail = Detail { tags: true, fields: Fields::AsListed };
     let entries = reader.read_all(&Filter::of(flags), detail).await;

@@ -4,13 +4,12 @@
 use std::collections::BTreeSet;
 
 use kube::Client;
-use kube::runtime::{reflector, watcher};
 
 use super::flags::PlanFlags;
 use super::subject::Subject;
 use crate::cli::output::eprint;
-use crate::kubernetes::WatchedObject;
 use crate::kubernetes::cluster::{self, Failure};
+use crate::kubernetes::{Cache, WatchedObject};
 
 /// Stands for the name of a cluster that the command did not connect to.
 const UNKNOWN_CLUSTER: &str = "(name of the cluster)";
@@ -66,15 +65,9 @@ impl ClusterView {
         }
     }
 
-    /// The objects in the form of the operator's watch cache.
-    pub(super) fn cache(&self) -> reflector::Store<WatchedObject> {
-        let (cache, mut writer) = reflector::store();
-        writer.apply_watcher_event(&watcher::Event::Init);
-        for object in &self.objects {
-            writer.apply_watcher_event(&watcher::Event::InitApply(object.clone()));
-        }
-        writer.apply_watcher_event(&watcher::Event::InitDone);
-        cache
+    /// The objects in the form of the operator's cache.
+    pub(super) fn cache(&self) -> Cache {
+        Cache::complete(&self.objects)
     }
 
     /// The cluster's name in owner tags: the given one, or the one that the operator wrote to a store, or the
@@ -90,7 +83,8 @@ impl ClusterView {
         match &self.client {
             Some(client) => cluster::uid(client).await.unwrap_or_else(|error| {
                 eprint(&format!(
-                    "{program}: the plan ignores stores of deleted objects, because the cluster name is unknown: {error}"
+                    "{program}: the plan ignores stores of deleted objects, because the cluster name is unknown: {}",
+                    cluster::no_uid(&error)
                 ));
                 UNKNOWN_CLUSTER.into()
             }),

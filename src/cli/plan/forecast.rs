@@ -34,6 +34,8 @@ pub(super) struct Facts<'a> {
     pub(super) settings: &'a Settings,
     pub(super) owner: &'a OwnerTags,
     pub(super) owner_is_gone: bool,
+    /// Where older objects may exist that are not known.
+    pub(super) unlisted: &'a [String],
     pub(super) rival: Option<&'a str>,
     pub(super) now: Timestamp,
     /// The store that the first step adopts, read in full: the search for it shows too little.
@@ -87,6 +89,7 @@ impl Snapshot {
             owner: facts.owner,
             settings: facts.settings,
             now: facts.now,
+            unlisted: facts.unlisted,
             owner_is_gone: facts.owner_is_gone,
             rival: facts.rival,
         })

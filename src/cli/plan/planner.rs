@@ -13,7 +13,7 @@ use super::subject::Subject;
 use super::{blind, notes};
 use crate::aws::Aws;
 use crate::crd::SequenceStore;
-use crate::kubernetes::{Cache, Kubernetes};
+use crate::kubernetes::Kubernetes;
 use crate::observe::{Known, Observation, Observer};
 use crate::plan::{Action, Recollection, Settings};
 use crate::store::{Defaults, Observed, OwnerMatch, Prepared, Present, prepare};
@@ -46,9 +46,7 @@ impl Planner {
             Some(client) => client.clone(),
             None => unconnected()?,
         };
-        let kubernetes = Kubernetes::new(client, Cache::of(1));
-        kubernetes.cache.add(cluster.cache());
-        kubernetes.cache.listed();
+        let kubernetes = Kubernetes::new(client, cluster.cache());
         Ok(Self { kubernetes, aws, defaults, settings, program })
     }
 
@@ -65,6 +63,7 @@ impl Planner {
             settings: &self.settings,
             owner: &prepared.owner,
             owner_is_gone: observation.owner_is_gone,
+            unlisted: &observation.unlisted,
             rival: observation.rival.as_deref(),
             now: observation.began,
             former_store: former.as_ref(),

@@ -29,6 +29,7 @@ fn steps(scene: &Scene, former_store: Option<&Present>, read_sets: Option<&ReadS
         settings: &settings,
         owner: &OwnerTags::of(&scene.object, &settings.cluster),
         owner_is_gone: scene.owner_is_gone,
+        unlisted: &scene.unlisted,
         rival: scene.rival,
         now: now(),
         former_store,

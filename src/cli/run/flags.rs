@@ -1,5 +1,6 @@
 //! Flags of `run`. Each can also be set by an environment variable, `SEQSTORE_<FLAG>`. No I/O.
 
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use clap::{Args, ValueEnum};
 
 use crate::cli::defaults;
 use crate::cli::shared_flags::{PlaceFlags, TimingFlags};
-use crate::cli::values::{address, duration, log_level};
+use crate::cli::values::{address, duration, log_level, watched_namespace};
 
 pub(in crate::cli) const EXAMPLES: &str = "\
 Examples:
@@ -28,9 +29,10 @@ pub struct RunFlags {
         long = "watch-namespace",
         env = "SEQSTORE_WATCH_NAMESPACE",
         value_delimiter = ',',
+        value_parser = watched_namespace,
         value_name = "NAMESPACE"
     )]
-    pub(super) watch_namespaces: Vec<String>,
+    watch_namespaces: Vec<String>,
 
     #[command(flatten)]
     pub(super) timing: TimingFlags,
@@ -54,6 +56,11 @@ pub struct RunFlags {
     /// How long a denied call may be due to IAM's eventual consistency; the object is Stalled after that
     #[arg(long, env = "SEQSTORE_DENIED_GRACE", default_value = defaults::DENIED_GRACE, value_parser = duration, hide = true)]
     pub(super) denied_grace: Duration,
+
+    /// How long the API server lets a watch run. Shorter than the 240 s after which load balancers in front of API servers
+    /// drop idle connections
+    #[arg(long, env = "SEQSTORE_WATCH_TIMEOUT", default_value = defaults::WATCH_TIMEOUT, value_parser = duration, hide = true)]
+    pub(super) watch_timeout: Duration,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -65,6 +72,12 @@ pub(in crate::cli) enum LogFormat {
 }
 
 impl RunFlags {
+    /// The namespaces to watch, each once; none for all.
+    pub(super) fn namespaces(&self) -> Vec<String> {
+        let mut seen = BTreeSet::new();
+        self.watch_namespaces.iter().filter(|name| seen.insert(*name)).cloned().collect()
+    }
+
     /// Checks that depend on more than one flag.
     pub(super) fn check(&self) -> Result<(), String> {
         if !self.watch_namespaces.is_empty() && self.place.cluster_name.is_none() {
@@ -104,6 +117,13 @@ mod tests {
     }
 
     #[test]
+    fn a_namespace_given_twice_is_watched_once() {
+        let flags =
+            run(&["--watch-namespace=b,a", "--watch-namespace=b", "--cluster-name=c"]).expect("valid");
+        assert_eq!(flags.namespaces(), ["b", "a"]);
+    }
+
+    #[test]
     fn errors_say_what_to_write_instead() {
         for (args, hint) in [
             (&["--region", "Frankfurt"][..], "us-east-1"),
@@ -111,6 +131,9 @@ mod tests {
             (&["--health-probe-bind-address", "8081"], ":8081"),
             (&["--watch-namespace", "a"], "--cluster-name"),
             (&["--log-level", "loud=very"], "debug"),
+            (&["--watch-namespace=", "--cluster-name=a"], "all namespaces"),
+            (&["--watch-namespace=lab,", "--cluster-name=a"], "all namespaces"),
+            (&["--watch-namespace=Lab_", "--cluster-name=a"], "lower-case"),
         ] {
             let error = run(args).expect_err("refused");
             assert!(error.contains(hint), "{args:?}: {error}");

@@ -13,37 +13,60 @@ mod record;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 pub use record::Record;
+
+/// A pass that is later than this was overlooked. A full queue delays it too, and queueing it twice costs nothing.
+const LATE: Duration = Duration::from_secs(120);
 
 /// Records by the uid of their object, so that a recreated object starts afresh.
 #[derive(Debug, Default)]
 pub struct Memory {
-    records: Mutex<HashMap<String, Record>>,
+    entries: Mutex<HashMap<String, Entry>>,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    record: Record,
+    /// When the next pass is due; none before the first one has ended.
+    due: Option<Instant>,
 }
 
 impl Memory {
     /// Takes the record of an object. Two passes of one object never run at the same time.
     #[must_use]
     pub fn take(&self, uid: &str) -> Record {
-        std::mem::take(self.records().entry(uid.to_owned()).or_default())
+        std::mem::take(&mut self.entries().entry(uid.to_owned()).or_default().record)
     }
 
-    /// Puts the record back, unless the object was forgotten since.
-    pub fn put_back(&self, uid: &str, record: Record) {
-        if let Some(place) = self.records().get_mut(uid) {
-            *place = record;
+    /// Puts the record back, unless the object was forgotten since. `due` is when the next pass is.
+    pub fn put_back(&self, uid: &str, record: Record, due: Option<Instant>) {
+        if let Some(place) = self.entries().get_mut(uid) {
+            *place = Entry { record, due };
         }
     }
 
     /// The object is gone.
     pub fn forget(&self, uid: &str) {
-        self.records().remove(uid);
+        self.entries().remove(uid);
     }
 
-    fn records(&self) -> MutexGuard<'_, HashMap<String, Record>> {
-        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Forgets all objects but these.
+    pub fn keep_only(&self, uids: &HashSet<String>) {
+        self.entries().retain(|uid, _| uids.contains(uid));
+    }
+
+    /// Whether the next pass of an object is long due; none where nothing says when it is.
+    #[must_use]
+    pub fn is_overdue(&self, uid: &str, now: Instant) -> Option<bool> {
+        let due = self.entries().get(uid)?.due?;
+        Some(now > due + LATE)
+    }
+
+    fn entries(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -36,7 +36,7 @@ fn observation(id: &str, observed: Observed) -> Observation {
         strays_were_searched: false,
         owner_is_gone: false,
         rival: None,
-        rivals_are_known: true,
+        unlisted: Vec::new(),
         began: Timestamp::UNIX_EPOCH,
     }
 }
@@ -168,15 +168,29 @@ fn tags_of_a_new_store_stand_in_for_one_read_and_only_for_a_while() {
 }
 
 #[test]
+fn records_of_vanished_objects_are_forgotten_after_a_list() {
+    let memory = Memory::default();
+    for uid in ["listed", "vanished", "vanished during its pass"] {
+        let record = memory.take(uid);
+        if uid != "vanished during its pass" {
+            memory.put_back(uid, record, None);
+        }
+    }
+    memory.keep_only(&["listed".to_owned()].into());
+    memory.put_back("vanished during its pass", Record::default(), None);
+    assert_eq!(memory.entries().keys().collect::<Vec<_>>(), ["listed"]);
+}
+
+#[test]
 fn a_record_of_a_forgotten_object_is_not_put_back() {
     let memory = Memory::default();
     let record = memory.take("uid");
     memory.forget("uid");
-    memory.put_back("uid", record);
-    assert_eq!(memory.records().len(), 0);
+    memory.put_back("uid", record, None);
+    assert_eq!(memory.entries().len(), 0);
     let record = memory.take("uid");
-    memory.put_back("uid", record);
-    assert_eq!(memory.records().len(), 1);
+    memory.put_back("uid", record, None);
+    assert_eq!(memory.entries().len(), 1);
 }
 
 #[test]

@@ -160,6 +160,13 @@ fn every_rule_of_deletion() {
             "OwnershipConflict -finalizer, poll",
         ),
         (
+            "an untagged store, and objects that are not known",
+            Scene::deleting()
+                .seen(active(ObservedTags::Read(BTreeMap::new())))
+                .with(|s| s.unlisted = vec!["namespace b".into()]),
+            "DeletionBlocked, poll",
+        ),
+        (
             "an older object, but ours by tag",
             Scene::deleting().seen(active(tags_of(UID))).with(|s| s.rival = Some("ns/b")),
             "Deleting delete, quick",

@@ -106,6 +106,16 @@ fn every_rule_for_a_known_store() {
             absent_for(5).annotated(RECREATE_ANNOTATION, ID),
             "StoreMissing, poll",
         ),
+        (
+            "an untagged store, and objects that are not known",
+            untagged().with(|s| s.unlisted = vec!["namespace b".into()]).with(described),
+            "ObjectsNotListed, poll",
+        ),
+        (
+            "the same, and an older object that is known",
+            untagged().with(|s| (s.unlisted, s.rival) = (vec!["namespace b".into()], Some("ns/b"))),
+            "OwnershipConflict, poll",
+        ),
         ("a store of another object", taken(), "OwnershipConflict, poll"),
         (
             "taken over",

@@ -50,7 +50,7 @@ fn every_event_keeps_its_type_reason_and_action() {
         (event::tags_updated(), "Normal Updated Update"),
         (event::s3_access_policy_updated(), "Normal Updated Update"),
         (event::duplicate_stores("1", &["2".to_owned()]), "Warning DuplicateStores LookUp"),
-        (event::undecodable(), "Warning NotUnderstood Decode"),
+        (event::undecodable("it is nested more than 100 levels deep"), "Warning NotUnderstood Decode"),
         (without_effect.clone(), "Warning AnnotationWithoutEffect Plan"),
     ];
     for (event, expected) in table {

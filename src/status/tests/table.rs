@@ -76,6 +76,10 @@ fn every_state_has_its_conditions() {
         (State::Drifted(drift()), "True/Available False/Drifted "),
         (State::TagsUnreadable(tags_denied.clone()), "True/Available False/AccessDenied "),
         (State::OwnerTagsDenied(tags_denied), "True/Available False/AccessDenied "),
+        (
+            State::ObjectsNotListed { places: vec!["namespace b".into()] },
+            "True/Available False/ObjectsNotListed ",
+        ),
         (State::Reconciling, "False/Progressing False/Progressing Reconciling"),
         (State::Adopting, "False/Progressing False/Progressing Reconciling"),
         (State::ConfirmingAbsence, "False/Progressing False/Progressing Reconciling"),

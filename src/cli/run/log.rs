@@ -1,0 +1,59 @@
+//! The log of `run`: its format, and what never gets into it. I/O: standard error.
+
+use std::io::IsTerminal;
+
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, fmt};
+
+use super::flags::{LogFormat, RunFlags};
+
+pub(super) fn to_stderr(flags: &RunFlags) {
+    let lines = fmt::layer().with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr);
+    let lines = match flags.log_format {
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+        LogFormat::Text => lines.boxed(),
+    };
+    let lines = lines.with_filter(without_content());
+    tracing_subscriber::registry().with(EnvFilter::new(&flags.log_level)).with(lines).init();
+}
+
+/// Keeps whole requests, responses and objects out of the log, whatever its level: they hold the policies of all users.
+/// Wherever one of these libraries reports a failure, the operator's own line says what it is.
+fn without_content() -> Targets {
+    let at_most_debug = ["aws_config", "aws_runtime", "aws_sdk_omics", "aws_sdk_sts", "aws_sigv4"];
+    let smithy =
+        ["aws_smithy_http", "aws_smithy_http_client", "aws_smithy_runtime", "aws_smithy_runtime_api"];
+    Targets::new()
+        .with_default(LevelFilter::TRACE)
+        .with_targets(at_most_debug.into_iter().chain(smithy).map(|target| (target, LevelFilter::DEBUG)))
+        // A response that it cannot parse, as a whole.
+        .with_target("kube_client::client", LevelFilter::OFF)
+        // Method and path of each request.
+        .with_target("kube_client::client::builder", LevelFilter::TRACE)
+}
+
+#[cfg(test)]
+mod tests {
+    use tracing::Level;
+
+    use super::*;
+
+    #[test]
+    fn libraries_that_dump_content_are_silenced_at_every_level() {
+        let filter = without_content();
+        for (target, level) in [
+            ("aws_smithy_runtime::client::orchestrator", Level::TRACE),
+            ("aws_smithy_http_client::client", Level::TRACE),
+            ("aws_sdk_omics::operation", Level::TRACE),
+            ("kube_client::client", Level::WARN),
+            ("kube_client::client", Level::ERROR),
+        ] {
+            assert!(!filter.would_enable(target, &level), "{target} at {level}");
+        }
+        assert!(filter.would_enable("sequencestore_operator::controller", &Level::TRACE));
+        assert!(filter.would_enable("aws_smithy_runtime::client::orchestrator", &Level::DEBUG));
+    }
+}

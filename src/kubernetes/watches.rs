@@ -1,0 +1,251 @@
+//! What is known of each watch: whether its list is in, when it was last heard, and what is wrong with it. Time is passed
+//! in. No I/O.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch::Sender;
+
+use super::cluster::{CRD_NOT_INSTALLED, Failure};
+
+/// One watch for each namespace, or one for all.
+#[derive(Debug)]
+pub struct Watches {
+    states: Mutex<Vec<WatchState>>,
+    changed: Sender<()>,
+}
+
+/// The number of a watch, in the order of the namespaces.
+pub type WatchNumber = usize;
+
+#[derive(Debug)]
+struct WatchState {
+    /// None for all namespaces.
+    namespace: Option<String>,
+    /// The list was tried at least once, with whatever outcome.
+    was_tried: bool,
+    /// The objects are known.
+    is_listed: bool,
+    heard: Instant,
+    trouble: Option<String>,
+    namespace_is_missing: bool,
+}
+
+impl WatchState {
+    fn place(&self) -> String {
+        match &self.namespace {
+            Some(namespace) => format!("namespace {namespace}"),
+            None => "all namespaces".into(),
+        }
+    }
+}
+
+impl Watches {
+    #[must_use]
+    pub fn of(namespaces: &[String], now: Instant) -> Self {
+        let state = |namespace: Option<String>| WatchState {
+            namespace,
+            was_tried: false,
+            is_listed: false,
+            heard: now,
+            trouble: None,
+            namespace_is_missing: false,
+        };
+        let mut states: Vec<WatchState> = namespaces.iter().cloned().map(|name| state(Some(name))).collect();
+        if states.is_empty() {
+            states.push(state(None));
+        }
+        Self { states: Mutex::new(states), changed: Sender::new(()) }
+    }
+
+    /// The namespaces to watch, each with the number of its watch; none for all.
+    #[must_use]
+    pub fn namespaces(&self) -> Vec<(WatchNumber, Option<String>)> {
+        self.states().iter().map(|state| state.namespace.clone()).enumerate().collect()
+    }
+
+    /// The API server said something: an object, a bookmark, the end of a watch or a refusal.
+    pub fn heard(&self, number: WatchNumber, now: Instant) {
+        self.change(number, |state| state.heard = now);
+    }
+
+    /// The list is complete.
+    pub fn listed(&self, number: WatchNumber, now: Instant) {
+        self.change(number, |state| (state.was_tried, state.is_listed, state.heard) = (true, true, now));
+    }
+
+    /// The watch after the list has begun: only now nothing is wrong any more. True where something was.
+    pub fn began(&self, number: WatchNumber, now: Instant) -> bool {
+        self.change(number, |state| {
+            state.heard = now;
+            state.trouble.take().is_some()
+        })
+        .unwrap_or_default()
+    }
+
+    /// A list or a watch failed. Returns what is wrong, where that is news.
+    pub fn failed(&self, number: WatchNumber, failure: &Failure, now: Instant) -> Option<String> {
+        self.change(number, |state| {
+            state.was_tried = true;
+            // A refusal is a clear word, and makes what is cached untrue in the long run.
+            if let Failure::Forbidden(_) | Failure::NotFound(_) = failure {
+                (state.heard, state.is_listed) = (now, false);
+            }
+            let trouble = trouble(&state.place(), failure);
+            let is_news = state.trouble.as_ref() != Some(&trouble);
+            state.trouble = Some(trouble.clone());
+            is_news.then_some(trouble)
+        })
+        .flatten()
+    }
+
+    /// Whether the namespace does not exist. True where that is news.
+    pub fn namespace_is_missing(&self, number: WatchNumber, is_missing: bool) -> bool {
+        let before =
+            self.change(number, |state| std::mem::replace(&mut state.namespace_is_missing, is_missing));
+        is_missing && before == Some(false)
+    }
+
+    /// Waits until every watch has tried its list once. Before, an object may look alone that is not.
+    pub async fn until_tried(&self) {
+        let mut changed = self.changed.subscribe();
+        while !self.states().iter().all(|state| state.was_tried) {
+            // The sender lives as long as `self`, so this cannot fail.
+            let _ = changed.changed().await;
+        }
+    }
+
+    /// Where objects may exist that are not known.
+    #[must_use]
+    pub fn unlisted(&self) -> Vec<String> {
+        self.states().iter().filter(|state| !state.is_listed).map(WatchState::place).collect()
+    }
+
+    /// What keeps the operator from its work, one line each; empty where it is ready.
+    #[must_use]
+    pub fn missing(&self) -> Vec<String> {
+        let missing = |state: &WatchState| match &state.trouble {
+            Some(trouble) => Some(trouble.clone()),
+            None if state.is_listed => None,
+            None => Some(format!("the operator has not listed the SequenceStores of {} yet", state.place())),
+        };
+        let mut lines: Vec<String> = self.states().iter().filter_map(missing).collect();
+        lines.dedup();
+        lines
+    }
+
+    /// What a user should know although the operator is ready, one line each.
+    #[must_use]
+    pub fn remarks(&self) -> Vec<String> {
+        let missing = |state: &WatchState| {
+            state.namespace_is_missing.then(|| format!("{} does not exist (yet)", state.place()))
+        };
+        self.states().iter().filter_map(missing).collect()
+    }
+
+    /// The watches that nothing was heard of for longer than this, one line each.
+    #[must_use]
+    pub fn unheard(&self, longest: Duration, now: Instant) -> Vec<String> {
+        let is_unheard = |state: &&WatchState| now.duration_since(state.heard) > longest;
+        let line = |state: &WatchState| {
+            format!("the watch of {} was not heard for more than {} s", state.place(), longest.as_secs())
+        };
+        self.states().iter().filter(is_unheard).map(line).collect()
+    }
+
+    fn change<T>(&self, number: WatchNumber, change: impl FnOnce(&mut WatchState) -> T) -> Option<T> {
+        let changed = self.states().get_mut(number).map(change);
+        self.changed.send_replace(());
+        changed
+    }
+
+    fn states(&self) -> MutexGuard<'_, Vec<WatchState>> {
+        self.states.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn trouble(place: &str, failure: &Failure) -> String {
+    match failure {
+        Failure::NotFound(_) => CRD_NOT_INSTALLED.into(),
+        Failure::Forbidden(_) => format!(
+            "the operator is forbidden to list and watch SequenceStores in {place}: check its Role or ClusterRole, and \
+             whether the namespace exists"
+        ),
+        Failure::Invalid(text) | Failure::Other(text) => {
+            let text: String = text.chars().take(300).collect();
+            format!("the SequenceStores of {place} cannot be listed and watched: {text}")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn watches() -> (Watches, Instant) {
+        let now = Instant::now();
+        (Watches::of(&["a".into(), "b".into()], now), now)
+    }
+
+    #[test]
+    fn readiness_needs_every_list_and_names_what_is_missing() {
+        let (watches, now) = watches();
+        assert_eq!(watches.missing().len(), 2);
+        watches.listed(0, now);
+        assert_eq!(watches.missing(), ["the operator has not listed the SequenceStores of namespace b yet"]);
+        watches.listed(1, now);
+        assert!(watches.missing().is_empty() && watches.unlisted().is_empty());
+    }
+
+    #[test]
+    fn a_lost_permission_is_news_once_and_is_forgotten_when_it_returns() {
+        let (watches, now) = watches();
+        watches.listed(0, now);
+        watches.listed(1, now);
+        let lost = Failure::Forbidden("no".into());
+        assert!(watches.failed(1, &lost, now).is_some_and(|text| text.contains("namespace b")));
+        assert_eq!(watches.failed(1, &lost, now), None);
+        assert_eq!(watches.unlisted(), ["namespace b"]);
+        assert_eq!(watches.missing().len(), 1);
+        watches.listed(1, now);
+        assert_eq!(watches.missing().len(), 1, "it may list, and perhaps not watch");
+        assert!(watches.began(1, now) && !watches.began(1, now));
+        assert!(watches.missing().is_empty() && watches.unlisted().is_empty());
+    }
+
+    #[test]
+    fn a_passing_failure_does_not_make_the_cache_untrue() {
+        let (watches, now) = watches();
+        watches.listed(0, now);
+        watches.listed(1, now);
+        assert!(watches.failed(0, &Failure::Other("connection refused".into()), now).is_some());
+        assert!(watches.unlisted().is_empty());
+        assert_eq!(watches.missing().len(), 1);
+        watches.began(0, now);
+        assert!(watches.missing().is_empty());
+    }
+
+    #[test]
+    fn a_refusal_is_heard_and_silence_is_not() {
+        let (watches, start) = watches();
+        let (longest, later) = (Duration::from_secs(60), start + Duration::from_secs(61));
+        assert_eq!(watches.unheard(longest, start + Duration::from_secs(60)), [""; 0]);
+        watches.failed(0, &Failure::Forbidden(String::new()), later);
+        watches.failed(1, &Failure::Other("no response within 30 s".into()), later);
+        assert_eq!(
+            watches.unheard(longest, later),
+            ["the watch of namespace b was not heard for more than 60 s"]
+        );
+        watches.heard(1, later);
+        assert!(watches.unheard(longest, later).is_empty());
+    }
+
+    #[test]
+    fn a_missing_kind_is_named_once_for_all_namespaces() {
+        let (watches, now) = watches();
+        for number in 0..2 {
+            watches.failed(number, &Failure::NotFound("404 page not found".into()), now);
+        }
+        assert_eq!(watches.missing(), [CRD_NOT_INSTALLED]);
+    }
+}
