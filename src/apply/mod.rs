@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use crate::aws::{Aws, CallError, Class, UpdateRequest};
+use crate::aws::{Aws, CallError, Class, Operation, UpdateRequest};
 use crate::crd::SequenceStore;
 use crate::kubernetes::{Error, Kubernetes};
 use crate::observe::Known;
@@ -128,7 +128,7 @@ fn adopted(
     // store must be adopted first.
     let may_go_on = observed.present().is_some() && (former.is_empty() || former == uid);
     match sent {
-        Err(error) if error.class == Class::Denied && !may_go_on => Outcome::from(Effect::Failed(error)),
+        Err(error) if is_denial(&error) && !may_go_on => Outcome::from(Effect::Failed(error)),
         sent => accepted(sent, fields, event::adopted(former, uid)),
     }
 }
@@ -154,10 +154,13 @@ fn updated(
 
 /// A denial does not keep the operator from doing what else there is to do.
 fn failed(error: CallError) -> Outcome {
-    Outcome::from(match error.class {
-        Class::Denied => Effect::Denied(error),
-        _ => Effect::Failed(error),
-    })
+    let is_denial = is_denial(&error);
+    Outcome::from(if is_denial { Effect::Denied(error) } else { Effect::Failed(error) })
+}
+
+/// A limit for the tags of the store is one too: it concerns nothing else.
+fn is_denial(error: &CallError) -> bool {
+    error.class == Class::Denied || error.class == Class::Quota && error.operation == Operation::TagResource
 }
 
 fn names(fields: &[Field]) -> String {

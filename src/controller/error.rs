@@ -34,4 +34,12 @@ impl Error {
     pub fn is_not_found(&self) -> bool {
         matches!(self, Self::Kubernetes(error) if error.is_not_found())
     }
+
+    /// How long the API server asks to wait.
+    pub fn asks_to_wait(&self) -> Option<Duration> {
+        match self {
+            Self::Kubernetes(error) => error.asks_to_wait(),
+            Self::Deadline(_) | Self::Panic(_) => None,
+        }
+    }
 }

@@ -10,12 +10,15 @@ use super::error::Error;
 use super::memory::Record;
 use super::report::{Report, Reported, conclude, observed_after, report};
 use super::requeue::{OVERTAKEN, requeue_after};
-use crate::apply::{self, Outcome};
+use crate::apply::{self, Effect, Outcome};
 use crate::crd::{SequenceStore, annotation_findings};
 use crate::observe::{Known, Observation};
-use crate::plan::{self, Action, FinalizerStep, Plan};
+use crate::plan::{self, Action, FinalizerStep, Plan, State};
 use crate::status::event::{self, Event};
 use crate::store::{Observed, Prepared, identity, prepare};
+
+/// More denials than this do not fit in a pass: owner tags, fields, tags to set, tags to remove, policy.
+const MOST_DENIALS: usize = 5;
 
 /// How a pass ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +37,8 @@ pub async fn pass(
     let mut pass = Pass { context, record };
 
     // Prepare (no client required).
-    let prepared = prepare(pass.record.newest(cached), &context.defaults, &context.settings.cluster);
-    pass.record.begin(&prepared.object);
+    let mut prepared = prepare(pass.record.newest(cached), &context.defaults, &context.settings.cluster);
+    pass.record.begin(&prepared.object, Instant::now());
 
     // Mistakes of users in annotations (Kubernetes client required).
     pass.point_out_annotations(&prepared.object).await;
@@ -48,12 +51,27 @@ pub async fn pass(
     let observation = pass.observe(&prepared, &known).await;
 
     // Plan (no client required).
-    let plan = pass.plan(&prepared, &observation);
+    let mut plan = pass.plan(&prepared, &observation);
 
     // Apply (AWS and Kubernetes clients required).
-    let Some(applied) = pass.apply(&prepared, &observation, &plan, &known).await? else {
-        return Ok(Ended::RequeueAfter(OVERTAKEN));
+    let Some(mut applied) = pass.apply(&prepared, &observation, &plan, &known).await? else {
+        return Ok(Ended::RequeueAfter(pass.record.overtaken(fastrand::f64())));
     };
+    context.kubernetes.publish(&prepared.object, event::drift_found(&prepared.object, &plan.state)).await;
+    // A denied call changed nothing, so whatever else there is to do is done in the same pass. The status then says what
+    // all denials together mean, and not something else after each of them.
+    for _ in 0..MOST_DENIALS {
+        let Effect::Denied(_) = applied.outcome.effect else { break };
+        prepared = prepare(applied.object.clone(), &context.defaults, &context.settings.cluster);
+        let next = pass.plan(&prepared, &observation);
+        if next.action == Action::None {
+            break;
+        }
+        let Some(next_applied) = pass.apply(&prepared, &observation, &next, &known).await? else {
+            return Ok(Ended::RequeueAfter(pass.record.overtaken(fastrand::f64())));
+        };
+        (plan, applied) = (next, next_applied);
+    }
 
     // Report (Kubernetes client required).
     pass.report(&prepared, observation, &plan, applied).await
@@ -118,7 +136,6 @@ impl Pass<'_> {
         }
         let mut ahead = apply::write_ahead(kubernetes, &prepared.object, plan).await?;
         self.record.written_ahead(&ahead);
-        kubernetes.publish(&prepared.object, event::drift_found(&prepared.object, &plan.state)).await;
         if let Action::Tag { managed, .. } = &plan.action {
             ahead.object = self.save_tag_keys(ahead.object, prepared, observation, (plan, managed)).await?;
         }
@@ -215,7 +232,9 @@ impl Pass<'_> {
             }
         }
         let wait = requeue_after(plan, &conclusion, backoff, prepared.poll_interval, fastrand::f64());
-        Ok(Ended::RequeueAfter(wait))
+        let is_blocked = matches!(conclusion.state, State::DeletionBlocked(_));
+        let sooner = self.record.delete_again_in(now).filter(|_| is_blocked);
+        Ok(Ended::RequeueAfter(sooner.map_or(wait, |sooner| sooner.min(wait))))
     }
 
     /// The newest version of the object, after a write that may not have been necessary.

@@ -7,18 +7,22 @@ use std::time::{Duration, Instant};
 use futures::FutureExt;
 use kube::runtime::controller::Action as Requeue;
 
+use super::backoff;
 use super::context::Context;
 use super::error::{Error, PassFailed};
 use super::memory::Record;
 use super::pass::{Ended, pass};
-use super::requeue::OVERTAKEN;
 use crate::aws::{CALL_TIMEOUT, Class};
 use crate::crd::{SequenceStore, SequenceStoreSpec};
 use crate::kubernetes::{InvalidObject, WatchedObject};
 use crate::status::event;
+use crate::store::prepare;
 
 /// The longest a pass may take. It is shorter than the time that a Pod is given to stop.
 pub const PASS_DEADLINE: Duration = Duration::from_secs(45);
+
+/// An API server that asks for more is asked again all the same.
+const LONGEST_ASKED_WAIT: Duration = Duration::from_secs(300);
 
 // Every request has its own timeout. The deadline leaves room for a few slow ones; the next pass takes up where a stopped
 // one ended.
@@ -27,6 +31,11 @@ const _: () = assert!(PASS_DEADLINE.as_secs() >= 4 * CALL_TIMEOUT.as_secs());
 /// Runs one pass over an object.
 pub async fn reconcile(object: Arc<WatchedObject>, context: Arc<Context>) -> Result<Requeue, PassFailed> {
     let watched = object;
+    if let Ok(object) = &watched.0
+        && let Some(rest) = context.memory.rest(object, Instant::now())
+    {
+        return Ok(Requeue::requeue(rest));
+    }
     let object = match &watched.0 {
         Ok(object) => Arc::new(object.clone()),
         Err(invalid) => {
@@ -37,8 +46,14 @@ pub async fn reconcile(object: Arc<WatchedObject>, context: Arc<Context>) -> Res
     };
     let uid = object.uid_str().to_owned();
     let mut record = context.memory.take(&uid);
-    let ended = stop_after(PASS_DEADLINE, pass(&context, object, &mut record)).await;
-    let ended = ended.map_err(|error| PassFailed { retry_after: retry_after(&error, &mut record), error });
+    let ended = match stop_after(PASS_DEADLINE, pass(&context, object.clone(), &mut record)).await {
+        Ok(ended) => Ok(ended),
+        Err(error) => {
+            let is_cached = || context.kubernetes.cache.holds(&watched);
+            let retry_after = after_failure(&context, &object, &error, (&mut record, is_cached)).await;
+            Err(PassFailed { retry_after, error })
+        }
+    };
     // A record of an object that vanished during the pass would never be forgotten.
     let is_gone = matches!(ended, Ok(Ended::Released)) || !context.kubernetes.cache.holds(&watched);
     match &ended {
@@ -61,12 +76,38 @@ pub fn after_error(_: Arc<WatchedObject>, failed: &PassFailed, _: Arc<Context>) 
     failed.retry_after.map_or_else(Requeue::await_change, Requeue::requeue)
 }
 
-fn retry_after(error: &Error, record: &mut Record) -> Option<Duration> {
-    match error {
-        error if error.is_not_found() => None,
-        error if error.is_conflict() => Some(OVERTAKEN),
-        _ => Some(record.failed(Class::Transient, Instant::now(), fastrand::f64())),
+/// When to try again after a pass that did not come to its end; none where the object is gone. A "not found" or a conflict
+/// may come from an old copy of the object, or from a proxy in between, so the object is read again first.
+async fn after_failure(
+    context: &Context,
+    object: &Arc<SequenceStore>,
+    error: &Error,
+    (record, is_cached): (&mut Record, impl Fn() -> bool),
+) -> Option<Duration> {
+    let random = fastrand::f64();
+    if error.is_not_found() || error.is_conflict() {
+        let is_there = match context.kubernetes.read(object).await {
+            Ok(live) if live.uid_str() == object.uid_str() => {
+                record.returned(&live);
+                Some(true)
+            }
+            Ok(_another) => Some(false),
+            Err(error) if error.is_not_found() => Some(false),
+            Err(_unknown) => None,
+        };
+        match is_there {
+            Some(false) if !is_cached() => return None,
+            // The watch shows it: it tells of the end of the object too, should it be gone.
+            Some(false) => {
+                let prepared = prepare(object.clone(), &context.defaults, &context.settings.cluster);
+                return Some(backoff::jittered(prepared.poll_interval, random));
+            }
+            Some(true) if error.is_conflict() => return Some(record.overtaken(random)),
+            Some(true) | None => {}
+        }
     }
+    let wait = record.failed(Class::Transient, Instant::now(), random);
+    Some(error.asks_to_wait().map_or(wait, |asked| asked.min(LONGEST_ASKED_WAIT).max(wait)))
 }
 
 /// Leaves an object alone that cannot be decoded, and tells its owner by an Event.

@@ -41,6 +41,12 @@ impl Error {
         self.status().map(|status| status.code)
     }
 
+    /// How long the API server asks to wait, as it does with 429 and when it is about to stop.
+    pub fn asks_to_wait(&self) -> Option<Duration> {
+        let seconds = self.status()?.details.as_ref()?.retry_after_seconds;
+        (seconds > 0).then(|| Duration::from_secs(seconds.into()))
+    }
+
     fn status(&self) -> Option<&kube::core::Status> {
         match self {
             Self::Request { source, .. } => match source.as_ref() {

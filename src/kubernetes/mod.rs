@@ -20,7 +20,7 @@ use crate::plan::FinalizerStep;
 use crate::store::Intent;
 pub use cache::Cache;
 pub use error::Error;
-use events::Recorders;
+use events::Recorder;
 pub use watched_object::{InvalidObject, Undecodable, WatchedObject};
 pub use watches::{WatchNumber, Watches};
 
@@ -34,7 +34,7 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 pub struct Kubernetes {
     pub client: Client,
     pub cache: Cache,
-    recorders: Recorders,
+    recorder: Recorder,
 }
 
 /// What must hold for the API server to accept a status write.
@@ -49,8 +49,8 @@ pub enum Precondition {
 impl Kubernetes {
     #[must_use]
     pub fn new(client: Client, cache: Cache) -> Self {
-        let recorders = Recorders::new(client.clone());
-        Self { client, cache, recorders }
+        let recorder = Recorder::new(client.clone());
+        Self { client, cache, recorder }
     }
 
     /// Adds or removes this operator's finalizer and writes the intent, in one patch. Returns the object as the API

@@ -60,6 +60,8 @@ pub struct Recollection {
     pub attempt_known_for: Duration,
     /// Operations that AWS denied.
     pub denials: BTreeMap<Operation, Denial>,
+    /// AWS rejected the S3 access policy of this generation.
+    pub policy_rejected: bool,
     /// Generation that `corrections` are about.
     pub corrections_of: Option<i64>,
     pub corrections: BTreeMap<Field, Correction>,

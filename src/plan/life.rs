@@ -3,6 +3,8 @@
 use super::absence::absent;
 use super::creation::{adopt_former, create};
 use super::ownership::{may_take_over, stranger, wrong_account};
+use super::policy::principals_renamed;
+use super::tag_limit::no_room_for_owner_tags;
 use super::update::{self, correct, owner_tags, owner_tags_denied};
 use super::{Action, Input, Next, Plan, Rule, State, call_failed, invalid, paused};
 use crate::crd::{Drift, OWNER_UID_TAG, StoreStatus};
@@ -30,8 +32,10 @@ pub(super) const RULES: &[Rule] = &[
     frozen_field_differs,
     drifted,
     correct,
+    principals_renamed,
     policy_unreadable,
     owner_tags_denied,
+    no_room_for_owner_tags,
     settled,
 ];
 
@@ -109,7 +113,7 @@ fn drifted(input: &Input<'_>) -> Option<Plan> {
     if input.object.manages() {
         return None;
     }
-    let found = differences(input.object, input.observed.present()?).correctable;
+    let found = differences(input.object, input.observed.present()?).observable();
     (!found.is_empty()).then(|| Plan::wait(State::Drifted(drifts(&found)), Next::Poll))
 }
 

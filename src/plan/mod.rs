@@ -9,7 +9,9 @@ mod deletion;
 mod input;
 mod life;
 mod ownership;
+mod policy;
 mod state;
+mod tag_limit;
 mod target;
 #[cfg(test)]
 mod tests;

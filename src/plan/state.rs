@@ -28,6 +28,18 @@ pub enum State {
         /// What differs from the spec.
         drift: Vec<Drift>,
     },
+    /// The store is ACTIVE and has as many tags as AWS allows, so that some that it needs are not written.
+    TagLimit {
+        /// How many tags the store has.
+        present: usize,
+        /// Keys of the tags without room.
+        missing: Vec<String>,
+        /// What differs from the spec.
+        drift: Vec<Drift>,
+    },
+    /// The store is ACTIVE. Its S3 access policy names principals in a way that cannot be compared with the spec, as AWS
+    /// does for those that were deleted.
+    PrincipalsRenamed(Vec<Drift>),
     /// The store is ACTIVE, but its tags could not be read.
     TagsUnreadable(CallError),
     /// The store is ACTIVE and has no owner tag, and it is not known whether an older object names it.

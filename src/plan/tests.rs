@@ -2,6 +2,7 @@
 
 mod deletion;
 mod life;
+mod limits;
 mod properties;
 
 use super::{Action, FinalizerStep, Next, Plan};

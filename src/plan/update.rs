@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::life::drifts;
-use super::{Action, Denial, Input, Next, Plan, State};
+use super::policy::{is_known_renaming, policy_action};
+use super::{Action, Denial, Input, Next, Plan, State, tag_limit};
 use crate::aws::Operation;
 use crate::crd::OWNER_UID_TAG;
-use crate::store::drift::differences;
+use crate::store::drift::{Differences, differences};
 use crate::store::field::update_request;
-use crate::store::{Difference, Field, Present, TagChanges, s3_policy};
+use crate::store::tag_changes::{counted, without_room};
+use crate::store::{Difference, Field, Present, TagChanges};
 
 /// The convergence guard: after this many updates of a field that AWS accepted and never showed, the operator stops
 /// updating the field.
@@ -23,7 +25,9 @@ pub(super) fn owner_tags(input: &Input<'_>) -> Option<Plan> {
     let missing = input.owner.missing_from(tags);
     // While the tags name another owner, nothing else may be changed, so a denial must not let the other rules run.
     let others = tags.get(OWNER_UID_TAG).is_some_and(|owner| *owner != input.owner.uid);
-    if missing.is_empty() || (denial(input, Operation::TagResource).is_some_and(|d| d.waits) && !others) {
+    let is_denied = denial(input, Operation::TagResource).is_some_and(|denial| denial.waits);
+    let has_no_room = !without_room(tags, &missing).is_empty();
+    if missing.is_empty() || ((is_denied || has_no_room) && !others) {
         return None;
     }
     let former = tags.get(OWNER_UID_TAG).cloned().unwrap_or_default();
@@ -48,16 +52,19 @@ pub(super) fn adopt(input: &Input<'_>, adopt: Action) -> Plan {
 }
 
 /// One call a pass: first the fields of the store, then tags to set, tags to remove, and the policy. A call that AWS
-/// has just denied does not keep the others from being sent.
+/// has just denied, or a tag that has no room, does not keep the others from being sent.
 pub(super) fn correct(input: &Input<'_>) -> Option<Plan> {
     let (present, tags) = managed(input)?;
-    let found = differences(input.object, present).correctable;
-    if found.is_empty() {
+    let Differences { mut correctable, renamed_principals, .. } = differences(input.object, present);
+    let (known, worth_writing): (Vec<_>, Vec<_>) =
+        renamed_principals.into_iter().partition(|renamed| is_known_renaming(input, renamed));
+    correctable.extend(worth_writing);
+    if correctable.is_empty() {
         return None;
     }
-    let all = drifts(&found);
-    let (stuck, due) = stuck_and_due(input, found);
-    let actions = actions(input, present, tags, &due);
+    let all = drifts(&[correctable.clone(), known].concat());
+    let (stuck, due) = stuck_and_due(input, correctable);
+    let (actions, without_room) = actions(input, present, tags, &due);
     let denied = |action: &Action| denial(input, action.operation()?).filter(|denial| denial.waits);
     let first_denied = actions.iter().find_map(denied).map(|denial| denial.error.clone());
     let action = actions.into_iter().find(|action| denied(action).is_none());
@@ -73,24 +80,31 @@ pub(super) fn correct(input: &Input<'_>) -> Option<Plan> {
             Plan::wait(State::CallFailed(error), Next::Backoff)
         }
         (None, Some(error)) => Plan::wait(State::ChangeDenied { error, drift: all }, Next::Backoff),
+        (None, None) if !without_room.is_empty() => {
+            let state = State::TagLimit { present: counted(tags), missing: without_room, drift: all };
+            Plan::wait(state, Next::Poll)
+        }
         // AWS accepted the updates and does not show them yet.
         (None, None) => Plan::wait(State::Correcting(all), Next::Quick),
     })
 }
 
-/// The calls that end the differences which are due, in the order in which they are sent.
+/// The calls that end the differences which are due, in the order in which they are sent, and the keys of tags that have
+/// no room. Tags to remove make room for the next pass.
 fn actions(
     input: &Input<'_>,
     present: &Present,
     tags: &BTreeMap<String, String>,
     due: &[Difference],
-) -> Vec<Action> {
-    let Ok(desired) = input.desired else { return Vec::new() };
+) -> (Vec<Action>, Vec<String>) {
+    let Ok(desired) = input.desired else { return (Vec::new(), Vec::new()) };
     let (region, arn) = (desired.region.clone(), present.store.arn.clone());
     let changes = TagChanges::of(input.object, tags);
     let is_due = |key: &String| due.iter().any(|difference| difference.field == Field::Tag(key.clone()));
-    let set: BTreeMap<_, _> = changes.set.into_iter().filter(|(key, _)| is_due(key)).collect();
+    let mut set: BTreeMap<_, _> = changes.set.into_iter().filter(|(key, _)| is_due(key)).collect();
     let keys: BTreeSet<_> = changes.remove.into_iter().filter(|key| is_due(key)).collect();
+    let without_room = tag_limit::take_out(&mut set, tags);
+    let managed = changes.managed.into_iter().filter(|key| !without_room.contains(key)).collect();
 
     let fields = due.iter().map(|difference| &difference.field);
     let update = update_request(&input.object.spec, fields).map(|request| Action::Update {
@@ -102,20 +116,11 @@ fn actions(
         region: region.clone(),
         arn: arn.clone(),
         tags: set,
-        managed: changes.managed,
+        managed,
     });
     let untag = (!keys.is_empty()).then(|| Action::Untag { region: region.clone(), arn, keys });
     let policy = policy_action(input, &region, present, due);
-    [update, tag, untag, policy].into_iter().flatten().collect()
-}
-
-/// An empty policy in the spec deletes the policy. A store that has no access point yet cannot have a policy.
-fn policy_action(input: &Input<'_>, region: &str, present: &Present, due: &[Difference]) -> Option<Action> {
-    due.iter().find(|difference| difference.field == Field::S3AccessPolicy)?;
-    let wanted = input.object.spec.s3_access_policy.as_ref()?;
-    let access_point = present.store.access_point()?.to_owned();
-    let policy = (!wanted.is_empty()).then(|| s3_policy::render(wanted));
-    Some(Action::SetPolicy { region: region.to_owned(), access_point, policy })
+    ([update, tag, untag, policy].into_iter().flatten().collect(), without_room)
 }
 
 /// AWS denied the owner tags. The store matches the spec in everything else.
@@ -152,14 +157,14 @@ fn is_due(input: &Input<'_>, field: &Field) -> bool {
 }
 
 /// Updates of this generation that had no effect so far, and the age of the last one.
-fn correction(input: &Input<'_>, field: &Field) -> Option<(u32, Duration)> {
+pub(super) fn correction(input: &Input<'_>, field: &Field) -> Option<(u32, Duration)> {
     let same_generation = input.recollection.corrections_of == input.object.metadata.generation;
     let correction = input.recollection.corrections.get(field).filter(|_| same_generation)?;
     Some((correction.accepted, correction.last))
 }
 
 /// The store and its tags, where the operator may change the store.
-fn managed<'a>(input: &Input<'a>) -> Option<(&'a Present, &'a BTreeMap<String, String>)> {
+pub(super) fn managed<'a>(input: &Input<'a>) -> Option<(&'a Present, &'a BTreeMap<String, String>)> {
     let present = input.observed.present().filter(|_| input.object.manages())?;
     Some((present, present.known_tags()?))
 }

@@ -225,6 +225,7 @@ prop_compose! {
         corrections in any_corrections(),
         not_created in option::weighted(0.2, (0..2_u32, 1..3_u32)),
         attempt_known_for in select(vec![0_u64, 10, 74, 75, 400]),
+        policy_rejected in any::<bool>(),
     ) -> Recollection {
         Recollection {
             absent_for: absent.map(Duration::from_secs),
@@ -237,6 +238,7 @@ prop_compose! {
             corrections,
             not_created,
             attempt_known_for: Duration::from_secs(attempt_known_for),
+            policy_rejected,
         }
     }
 }

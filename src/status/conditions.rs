@@ -4,13 +4,19 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use super::Reason;
+use super::names::first_of;
 use super::reason::Abnormal;
 use crate::aws::{CallError, Class, Operation};
 use crate::crd::{DeletionBlock, Drift, PREFIX, RECREATE_ANNOTATION, TAKE_OVER_ANNOTATION};
 use crate::plan::{State, StoreOwner};
+use crate::store::drift::DELETED_PRINCIPAL;
+use crate::store::tag_changes::MOST_TAGS;
 
 /// From this attempt to create the store, an unknown outcome is reported as `AwsUnavailable`.
 const REPORTED_FROM_ATTEMPT: u32 = 3;
+
+/// How many names a message lists at most.
+const MOST_NAMES: usize = 6;
 
 /// The conditions that report one state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,6 +108,10 @@ pub(super) fn of(state: &State, denied_for: Option<Duration>, denied_grace: Dura
         State::ObjectsNotListed { places } => {
             C::ready(false, Reason::ObjectsNotListed, objects_not_listed(places))
         }
+        State::TagLimit { present, missing, .. } => {
+            C::ready(false, Reason::QuotaExceeded, tag_limit(*present, missing))
+        }
+        State::PrincipalsRenamed(fields) => C::ready(false, Reason::Drifted, principals_renamed(fields)),
         State::CallFailed(error) => call_failed(error, denied_for, denied_grace),
         State::Creating => C::reconciling(Reason::Creating, "The store is being created."),
         State::OutcomeUnknown { attempt } => outcome_unknown(*attempt),
@@ -246,6 +256,13 @@ fn failure(error: &CallError) -> (Reason, String) {
                 ),
             )
         }
+        Class::Quota if error.operation == Operation::TagResource => (
+            Reason::QuotaExceeded,
+            format!(
+                "The store has as many tags as AWS allows, so AWS refuses {action}: remove tags of the store that nobody \
+                 needs."
+            ),
+        ),
         Class::Quota => (
             Reason::QuotaExceeded,
             format!(
@@ -272,6 +289,27 @@ fn denied(operation: Operation) -> String {
         _ => "allow this action in the operator's IAM policy".into(),
     };
     format!("AWS denies {action}: {allow}.")
+}
+
+fn tag_limit(present: usize, missing: &[String]) -> String {
+    let keys = first_of(missing, MOST_NAMES);
+    format!(
+        "AWS allows {MOST_TAGS} tags on a store. The store has {present}, so there is no room for {keys}: remove tags of \
+         the store that nobody needs, or keys of spec.tags."
+    )
+}
+
+/// AWS shows the unique id of a role or user in place of its ARN once it is deleted.
+fn principals_renamed(fields: &[Drift]) -> String {
+    let texts = |of: fn(&Drift) -> Option<&String>| fields.iter().find_map(of).map_or("", String::as_str);
+    let (desired, observed) = (texts(|drift| drift.desired.as_ref()), texts(|drift| drift.observed.as_ref()));
+    let remedy = if observed.starts_with(DELETED_PRINCIPAL) {
+        "in spec.s3AccessPolicy, name another principal, or remove it; if it exists again under that name, change the Sid \
+         of its statement, so that the operator writes the policy"
+    } else {
+        "write the name that AWS shows in spec.s3AccessPolicy"
+    };
+    format!("The S3 access policy in AWS names the {observed}, where the spec has the {desired}: {remedy}.")
 }
 
 fn unknown_status(status: Option<&str>) -> String {

@@ -7,9 +7,13 @@ use std::time::Duration;
 use kube::runtime::events::EventType;
 
 use super::conditions;
+use super::names::first_of;
 use crate::crd::{AnnotationFinding, Drift, SequenceStore, SequenceStoreStatus};
 use crate::plan::State;
 use crate::status::{Reason, find};
+
+/// How many store ids a note names at most. A note has at most 1 kB, and an id up to 36 digits.
+const MOST_IDS: usize = 10;
 
 /// An Event to publish.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,7 +97,7 @@ pub fn duplicate_stores(kept: &str, others: &[String]) -> Event {
     let note = format!(
         "Several sequence stores carry the owner tags of this object. The operator uses {kept}, and neither changes \
          nor deletes {}: {remedy}.",
-        others.join(", ")
+        first_of(others, MOST_IDS)
     );
     Event::warning("DuplicateStores", "LookUp", note)
 }
@@ -178,7 +182,10 @@ fn deleted() -> Event {
 
 fn transition(reason: Reason, state: &State) -> Option<Event> {
     match (reason, state) {
-        (Reason::Drifted, State::Drifted(fields) | State::Correcting(fields)) => drifted(fields),
+        (
+            Reason::Drifted,
+            State::Drifted(fields) | State::Correcting(fields) | State::PrincipalsRenamed(fields),
+        ) => drifted(fields),
         // `Deleted` has an Event of its own, and the store of a released object stays.
         (Reason::Deleting, state) if *state != State::Deleting => None,
         _ => event(reason, None),

@@ -2,6 +2,7 @@
 
 mod conditions;
 pub mod event;
+mod names;
 mod reason;
 mod reference;
 #[cfg(test)]
@@ -97,6 +98,8 @@ fn reported(input: &Input<'_>, state: &State, old: &SequenceStoreStatus) -> Sequ
         State::Drifted(fields)
         | State::Correcting(fields)
         | State::ChangeDenied { drift: fields, .. }
+        | State::TagLimit { drift: fields, .. }
+        | State::PrincipalsRenamed(fields)
         | State::NotConverging(fields)
         | State::ImmutableFieldDiffers(fields) => fields.clone(),
         // The pass compared nothing, so the last known drift stands.

@@ -176,8 +176,9 @@ impl Reason {
                 meaning: "The store differs from the spec in the fields that `status.drift` lists. Under `Manage` the \
                           operator is updating the store; under `Observe` it only reports the differences, and the \
                           object stays Ready.",
-                details: "",
-                remedy: "Under `Manage`, wait. Under `Observe`, change the spec or the store.",
+                details: "The object also stays Ready if all that differs is a principal of the S3 access policy that was \
+                          deleted: writing the policy again would not change that.",
+                remedy: "Under `Manage`, wait, or do what the message says. Under `Observe`, change the spec or the store.",
                 link: "drift.md",
                 event: warning("Observe", "The sequence store differs from the spec; see status.drift."),
             },
@@ -319,11 +320,15 @@ impl Reason {
             },
             Self::QuotaExceeded => Row {
                 combinations: &[RECONCILING, STALLED, READY_NOT_SYNCED],
-                meaning: "A service quota of the AWS account is reached.",
-                details: "The object is Reconciling for 5 minutes before it is Stalled; the operator keeps retrying.",
-                remedy: "Request a higher quota, or delete stores that you no longer need.",
+                meaning: "A service quota of the AWS account is reached, or the store has no room for a tag.",
+                details: "The object is Reconciling for 5 minutes before it is Stalled; the operator keeps retrying. If only \
+                          tags have no room, the object stays Ready.",
+                remedy: "Request a higher quota, delete stores that you no longer need, or remove tags of the store.",
                 link: "troubleshooting.md#quotaexceeded",
-                event: warning("CallAws", "A service quota of the AWS account is reached."),
+                event: warning(
+                    "CallAws",
+                    "A limit of AWS is reached; the message of the condition Synced says which one.",
+                ),
             },
             Self::Deleting => Row {
                 combinations: &[RECONCILING],

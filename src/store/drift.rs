@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::policy_meaning::{Comparison, RenamedPrincipals, compare as compare_policies};
 use super::{Field, ObservedPolicy, Present, TagChanges, s3_policy};
 use crate::crd::{
     Drift, ETagAlgorithmFamily, SequenceStore, SequenceStoreSpec, SseConfig, Store, StoreSseConfig,
@@ -9,6 +10,9 @@ use crate::crd::{
 
 /// How many characters of a policy status shows: a policy may have 15 KB.
 const POLICY_SHOWN: usize = 256;
+
+/// How the observed value of a renamed principal begins if AWS shows a unique id in its place.
+pub const DELETED_PRINCIPAL: &str = "deleted principal";
 
 /// A field whose value in AWS is not the one that the spec asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +38,15 @@ pub struct Differences {
     pub correctable: Vec<Difference>,
     /// AWS cannot change these after the store is created.
     pub frozen: Vec<Difference>,
+    /// The policy differs only in how principals are named: writing it again may change nothing.
+    pub renamed_principals: Option<Difference>,
+}
+
+impl Differences {
+    /// Those that an object reports if it only observes its store.
+    pub fn observable(self) -> Vec<Difference> {
+        self.correctable.into_iter().chain(self.renamed_principals).collect()
+    }
 }
 
 /// Compares an object with its store. Tags and a policy that were not read are not compared.
@@ -47,9 +60,15 @@ pub fn differences(object: &SequenceStore, present: &Present) -> Differences {
         })
     });
     let found = compare(&object.spec, &present.store, tags).into_iter().chain(to_remove);
-    let found = found.chain(policy(&object.spec, &present.policy));
-    let (correctable, frozen) = found.partition(|difference| difference.field.set_by().is_some());
-    Differences { correctable, frozen }
+    let (mut correctable, frozen): (Vec<_>, Vec<_>) =
+        found.partition(|difference| difference.field.set_by().is_some());
+    let mut renamed_principals = None;
+    match policy(&object.spec, present) {
+        None | Some((_, Comparison::Equal)) => {}
+        Some((shown, Comparison::Different)) => correctable.extend(policy_difference(&object.spec, shown)),
+        Some((_, Comparison::Renamed(principals))) => renamed_principals = Some(renamed(principals)),
+    }
+    Differences { correctable, frozen, renamed_principals }
 }
 
 /// Compares everything but the S3 access policy and tags to remove. Spec and store are taken apart in full, so that
@@ -100,8 +119,8 @@ fn compare(
     let texts = [
         text(Field::Name, name.as_deref(), shown_name.as_deref()),
         text(Field::Description, description.as_deref(), shown_description.as_deref()),
-        text(Field::FallbackLocation, fallback_location.as_deref(), shown_fallback.as_deref()),
-        text(Field::AccessLogLocation, wanted_log, shown_log),
+        location(Field::FallbackLocation, fallback_location.as_deref(), shown_fallback.as_deref()),
+        location(Field::AccessLogLocation, wanted_log, shown_log),
     ];
     let keys = keys(propagated_set_level_tags.as_deref(), shown_keys.as_deref());
     let tags = wanted_tags.iter().zip(tags).flat_map(|(wanted, shown)| missing_tags(wanted, shown));
@@ -122,10 +141,23 @@ fn text(field: Field, wanted: Option<&str>, shown: Option<&str>) -> Option<Diffe
     })
 }
 
+/// A location is the same with and without a slash at its end.
+fn location(field: Field, wanted: Option<&str>, shown: Option<&str>) -> Option<Difference> {
+    let is_same =
+        wanted.zip(shown).is_some_and(|(wanted, shown)| without_slash(wanted) == without_slash(shown));
+    if is_same { None } else { text(field, wanted, shown) }
+}
+
+fn without_slash(location: &str) -> &str {
+    location.strip_suffix('/').unwrap_or(location)
+}
+
 /// AWS may report the log location with the store's id appended. That is the location that was asked for.
 fn log_location<'a>(wanted: Option<&'a str>, shown: Option<&'a str>, id: &str) -> Option<&'a str> {
-    let appended = wanted.filter(|wanted| !wanted.is_empty()).map(|wanted| format!("{wanted}{id}/"));
-    if appended.is_some() && appended.as_deref() == shown { wanted } else { shown }
+    let asked = wanted.map(without_slash).filter(|asked| !asked.is_empty());
+    let appended = shown.map(without_slash).and_then(|shown| shown.strip_suffix(id));
+    let is_appended = asked.is_some() && appended.map(without_slash) == asked;
+    if is_appended { wanted } else { shown }
 }
 
 /// Lists of tag keys compare as sets.
@@ -162,9 +194,13 @@ fn family(wanted: Option<&ETagAlgorithmFamily>, shown: Option<&str>) -> Option<D
 }
 
 fn key_arn(wanted: Option<&SseConfig>, shown: Option<&StoreSseConfig>) -> Option<Difference> {
-    // AWS resolves an alias to the ARN of its key, so the two cannot be compared.
-    let wanted = wanted?.key_arn.as_deref().filter(|arn| !arn.contains(":alias/"))?;
+    let wanted = wanted?.key_arn.as_deref()?;
     let shown = shown.and_then(|sse| sse.key_arn.as_deref());
+    // Several aliases may stand for a key, and AWS may show an alias for a key as well as a key for an alias.
+    let names_alias = |arn: &str| arn.contains(":alias/");
+    if names_alias(wanted) || shown.is_some_and(names_alias) {
+        return None;
+    }
     (shown != Some(wanted)).then(|| Difference {
         field: Field::SseKeyArn,
         desired: Some(wanted.into()),
@@ -172,15 +208,33 @@ fn key_arn(wanted: Option<&SseConfig>, shown: Option<&StoreSseConfig>) -> Option
     })
 }
 
-/// None where the policies say the same, or the policy was not read.
-fn policy(spec: &SequenceStoreSpec, observed: &ObservedPolicy) -> Option<Difference> {
-    let (Some(wanted), ObservedPolicy::Read(shown)) = (&spec.s3_access_policy, observed) else { return None };
-    let different = !s3_policy::is_equivalent(wanted, shown.as_deref());
-    different.then(|| Difference {
+/// None where the spec manages no policy, or it was not read.
+fn policy<'a>(spec: &SequenceStoreSpec, present: &'a Present) -> Option<(Option<&'a str>, Comparison)> {
+    let (Some(wanted), ObservedPolicy::Read(shown)) = (&spec.s3_access_policy, &present.policy) else {
+        return None;
+    };
+    // `arn:{partition}:…`
+    let partition = present.store.arn.split(':').nth(1).unwrap_or("aws");
+    Some((shown.as_deref(), compare_policies(wanted, shown.as_deref(), partition)))
+}
+
+fn policy_difference(spec: &SequenceStoreSpec, shown: Option<&str>) -> Option<Difference> {
+    let wanted = spec.s3_access_policy.as_ref()?;
+    Some(Difference {
         field: Field::S3AccessPolicy,
         desired: Some(shortened(&s3_policy::render(wanted))),
-        observed: shown.as_deref().map(shortened),
+        observed: shown.map(shortened),
     })
+}
+
+/// Only the principals: the rest of the policies is equal.
+fn renamed(principals: RenamedPrincipals) -> Difference {
+    let kind = if principals.are_deleted() { DELETED_PRINCIPAL } else { "principal" };
+    Difference {
+        field: Field::S3AccessPolicy,
+        desired: Some(shortened(&format!("principal {}", principals.wanted.join(", ")))),
+        observed: Some(shortened(&format!("{kind} {}", principals.shown.join(", ")))),
+    }
 }
 
 fn shortened(text: &str) -> String {
@@ -257,8 +311,56 @@ mod tests {
             }),
             ..Default::default()
         };
-        assert!(fields(&spec, &shown("s3://logs/p/1234567890/")).is_empty());
-        assert_eq!(fields(&spec, &shown("s3://logs/p/9/")), ["s3AccessConfig.accessLogLocation"]);
+        for same in
+            ["s3://logs/p/1234567890/", "s3://logs/p/1234567890", "s3://logs/p1234567890/", "s3://logs/p"]
+        {
+            assert_eq!(fields(&spec, &shown(same)), [""; 0], "{same}");
+        }
+        for other in [
+            "s3://logs/p/9/",
+            "s3://logs/P/1234567890/",
+            "s3://logs/p/1234567890/q/",
+            "s3://logs/1234567890/",
+        ] {
+            assert_eq!(fields(&spec, &shown(other)), ["s3AccessConfig.accessLogLocation"], "{other}");
+        }
+    }
+
+    #[test]
+    fn a_slash_at_the_end_of_a_location_is_no_difference() {
+        let fallback = |location: &str| SequenceStoreSpec {
+            fallback_location: Some(location.into()),
+            ..Default::default()
+        };
+        let shown = |location: &str| Store { fallback_location: Some(location.into()), ..Default::default() };
+        for (one, other) in [("s3://b/p/", "s3://b/p"), ("s3://b/", "s3://b")] {
+            assert_eq!(fields(&fallback(one), &shown(other)), [""; 0]);
+            assert_eq!(fields(&fallback(other), &shown(one)), [""; 0]);
+        }
+        for (one, other) in
+            [("s3://b/p/", "s3://b/P/"), ("s3://b/p/", "s3://b/"), ("", "s3://b"), ("s3://b/p//", "s3://b/p")]
+        {
+            assert_eq!(fields(&fallback(one), &shown(other)), ["fallbackLocation"], "{one} and {other}");
+        }
+    }
+
+    #[test]
+    fn a_key_is_compared_with_a_key_only() {
+        let arn = |kind: &str| format!("arn:aws:kms:us-east-1:123456789012:{kind}/genomes");
+        let spec = |kind: &str| SequenceStoreSpec {
+            sse_config: Some(SseConfig { type_: EncryptionType::Kms, key_arn: Some(arn(kind)) }),
+            ..Default::default()
+        };
+        let store = |key_arn: Option<String>| Store {
+            sse_config: Some(StoreSseConfig { key_arn, ..Default::default() }),
+            ..Default::default()
+        };
+        for (wanted, shown) in [("key", "alias"), ("alias", "key"), ("alias", "alias"), ("key", "key")] {
+            assert_eq!(fields(&spec(wanted), &store(Some(arn(shown)))), [""; 0], "{wanted} and {shown}");
+        }
+        let another = store(Some(arn("key") + "2"));
+        assert_eq!(fields(&spec("key"), &another), ["sseConfig.keyArn"]);
+        assert_eq!(fields(&spec("key"), &store(None)), ["sseConfig.keyArn"]);
     }
 
     #[test]

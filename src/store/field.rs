@@ -53,6 +53,16 @@ impl Field {
         }
     }
 
+    /// Whether the operation sets the field, or removes it.
+    pub fn is_set_by(&self, operation: Operation) -> bool {
+        let removes = match self {
+            Self::Tag(_) => Some(Operation::UntagResource),
+            Self::S3AccessPolicy => Some(Operation::DeleteS3AccessPolicy),
+            _ => None,
+        };
+        self.set_by() == Some(operation) || removes == Some(operation)
+    }
+
     /// Sets this field of an update to the value in the spec. Fields of other operations are left alone.
     fn copy_to(&self, request: &mut UpdateRequest, spec: &SequenceStoreSpec) {
         match self {

@@ -9,6 +9,7 @@ pub mod identity;
 pub mod intent;
 pub mod observed;
 pub mod owner_match;
+pub mod policy_meaning;
 mod prepare;
 pub mod s3_policy;
 pub mod tag_changes;

@@ -1,4 +1,4 @@
-//! S3 access policies: what AWS accepts, and when two policies mean the same. No I/O.
+//! S3 access policies: what AWS accepts. When two of them mean the same is in `policy_meaning`. No I/O.
 
 use serde_json::{Map, Value};
 
@@ -69,40 +69,6 @@ pub fn render(policy: &Map<String, Value>) -> String {
     serde_json::to_string(policy).unwrap_or_default()
 }
 
-/// Whether two policies mean the same. Key order, white space, the order of lists and statements do not matter, a
-/// scalar equals a list of that one element, and no policy equals an empty one.
-pub fn is_equivalent(wanted: &Map<String, Value>, shown: Option<&str>) -> bool {
-    let wanted = canonical(&Value::Object(wanted.clone()));
-    let shown = match shown.map(str::trim).filter(|text| !text.is_empty()) {
-        Some(text) => match serde_json::from_str::<Value>(text) {
-            Ok(value) => canonical(&value),
-            Err(_) => return false,
-        },
-        None => canonical(&Value::Object(Map::new())),
-    };
-    wanted == shown
-}
-
-/// Sorts lists and turns scalars into lists of one element, so that policies with one meaning become equal.
-fn canonical(value: &Value) -> Value {
-    match value {
-        Value::Object(members) => {
-            Value::Object(members.iter().map(|(key, value)| (key.clone(), listed(value))).collect())
-        }
-        other => other.clone(),
-    }
-}
-
-fn listed(value: &Value) -> Value {
-    let mut items: Vec<Value> = match value {
-        Value::Array(items) => items.iter().map(canonical).collect(),
-        other => vec![canonical(other)],
-    };
-    items.sort_by_cached_key(Value::to_string);
-    items.dedup();
-    Value::Array(items)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,21 +83,6 @@ mod tests {
             json!({"Sid": "a", "Effect": "Allow", "Action": "s3:GetObject", "Principal": {"AWS": "x"}});
         statement.as_object_mut().expect("object").extend(object(extra));
         json!({"Version": "2012-10-17", "Statement": [statement]})
-    }
-
-    #[test]
-    fn policies_are_equal_by_meaning_not_by_form() {
-        let wanted = object(statement(json!({"Action": ["s3:GetObject", "s3:ListBucket"]})));
-        let same = r#" {"Statement": {"Action":["s3:ListBucket","s3:GetObject"], "Principal":{"AWS":["x"]},
-            "Effect":"Allow","Sid":"a"}, "Version":"2012-10-17"} "#;
-        assert!(is_equivalent(&wanted, Some(same)));
-        assert!(!is_equivalent(&wanted, Some(&same.replace("Allow", "Deny"))));
-        assert!(!is_equivalent(&wanted, Some(&same.replace("s3:ListBucket", "s3:GetObjectTagging"))));
-        assert!(!is_equivalent(&wanted, Some("<html>")));
-        assert!(!is_equivalent(&wanted, None));
-        for empty in [None, Some(""), Some("{}")] {
-            assert!(is_equivalent(&Map::new(), empty), "{empty:?}");
-        }
     }
 
     #[test]

@@ -4,6 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::crd::SequenceStore;
 
+/// AWS's limit for the tags of a store. Tags of AWS itself do not count.
+pub const MOST_TAGS: usize = 50;
+
+/// How many of the tags count against the limit.
+pub fn counted(tags: &BTreeMap<String, String>) -> usize {
+    tags.keys().filter(|key| !key.starts_with("aws:")).count()
+}
+
+/// The keys that a store with these tags has no room for, if `set` is to be set: all new ones or none.
+pub fn without_room(tags: &BTreeMap<String, String>, set: &BTreeMap<String, String>) -> Vec<String> {
+    let new: Vec<String> = set.keys().filter(|key| !tags.contains_key(*key)).cloned().collect();
+    if counted(tags) + new.len() > MOST_TAGS { new } else { Vec::new() }
+}
+
 /// The smallest change that makes the tags of a store match the spec.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TagChanges {
@@ -45,6 +59,20 @@ mod tests {
 
     fn tags(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
         pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+    }
+
+    #[test]
+    fn new_keys_need_room_and_known_ones_do_not() {
+        let many = |count: usize, prefix: &str| -> BTreeMap<String, String> {
+            (0..count).map(|number| (format!("{prefix}{number}"), "x".to_owned())).collect()
+        };
+        let set = many(3, "key-");
+        assert_eq!(without_room(&many(47, "other-"), &set), [""; 0]);
+        assert_eq!(without_room(&many(48, "other-"), &set), ["key-0", "key-1", "key-2"]);
+        assert_eq!(without_room(&many(50, "key-"), &set), [""; 0]);
+        let mut tags = many(47, "other-");
+        tags.extend(many(9, "aws:"));
+        assert_eq!(without_room(&tags, &set), [""; 0]);
     }
 
     #[test]

@@ -36,6 +36,11 @@ const STATES: &[Row] = &[
     ),
     ("ACTIVE, differs, Observe", &["Drifted"], &["drift::observe_reports_drift_while_it_lasts"]),
     (
+        "a principal of the policy was deleted",
+        &["Drifted"],
+        &["steadiness::rewritten_values::a_deleted_principal_is_told_and_not_written_again"],
+    ),
+    (
         "reading or changing tags or the policy is denied",
         &["AccessDenied"],
         &[
@@ -45,6 +50,7 @@ const STATES: &[Row] = &[
             "ownership::unreadable_tags_stop_changes_but_not_the_status_mirror",
             "aws_errors::a_failure_to_read_tags_affects_synced_only",
             "denied_changes::a_denied_update_does_not_hold_up_tags",
+            "steadiness::several_denials::denied_tags_and_untags_change_ready_at_most_once",
         ],
     ),
     (
@@ -189,7 +195,10 @@ const ERRORS: &[Row] = &[
     (
         "quota",
         &["QuotaExceeded"],
-        &["rejected_requests::an_exceeded_quota_stalls_after_the_grace_period_and_recovers"],
+        &[
+            "rejected_requests::an_exceeded_quota_stalls_after_the_grace_period_and_recovers",
+            "steadiness::tag_limit::a_store_without_room_for_the_owner_tags_is_mirrored_updated_and_deleted",
+        ],
     ),
     (
         "terminal",

@@ -44,6 +44,7 @@ mod rejected_requests;
 mod restarts;
 mod status_contract;
 mod status_mirror;
+mod steadiness;
 mod steady_state;
 mod store_status;
 mod update;
@@ -96,6 +97,11 @@ const TESTS: &[&[Test]] = &[
     rejected_requests::TESTS,
     restarts::TESTS,
     status_mirror::TESTS,
+    steadiness::event_limits::TESTS,
+    steadiness::requests_in_a_loop::TESTS,
+    steadiness::rewritten_values::TESTS,
+    steadiness::several_denials::TESTS,
+    steadiness::tag_limit::TESTS,
     steady_state::TESTS,
     store_status::TESTS,
     update::TESTS,

@@ -246,8 +246,8 @@ fn is_in_progress(state: &State) -> bool {
 
 /// All differences, those first that AWS cannot change.
 fn differences(object: &SequenceStore, present: &Present) -> Vec<Drift> {
-    let Differences { correctable, frozen } = drift::differences(object, present);
-    frozen.iter().chain(&correctable).map(Drift::from).collect()
+    let Differences { correctable, frozen, renamed_principals } = drift::differences(object, present);
+    frozen.iter().chain(&correctable).chain(&renamed_principals).map(Drift::from).collect()
 }
 
 /// What AWS shows now.

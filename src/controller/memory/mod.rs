@@ -10,13 +10,16 @@
 //! Losing a record, as in a restart, costs calls, never safety.
 
 mod record;
+mod shortcut;
 #[cfg(test)]
 mod tests;
+mod waits;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::crd::SequenceStore;
 pub use record::Record;
 
 /// A pass that is later than this was overlooked. A full queue delays it too, and queueing it twice costs nothing.
@@ -40,6 +43,11 @@ impl Memory {
     #[must_use]
     pub fn take(&self, uid: &str) -> Record {
         std::mem::take(&mut self.entries().entry(uid.to_owned()).or_default().record)
+    }
+
+    /// How long this object must wait until its next pass may begin, whatever triggers it.
+    pub fn rest(&self, object: &SequenceStore, now: Instant) -> Option<Duration> {
+        self.entries().get(object.uid_str())?.record.rest(object, now)
     }
 
     /// Puts the record back, unless the object was forgotten since. `due` is when the next pass is.

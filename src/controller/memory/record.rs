@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use kube::ResourceExt;
 
+use super::shortcut::Shortcut;
+use super::waits::{Denied, PassWaits, is_worth_keeping};
 use crate::apply::{Effect, WrittenAhead};
 use crate::aws::{CallError, Class, Operation, ReadSetCount};
-use crate::controller::backoff;
 use crate::crd::{AnnotationFinding, SequenceStore};
 use crate::observe::{Known, KnownPolicy, Observation};
 use crate::plan::{Action, Correction, Denial, Recollection, Refusal, Target};
@@ -28,18 +29,21 @@ const NEXT_POLL_FROM: f64 = 0.85;
 pub struct Record {
     /// The object as the API server returned it for the last write.
     latest: Option<Arc<SequenceStore>>,
-    failures: u32,
+    pub(super) failures: u32,
     /// When the pass after the last failure is due.
-    due: Option<Instant>,
-    denied_since: Option<Instant>,
+    pub(super) due: Option<Instant>,
+    pub(super) denied_since: Option<Instant>,
+    pub(super) waits: PassWaits,
     /// The store that a 404 was about, and when the first 404 came.
     absent: Option<(Sought, Instant)>,
     delete_accepted: Option<Instant>,
-    refused: Option<Refused>,
+    pub(super) refused: Option<Refused>,
     /// `(epoch, n)`: AWS certainly created nothing in attempts 1 to n of that epoch.
     not_created: Option<(u32, u32)>,
-    /// Operations that AWS denied: the error, how often in a row, and until when they are not tried again.
-    denied: BTreeMap<Operation, (CallError, u32, Instant)>,
+    /// Operations that AWS denied, and that are not tried again for a while.
+    pub(super) denied: BTreeMap<Operation, Denied>,
+    /// AWS rejected the S3 access policy of this generation.
+    policy_rejected: Option<i64>,
     trigger: Trigger,
     strays_searched: bool,
     /// The annotations without effect that Events have pointed out.
@@ -67,11 +71,16 @@ struct PolicyRead {
 }
 
 #[derive(Debug)]
-struct Refused {
+pub(super) struct Refused {
     /// When AWS refused; none where the delete is to be sent again at once.
-    at: Option<Instant>,
-    counted_at: Instant,
-    read_sets: Result<ReadSetCount, CallError>,
+    pub(super) at: Option<Instant>,
+    pub(super) counted_at: Instant,
+    pub(super) read_sets: Result<ReadSetCount, CallError>,
+    /// How often in a row the read sets could not be counted for a moment.
+    pub(super) failed_counts: u32,
+    /// The delete is sent again from then on, even before the next poll.
+    pub(super) retry_from: Option<Instant>,
+    pub(super) shortcut: Shortcut,
 }
 
 fn policy_read(present: &Present, trigger: Trigger, at: Instant) -> Option<PolicyRead> {
@@ -96,15 +105,11 @@ impl Record {
     }
 
     /// A pass begins. What AWS refused is tried again if the spec changed or a user requested a reconciliation.
-    pub fn begin(&mut self, object: &SequenceStore) {
+    pub fn begin(&mut self, object: &SequenceStore, now: Instant) {
         let trigger = (object.metadata.generation, object.reconcile_request().map(ToOwned::to_owned));
-        if self.trigger != trigger {
-            self.trigger = trigger;
-            self.denied.clear();
-            if let Some(refused) = &mut self.refused {
-                refused.at = None;
-            }
-        }
+        let is_asked = self.trigger != trigger;
+        self.trigger = trigger;
+        self.pass_begins(object, is_asked, now);
     }
 
     /// The findings, if they are other than those that were pointed out before.
@@ -147,7 +152,9 @@ impl Record {
     pub fn known(&self, now: Instant) -> Known {
         let is_recent = |then: Instant, limit| now.duration_since(then) < limit;
         let created = self.created.as_ref().filter(|(.., at)| is_recent(*at, CREATED_TAGS_LAST));
-        let refused = self.refused.as_ref().filter(|refused| is_recent(refused.counted_at, COUNT_EVERY));
+        let refused = self.refused.as_ref().filter(|refused| {
+            is_recent(refused.counted_at, COUNT_EVERY) && is_worth_keeping(&refused.read_sets)
+        });
         // Read again on a new generation, on request, hourly, and while an update of it does not show.
         let policy = self.policy.as_ref().filter(|read| {
             read.trigger == self.trigger
@@ -166,8 +173,8 @@ impl Record {
     #[must_use]
     pub fn recollection(&self, poll_interval: Duration, now: Instant) -> Recollection {
         let since = |then: Option<Instant>| then.map(|then| now.duration_since(then));
-        let denials = self.denied.iter().map(|(operation, (error, _, until))| {
-            (*operation, Denial { error: error.clone(), waits: now < *until })
+        let denials = self.denied.iter().map(|(operation, denied)| {
+            (*operation, Denial { error: denied.error.clone(), waits: now < denied.until })
         });
         let corrections = self.corrections.iter().map(|(field, (accepted, at))| {
             (field.clone(), Correction { accepted: *accepted, last: now.duration_since(*at) })
@@ -177,13 +184,14 @@ impl Record {
             delete_accepted_for: since(self.delete_accepted),
             refusal: self.refused.as_ref().map(|refused| Refusal {
                 read_sets: refused.read_sets.clone(),
-                due: since(refused.at).is_none_or(|refused| refused >= poll_interval.mul_f64(NEXT_POLL_FROM)),
+                due: refused.is_due(poll_interval.mul_f64(NEXT_POLL_FROM), now),
             }),
             failures: self.failures,
             denied_for: since(self.denied_since),
             not_created: self.not_created,
             attempt_known_for: since(self.intent.as_ref().map(|(_, since)| *since)).unwrap_or_default(),
             denials: denials.collect(),
+            policy_rejected: self.policy_rejected.is_some() && self.policy_rejected == self.trigger.0,
             corrections_of: self.corrections_of,
             corrections: corrections.collect(),
         }
@@ -226,7 +234,7 @@ impl Record {
         else {
             return;
         };
-        let found = differences(&prepared.object, present).correctable;
+        let found = differences(&prepared.object, present).observable();
         let mut differing: BTreeSet<Field> = found.into_iter().map(|difference| difference.field).collect();
         differing.extend(prepared.owner.missing_from(tags).into_keys().map(Field::Tag));
         // A policy that was not read may still differ.
@@ -234,6 +242,8 @@ impl Record {
             differing.insert(Field::S3AccessPolicy);
         }
         self.corrections.retain(|field, _| differing.contains(field));
+        // A denial of an operation that is no longer needed says nothing about the next time.
+        self.denied.retain(|operation, _| differing.iter().any(|field| field.is_set_by(*operation)));
     }
 
     /// Finalizer and intent are written.
@@ -268,22 +278,23 @@ impl Record {
                 self.accepted(fields, now);
             }
             Effect::Denied(error) => {
-                let times = self.denied.get(&error.operation).map_or(1, |(_, times, _)| times + 1);
-                let until = now + backoff::wait(error.class, times, random);
-                self.denied.insert(error.operation, (error.clone(), times, until));
+                let denied = Denied::again(self.denied.get(&error.operation), error, now, random);
+                self.denied.insert(error.operation, denied);
             }
             Effect::DeleteAccepted => {
                 self.delete_accepted = Some(now);
                 self.refused = None;
             }
             Effect::DeleteRefused { read_sets, counted_now } => {
-                let counted_at = match &self.refused {
-                    Some(refused) if !counted_now => refused.counted_at,
-                    _ => now,
-                };
-                self.refused = Some(Refused { at: Some(now), counted_at, read_sets: read_sets.clone() });
+                let before = self.refused.as_ref();
+                self.refused = Some(Refused::again(before, read_sets, *counted_now, now, random));
             }
-            Effect::Nothing | Effect::Failed(_) | Effect::DeleteNotFound => {}
+            Effect::Failed(error) => {
+                if error.operation == Operation::PutS3AccessPolicy && error.class == Class::Terminal {
+                    self.policy_rejected = self.trigger.0;
+                }
+            }
+            Effect::Nothing | Effect::DeleteNotFound => {}
         }
     }
 
@@ -297,33 +308,5 @@ impl Record {
             let (count, _) = self.corrections.get(field).copied().unwrap_or((0, now));
             self.corrections.insert(field.clone(), (count + 1, now));
         }
-    }
-
-    /// The pass is over. Returns the back-off, if it ended with a failed call. `random` is in `0.0..1.0`.
-    pub fn ended(&mut self, error: Option<&CallError>, now: Instant, random: f64) -> Option<Duration> {
-        if let Some(error) = error {
-            return Some(self.failed(error.class, now, random));
-        }
-        self.failures = 0;
-        self.due = None;
-        self.denied_since = None;
-        None
-    }
-
-    /// Counts a failed pass and says how long to wait. A pass that came early, because the object changed, does not make
-    /// the wait longer. `random` is in `0.0..1.0`.
-    pub fn failed(&mut self, class: Class, now: Instant, random: f64) -> Duration {
-        if self.due.is_none_or(|due| now >= due) {
-            self.failures = self.failures.saturating_add(1);
-        }
-        match class {
-            Class::Denied | Class::Credentials | Class::Quota => {
-                self.denied_since = self.denied_since.or(Some(now));
-            }
-            _ => self.denied_since = None,
-        }
-        let wait = backoff::wait(class, self.failures, random);
-        self.due = Some(now + wait);
-        wait
     }
 }

@@ -99,16 +99,125 @@ fn what_aws_denied_is_tried_again_when_a_user_asks() {
     let start = Instant::now();
     let denial = Effect::Denied(call_error(Operation::TagResource, Class::Denied));
     let object = Scene::settled().object;
-    record.begin(&object);
+    record.begin(&object, start);
     record.applied(&Action::None, &denial, start, 0.5);
-    record.begin(&object);
+    record.begin(&object, start);
     let waits = |record: &Record, now| {
         recollection(record, now).denials.get(&Operation::TagResource).map(|denial| denial.waits)
     };
     assert_eq!(waits(&record, start + seconds(29)), Some(true));
     assert_eq!(waits(&record, start + seconds(61)), Some(false));
-    record.begin(&Scene::settled().annotated(RECONCILE_ANNOTATION, "now").object);
-    assert_eq!(waits(&record, start), None);
+    record.begin(&Scene::settled().annotated(RECONCILE_ANNOTATION, "now").object, start);
+    assert_eq!(waits(&record, start), Some(false));
+    // Requests in a loop end the waits after further denials only now and then.
+    let mut tried = 1;
+    for second in 1..60 {
+        let now = start + seconds(second);
+        if waits(&record, now) == Some(false) {
+            tried += 1;
+            record.applied(&Action::None, &denial, now, 0.5);
+        }
+        let request = Scene::settled().annotated(RECONCILE_ANNOTATION, &second.to_string());
+        record.begin(&request.object, now);
+    }
+    assert_eq!(tried, 4, "at 0, 1, 10 and 30 s");
+}
+
+#[test]
+fn passes_of_one_object_begin_a_second_apart() {
+    let mut record = Record::default();
+    let (object, start) = (Scene::settled().object, Instant::now());
+    assert_eq!(record.rest(&object, start), None);
+    record.begin(&object, start);
+    assert_eq!(record.rest(&object, start + Duration::from_millis(300)), Some(Duration::from_millis(700)));
+    assert_eq!(record.rest(&Scene::deleting().object, start), Some(seconds(1)));
+    assert_eq!(record.rest(&object, start + seconds(1)), None);
+}
+
+#[test]
+fn changes_in_a_loop_do_not_repeat_a_denied_read() {
+    let mut record = Record::default();
+    let (object, start) = (Scene::settled().object, Instant::now());
+    let denied = call_error(Operation::GetSequenceStore, Class::Denied);
+    let mut passes = Vec::new();
+    for second in 0..100 {
+        let now = start + seconds(second);
+        if record.rest(&object, now).is_none() {
+            record.begin(&object, now);
+            record.ended(Some(&denied), now, 1.0);
+            passes.push(second);
+        }
+    }
+    assert_eq!(passes, [0, 1, 11, 31, 71]);
+    // A deletion that begins and a pause are not held up.
+    let now = start + seconds(100);
+    assert!(record.rest(&object, now).is_some());
+    assert_eq!(record.rest(&Scene::deleting().object, now), None);
+    let paused = Scene::settled().annotated(crate::crd::PAUSED_ANNOTATION, "true").object;
+    assert_eq!(record.rest(&paused, now), None);
+    record.ended(None, now, 1.0);
+    assert_eq!(record.rest(&object, now), None);
+}
+
+#[test]
+fn a_pass_that_does_something_else_does_not_restart_the_grace_of_a_denied_update() {
+    let mut record = Record::default();
+    let start = Instant::now();
+    let denied = call_error(Operation::UpdateSequenceStore, Class::Denied);
+    record.applied(&Action::None, &Effect::Denied(denied.clone()), start, 0.5);
+    record.ended(Some(&denied), start, 0.5);
+    record.ended(None, start + seconds(10), 0.5);
+    record.ended(Some(&denied), start + seconds(20), 0.5);
+    assert_eq!(recollection(&record, start + seconds(20)).denied_for, Some(seconds(20)));
+    // Once the store needs no update, the denial is forgotten.
+    let Observed::Present(present) = Scene::settled().observed else { panic!("no store") };
+    record.observed(&prepared(), &observation(ID, Observed::Present(present)), start + seconds(30));
+    record.ended(None, start + seconds(30), 0.5);
+    assert_eq!(recollection(&record, start + seconds(30)).denied_for, None);
+}
+
+#[test]
+fn read_sets_are_counted_again_soon_unless_counting_is_denied() {
+    let (start, refused) = (Instant::now(), |class| Effect::DeleteRefused {
+        read_sets: Err(call_error(Operation::ListReadSets, class)),
+        counted_now: true,
+    });
+    for class in [Class::Transient, Class::Throttled, Class::Unreadable, Class::Denied] {
+        let mut record = Record::default();
+        record.applied(&Action::None, &refused(class), start, 1.0);
+        let is_denied = class == Class::Denied;
+        assert_eq!(record.known(start + seconds(1)).read_sets.is_some(), is_denied, "{class:?}");
+        assert_eq!(record.delete_again_in(start).is_none(), is_denied, "{class:?}");
+        let due = |at| recollection(&record, start + seconds(at)).refusal.is_some_and(|refusal| refusal.due);
+        assert!(!due(0) && due(2) != is_denied && due(300), "{class:?}");
+    }
+}
+
+#[test]
+fn requests_in_a_loop_do_not_repeat_a_refused_delete() {
+    let mut record = Record::default();
+    let start = Instant::now();
+    let refused = Effect::DeleteRefused { read_sets: Ok(Default::default()), counted_now: true };
+    record.applied(&Action::None, &refused, start, 1.0);
+    let mut deletes = Vec::new();
+    for second in 1..60 {
+        let now = start + seconds(second);
+        record.begin(&Scene::deleting().annotated(RECONCILE_ANNOTATION, &second.to_string()).object, now);
+        if recollection(&record, now).refusal.is_some_and(|refusal| refusal.due) {
+            deletes.push(second);
+            record.applied(&Action::None, &refused, now, 1.0);
+        }
+    }
+    assert_eq!(deletes, [1, 11, 31]);
+}
+
+#[test]
+fn conflicts_are_retried_in_growing_gaps() {
+    let mut record = Record::default();
+    let waits: Vec<u64> = (0..5).map(|_| record.overtaken(1.0).as_secs()).collect();
+    assert_eq!(waits, [1, 2, 4, 8, 16]);
+    record.ended(None, Instant::now(), 1.0);
+    assert_eq!(record.overtaken(0.0), seconds(1));
 }
 
 #[test]
@@ -198,7 +307,7 @@ fn a_policy_is_read_again_after_an_hour_and_on_request() {
     let mut record = Record::default();
     let now = Instant::now();
     let object = Scene::settled().object;
-    record.begin(&object);
+    record.begin(&object, now);
     let present = Present {
         store: store(ID, "123456789012", None),
         account: "123456789012".into(),
@@ -212,6 +321,6 @@ fn a_policy_is_read_again_after_an_hour_and_on_request() {
     let expected = KnownPolicy { access_point, document: Some("{}".into()) };
     assert_eq!(record.known(now + seconds(3599)).policy, Some(expected));
     assert_eq!(record.known(now + seconds(3600)).policy, None);
-    record.begin(&Scene::settled().annotated(RECONCILE_ANNOTATION, "now").object);
+    record.begin(&Scene::settled().annotated(RECONCILE_ANNOTATION, "now").object, now);
     assert_eq!(record.known(now).policy, None);
 }

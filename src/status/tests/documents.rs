@@ -126,6 +126,12 @@ fn states() -> Vec<State> {
         State::CallFailed(CallError { operation, class, code: None, detail, request_id: None })
     };
     let conflict = |owner| State::OwnershipConflict { owner };
+    let owner_tags = ["cluster", "name", "namespace", "uid"].map(|key| format!("healthomics.dev/{key}"));
+    let deleted_principal = Drift {
+        field: "s3AccessPolicy".into(),
+        desired: Some("principal arn:aws:iam::111122223333:role/analysis".into()),
+        observed: Some("deleted principal AROAEXAMPLE1".into()),
+    };
     let (id, region) = ("3936421177", "us-east-1");
     let missing = |named| State::StoreMissing { id: id.into(), region: region.into(), named };
     let (get, create) = (Operation::GetSequenceStore, Operation::CreateSequenceStore);
@@ -136,6 +142,8 @@ fn states() -> Vec<State> {
         failed(get, Class::Unreadable, ""),
         failed(create, Class::Quota, ""),
         failed(create, Class::Terminal, "details"),
+        State::TagLimit { present: 48, missing: owner_tags.to_vec(), drift: Vec::new() },
+        State::PrincipalsRenamed(vec![deleted_principal]),
         State::OutcomeUnknown { attempt: 1 },
         State::ImmutableFieldDiffers(drift("eTagAlgorithmFamily")),
         State::NotConverging(drift("description")),

@@ -81,6 +81,10 @@ fn an_update_names_the_first_field_and_counts_the_others() {
 fn duplicates_are_named_by_their_ids() {
     let note = event::duplicate_stores("111", &["222".to_owned(), "333".to_owned()]).note;
     assert!(note.contains("uses 111,") && note.contains("222, 333"), "{note}");
+    let many: Vec<String> = (0..5000).map(|number| format!("{number:036}")).collect();
+    let note = event::duplicate_stores(&many[0], &many[1..]).note;
+    assert!(note.len() <= 1024 && note.contains(&many[10]) && note.contains("4989 more"), "{note}");
+    assert!(note.contains("owner tags"), "{note}");
 }
 
 #[test]
@@ -89,7 +93,10 @@ fn a_new_reason_is_announced_by_its_event() {
     let quota = call_error(Operation::CreateSequenceStore, Class::Quota);
     let tags = |class| State::TagsUnreadable(call_error(Operation::ListTagsForResource, class));
     let missing = State::StoreMissing { id: ID.into(), region: "r".into(), named: true };
-    let table: [(State, &[&str]); 17] = [
+    let limited = State::TagLimit { present: 48, missing: vec!["team".into()], drift: drift() };
+    let table: [(State, &[&str]); 19] = [
+        (State::PrincipalsRenamed(drift()), &["Drifted"]),
+        (limited, &["QuotaExceeded"]),
         (State::Drifted(drift()), &["Drifted"]),
         (State::Failed { message: None }, &["Failed"]),
         (State::InvalidSpec { message: "m".into() }, &["InvalidSpec"]),

@@ -80,6 +80,11 @@ fn every_state_has_its_conditions() {
             State::ObjectsNotListed { places: vec!["namespace b".into()] },
             "True/Available False/ObjectsNotListed ",
         ),
+        (State::PrincipalsRenamed(drift()), "True/Available False/Drifted "),
+        (
+            State::TagLimit { present: 48, missing: vec!["team".into()], drift: drift() },
+            "True/Available False/QuotaExceeded ",
+        ),
         (State::Reconciling, "False/Progressing False/Progressing Reconciling"),
         (State::Adopting, "False/Progressing False/Progressing Reconciling"),
         (State::ConfirmingAbsence, "False/Progressing False/Progressing Reconciling"),

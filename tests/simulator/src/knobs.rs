@@ -111,6 +111,53 @@ pub enum PolicyReadBack {
     AsWritten,
     /// Compact JSON with sorted keys; a list of one element becomes that element.
     Canonical,
+    /// Every text that may be a list is a list of one element.
+    Lists,
+    /// Lists and statements are in reverse order, and their first element is there twice.
+    ReversedAndRepeated,
+    /// An account id in `Principal` becomes the ARN of its root user.
+    RootArns,
+    /// The ARN of a root user in `Principal` becomes the account id.
+    AccountIds,
+    /// The principal `"*"` becomes `{"AWS": "*"}`.
+    AnyoneAsMap,
+    /// The principal `{"AWS": "*"}` becomes `"*"`.
+    AnyoneAsText,
+    /// Booleans and numbers in conditions become texts.
+    ConditionTexts,
+    /// Texts in conditions that are a boolean or a number become one.
+    ConditionValues,
+    /// Condition operators and condition keys in lower case.
+    LowerCaseConditions,
+    /// Condition operators and condition keys in upper case.
+    UpperCaseConditions,
+    /// Actions in lower case.
+    LowerCaseActions,
+    /// An absent `Sid` becomes `""`, an absent `Condition` becomes `{}`.
+    EmptyElements,
+    /// An empty `Sid` or `Condition` is absent.
+    NoEmptyElements,
+    /// A `Version` that is absent becomes `2008-10-17`, the default of IAM.
+    DefaultVersion,
+    /// The only statement stands alone, without a list.
+    OneStatement,
+    /// Characters outside ASCII, and slashes, are escaped.
+    Escaped,
+    /// The ARN of a role or user becomes its unique id, as IAM shows a principal that was deleted.
+    DeletedPrincipals,
+}
+
+/// How responses represent `fallbackLocation` and `accessLogLocation`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ValueEnum)]
+#[serde(rename_all = "camelCase")]
+pub enum LocationSlash {
+    /// As the caller wrote it.
+    #[default]
+    AsWritten,
+    /// With a slash at the end.
+    Added,
+    /// Without a slash at the end.
+    Removed,
 }
 
 /// The error of a tag operation on an ARN of another account or region.
@@ -214,8 +261,14 @@ pub struct Knobs {
 
     /// Responses append `{store id}/` to `accessLogLocation`.
     pub access_log_appends_store_id: bool,
+    /// With [`Knobs::access_log_appends_store_id`], no slash stands before the id.
+    pub access_log_without_slash_before_id: bool,
+    /// The slash at the end of locations.
+    pub location_slash: LocationSlash,
     /// Responses contain a key ARN where the caller wrote a key alias ARN.
     pub resolve_key_aliases: bool,
+    /// Responses contain an alias ARN where the caller wrote a key ARN.
+    pub show_key_aliases: bool,
 
     /// Milliseconds until `GetSequenceStore` shows a write.
     pub get_lag_ms: u64,
@@ -286,7 +339,10 @@ impl Default for Knobs {
             max_stores: None,
             max_propagated_keys: 5,
             access_log_appends_store_id: false,
+            access_log_without_slash_before_id: false,
+            location_slash: LocationSlash::default(),
             resolve_key_aliases: false,
+            show_key_aliases: false,
             get_lag_ms: 0,
             list_lag_ms: 0,
             tags_lag_ms: 0,

@@ -26,6 +26,7 @@ mod ledger;
 mod operation;
 mod page;
 mod policy;
+mod policy_read_back;
 mod principal;
 mod read_sets;
 mod record;
@@ -48,7 +49,7 @@ use tokio::task::JoinHandle;
 pub use client::{ClientError, SimulatorClient};
 pub use fault::{Fault, FaultAction, Side};
 pub use knobs::{
-    AwsOwnedKey, ClearedValues, DEFAULT_ACCOUNT, DeletedPolicy, ForeignArn, Knobs, NameFilter,
+    AwsOwnedKey, ClearedValues, DEFAULT_ACCOUNT, DeletedPolicy, ForeignArn, Knobs, LocationSlash, NameFilter,
     NonEmptyDelete, NullMode, PolicyReadBack, TokenMismatch, UpdatingWhen,
 };
 pub use ledger::LedgerEntry;

@@ -4,8 +4,9 @@
 use serde_json::{Map, Value};
 
 use crate::error::ApiError;
-use crate::knobs::{DeletedPolicy, PolicyReadBack};
+use crate::knobs::DeletedPolicy;
 use crate::operation::store_id_of;
+use crate::policy_read_back;
 use crate::render::Members;
 use crate::stores::{Key, timestamp_now};
 use crate::validation::{self, Structure};
@@ -47,13 +48,7 @@ pub(crate) fn get(world: &mut World, call: &Call<'_>) -> Result<Outcome, ApiErro
     members.optional("storeId", Some(id));
     members.optional("storeType", Some("SEQUENCE_STORE"));
     members.optional("updateTime", record.s3_access_policy_update_time.as_deref());
-    members.required(
-        "s3AccessPolicy",
-        match world.knobs.policy_read_back {
-            PolicyReadBack::AsWritten => policy,
-            PolicyReadBack::Canonical => canonical(&policy),
-        },
-    );
+    members.required("s3AccessPolicy", policy_read_back::shown(policy, world.knobs.policy_read_back));
     Ok(Outcome::read(members.finish()))
 }
 
@@ -157,22 +152,4 @@ fn check_statement(statement: &Map<String, Value>) -> Result<(), String> {
         }
     }
     Ok(())
-}
-
-/// An equivalent policy document in canonical form; see [`PolicyReadBack::Canonical`].
-fn canonical(policy: &str) -> String {
-    fn unwrap_single(value: Value) -> Value {
-        match value {
-            Value::Array(mut items) if items.len() == 1 => unwrap_single(items.remove(0)),
-            Value::Array(items) => Value::Array(items.into_iter().map(unwrap_single).collect()),
-            Value::Object(members) => {
-                let mut members: Vec<_> =
-                    members.into_iter().map(|(key, value)| (key, unwrap_single(value))).collect();
-                members.sort_by(|one, other| one.0.cmp(&other.0));
-                Value::Object(members.into_iter().collect())
-            }
-            other => other,
-        }
-    }
-    serde_json::from_str(policy).map_or_else(|_| policy.to_owned(), |value| unwrap_single(value).to_string())
 }

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::knobs::{AwsOwnedKey, ClearedValues, Knobs, NullMode};
+use crate::knobs::{AwsOwnedKey, ClearedValues, Knobs, LocationSlash, NullMode};
 use crate::record::{ReadSetRecord, StoreRecord};
 
 /// The response that contains the store; the responses differ in members.
@@ -68,7 +68,8 @@ pub(crate) fn store(record: &StoreRecord, view: View, knobs: &Knobs, salt: u64) 
     members.optional("name", record.name.as_deref());
     members.optional("description", record.description.as_deref());
     members.optional("sseConfig", sse_config(record, knobs, salt));
-    let fallback = record.fallback_location.as_deref().map(Value::from);
+    let fallback = record.fallback_location.as_deref();
+    let fallback = fallback.map(|location| Value::from(with_slash(location, knobs.location_slash)));
     members.clearable(record, "fallbackLocation", fallback, json!(""));
     members.optional("eTagAlgorithmFamily", record.e_tag_algorithm_family.as_deref());
     members.optional("status", Some(record.status.as_str()));
@@ -95,7 +96,11 @@ fn sse_config(record: &StoreRecord, knobs: &Knobs, salt: u64) -> Option<Value> {
     let key = config.key_arn.as_deref();
     members.optional(
         "keyArn",
-        key.map(|arn| if knobs.resolve_key_aliases { resolve_alias(arn) } else { arn.to_owned() }),
+        key.map(|arn| match (knobs.resolve_key_aliases, knobs.show_key_aliases) {
+            (true, _) => resolve_alias(arn),
+            (false, true) => arn.replace(":key/", ":alias/of-"),
+            (false, false) => arn.to_owned(),
+        }),
     );
     Some(members.finish())
 }
@@ -119,12 +124,23 @@ fn s3_access(record: &StoreRecord, knobs: &Knobs, salt: u64) -> Value {
     members.optional("s3AccessPointArn", Some(access.s3_access_point_arn.as_str()));
     let location = access.access_log_location.as_ref().map(|location| {
         if !knobs.access_log_appends_store_id {
-            return location.clone();
+            return with_slash(location, knobs.location_slash);
         }
-        format!("{}/{}/", location.trim_end_matches('/'), record.id)
+        let slash = if knobs.access_log_without_slash_before_id { "" } else { "/" };
+        let location = format!("{}{slash}{}/", location.trim_end_matches('/'), record.id);
+        with_slash(&location, knobs.location_slash)
     });
     members.clearable(record, "accessLogLocation", location.map(Value::from), json!(""));
     members.finish()
+}
+
+fn with_slash(location: &str, slash: LocationSlash) -> String {
+    match slash {
+        LocationSlash::AsWritten => location.to_owned(),
+        LocationSlash::Added if !location.ends_with('/') => format!("{location}/"),
+        LocationSlash::Added => location.to_owned(),
+        LocationSlash::Removed => location.trim_end_matches('/').to_owned(),
+    }
 }
 
 pub(crate) fn read_set(read_set: &ReadSetRecord, store_id: &str, knobs: &Knobs, salt: u64) -> Value {

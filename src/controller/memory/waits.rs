@@ -1,0 +1,195 @@
+//! The waits of one object: between two passes, after a denial, after a refused delete, after a conflict. Pure: time and
+//! randomness are passed in. No I/O.
+//!
+//! | wait | how long | what a change of the object does to it |
+//! |---|---|---|
+//! | between two passes | a second from the start of the first one | nothing |
+//! | after AWS denied a call that changes something | as the class says; other calls go on | ends it, see [`Shortcut`] |
+//! | after AWS denied a call without which nothing can be done | the same | the same |
+//! | after AWS refused a delete | the poll interval; less if the read sets could not be counted for a moment | the same |
+
+use std::time::{Duration, Instant};
+
+use super::record::{Record, Refused};
+use super::shortcut::Shortcut;
+use crate::aws::{CallError, Class, Operation, ReadSetCount};
+use crate::controller::backoff;
+use crate::crd::SequenceStore;
+
+/// One object must not take more than its share: its passes begin at least this far apart.
+const BETWEEN_PASSES: Duration = Duration::from_secs(1);
+
+/// AWS denied an operation that changes a store.
+#[derive(Clone, Debug)]
+pub(super) struct Denied {
+    pub(super) error: CallError,
+    /// How often in a row.
+    times: u32,
+    /// It is not tried again before.
+    pub(super) until: Instant,
+    shortcut: Shortcut,
+}
+
+/// The waits that concern whole passes.
+#[derive(Debug, Default)]
+pub(super) struct PassWaits {
+    /// When the last pass began.
+    began: Option<Instant>,
+    /// The object of that pass was being deleted.
+    was_being_deleted: bool,
+    /// Without the call that AWS denied in the last pass, nothing can be done for the object.
+    is_blocked: bool,
+    shortcut: Shortcut,
+    /// Conflicts in a row.
+    conflicts: u32,
+}
+
+impl Denied {
+    /// AWS has just denied it.
+    pub(super) fn again(before: Option<&Self>, error: &CallError, now: Instant, random: f64) -> Self {
+        let times = before.map_or(1, |before| before.times.saturating_add(1));
+        let until = now + backoff::wait(error.class, times, random);
+        Self {
+            error: error.clone(),
+            times,
+            until,
+            shortcut: before.map(|before| before.shortcut).unwrap_or_default(),
+        }
+    }
+
+    pub(super) fn ask(&mut self, now: Instant) {
+        self.until = self.shortcut.ask(self.until, now);
+    }
+}
+
+impl Record {
+    /// How long the next pass must wait, whatever triggers it.
+    #[must_use]
+    pub fn rest(&self, object: &SequenceStore, now: Instant) -> Option<Duration> {
+        let waits = &self.waits;
+        let floor = waits.began.map(|began| began + BETWEEN_PASSES);
+        // A pause makes no call, and the first pass of a deletion may have something else to do.
+        let is_new = object.is_paused() || object.is_being_deleted() != waits.was_being_deleted;
+        let denied = self.due.filter(|_| waits.is_blocked && !is_new && !waits.shortcut.is_open(now));
+        let denied = denied.map(|due| waits.shortcut.next().map_or(due, |next| next.min(due)));
+        floor.max(denied).filter(|until| *until > now).map(|until| until - now)
+    }
+
+    /// A pass begins. `is_asked`: somebody changed the object and wants what failed to be tried again.
+    pub(super) fn pass_begins(&mut self, object: &SequenceStore, is_asked: bool, now: Instant) {
+        self.waits.began = Some(now);
+        self.waits.was_being_deleted = object.is_being_deleted();
+        if self.waits.is_blocked && self.due.is_some_and(|due| due > now) {
+            self.waits.shortcut.take(now);
+        }
+        if is_asked {
+            self.denied.values_mut().for_each(|denied| denied.ask(now));
+            self.refused.iter_mut().for_each(|refused| refused.ask(now));
+        }
+    }
+
+    /// The pass is over. Returns the wait until the next one, if it ended with a failed call.
+    pub fn ended(&mut self, error: Option<&CallError>, now: Instant, random: f64) -> Option<Duration> {
+        self.waits.conflicts = 0;
+        let Some(error) = error else {
+            self.waits.is_blocked = false;
+            self.waits.shortcut = Shortcut::default();
+            self.failures = 0;
+            self.due = None;
+            // A pass in between that could do something else does not end the denial of an update.
+            if !self.denied.contains_key(&Operation::UpdateSequenceStore) {
+                self.denied_since = None;
+            }
+            return None;
+        };
+        let wait = self.failed(error.class, now, random);
+        let is_change = self.denied.contains_key(&error.operation);
+        self.waits.is_blocked =
+            is_denial(error.class) && !is_change && error.operation != Operation::GetS3AccessPolicy;
+        if !is_change {
+            return Some(wait);
+        }
+        // The first of the denied operations that may be tried again.
+        let next = self.denied.values().map(|denied| denied.until).filter(|until| *until > now).min();
+        let wait = next.map_or(wait, |next| next - now);
+        self.due = Some(now + wait);
+        Some(wait)
+    }
+
+    /// Counts a failed pass and says how long to wait. A pass that came early, because the object changed, does not make
+    /// the wait longer. `random` is in `0.0..1.0`.
+    pub fn failed(&mut self, class: Class, now: Instant, random: f64) -> Duration {
+        if self.due.is_none_or(|due| now >= due) {
+            self.failures = self.failures.saturating_add(1);
+        }
+        self.denied_since = if is_denial(class) { self.denied_since.or(Some(now)) } else { None };
+        let wait = backoff::wait(class, self.failures, random);
+        self.due = Some(now + wait);
+        wait
+    }
+
+    /// Somebody else changed the object during the pass: nothing is wrong, but the next one may meet the same.
+    pub fn overtaken(&mut self, random: f64) -> Duration {
+        self.waits.conflicts = self.waits.conflicts.saturating_add(1);
+        backoff::wait(Class::Conflict, self.waits.conflicts, random).max(BETWEEN_PASSES)
+    }
+
+    /// When the delete that AWS refused is to be sent again, if that is before the next poll.
+    #[must_use]
+    pub fn delete_again_in(&self, now: Instant) -> Option<Duration> {
+        let from = self.refused.as_ref()?.retry_from.filter(|from| *from > now)?;
+        Some(from - now)
+    }
+}
+
+fn is_denial(class: Class) -> bool {
+    matches!(class, Class::Denied | Class::Credentials | Class::Quota)
+}
+
+impl Refused {
+    /// AWS has just refused the delete.
+    pub(super) fn again(
+        before: Option<&Self>,
+        read_sets: &Result<ReadSetCount, CallError>,
+        counted_now: bool,
+        now: Instant,
+        random: f64,
+    ) -> Self {
+        let counted_at = before.filter(|_| !counted_now).map_or(now, |before| before.counted_at);
+        let failed = match read_sets {
+            Err(error) if !is_worth_keeping(read_sets) => {
+                let times = before.map_or(0, |before| before.failed_counts) + 1;
+                Some((times, now + backoff::wait(error.class, times, random)))
+            }
+            _ => None,
+        };
+        Self {
+            at: Some(now),
+            counted_at,
+            read_sets: read_sets.clone(),
+            failed_counts: failed.map_or(0, |(times, _)| times),
+            retry_from: failed.map(|(_, from)| from),
+            shortcut: before.map(|before| before.shortcut).unwrap_or_default(),
+        }
+    }
+
+    fn ask(&mut self, now: Instant) {
+        let Some(at) = self.at else { return };
+        // A refusal has no end of its own: the delete is sent again at the next poll.
+        let distant = self.retry_from.unwrap_or(at + Duration::from_secs(86_400)).max(now);
+        match self.shortcut.ask(distant, now) {
+            ended if ended <= now => self.at = None,
+            later => self.retry_from = Some(later),
+        }
+    }
+
+    pub(super) fn is_due(&self, poll_interval: Duration, now: Instant) -> bool {
+        self.at.is_none_or(|at| now.duration_since(at) >= poll_interval)
+            || self.retry_from.is_some_and(|from| from <= now)
+    }
+}
+
+/// Whether a count need not be repeated soon. One that AWS throttled, or that got no answer, says nothing.
+pub(super) fn is_worth_keeping(read_sets: &Result<ReadSetCount, CallError>) -> bool {
+    read_sets.as_ref().map_or_else(|error| error.class == Class::Denied, |_| true)
+}
