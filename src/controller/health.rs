@@ -53,8 +53,8 @@ impl Health {
         }
     }
 
-    fn readyz(&self, is_stopping: bool) -> Answer {
-        let missing = self.watches.missing();
+    fn readyz(&self, is_stopping: bool, now: Instant) -> Answer {
+        let missing = self.watches.missing(now);
         match missing.is_empty() {
             _ if is_stopping => (StatusCode::SERVICE_UNAVAILABLE, "the operator is stopping\n".into()),
             true => (StatusCode::OK, format!("ok\n{}", text(&self.watches.remarks()))),
@@ -81,7 +81,7 @@ pub async fn serve(
     let (alive, stopping) = (Arc::clone(&health), shutdown.clone());
     let routes = Router::new()
         .route("/healthz", get(move || async move { alive.healthz(Instant::now()) }))
-        .route("/readyz", get(move || async move { health.readyz(stopping.is_cancelled()) }));
+        .route("/readyz", get(move || async move { health.readyz(stopping.is_cancelled(), Instant::now()) }));
     axum::serve(listener, routes).with_graceful_shutdown(shutdown.cancelled_owned()).await
 }
 
@@ -107,12 +107,12 @@ mod tests {
         let now = Instant::now();
         let watches = Arc::new(Watches::of(&["lab".into()], now));
         let health = Health::of(Arc::clone(&watches), Duration::from_secs(300));
-        let (code, body) = health.readyz(false);
+        let (code, body) = health.readyz(false, now);
         assert!(code.as_u16() == 503 && body.contains("namespace lab"), "{body}");
         watches.listed(0, now);
         watches.namespace_is_missing(0, true);
-        let (code, body) = health.readyz(false);
+        let (code, body) = health.readyz(false, now);
         assert!(code.as_u16() == 200 && body.contains("namespace lab does not exist"), "{body}");
-        assert_eq!(health.readyz(true).0.as_u16(), 503);
+        assert_eq!(health.readyz(true, now).0.as_u16(), 503);
     }
 }

@@ -179,7 +179,7 @@ impl Watch {
     fn event(&mut self, event: WatchEvent<WatchedObject>, version: &mut String) -> ControlFlow<Over> {
         match event {
             WatchEvent::Added(object) | WatchEvent::Modified(object) => {
-                *version = object.resource_version().unwrap_or_default();
+                note_version(&object, version);
                 let (reference, is_changed) = (ObjectRef::from_obj(&object), self.triggers.changed(&object));
                 self.context.kubernetes.cache.put(object);
                 if is_changed {
@@ -187,7 +187,7 @@ impl Watch {
                 }
             }
             WatchEvent::Deleted(object) => {
-                *version = object.resource_version().unwrap_or_default();
+                note_version(&object, version);
                 let reference = ObjectRef::from_obj(&object);
                 self.triggers.forget(&reference);
                 self.context.kubernetes.cache.remove(&reference);
@@ -227,6 +227,13 @@ impl Watch {
 
     fn deadline(&self) -> Duration {
         deadline(self.context.watch_timeout)
+    }
+}
+
+/// The version from which the watch goes on. An object without one changes nothing: the last version stays valid.
+fn note_version(object: &WatchedObject, version: &mut String) {
+    if let Some(new) = object.resource_version() {
+        *version = new;
     }
 }
 

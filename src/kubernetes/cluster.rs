@@ -6,6 +6,7 @@ use kube::api::Api;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config, ResourceExt};
 
+use super::error::summary;
 use super::pages::page;
 use super::{Error, WatchedObject, answered};
 use crate::crd::{OwnerTags, SequenceStore};
@@ -134,7 +135,7 @@ impl From<Error> for Failure {
             }
         };
         let kube::Error::Api(status) = source.as_ref() else {
-            return Self::Other(one_line(&source.to_string()));
+            return Self::Other(summary(&source));
         };
         let text = one_line(&status.message);
         match status.code {

@@ -4,9 +4,14 @@ use std::time::Duration;
 
 use super::Undecodable;
 
+/// Characters of an error message. A proxy may answer with a whole page.
+const LONGEST: usize = 300;
+/// No error has more causes than this one after the other.
+const DEEPEST: usize = 16;
+
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    #[error("failed to {step}: {source}")]
+    #[error("failed to {step}: {}", summary(source))]
     Request {
         step: &'static str,
         #[source]
@@ -54,6 +59,61 @@ impl Error {
                 _ => None,
             },
             Self::NoAnswer { .. } | Self::Undecodable { .. } => None,
+        }
+    }
+}
+
+/// What went wrong, in one line that holds nothing of an object: the API server quotes the values that it refuses.
+pub(super) fn summary(error: &kube::Error) -> String {
+    let text = match error {
+        kube::Error::Api(status) if matches!(status.code, 400 | 422) => {
+            let causes = status.details.iter().flat_map(|details| &details.causes);
+            let fields: Vec<&str> = causes.map(|cause| cause.field.as_str()).collect();
+            format!("the API server refuses the object ({}): {}", status.code, fields.join(", "))
+        }
+        kube::Error::Api(status) => status.message.clone(),
+        kube::Error::SerdeError(_) => "the answer is not the JSON that an API server sends".into(),
+        other => root_cause(other),
+    };
+    let text: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    text.chars().take(LONGEST).collect()
+}
+
+/// Outer errors of the HTTP client only say which of its layers failed.
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.take(DEEPEST).last().map(ToString::to_string).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn answer(status: serde_json::Value) -> kube::Error {
+        kube::Error::Api(serde_json::from_value(status).expect("a status"))
+    }
+
+    #[test]
+    fn an_error_is_one_line_that_quotes_nothing_of_an_object() {
+        let refused = answer(json!({
+            "code": 422, "reason": "Invalid", "message": "spec.s3AccessPolicy: Invalid value: {\"Sid\": \"secret\"}",
+            "details": {"causes": [{"field": "spec.s3AccessPolicy", "message": "Invalid value: \"secret\""}]},
+        }));
+        let page =
+            answer(json!({"code": 502, "reason": "", "message": format!("<html>\n{}", "x".repeat(9000))}));
+        let json = serde_json::from_str::<bool>("\"secret\"").expect_err("a string");
+        for (error, says) in [
+            (refused, "refuses the object (422): spec.s3AccessPolicy"),
+            (page, "<html> xxx"),
+            (kube::Error::SerdeError(json), "not the JSON"),
+            (kube::Error::ReadEvents(std::io::Error::other("connection reset")), "connection reset"),
+        ] {
+            let text = Error::kubernetes("write the status")(error).to_string();
+            assert!(text.contains(says), "{text}");
+            assert!(text.len() < 400 && !text.contains('\n') && !text.contains("secret"), "{text}");
+            assert!(!text.contains("Status {"), "{text}");
         }
     }
 }

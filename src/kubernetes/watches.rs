@@ -27,9 +27,19 @@ struct WatchState {
     /// The objects are known.
     is_listed: bool,
     heard: Instant,
-    trouble: Option<String>,
+    trouble: Option<Trouble>,
     namespace_is_missing: bool,
 }
+
+#[derive(Debug)]
+struct Trouble {
+    text: String,
+    since: Instant,
+    is_refusal: bool,
+}
+
+/// A watch that breaks off is usually resumed at once, and is no reason to take the operator for not ready.
+const PASSING: Duration = Duration::from_secs(30);
 
 impl WatchState {
     fn place(&self) -> String {
@@ -88,13 +98,16 @@ impl Watches {
         self.change(number, |state| {
             state.was_tried = true;
             // A refusal is a clear word, and makes what is cached untrue in the long run.
-            if let Failure::Forbidden(_) | Failure::NotFound(_) = failure {
+            let is_refusal = matches!(failure, Failure::Forbidden(_) | Failure::NotFound(_));
+            if is_refusal {
                 (state.heard, state.is_listed) = (now, false);
             }
-            let trouble = trouble(&state.place(), failure);
-            let is_news = state.trouble.as_ref() != Some(&trouble);
-            state.trouble = Some(trouble.clone());
-            is_news.then_some(trouble)
+            let text = trouble(&state.place(), failure);
+            let before = state.trouble.take();
+            let is_news = before.as_ref().is_none_or(|before| before.text != text);
+            let since = before.map_or(now, |before| before.since);
+            state.trouble = Some(Trouble { text: text.clone(), since, is_refusal });
+            is_news.then_some(text)
         })
         .flatten()
     }
@@ -123,11 +136,12 @@ impl Watches {
 
     /// What keeps the operator from its work, one line each; empty where it is ready.
     #[must_use]
-    pub fn missing(&self) -> Vec<String> {
-        let missing = |state: &WatchState| match &state.trouble {
-            Some(trouble) => Some(trouble.clone()),
-            None if state.is_listed => None,
-            None => Some(format!("the operator has not listed the SequenceStores of {} yet", state.place())),
+    pub fn missing(&self, now: Instant) -> Vec<String> {
+        let is_shown = |trouble: &&Trouble| trouble.is_refusal || now.duration_since(trouble.since) > PASSING;
+        let missing = |state: &WatchState| match state.trouble.as_ref() {
+            Some(trouble) if !state.is_listed || is_shown(&trouble) => Some(trouble.text.clone()),
+            _ if state.is_listed => None,
+            _ => Some(format!("the operator has not listed the SequenceStores of {} yet", state.place())),
         };
         let mut lines: Vec<String> = self.states().iter().filter_map(missing).collect();
         lines.dedup();
@@ -190,11 +204,14 @@ mod tests {
     #[test]
     fn readiness_needs_every_list_and_names_what_is_missing() {
         let (watches, now) = watches();
-        assert_eq!(watches.missing().len(), 2);
+        assert_eq!(watches.missing(now).len(), 2);
         watches.listed(0, now);
-        assert_eq!(watches.missing(), ["the operator has not listed the SequenceStores of namespace b yet"]);
+        assert_eq!(
+            watches.missing(now),
+            ["the operator has not listed the SequenceStores of namespace b yet"]
+        );
         watches.listed(1, now);
-        assert!(watches.missing().is_empty() && watches.unlisted().is_empty());
+        assert!(watches.missing(now).is_empty() && watches.unlisted().is_empty());
     }
 
     #[test]
@@ -206,11 +223,11 @@ mod tests {
         assert!(watches.failed(1, &lost, now).is_some_and(|text| text.contains("namespace b")));
         assert_eq!(watches.failed(1, &lost, now), None);
         assert_eq!(watches.unlisted(), ["namespace b"]);
-        assert_eq!(watches.missing().len(), 1);
+        assert_eq!(watches.missing(now).len(), 1);
         watches.listed(1, now);
-        assert_eq!(watches.missing().len(), 1, "it may list, and perhaps not watch");
+        assert_eq!(watches.missing(now).len(), 1, "it may list, and perhaps not watch");
         assert!(watches.began(1, now) && !watches.began(1, now));
-        assert!(watches.missing().is_empty() && watches.unlisted().is_empty());
+        assert!(watches.missing(now).is_empty() && watches.unlisted().is_empty());
     }
 
     #[test]
@@ -219,10 +236,12 @@ mod tests {
         watches.listed(0, now);
         watches.listed(1, now);
         assert!(watches.failed(0, &Failure::Other("connection refused".into()), now).is_some());
-        assert!(watches.unlisted().is_empty());
-        assert_eq!(watches.missing().len(), 1);
-        watches.began(0, now);
-        assert!(watches.missing().is_empty());
+        assert!(watches.unlisted().is_empty() && watches.missing(now).is_empty());
+        let later = now + PASSING + Duration::from_secs(1);
+        assert_eq!(watches.failed(0, &Failure::Other("connection refused".into()), later), None);
+        assert_eq!(watches.missing(later).len(), 1);
+        watches.began(0, later);
+        assert!(watches.missing(later).is_empty());
     }
 
     #[test]
@@ -246,6 +265,6 @@ mod tests {
         for number in 0..2 {
             watches.failed(number, &Failure::NotFound("404 page not found".into()), now);
         }
-        assert_eq!(watches.missing(), [CRD_NOT_INSTALLED]);
+        assert_eq!(watches.missing(now), [CRD_NOT_INSTALLED]);
     }
 }

@@ -7,6 +7,7 @@ use kube::Api;
 use serde_json::{Value, json};
 
 use crate::assertions::has_finalizer;
+use crate::cli_runner::CliUser;
 use crate::isolation::cluster_without_rules;
 use crate::world::{Cluster, Error, Start, TIMEOUT, World, ensure, tests};
 
@@ -61,6 +62,13 @@ async fn an_object_nested_too_deep_stops_no_other_object(cluster: Arc<Cluster>) 
     world.adopt("after", &second).await?;
     world.until_ready("after").await?;
     ensure_unmarked(&operator.log_text())?;
+    // Nor does it stop the commands.
+    let admin = CliUser::admin(&world);
+    let plan = world.run(&admin, &["plan", &format!("{}/after", world.namespace)]).await?;
+    ensure!(matches!(plan.code, Some(0 | 1)) && plan.stdout.contains("after"), "{plan:?}");
+    let plan = world.run(&admin, &["plan", &format!("{}/deep", world.namespace)]).await?;
+    plan.ensure_mistake("nested more than")?;
+    ensure!(!plan.stderr.contains(MARKER), "{plan:?}");
     world.kubectl(&["delete", "seqstore", "deep", "deep-too"]).await?.checked()?;
     Ok(())
 }

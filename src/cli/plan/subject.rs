@@ -14,6 +14,7 @@ use super::flags::PlanFlags;
 use crate::cli::output::eprint;
 use crate::crd::{SequenceStore, SequenceStoreSpec};
 use crate::kubernetes::cluster::{Failure, within};
+use crate::kubernetes::{InvalidObject, WatchedObject};
 
 /// Stands for the uid that Kubernetes will give a new object.
 const NEW_UID: &str = "(uid of the new object)";
@@ -76,9 +77,12 @@ pub(super) async fn from_cluster(
 }
 
 async fn read_live(client: &Client, namespace: &str, name: &str) -> Result<Option<SequenceStore>, String> {
-    let api: Api<SequenceStore> = Api::namespaced(client.clone(), namespace);
-    let read = within(api.get_opt(name)).await;
-    read.map_err(|error| format!("cannot read SequenceStore {namespace}/{name}: {error}"))
+    let api: Api<WatchedObject> = Api::namespaced(client.clone(), namespace);
+    let failed = |error: String| format!("cannot read SequenceStore {namespace}/{name}: {error}");
+    let found = within(api.get_opt(name)).await.map_err(|error| failed(error.to_string()))?;
+    let undecodable =
+        |invalid: InvalidObject| failed(format!("the operator leaves it alone: {}", invalid.why));
+    found.map(|object| object.0.map_err(undecodable)).transpose()
 }
 
 /// The object that applying a manifest leads to: the one in the cluster with the manifest's spec and annotations, or
