@@ -5,6 +5,9 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
+use crate::isolation::cluster_without_rules;
 use crate::kubernetes_proxy::{Fault, KubernetesProxy, is_list_or_watch, is_watch};
 use crate::process::get;
 use crate::world::{Cluster, Error, Operator, Start, TIMEOUT, World, ensure, tests};
@@ -12,7 +15,9 @@ use crate::world::{Cluster, Error, Operator, Start, TIMEOUT, World, ensure, test
 tests![
     a_list_or_a_watch_that_is_never_answered_is_given_up,
     readiness_ends_with_the_permission_to_list_and_returns_with_it,
+    a_kind_that_the_api_server_no_longer_knows_is_named_until_it_returns,
     the_operator_survives_the_deletion_of_the_crd,
+    a_watch_that_is_refused_as_too_old_is_listed_again,
     a_missing_api_group_is_named_at_start,
     a_watch_that_is_not_heard_fails_the_liveness_probe,
 ];
@@ -100,7 +105,9 @@ async fn readiness_ends_with_the_permission_to_list_and_returns_with_it(
     Ok(())
 }
 
-async fn the_operator_survives_the_deletion_of_the_crd(cluster: Arc<Cluster>) -> Result<(), Error> {
+async fn a_kind_that_the_api_server_no_longer_knows_is_named_until_it_returns(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
     let watched = Watched::new(cluster).await?;
     let (world, proxy) = (&watched.world, &watched.proxy);
     let _operator = watched.operator(&[])?;
@@ -115,6 +122,48 @@ async fn the_operator_survives_the_deletion_of_the_crd(cluster: Arc<Cluster>) ->
     watched.until("/readyz", "200", "ok").await?;
     world.until_ready("a").await?;
     Ok(())
+}
+
+async fn the_operator_survives_the_deletion_of_the_crd(cluster: Arc<Cluster>) -> Result<(), Error> {
+    // A cluster of its own, whose definition nobody else needs.
+    let watched = Watched::new(cluster_without_rules(&cluster).await?).await?;
+    let world = &watched.world;
+    let (first, second) = (world.seed().await?, world.seed().await?);
+    let definition = world.kubectl(&["get", "crd", "sequencestores.healthomics.dev", "-o", "json"]).await?;
+    let mut definition: Value = serde_json::from_str(&definition.checked()?.stdout)?;
+    definition["metadata"] = json!({"name": "sequencestores.healthomics.dev"});
+    let _operator = watched.operator(&[])?;
+    watched.until("/readyz", "200", "ok").await?;
+    world.kubectl(&["delete", "crd", "sequencestores.healthomics.dev"]).await?.checked()?;
+    watched.until("/readyz", "503", "CustomResourceDefinition").await?;
+    watched.until("/healthz", "200", "").await?;
+    world.kubectl_apply(&definition.to_string()).await?.checked()?;
+    watched.until("/readyz", "200", "ok").await?;
+    for (name, store) in [("first", &first), ("second", &second)] {
+        world.adopt(name, store).await?;
+        world.until_ready(name).await?;
+    }
+    Ok(())
+}
+
+async fn a_watch_that_is_refused_as_too_old_is_listed_again(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let watched = Watched::new(cluster).await?;
+    let (world, proxy) = (&watched.world, &watched.proxy);
+    let _operator = watched.operator(&[])?;
+    watched.until("/readyz", "200", "ok").await?;
+    let is_list = |request: &str| is_list_or_watch(request) && !is_watch(request);
+    let before = proxy.requests(is_list);
+    let expired = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Expired", "code": 410,
+        "message": "too old resource version"});
+    proxy.fail(Fault::Answer(410, expired.to_string()), is_watch);
+    proxy.end_watches();
+    proxy.until_requests(before + 2, is_list).await?;
+    let store = world.seed().await?;
+    // The list alone finds it.
+    world.adopt("a", &store).await?;
+    world.until_ready("a").await?;
+    proxy.heal();
+    watched.until("/readyz", "200", "ok").await
 }
 
 async fn a_missing_api_group_is_named_at_start(cluster: Arc<Cluster>) -> Result<(), Error> {

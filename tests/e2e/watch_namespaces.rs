@@ -20,6 +20,7 @@ use crate::world::{
 
 tests![
     a_namespace_that_may_not_be_listed_holds_up_only_claims_and_deletions,
+    an_older_object_in_a_namespace_that_could_not_be_listed_keeps_its_store,
     an_empty_or_malformed_namespace_is_refused,
     an_environment_variable_that_is_set_to_nothing_counts_as_unset,
     a_namespace_given_twice_is_watched_once,
@@ -81,6 +82,55 @@ async fn a_namespace_that_may_not_be_listed_holds_up_only_claims_and_deletions(
     world.until_condition("claimed", "Synced", "True", "InSync").await?;
     world.until_gone("deleted").await?;
     world.ensure_gone_in_aws(&deleted).await
+}
+
+async fn an_older_object_in_a_namespace_that_could_not_be_listed_keeps_its_store(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
+    let world = World::new(cluster).await?;
+    let proxy = KubernetesProxy::start(&world.cluster.kubeconfig).await?;
+    let closed = namespace(&world).await?;
+    let path = format!("/namespaces/{closed}/");
+    proxy.fail(Fault::forbidden(), move |request| is_list_or_watch(request) && request.contains(&path));
+    let (kept, deleted) = (world.seed().await?, world.seed().await?);
+    let older: Api<SequenceStore> = Api::namespaced(world.client.clone(), &closed);
+    let mut made = 0;
+    for (name, store) in [("kept", &kept), ("deleted", &deleted)] {
+        let object = SequenceStore::new(name, spec_for(store));
+        let object = older.create(&PostParams::default(), &object).await?;
+        made = object.metadata.creation_timestamp.ok_or("no creation time")?.0.as_second();
+    }
+    // Creation times have whole seconds.
+    while jiff::Timestamp::now().as_second() <= made {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    world.adopt("kept", &kept).await?;
+    world.adopt("deleted", &deleted).await?;
+    let environment = [("KUBECONFIG", proxy.kubeconfig.display().to_string())].into();
+    let flags = vec!["--poll-interval=1h".into(), format!("--watch-namespace={closed}")];
+    let _operator = world.operator(&Start { environment, flags, ..Start::default() })?;
+    for name in ["kept", "deleted"] {
+        world.until_condition(name, "Synced", "False", "ObjectsNotListed").await?;
+    }
+    world.delete("deleted").await?;
+    world.until_condition("deleted", "Ready", "False", "DeletionBlocked").await?;
+    proxy.heal();
+    // The younger objects lose, and the stores stay.
+    world.until_condition("kept", "Ready", "False", "OwnershipConflict").await?;
+    world.until_gone("deleted").await?;
+    world.ensure_there_in_aws(&deleted).await?;
+    world.ensure_there_in_aws(&kept).await?;
+    let uid = older.get("kept").await?.metadata.uid;
+    let end = tokio::time::Instant::now() + TIMEOUT;
+    while world.aws.store(&kept.id).await?.and_then(|s| s.tags.get("healthomics.dev/uid").cloned()) != uid {
+        ensure!(
+            tokio::time::Instant::now() < end,
+            "the older object does not claim its store\n{}",
+            world.logs()
+        );
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    Ok(())
 }
 
 async fn run(
