@@ -10,6 +10,7 @@
 //! Each folder is a room. A room uses only rooms above it in this list; `tests/architecture.rs` checks that:
 //!
 //! * [`crd`]: the Kubernetes API: types, admission rules, predicates on an object. Pure.
+//! * `network`: proxies and certificate authorities, for AWS and Kubernetes. Reads the environment and files.
 //! * `aws`: the edge to AWS: clients, the one function through which every request goes, error classes. I/O.
 //! * `store`: what the spec asks for, the record of a creation, fields and drift, whose a store is. Pure.
 //! * `plan`: what to do next, by tables of rules. Pure.
@@ -26,6 +27,7 @@ pub mod cli;
 mod controller;
 pub mod crd;
 mod kubernetes;
+mod network;
 mod observe;
 mod plan;
 #[cfg(test)]

@@ -42,7 +42,7 @@ pub(super) fn cluster_name(text: &str) -> Result<String, String> {
 }
 
 pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
-    let full = if text.starts_with(':') { format!("0.0.0.0{text}") } else { text.to_owned() };
+    let full = if text.starts_with(':') { format!("[::]{text}") } else { text.to_owned() };
     full.parse().map_err(|_| "write an address and a port, such as 127.0.0.1:8081 or :8081".into())
 }
 

@@ -10,6 +10,7 @@ use super::error::summary;
 use super::pages::page;
 use super::{Error, WatchedObject, answered};
 use crate::crd::{OwnerTags, SequenceStore};
+use crate::network::Proxies;
 
 /// The meaning of a 404 for a list of SequenceStores.
 pub(crate) const CRD_NOT_INSTALLED: &str = "the CustomResourceDefinition sequencestores.healthomics.dev is not installed in the cluster: install the \
@@ -26,9 +27,35 @@ pub(crate) struct Access {
 
 /// Creates a client without sending a request yet.
 pub(crate) async fn connect(access: &Access) -> Result<Client, String> {
-    let config = configuration(access).await?;
+    let proxies = Proxies::from_environment()?;
+    let mut config = configuration(access).await?;
+    config.proxy_url = proxy(access, &proxies, &config.cluster_url);
     tracing::info!(cluster = %config.cluster_url, "connecting to Kubernetes");
-    Client::try_from(config).map_err(|e| format!("invalid Kubernetes configuration: {e}"))
+    Client::try_from(config).map_err(|error| match error {
+        // The text of these holds the URL of the proxy, which can hold a password.
+        kube::Error::ProxyProtocolDisabled { .. } | kube::Error::ProxyProtocolUnsupported { .. } => {
+            "the kubeconfig names a proxy-url that is not one of an HTTP proxy: write http://HOST:PORT"
+                .to_owned()
+        }
+        error => format!("invalid Kubernetes configuration: {error}"),
+    })
+}
+
+/// The proxy to the API server: the one that the kubeconfig names for its cluster, else that of the environment unless
+/// `NO_PROXY` names the server. What kube has put into its configuration is not it: it compares `NO_PROXY` with the proxy.
+/// Inside a cluster there is none: the network of the cluster leads to its API server, and no proxy outside does.
+fn proxy(access: &Access, proxies: &Proxies, cluster: &http::Uri) -> Option<http::Uri> {
+    let kubeconfig = match &access.kubeconfig {
+        Some(file) => Kubeconfig::read_from(file).ok()?,
+        None => Kubeconfig::read().ok()?,
+    };
+    let context = access.context.as_ref().or(kubeconfig.current_context.as_ref());
+    let context = kubeconfig.contexts.iter().find(|named| Some(&named.name) == context)?.context.as_ref()?;
+    let named = kubeconfig.clusters.iter().find(|named| named.name == context.cluster)?.cluster.as_ref()?;
+    match named.proxy_url.as_ref().filter(|url| !url.is_empty()) {
+        Some(url) => url.parse().ok(),
+        None => proxies.to(cluster).cloned(),
+    }
 }
 
 async fn configuration(access: &Access) -> Result<Config, String> {
@@ -36,6 +63,11 @@ async fn configuration(access: &Access) -> Result<Config, String> {
     let unusable = |error: String| {
         // The lines after the first quote the file, which may contain a token.
         let line = error.lines().next().unwrap_or_default();
+        if line.contains("NO_PROXY") {
+            return "NO_PROXY cannot be read: write host names, .suffixes, addresses and networks such as 10.0.0.0/8, with \
+                    one comma between two of them and none at the end"
+                .into();
+        }
         let remedy = match (&access.context, &access.kubeconfig) {
             (Some(_), Some(_)) => "check --kubeconfig and --context",
             (Some(_), None) => "check --context; `kubectl config get-contexts` lists the contexts",

@@ -41,7 +41,7 @@ pub struct RunFlags {
     #[arg(long, env = "SEQSTORE_CONCURRENCY", default_value_t = defaults::CONCURRENCY, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(super) concurrency: u16,
 
-    /// Address that serves /healthz and /readyz; `:8081` listens on all IPv4 interfaces
+    /// Address that serves /healthz and /readyz; `:8081` listens on all IPv6 and IPv4 addresses
     #[arg(long, env = "SEQSTORE_HEALTH_PROBE_BIND_ADDRESS", default_value = defaults::HEALTH_PROBE_BIND_ADDRESS, value_parser = address)]
     pub(super) health_probe_bind_address: SocketAddr,
 
