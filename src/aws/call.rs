@@ -1,4 +1,7 @@
 //! The one function through which every request to AWS goes: deadline, error class and log. I/O.
+//!
+//! That a response has the members which the service model requires is checked before `Aws::call` sees it, by the
+//! interceptor `RequiredMembers` of every client.
 
 use std::time::Duration;
 
@@ -26,7 +29,12 @@ impl<'a> Call<'a> {
 
     /// A logged [`Class::Unreadable`] error, for what no single response shows.
     pub(super) fn unreadable(self, detail: impl Into<String>) -> CallError {
-        let error = CallError::unreadable(self.operation, detail);
+        self.failed(CallError::unreadable(self.operation, detail))
+    }
+
+    /// Says where the call failed, and logs it.
+    pub(super) fn failed(self, error: CallError) -> CallError {
+        let error = CallError { region: Some(self.region.to_owned()), ..error };
         log(self, &error);
         error
     }
@@ -37,7 +45,7 @@ impl Aws {
     /// it what the caller needs. Every failure is logged here, so callers do not log it again.
     ///
     /// Whatever must apply to every request belongs here. To come: a request budget, awaited before the deadline starts
-    /// to run; metrics; and a check that a response has all members that the service model requires, before `read`.
+    /// to run; and metrics.
     ///
     /// # Errors
     /// The class of AWS's error. [`Class::Transient`] when no response arrives in time: the request may have
@@ -62,7 +70,7 @@ impl Aws {
             }
             Err(error) => Err(error),
         };
-        outcome.inspect_err(|error| log(call, error))
+        outcome.map_err(|error| call.failed(error))
     }
 }
 
@@ -136,7 +144,7 @@ mod tests {
     }
 
     fn aws() -> Aws {
-        Aws::new(SdkConfig::builder().build())
+        Aws::new(SdkConfig::builder().build(), None)
     }
 
     fn refusal(code: &str, status: u16) -> SdkError<GetSequenceStoreError, HttpResponse> {

@@ -1,5 +1,5 @@
 //! The SDK clients, one for each region in use, built from the process environment. No request leaves from here;
-//! I/O only at start, where the SDK reads the environment, profiles and instance metadata.
+//! I/O only at start, where the environment, profiles, certificates and instance metadata are read.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -14,10 +14,14 @@ use aws_types::SdkConfig;
 
 use super::call::CALL_TIMEOUT;
 use super::credentials::{NoCredentials, TrackedCredentials};
-use super::endpoint;
+use super::{endpoint, http};
+use super::required_members::RequiredMembers;
+use crate::network::{Proxies, added_certificates};
 
 /// Limit for opening a connection, TCP and TLS together.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// Limit for one attempt to get credentials from STS, so that there is time for a second one.
+const CREDENTIALS_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// More than AWS has regions with HealthOmics. Specs may name any number of regions, also such as do not exist.
 const MOST_REGIONS: usize = 32;
@@ -27,41 +31,69 @@ const MOST_REGIONS: usize = 32;
 pub struct Aws {
     config: SdkConfig,
     clients: Mutex<RegionClients<aws_sdk_omics::Client>>,
+    /// In use where the tag operations have an endpoint of their own.
+    tag_clients: Mutex<RegionClients<aws_sdk_omics::Client>>,
     custom_endpoint: bool,
+    /// Endpoint of the tag operations, where it is not that of the others.
+    tags_endpoint: Option<String>,
     pub(super) credentials: TrackedCredentials,
 }
 
 impl Aws {
-    /// Loads what the SDK reads by itself: region, credentials chain, endpoints, proxies. `region` overrides
-    /// the region of the environment.
-    pub(crate) async fn from_environment(region: Option<String>) -> Self {
+    /// Loads what the SDK reads by itself: region, credentials chain and endpoints; and how to reach them: proxies and
+    /// certificate authorities. `region` overrides the region of the environment.
+    ///
+    /// # Errors
+    /// Settings with which no request could be sent: one line, with what to correct.
+    pub(crate) async fn from_environment(region: Option<String>) -> Result<Self, String> {
+        let http = http::client(Proxies::from_environment()?, &added_certificates()?)?;
+        // Retries and limits of the requests for credentials. Those of the calls are set by `Self::new`.
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_attempt_timeout(CREDENTIALS_ATTEMPT_TIMEOUT)
+            .operation_timeout(CALL_TIMEOUT)
+            .build();
+        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+            .http_client(http)
+            .retry_config(RetryConfig::standard().with_max_attempts(2))
+            .timeout_config(timeouts);
+        if let Some(region) = region {
+            loader = loader.region(Region::new(region));
+        }
+        let loaded = loader.load().await;
+        let tags_endpoint = endpoint::of_tags()?;
+        endpoint::check(&loaded, tags_endpoint.is_some())?;
+        Ok(Self { tags_endpoint, ..Self::new(loaded, endpoint::configured_role().await) })
+    }
+
+    /// `role` is the one that the credentials are to assume, if any.
+    pub(super) fn new(loaded: SdkConfig, role: Option<String>) -> Self {
+        let provider =
+            loaded.credentials_provider().unwrap_or_else(|| SharedCredentialsProvider::new(NoCredentials));
+        let credentials = TrackedCredentials::new(provider, role);
         // `Aws::call` sets the same limit once more, around everything the SDK does.
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .operation_attempt_timeout(CALL_TIMEOUT)
             .operation_timeout(CALL_TIMEOUT)
             .build();
-        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
+        let config = loaded
+            .into_builder()
             // The SDK must not retry: a second CreateSequenceStore after a lost response can make a second
             // store. Only the reconciler knows whether a request may be sent again.
             .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts);
-        if let Some(region) = region {
-            loader = loader.region(Region::new(region));
-        }
-        Self::new(loader.load().await)
-    }
-
-    pub(super) fn new(loaded: SdkConfig) -> Self {
-        let provider =
-            loaded.credentials_provider().unwrap_or_else(|| SharedCredentialsProvider::new(NoCredentials));
-        let credentials = TrackedCredentials::new(provider);
-        let config = loaded
-            .into_builder()
+            .timeout_config(timeouts)
             .credentials_provider(SharedCredentialsProvider::new(credentials.clone()))
             .build();
         let custom_endpoint = endpoint::is_custom(&config);
-        Self { config, clients: Mutex::default(), custom_endpoint, credentials }
+        Self {
+            config,
+            clients: Mutex::default(),
+            tag_clients: Mutex::default(),
+            custom_endpoint,
+            tags_endpoint: None,
+            credentials,
+        }
     }
 
     /// The region of the environment: `AWS_REGION`, the profile, or instance metadata.
@@ -70,22 +102,48 @@ impl Aws {
         self.config.region().map(ToString::to_string).filter(|region| !region.is_empty())
     }
 
+    /// For all operations but those about tags.
     pub(super) fn omics(&self, region: &str) -> aws_sdk_omics::Client {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        clients.of(region, || {
-            let mut config =
-                aws_sdk_omics::config::Builder::from(&self.config).region(Region::new(region.to_owned()));
-            if self.custom_endpoint {
-                config = config.interceptor(endpoint::NoHostPrefix);
-            }
-            aws_sdk_omics::Client::from_conf(config.build())
-        })
+        clients.of(region, || self.make_client(region, None))
+    }
+
+    /// For the operations about tags, which AWS serves from a host of their own.
+    pub(super) fn omics_tags(&self, region: &str) -> aws_sdk_omics::Client {
+        let Some(endpoint) = &self.tags_endpoint else { return self.omics(region) };
+        let mut clients = self.tag_clients.lock().unwrap_or_else(PoisonError::into_inner);
+        clients.of(region, || self.make_client(region, Some(endpoint)))
+    }
+
+    fn make_client(&self, region: &str, endpoint: Option<&String>) -> aws_sdk_omics::Client {
+        let mut config = aws_sdk_omics::config::Builder::from(&self.config)
+            .region(Region::new(region.to_owned()))
+            .interceptor(RequiredMembers);
+        if let Some(endpoint) = endpoint {
+            config = config.endpoint_url(endpoint);
+        }
+        if self.custom_endpoint || endpoint.is_some() {
+            config = config.interceptor(endpoint::NoHostPrefix);
+        }
+        aws_sdk_omics::Client::from_conf(config.build())
+    }
+
+    /// Where the calls about stores, those about tags and those of STS go, for a person to read.
+    pub(crate) fn endpoints(&self, region: &str) -> [String; 3] {
+        let omics = endpoint::url(&self.config, "Omics");
+        let tags = self.tags_endpoint.clone().or_else(|| omics.clone());
+        let of_aws = |prefix: &str, service: &str| endpoint::of_aws(&self.config, region, prefix, service);
+        [
+            omics.unwrap_or_else(|| of_aws("control-storage-", "omics")),
+            tags.unwrap_or_else(|| of_aws("tags-", "omics")),
+            endpoint::url(&self.config, "STS").unwrap_or_else(|| of_aws("", "sts")),
+        ]
     }
 
     /// Builds a new client each time: STS is called once for each access key.
     pub(super) fn sts(&self, region: &str) -> aws_sdk_sts::Client {
         let config = aws_sdk_sts::config::Builder::from(&self.config).region(Region::new(region.to_owned()));
-        aws_sdk_sts::Client::from_conf(config.build())
+        aws_sdk_sts::Client::from_conf(config.interceptor(RequiredMembers).build())
     }
 }
 

@@ -1,50 +1,96 @@
-//! Credentials: which access key is in use, and the account of each key. I/O through the SDK's credentials
-//! chain.
+//! Credentials: which access key is in use, where it comes from, and the account of each key. I/O through the SDK's
+//! credentials chain.
 
 use std::collections::HashMap;
+use std::error::Error;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, Result, SharedCredentialsProvider, future};
 
+use super::is_account_id;
+
 /// Temporary credentials are replaced about hourly for as long as the process runs; so the map is emptied
 /// when it holds this many keys. A forgotten account costs one call of STS.
 const MAX_KEYS: usize = 64;
+/// Limit for loading credentials, the retries of the SDK included. Less than the limit of a call, so that the call
+/// knows what it waited for.
+pub(super) const LOAD_TIMEOUT: Duration = Duration::from_secs(7);
+/// A failed source is left alone for so long, however many calls wait for credentials.
+const PAUSE: Duration = Duration::from_secs(2);
 
-/// Passes on the credentials of the SDK's chain and notes their access key.
+/// Providers that get the account together with the key from whoever issued the key. What a person has written beside a
+/// key, in `AWS_ACCOUNT_ID` or a profile, may belong to another one.
+const ISSUERS: [&str; 4] = ["AssumeRoleProvider", "EcsContainer", "SSO", "WebIdentityToken"];
+
+/// Passes on the credentials of the SDK's chain and notes what they say about themselves.
 #[derive(Clone, Debug)]
 pub(super) struct TrackedCredentials {
     inner: SharedCredentialsProvider,
+    /// The role that the environment or the profile asks for.
+    role: Option<String>,
     state: Arc<Mutex<State>>,
+}
+
+/// What credentials say about themselves. Not the secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Origin {
+    pub(super) access_key_id: String,
+    /// As the SDK calls the provider, such as `WebIdentityToken`.
+    pub(super) provider: String,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    access_key_id: Option<String>,
+    origin: Option<Origin>,
     account_by_key: HashMap<String, String>,
+    /// Accounts that a person has written beside a key.
+    written_by_key: HashMap<String, String>,
+    /// Loaded to learn the key; the next caller takes them.
+    loaded: Option<Credentials>,
+    failed: Option<(Instant, LoadFailed)>,
 }
 
 impl TrackedCredentials {
-    pub(super) fn new(inner: SharedCredentialsProvider) -> Self {
-        Self { inner, state: Arc::default() }
+    pub(super) fn new(inner: SharedCredentialsProvider, role: Option<String>) -> Self {
+        Self { inner, role, state: Arc::default() }
     }
 
     /// The access key of the credentials that the SDK loaded last, none before the first request.
     pub(super) fn access_key_id(&self) -> Option<String> {
-        self.state().access_key_id.clone()
+        self.state().origin.as_ref().map(|origin| origin.access_key_id.clone())
     }
 
     pub(super) fn account_of(&self, access_key_id: &str) -> Option<String> {
         self.state().account_by_key.get(access_key_id).cloned()
     }
 
+    /// The account that a person has written beside the key. It counts only where nobody else can be asked.
+    pub(super) fn written_account_of(&self, access_key_id: &str) -> Option<String> {
+        self.state().written_by_key.get(access_key_id).cloned()
+    }
+
     pub(super) fn remember(&self, access_key_id: String, account: String) {
-        let mut state = self.state();
-        if state.account_by_key.len() >= MAX_KEYS {
-            state.account_by_key.clear();
+        insert(&mut self.state().account_by_key, access_key_id, account);
+    }
+
+    /// The role that the environment or the profile asks for.
+    pub(super) fn role(&self) -> Option<String> {
+        self.role.clone()
+    }
+
+    /// Loads credentials where none were loaded yet. The next request uses these.
+    pub(super) async fn load_first(&self) -> std::result::Result<Origin, CredentialsError> {
+        if let Some(origin) = self.state().origin.clone() {
+            return Ok(origin);
         }
-        state.account_by_key.insert(access_key_id, account);
+        let credentials = self.provide().await?;
+        let origin = origin_of(&credentials);
+        self.state().loaded = Some(credentials);
+        Ok(origin)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -52,10 +98,66 @@ impl TrackedCredentials {
     }
 
     async fn provide(&self) -> Result {
-        let credentials: Credentials = self.inner.provide_credentials().await?;
-        self.state().access_key_id = Some(credentials.access_key_id().to_owned());
-        Ok(credentials)
+        let loaded = self.state().loaded.take();
+        if let Some(loaded) = loaded.filter(is_fresh) {
+            return Ok(loaded);
+        }
+        if let Some(failed) = self.recent_failure() {
+            return Err(CredentialsError::provider_error(failed));
+        }
+        let loading = tokio::time::timeout(LOAD_TIMEOUT, self.inner.provide_credentials()).await;
+        match loading.unwrap_or_else(|_| Err(CredentialsError::provider_timed_out(LOAD_TIMEOUT))) {
+            Ok(credentials) => {
+                self.note(&credentials);
+                Ok(credentials)
+            }
+            Err(error) => {
+                let failed = LoadFailed::new(self.role.clone(), error);
+                self.state().failed = Some((Instant::now(), failed.clone()));
+                Err(CredentialsError::provider_error(failed))
+            }
+        }
     }
+
+    /// The SDK never tries a profile again that it could not read; its first error says why.
+    fn recent_failure(&self) -> Option<LoadFailed> {
+        let state = self.state();
+        let (at, failed) = state.failed.as_ref()?;
+        let is_final = matches!(*failed.error, CredentialsError::InvalidConfiguration(_));
+        (is_final || at.elapsed() < PAUSE).then(|| failed.clone())
+    }
+
+    fn note(&self, credentials: &Credentials) {
+        let origin = origin_of(credentials);
+        let account = credentials.account_id().map(|account| account.as_str().to_owned());
+        let mut state = self.state();
+        state.failed = None;
+        if let Some(account) = account.filter(|account| is_account_id(account)) {
+            let from_issuer = ISSUERS.contains(&origin.provider.as_str());
+            let accounts = if from_issuer { &mut state.account_by_key } else { &mut state.written_by_key };
+            insert(accounts, origin.access_key_id.clone(), account);
+        }
+        state.origin = Some(origin);
+    }
+}
+
+fn is_fresh(credentials: &Credentials) -> bool {
+    credentials.expiry().is_none_or(|expiry| expiry > SystemTime::now() + Duration::from_secs(60))
+}
+
+fn insert(accounts: &mut HashMap<String, String>, access_key_id: String, account: String) {
+    if accounts.len() >= MAX_KEYS {
+        accounts.clear();
+    }
+    accounts.insert(access_key_id, account);
+}
+
+/// The SDK shows the name of the provider only in the debug output, which leaves out the secret.
+fn origin_of(credentials: &Credentials) -> Origin {
+    let shown = format!("{credentials:?}");
+    let name = shown.split_once("provider_name: \"").and_then(|(_, rest)| rest.split('"').next());
+    let provider = name.unwrap_or("unknown").to_owned();
+    Origin { access_key_id: credentials.access_key_id().to_owned(), provider }
 }
 
 impl ProvideCredentials for TrackedCredentials {
@@ -64,6 +166,32 @@ impl ProvideCredentials for TrackedCredentials {
         Self: 'a,
     {
         future::ProvideCredentials::new(self.provide())
+    }
+}
+
+/// Loading the credentials failed. Kept, so that the calls that wait for the same source get the same answer.
+#[derive(Clone, Debug)]
+pub(super) struct LoadFailed {
+    /// The role that was to be assumed, if one is configured.
+    pub(super) role: Option<String>,
+    error: Arc<CredentialsError>,
+}
+
+impl LoadFailed {
+    pub(super) fn new(role: Option<String>, error: CredentialsError) -> Self {
+        Self { role, error: Arc::new(error) }
+    }
+}
+
+impl fmt::Display for LoadFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the credentials could not be loaded")
+    }
+}
+
+impl Error for LoadFailed {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(self.error.as_ref())
     }
 }
 
@@ -77,5 +205,72 @@ impl ProvideCredentials for NoCredentials {
         Self: 'a,
     {
         future::ProvideCredentials::ready(Err(CredentialsError::not_loaded("no credentials chain")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// Fails as often as it is asked, and counts.
+    #[derive(Debug, Default)]
+    struct Down(AtomicUsize);
+
+    impl ProvideCredentials for Down {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            future::ProvideCredentials::ready(Err(CredentialsError::provider_error("down")))
+        }
+    }
+
+    fn credentials(provider: &'static str, account: Option<&str>) -> Credentials {
+        let credentials = Credentials::builder().access_key_id("AKIA").secret_access_key("secret");
+        let mut credentials = credentials.provider_name(provider);
+        credentials.set_account_id(account.map(Into::into));
+        credentials.build()
+    }
+
+    fn tracked(inner: impl ProvideCredentials + 'static) -> TrackedCredentials {
+        TrackedCredentials::new(SharedCredentialsProvider::new(inner), None)
+    }
+
+    #[tokio::test]
+    async fn the_issuer_of_a_key_is_believed_about_its_account_and_a_person_is_not() {
+        for (provider, from_issuer) in
+            [("EcsContainer", true), ("WebIdentityToken", true), ("EnvironmentVariable", false)]
+        {
+            let tracked = tracked(credentials(provider, Some("123456789012")));
+            let origin = tracked.load_first().await.expect("credentials");
+            assert_eq!(origin.provider, provider);
+            assert_eq!(tracked.account_of("AKIA").is_some(), from_issuer);
+            assert_eq!(tracked.written_account_of("AKIA").is_some(), !from_issuer);
+        }
+        let tracked = tracked(credentials("EcsContainer", Some("an account")));
+        tracked.load_first().await.expect("credentials");
+        assert_eq!(tracked.account_of("AKIA"), None);
+    }
+
+    #[tokio::test]
+    async fn calls_that_wait_for_a_failed_source_get_its_failure() {
+        let down = Arc::new(Down::default());
+        #[derive(Debug)]
+        struct Shared(Arc<Down>);
+        impl ProvideCredentials for Shared {
+            fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+            where
+                Self: 'a,
+            {
+                self.0.provide_credentials()
+            }
+        }
+        let tracked = tracked(Shared(down.clone()));
+        for _ in 0..3 {
+            tracked.provide().await.expect_err("down");
+        }
+        assert_eq!(down.0.load(Ordering::Relaxed), 1);
     }
 }

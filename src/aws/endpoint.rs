@@ -1,5 +1,5 @@
-//! Custom endpoints, such as a proxy or a test server: used exactly as they are configured. No I/O of its
-//! own; the profile is already loaded.
+//! Endpoints: the hosts of AWS, and custom ones, such as a VPC endpoint or a test server, which are used exactly as they
+//! are configured. I/O: reads the environment and AWS profiles.
 
 use aws_sdk_omics::config::interceptors::BeforeSerializationInterceptorContextMut;
 use aws_sdk_omics::config::{ConfigBag, Intercept, RuntimeComponents};
@@ -8,19 +8,85 @@ use aws_smithy_runtime_api::client::endpoint::EndpointPrefix;
 use aws_types::SdkConfig;
 use aws_types::service_config::ServiceConfigKey;
 
-/// Whether `AWS_ENDPOINT_URL_OMICS`, `AWS_ENDPOINT_URL` or the profile sets an endpoint. The service id is
-/// the one that the SDK of HealthOmics looks up.
+/// The endpoint of the tag operations. The SDK has one setting for all operations of HealthOmics, but a VPC endpoint
+/// without private DNS serves only one group of them.
+const TAGS_VARIABLE: &str = "AWS_ENDPOINT_URL_OMICS_TAGS";
+
+/// Whether `AWS_ENDPOINT_URL_OMICS`, `AWS_ENDPOINT_URL` or the profile sets an endpoint.
 pub(super) fn is_custom(config: &SdkConfig) -> bool {
+    url(config, "Omics").is_some()
+}
+
+/// The custom endpoint of a service. The service id is the one that the SDK of the service looks up.
+pub(super) fn url(config: &SdkConfig, service_id: &str) -> Option<String> {
     let key = ServiceConfigKey::builder()
-        .service_id("Omics")
+        .service_id(service_id)
         .env("AWS_ENDPOINT_URL")
         .profile("endpoint_url")
         .build();
-    let service = match (key, config.service_config()) {
-        (Ok(key), Some(source)) => source.load_config(key).is_some(),
-        _ => false,
+    let of_service = match (key, config.service_config()) {
+        (Ok(key), Some(source)) => source.load_config(key),
+        _ => None,
     };
-    service || config.endpoint_url().is_some()
+    of_service.or_else(|| config.endpoint_url().map(ToOwned::to_owned))
+}
+
+/// The host that AWS documents for a service.
+pub(super) fn of_aws(config: &SdkConfig, region: &str, prefix: &str, service: &str) -> String {
+    let fips = if config.use_fips() == Some(true) { "-fips" } else { "" };
+    let suffix = match (config.use_dual_stack(), region.starts_with("cn-")) {
+        (Some(true), false) => "api.aws",
+        (Some(true), true) => "api.amazonwebservices.com.cn",
+        (_, true) => "amazonaws.com.cn",
+        _ => "amazonaws.com",
+    };
+    format!("https://{prefix}{service}{fips}.{region}.{suffix}")
+}
+
+/// # Errors
+/// Settings that contradict each other, so that the SDK could send no request.
+pub(super) fn check(config: &SdkConfig, has_tags_endpoint: bool) -> Result<(), String> {
+    let settings = [
+        (config.use_dual_stack(), "AWS_USE_DUALSTACK_ENDPOINT"),
+        (config.use_fips(), "AWS_USE_FIPS_ENDPOINT"),
+    ];
+    let custom = [
+        (is_custom(config), "AWS_ENDPOINT_URL_OMICS"),
+        (url(config, "STS").is_some(), "AWS_ENDPOINT_URL_STS"),
+        (has_tags_endpoint, TAGS_VARIABLE),
+    ];
+    for (_, setting) in settings.into_iter().filter(|(is_on, _)| *is_on == Some(true)) {
+        if let Some((_, endpoint)) = custom.into_iter().find(|(is_set, _)| *is_set) {
+            return Err(format!(
+                "{setting} has no effect on a custom endpoint: remove it, or remove {endpoint} (or AWS_ENDPOINT_URL, or \
+                 endpoint_url in the AWS profile)"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// # Errors
+/// The variable is set to something that is not a URL.
+pub(super) fn of_tags() -> Result<Option<String>, String> {
+    let Some(url) = std::env::var(TAGS_VARIABLE).ok().filter(|url| !url.is_empty()) else { return Ok(None) };
+    let is_url = url.parse::<http::Uri>().is_ok_and(|uri| {
+        matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty())
+    });
+    match is_url {
+        true => Ok(Some(url)),
+        false => Err(format!("{TAGS_VARIABLE} is not a URL: write one that begins with https://")),
+    }
+}
+
+/// The role that the SDK assumes for the process: of IAM roles for service accounts, or of the AWS profile.
+pub(super) async fn configured_role() -> Option<String> {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let of_environment = variable("AWS_WEB_IDENTITY_TOKEN_FILE").and_then(|_| variable("AWS_ROLE_ARN"));
+    let (fs, env) = (aws_types::os_shim_internal::Fs::real(), aws_types::os_shim_internal::Env::real());
+    let profiles = aws_config::profile::load(&fs, &env, &Default::default(), None).await.ok();
+    let of_profile = profiles.as_ref().and_then(|profiles| profiles.get("role_arn")).map(ToOwned::to_owned);
+    of_profile.or(of_environment)
 }
 
 /// Stops the SDK from putting `control-storage-` and `tags-` before the host of a custom endpoint.
@@ -66,5 +132,27 @@ mod tests {
         assert!(is_custom(&SdkConfig::builder().service_config(OmicsOnly).build()));
         assert!(is_custom(&SdkConfig::builder().endpoint_url("http://127.0.0.1:1").build()));
         assert!(!is_custom(&SdkConfig::builder().build()));
+    }
+
+    #[test]
+    fn the_hosts_are_those_that_aws_documents() {
+        let host = |config: aws_types::sdk_config::Builder, prefix| {
+            of_aws(&config.build(), "us-east-1", prefix, "omics")
+        };
+        let plain = host(SdkConfig::builder(), "tags-");
+        assert_eq!(plain, "https://tags-omics.us-east-1.amazonaws.com");
+        let dual_stack = host(SdkConfig::builder().use_dual_stack(true), "control-storage-");
+        assert_eq!(dual_stack, "https://control-storage-omics.us-east-1.api.aws");
+        let fips = host(SdkConfig::builder().use_fips(true), "control-storage-");
+        assert_eq!(fips, "https://control-storage-omics-fips.us-east-1.amazonaws.com");
+    }
+
+    #[test]
+    fn settings_that_contradict_each_other_are_named() {
+        let custom = || SdkConfig::builder().endpoint_url("http://127.0.0.1:1");
+        assert_eq!(check(&custom().build(), true), Ok(()));
+        assert_eq!(check(&SdkConfig::builder().use_fips(true).build(), false), Ok(()));
+        let error = check(&custom().use_fips(true).build(), false).expect_err("refused");
+        assert!(error.contains("AWS_USE_FIPS_ENDPOINT") && error.contains("AWS_ENDPOINT_URL"), "{error}");
     }
 }

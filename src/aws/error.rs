@@ -2,12 +2,14 @@
 
 use std::error::Error as StdError;
 
-use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_omics::config::http::HttpResponse;
-use aws_sdk_omics::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_omics::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_omics::operation::RequestId;
 
 use super::Operation;
+use super::credentials_failure;
+use super::denial::Denial;
+use super::required_members::Incomplete;
 
 /// Decides how the operator reacts to a failed call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -20,6 +22,9 @@ pub enum Class {
     Denied,
     /// The credentials are missing, expired or not valid.
     Credentials,
+    /// The source of the credentials, such as STS or the EKS Pod Identity agent, is down, slow or throttles. Nothing was
+    /// sent to the service. Worth a retry soon.
+    CredentialsUnavailable,
     /// A service quota of the account is used up.
     Quota,
     /// AWS rejects the request itself: the same request will always fail.
@@ -31,6 +36,27 @@ pub enum Class {
     /// The response is not what the API promises. It says nothing about the store.
     Unreadable,
 }
+
+/// The regions that every account may use; any other must be enabled.
+const ENABLED_BY_DEFAULT: [&str; 17] = [
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-northeast-3",
+    "ap-south-1",
+    "ap-southeast-1",
+    "ap-southeast-2",
+    "ca-central-1",
+    "eu-central-1",
+    "eu-north-1",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "sa-east-1",
+    "us-east-1",
+    "us-east-2",
+    "us-west-1",
+    "us-west-2",
+];
 
 /// A failed AWS call.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,13 +70,32 @@ pub struct CallError {
     pub detail: String,
     /// AWS's request id. For logs only.
     pub request_id: Option<String>,
+    /// What AWS's text about a denial names.
+    pub denial: Option<Box<Denial>>,
+    /// Region of the request.
+    pub region: Option<String>,
 }
 
 impl CallError {
     /// A response that cannot be believed.
     #[must_use]
     pub(crate) fn unreadable(operation: Operation, detail: impl Into<String>) -> Self {
-        Self { operation, class: Class::Unreadable, code: None, detail: detail.into(), request_id: None }
+        let (code, request_id, denial, region) = (None, None, None, None);
+        Self { operation, class: Class::Unreadable, code, detail: detail.into(), request_id, denial, region }
+    }
+
+    /// The region of the request, where AWS does not know the credentials and the region is one that an account must
+    /// enable first: a region that is not enabled answers the same.
+    #[must_use]
+    pub(crate) fn opt_in_region(&self) -> Option<&str> {
+        let unknown = ["UnrecognizedClientException", "InvalidClientTokenId"];
+        let is_unknown = self.code.as_deref().is_some_and(|code| unknown.contains(&code));
+        let is_opt_in = |region: &&str| {
+            !ENABLED_BY_DEFAULT.contains(region)
+                && !region.starts_with("cn-")
+                && !region.starts_with("us-gov-")
+        };
+        self.region.as_deref().filter(|_| is_unknown).filter(is_opt_in)
     }
 
     /// Whether AWS certainly did not carry out the request. After any other error it may have.
@@ -58,7 +103,12 @@ impl CallError {
     pub(crate) fn is_definite_no(&self) -> bool {
         matches!(
             self.class,
-            Class::Terminal | Class::Quota | Class::Denied | Class::Credentials | Class::Throttled
+            Class::Terminal
+                | Class::Quota
+                | Class::Denied
+                | Class::Credentials
+                | Class::CredentialsUnavailable
+                | Class::Throttled
         )
     }
 
@@ -66,54 +116,59 @@ impl CallError {
     where
         E: ProvideErrorMetadata + RequestId + StdError + Send + Sync + 'static,
     {
+        // Neither network nor timeout: the credentials chain or the endpoint resolution has failed.
+        let is_unsent =
+            matches!(error, SdkError::DispatchFailure(failure) if failure.is_other() && !failure.is_io());
+        if let Some(failure) = is_unsent.then(|| credentials_failure::of(operation, error)).flatten() {
+            return failure;
+        }
         let code = error.code().map(ToOwned::to_owned);
         let class = match error {
             SdkError::ServiceError(response) => {
                 class_of_response(code.as_deref(), response.raw().status().as_u16())
             }
-            // Neither network nor timeout: the credentials chain or the endpoint resolution has failed.
-            SdkError::DispatchFailure(failure) if failure.is_other() && !failure.is_io() => {
-                class_of_unsent(error)
-            }
+            // The SDK accepts the response, and it lacks what the service model requires.
+            SdkError::ResponseError(_) if incomplete(error).is_some() => Class::Unreadable,
             // The SDK refuses to build the request, and would refuse again.
             SdkError::ConstructionFailure(_) => Class::Terminal,
             _ => Class::Transient,
         };
-        let detail = match error.message() {
-            Some(message) => message.to_owned(),
-            None => DisplayErrorContext(error).to_string(),
+        let detail = match (error.message(), incomplete(error)) {
+            (Some(message), _) => message.to_owned(),
+            (None, Some(incomplete)) => incomplete.to_string(),
+            (None, None) => credentials_failure::words(error),
         };
+        let denial = (class == Class::Denied).then(|| Box::new(Denial::parse(&detail)));
         let request_id = match error {
             SdkError::ServiceError(response) => response.err().request_id().map(ToOwned::to_owned),
             _ => None,
         };
-        Self { operation, class, code, detail, request_id }
+        Self { code, request_id, denial, class, ..Self::unreadable(operation, detail) }
     }
 }
 
-/// A credentials chain that merely cannot reach its source in time is as transient as an outage of AWS.
-fn class_of_unsent<E: StdError + 'static>(error: &E) -> Class {
-    let mut source: Option<&(dyn StdError + 'static)> = Some(error);
-    while let Some(cause) = source {
-        match cause.downcast_ref::<CredentialsError>() {
-            Some(CredentialsError::ProviderTimedOut(_)) => return Class::Transient,
-            Some(_) => return Class::Credentials,
-            None => source = cause.source(),
-        }
-    }
-    Class::Transient
+fn incomplete<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Incomplete> {
+    let mut causes = std::iter::successors(Some(error), |&error| error.source());
+    causes.find_map(|cause| cause.downcast_ref::<Incomplete>())
 }
 
-fn class_of_response(code: Option<&str>, status: u16) -> Class {
+pub(super) fn class_of_response(code: Option<&str>, status: u16) -> Class {
     match code {
         Some("ResourceNotFoundException") => Class::NotFound,
         Some("ConflictException") => Class::Conflict,
         Some("ValidationException" | "NotSupportedOperationException") => Class::Terminal,
         Some("AccessDeniedException" | "AccessDenied") => Class::Denied,
         Some("ServiceQuotaExceededException") => Class::Quota,
-        Some("ThrottlingException" | "Throttling" | "TooManyRequestsException" | "RequestLimitExceeded") => {
-            Class::Throttled
-        }
+        Some(
+            "ThrottlingException"
+            | "Throttling"
+            | "ThrottledException"
+            | "TooManyRequestsException"
+            | "RequestLimitExceeded"
+            | "RequestThrottled"
+            | "RequestThrottledException"
+            | "SlowDown",
+        ) => Class::Throttled,
         Some(
             "UnrecognizedClientException"
             | "InvalidClientTokenId"
@@ -123,7 +178,10 @@ fn class_of_response(code: Option<&str>, status: u16) -> Class {
             | "SignatureDoesNotMatch"
             | "MissingAuthenticationToken"
             | "MissingAuthenticationTokenException"
-            | "IncompleteSignature",
+            | "IncompleteSignature"
+            | "IncompleteSignatureException"
+            | "InvalidToken"
+            | "RegionDisabledException",
         ) => Class::Credentials,
         // No known code: the response comes from a proxy, a captive portal or a wrong endpoint, or AWS has
         // added an error. It must not count as NotFound or Denied, whatever its status.

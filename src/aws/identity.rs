@@ -1,26 +1,79 @@
-//! The AWS account of the credentials in use. I/O: STS, read-only.
+//! The AWS account and identity of the credentials in use. I/O: STS, read-only.
 
 use super::call::Call;
-use super::{Aws, CallError, Operation};
+use super::credentials::Origin;
+use super::{Aws, CallError, Class, Operation, credentials_failure, denial, is_account_id};
+
+/// Who the process is in AWS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Identity {
+    pub(crate) account: String,
+    /// ARN of the role, without the session, or of the user; none where STS does not tell.
+    pub(crate) principal: Option<String>,
+    /// Where the credentials come from, as the SDK calls it.
+    pub(crate) provider: String,
+}
 
 impl Aws {
-    /// The account of the credentials in use. STS is called once for each access key; after a successful
-    /// GetSequenceStore with the same key it is not called at all.
+    /// The account of the credentials in use. Credentials that carry their account are believed, where their issuer wrote
+    /// it. Otherwise STS is called once for each access key; after a successful GetSequenceStore with the same key it is
+    /// not called at all.
     pub(crate) async fn account(&self, region: &str) -> Result<String, CallError> {
-        let key = self.credentials.access_key_id();
-        if let Some(account) = key.as_deref().and_then(|key| self.credentials.account_of(key)) {
+        let key = self.load_credentials(region).await?.access_key_id;
+        if let Some(account) = self.credentials.account_of(&key) {
             return Ok(account);
         }
-        let call = Call::new(Operation::GetCallerIdentity, region);
-        let request = self.sts(region).get_caller_identity().send();
-        let account = self
-            .call(call, request, |response| {
-                let account = response.account().filter(|account| account.len() == 12);
-                account.map(ToOwned::to_owned).ok_or_else(|| "the response names no account".to_owned())
-            })
-            .await?;
-        self.remember_account(key, &account);
+        let answer = self.caller(region).await.map(|(account, _)| account);
+        let account = match answer {
+            Ok(account) => account,
+            // A private network may have no way to STS. What a person has written beside the key counts then.
+            Err(error) if error.class != Class::Credentials => {
+                self.credentials.written_account_of(&key).ok_or(error)?
+            }
+            Err(error) => return Err(error),
+        };
+        self.remember_account(Some(key), &account);
         Ok(account)
+    }
+
+    /// Who the process is, for its log.
+    pub(crate) async fn identity(&self, region: &str) -> Result<Identity, CallError> {
+        let Origin { access_key_id, provider } = self.load_credentials(region).await?;
+        match self.caller(region).await {
+            Ok((account, principal)) => {
+                self.remember_account(Some(access_key_id), &account);
+                Ok(Identity { account, principal, provider })
+            }
+            Err(error) => {
+                let known = self.credentials.account_of(&access_key_id);
+                let account =
+                    known.or_else(|| self.credentials.written_account_of(&access_key_id)).ok_or(error)?;
+                let assumed = ["WebIdentityToken", "AssumeRoleProvider"].contains(&provider.as_str());
+                let principal = self.credentials.role().filter(|_| assumed);
+                Ok(Identity { account, principal, provider })
+            }
+        }
+    }
+
+    /// Loads the credentials if no request has done so yet: only then their key is known.
+    async fn load_credentials(&self, region: &str) -> Result<Origin, CallError> {
+        let operation = Operation::GetCallerIdentity;
+        self.credentials.load_first().await.map_err(|error| {
+            let call = Call::new(operation, region);
+            let failure = credentials_failure::of(operation, &error);
+            call.failed(failure.unwrap_or_else(|| CallError::unreadable(operation, error.to_string())))
+        })
+    }
+
+    /// Account and principal, as STS tells them.
+    async fn caller(&self, region: &str) -> Result<(String, Option<String>), CallError> {
+        let request = self.sts(region).get_caller_identity().send();
+        self.call(Call::new(Operation::GetCallerIdentity, region), request, |response| {
+            let account = response.account().filter(|account| is_account_id(account));
+            let account = account.ok_or_else(|| "the response names no account".to_owned())?;
+            Ok((account.to_owned(), response.arn().and_then(denial::principal)))
+        })
+        .await
     }
 
     /// Ties `account` to the access key that a request was signed with. Where the credentials have been

@@ -5,24 +5,31 @@
 //! |---|---|
 //! | `client` | the SDK clients, one for each region, built from the environment |
 //! | `call` | the one function that every request goes through: deadline, error class, log |
+//! | `required_members` | what each response must have; a 200 without it is no answer |
 //! | `page` | the one loop over the pages of a listing |
 //! | `operation`, `error` | the operations with their IAM actions; `CallError` and its classes |
 //! | `stores`, `tags`, `s3_access_policy`, `read_sets` | the requests themselves, by subject |
 //! | `credentials`, `identity` | the credentials in use and the account they belong to |
+//! | `credentials_failure`, `denial` | why there are no credentials, and what a denial names |
+//! | `http` | connections: direct, or through a proxy |
 //! | `request`, `mirror`, `arn`, `endpoint` | pure parts: the members of requests and responses, ARNs, endpoints |
 
 mod arn;
 mod call;
 mod client;
 mod credentials;
+mod credentials_failure;
+mod denial;
 mod endpoint;
 mod error;
+mod http;
 mod identity;
 mod mirror;
 mod operation;
 mod page;
 mod read_sets;
 pub(crate) mod request;
+mod required_members;
 mod s3_access_policy;
 mod stores;
 mod tags;
@@ -30,6 +37,8 @@ mod tags;
 pub(crate) use arn::{StoreArn, is_account_id};
 pub(crate) use call::CALL_TIMEOUT;
 pub use client::Aws;
+pub(crate) use credentials_failure::is_throttling;
+pub use denial::PolicyKind;
 pub use error::{CallError, Class};
 pub use operation::Operation;
 pub use read_sets::ReadSetCount;

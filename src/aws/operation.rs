@@ -13,6 +13,14 @@ macro_rules! operations {
             /// Every operation that the operator calls.
             pub const ALL: [Self; [$($iam_action),+].len()] = [$(Self::$operation),+];
 
+            /// The name of the operation in the service model.
+            #[must_use]
+            pub(crate) fn name(self) -> &'static str {
+                match self {
+                    $(Self::$operation => stringify!($operation),)+
+                }
+            }
+
             /// The IAM action that allows this operation.
             #[must_use]
             pub fn iam_action(self) -> &'static str {

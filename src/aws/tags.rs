@@ -11,7 +11,7 @@ impl Aws {
         region: &str,
         arn: &str,
     ) -> Result<BTreeMap<String, String>, CallError> {
-        let request = self.omics(region).list_tags_for_resource().resource_arn(arn).send();
+        let request = self.omics_tags(region).list_tags_for_resource().resource_arn(arn).send();
         let call = Call::new(Operation::ListTagsForResource, region);
         self.call(call, request, |response| Ok(response.tags.into_iter().collect())).await
     }
@@ -24,7 +24,7 @@ impl Aws {
         tags: &BTreeMap<String, String>,
     ) -> Result<(), CallError> {
         let tags = tags.clone().into_iter().collect();
-        let request = self.omics(region).tag_resource().resource_arn(arn).set_tags(Some(tags)).send();
+        let request = self.omics_tags(region).tag_resource().resource_arn(arn).set_tags(Some(tags)).send();
         self.call(Call::new(Operation::TagResource, region), request, |_| Ok(())).await
     }
 
@@ -35,7 +35,8 @@ impl Aws {
         keys: &BTreeSet<String>,
     ) -> Result<(), CallError> {
         let keys = keys.iter().cloned().collect();
-        let request = self.omics(region).untag_resource().resource_arn(arn).set_tag_keys(Some(keys)).send();
+        let request =
+            self.omics_tags(region).untag_resource().resource_arn(arn).set_tag_keys(Some(keys)).send();
         self.call(Call::new(Operation::UntagResource, region), request, |_| Ok(())).await
     }
 }

@@ -20,13 +20,11 @@ pub(super) fn explain(error: &CallError, region: Option<&str>, program: &str) ->
                  policy that allows it"
             )
         }
-        Class::Credentials => {
-            let what = error.code.as_deref().unwrap_or("none found in environment, profile or role");
-            format!(
-                "no valid AWS credentials for {call} ({what}): set AWS_PROFILE, or AWS_ACCESS_KEY_ID and \
-                 AWS_SECRET_ACCESS_KEY, or run eval \"$(aws configure export-credentials --format env)\""
-            )
-        }
+        Class::Credentials => no_credentials(error, &call),
+        Class::CredentialsUnavailable => format!(
+            "the source of your AWS credentials does not answer, or fails ({detail}): check the network, \
+             AWS_ENDPOINT_URL_STS and proxies"
+        ),
         Class::Throttled => {
             format!("AWS throttled {call}: try again later; for export, set a smaller --quota-share")
         }
@@ -41,6 +39,41 @@ pub(super) fn explain(error: &CallError, region: Option<&str>, program: &str) ->
             format!("AWS rejected {call}: {detail}")
         }
     }
+}
+
+fn no_credentials(error: &CallError, call: &str) -> String {
+    let profile = std::env::var("AWS_PROFILE").unwrap_or_else(|_| "default".into());
+    let (text, code) = (&error.detail, error.code.as_deref());
+    if text.contains("SSO") || text.contains("sso-session") {
+        return format!(
+            "profile {profile} is not signed in for {call}: run `aws sso login --profile {profile}`"
+        );
+    }
+    if text.contains("external process") {
+        return format!(
+            "the credential_process of profile {profile} fails, so {call} was not called: run it by hand"
+        );
+    }
+    if text.contains("credentials-login") {
+        return format!(
+            "profile {profile} uses `aws login`, whose credentials only the AWS CLI can use: run \
+             eval \"$(aws configure export-credentials --profile {profile} --format env)\" and remove AWS_PROFILE"
+        );
+    }
+    if let Some(role) = error.denial.as_ref().and_then(|denial| denial.principal.as_deref()) {
+        let code = code.unwrap_or("denied");
+        return format!(
+            "AWS STS does not let you assume the role {role} for {call} ({code}): check the role and its trust policy"
+        );
+    }
+    let enabled =
+        error.opt_in_region().map(|region| format!("check that {region} is enabled in your AWS account, "));
+    let (enabled, what) =
+        (enabled.unwrap_or_default(), code.unwrap_or("none found in environment, profile or role"));
+    format!(
+        "no valid AWS credentials for {call} ({what}): {enabled}set AWS_PROFILE, or AWS_ACCESS_KEY_ID and \
+         AWS_SECRET_ACCESS_KEY, or run eval \"$(aws configure export-credentials --format env)\""
+    )
 }
 
 /// The SDK's message without the debug output of its types that follows, and at most 240 characters.

@@ -12,6 +12,8 @@ pub fn wait(class: Class, failures: u32, random: f64) -> Duration {
     let (first, cap) = match class {
         Class::Transient | Class::Conflict | Class::Unreadable => (1, 300),
         Class::Throttled => (2, 300),
+        // Calls that wait for the same source share one attempt, so that short waits do not add to its load.
+        Class::CredentialsUnavailable => (1, 15),
         Class::Denied | Class::Credentials => (60, 600),
         Class::Quota => (300, 900),
         // `requeue` takes the poll interval for Terminal; this bounds how fast failures are counted.
@@ -36,6 +38,7 @@ mod tests {
     fn waits_double_up_to_the_cap_of_their_class() {
         let secs = |class, failures| wait(class, failures, 1.0).as_secs();
         assert_eq!([1, 2, 3, 9, 40].map(|n| secs(Class::Transient, n)), [1, 2, 4, 256, 300]);
+        assert_eq!([1, 3, 9].map(|n| secs(Class::CredentialsUnavailable, n)), [1, 4, 15]);
         assert_eq!([1, 2, 5].map(|n| secs(Class::Denied, n)), [60, 120, 600]);
         assert_eq!([1, 2, 3].map(|n| secs(Class::Quota, n)), [300, 600, 900]);
     }

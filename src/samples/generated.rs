@@ -18,11 +18,12 @@ use crate::plan::{Correction, Denial, Refusal};
 use crate::store::Field;
 use crate::store::owner_match::OwnerMatch;
 
-pub(crate) const CLASSES: [Class; 9] = [
+pub(crate) const CLASSES: [Class; 10] = [
     Class::Transient,
     Class::Throttled,
     Class::Denied,
     Class::Credentials,
+    Class::CredentialsUnavailable,
     Class::Quota,
     Class::Terminal,
     Class::Conflict,

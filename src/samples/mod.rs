@@ -161,7 +161,7 @@ pub(crate) fn absent() -> Observed {
 
 pub(crate) fn call_error(operation: Operation, class: Class) -> CallError {
     let request_id = Some("11111111-2222-3333-4444-555555555555".into());
-    CallError { operation, class, code: None, detail: "AWS's words".into(), request_id }
+    CallError { class, request_id, ..CallError::unreadable(operation, "AWS's words") }
 }
 
 pub(crate) fn intent(id: Option<&str>) -> Intent {

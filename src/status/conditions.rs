@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Reason;
 use super::names::first_of;
 use super::reason::Abnormal;
+use super::refused_call::{credentials_unavailable, denied, no_credentials};
 use crate::aws::{CallError, Class, Operation};
 use crate::crd::{DeletionBlock, Drift, PREFIX, RECREATE_ANNOTATION, TAKE_OVER_ANNOTATION};
 use crate::plan::{State, StoreOwner};
@@ -245,17 +246,9 @@ fn failure(error: &CallError) -> (Reason, String) {
             ),
         ),
         Class::Throttled => (Reason::Throttled, format!("AWS throttles {action}; the operator retries.")),
-        Class::Denied => (Reason::AccessDenied, denied(error.operation)),
-        Class::Credentials => {
-            let code = error.code.as_deref().unwrap_or("no credentials found");
-            (
-                Reason::AccessDenied,
-                format!(
-                    "The operator has no valid AWS credentials for {action} ({code}): check its IAM role, its EKS Pod \
-                     Identity association or its environment variables."
-                ),
-            )
-        }
+        Class::Denied => (Reason::AccessDenied, denied(error)),
+        Class::Credentials => (Reason::AccessDenied, no_credentials(error)),
+        Class::CredentialsUnavailable => credentials_unavailable(error),
         Class::Quota if error.operation == Operation::TagResource => (
             Reason::QuotaExceeded,
             format!(
@@ -272,23 +265,6 @@ fn failure(error: &CallError) -> (Reason, String) {
         ),
         Class::Terminal => (Reason::InvalidSpec, format!("AWS rejects {action}: {}", error.detail)),
     }
-}
-
-fn denied(operation: Operation) -> String {
-    let action = operation.iam_action();
-    let allow = match operation {
-        // The same denial if the role lacks an action that AWS requires for the tags or the key of the new store.
-        Operation::CreateSequenceStore => format!(
-            "allow {action} with resource \"*\", and {}, in the operator's IAM policy; if spec.sseConfig is set, also \
-             allow kms:DescribeKey for the key",
-            Operation::TagResource.iam_action()
-        ),
-        Operation::ListSequenceStores | Operation::ListTagsForResource => {
-            "allow this action with resource \"*\" in the operator's IAM policy".into()
-        }
-        _ => "allow this action in the operator's IAM policy".into(),
-    };
-    format!("AWS denies {action}: {allow}.")
 }
 
 fn tag_limit(present: usize, missing: &[String]) -> String {

@@ -5,6 +5,7 @@ pub mod event;
 mod names;
 mod reason;
 mod reference;
+mod refused_call;
 #[cfg(test)]
 mod tests;
 

@@ -33,6 +33,7 @@ mod isolation;
 mod kubectl;
 mod kubernetes_proxy;
 mod missing_permissions;
+mod networks;
 mod ownership;
 mod paused;
 mod process;
@@ -41,6 +42,7 @@ mod ratcheting;
 mod read_sets;
 mod recorder;
 mod rejected_requests;
+mod required_members;
 mod restarts;
 mod status_contract;
 mod status_mirror;
@@ -88,6 +90,12 @@ const TESTS: &[&[Test]] = &[
     isolation::TESTS,
     kubectl::TESTS,
     missing_permissions::TESTS,
+    networks::credential_sources::TESTS,
+    networks::denials::TESTS,
+    networks::endpoints::TESTS,
+    networks::own_account::TESTS,
+    networks::proxies::TESTS,
+    networks::start_up::TESTS,
     ownership::TESTS,
     paused::TESTS,
     process::TESTS,
@@ -95,6 +103,7 @@ const TESTS: &[&[Test]] = &[
     ratcheting::TESTS,
     read_sets::TESTS,
     rejected_requests::TESTS,
+    required_members::TESTS,
     restarts::TESTS,
     status_mirror::TESTS,
     steadiness::event_limits::TESTS,

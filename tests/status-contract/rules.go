@@ -21,8 +21,8 @@ var (
 		{"a duration", regexp.MustCompile(`(?i)\b\d+(\.\d+)? ?(ms|s|secs?|seconds|min|minutes|hours)\b`)},
 	}
 	uuid = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
-	// The uid of an object never changes, so a message may contain it.
-	uidOfAnObject = regexp.MustCompile(`(?:uid |take-over: ")` + uuid.String())
+	// The uid of an object and the ARN of a key never change, so a message may contain them.
+	lastingID = regexp.MustCompile(`(?:uid |take-over: "|:key/)` + uuid.String())
 )
 
 // checkStatus checks one version against the status contract of the operator.
@@ -91,7 +91,7 @@ func (c *checker) checkCondition(v *version, condition condition) []finding {
 			report("message", "the message contains %s, %q: %q", value.name, found, condition.Message)
 		}
 	}
-	if found := uuid.FindString(uidOfAnObject.ReplaceAllString(condition.Message, "")); found != "" {
+	if found := uuid.FindString(lastingID.ReplaceAllString(condition.Message, "")); found != "" {
 		report("message", "the message contains an id, %s: %q", found, condition.Message)
 	}
 	return findings

@@ -58,7 +58,7 @@ fn attempts(error: &CallError) -> u32 {
     match error.class {
         Class::Throttled => ATTEMPTS,
         Class::Transient if error.code.is_some() => ATTEMPTS,
-        Class::Transient => ATTEMPTS_UNANSWERED,
+        Class::Transient | Class::CredentialsUnavailable => ATTEMPTS_UNANSWERED,
         _ => 1,
     }
 }

@@ -1,5 +1,6 @@
 //! `run`: connects to Kubernetes and AWS, and runs the controller and the health server until a signal. I/O.
 
+mod aws_identity;
 mod flags;
 mod log;
 
@@ -37,8 +38,8 @@ pub(super) async fn execute(flags: RunFlags) -> Result<(), String> {
     let health = Arc::new(Health::of(Arc::clone(&watches), silence));
     let server = tokio::spawn(health::serve(listener, Arc::clone(&health), shutdown.clone()));
 
+    let aws = Aws::from_environment(flags.place.region.clone()).await?;
     if let Some(settings) = settings(&flags, &client, &shutdown).await? {
-        let aws = Aws::from_environment(flags.place.region.clone()).await;
         let defaults = Defaults { region: aws.default_region(), poll_interval: flags.timing.poll_interval };
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
@@ -56,6 +57,8 @@ pub(super) async fn execute(flags: RunFlags) -> Result<(), String> {
             denied_grace: flags.denied_grace,
             watch_timeout: flags.watch_timeout,
         });
+        // Beside the start: neither readiness nor the first pass waits for it.
+        tokio::spawn(aws_identity::announce(context.clone(), shutdown.clone()));
         controller::run(context, &health, flags.concurrency, shutdown.clone()).await;
     }
     shutdown.cancel();

@@ -122,8 +122,7 @@ fn states() -> Vec<State> {
     let drift =
         |field: &str| vec![Drift { field: field.into(), observed: Some("shown".into()), ..Drift::default() }];
     let failed = |operation, class, detail: &str| {
-        let detail = detail.to_owned();
-        State::CallFailed(CallError { operation, class, code: None, detail, request_id: None })
+        State::CallFailed(CallError { class, ..CallError::unreadable(operation, detail) })
     };
     let conflict = |owner| State::OwnershipConflict { owner };
     let owner_tags = ["cluster", "name", "namespace", "uid"].map(|key| format!("healthomics.dev/{key}"));

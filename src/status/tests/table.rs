@@ -141,7 +141,7 @@ fn every_class_of_failure_has_its_reason() {
             Class::Quota => "False/QuotaExceeded False/QuotaExceeded Reconciling",
             Class::Terminal => "False/InvalidSpec False/InvalidSpec Stalled",
             Class::Conflict => "False/Updating False/Updating Reconciling",
-            Class::Transient | Class::NotFound | Class::Unreadable => {
+            Class::Transient | Class::CredentialsUnavailable | Class::NotFound | Class::Unreadable => {
                 "False/AwsUnavailable False/AwsUnavailable Reconciling"
             }
         };
