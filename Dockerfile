@@ -33,6 +33,7 @@ LABEL org.opencontainers.image.title="sequencestore-operator" \
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /src/LICENSE /LICENSE
 COPY --from=build /sequencestore-operator /sequencestore-operator
+# An SSL_CERT_FILE of the Pod takes the place of this one; the program then reads both files.
 ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
 USER 65532:65532
 EXPOSE 8081
