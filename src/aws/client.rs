@@ -14,8 +14,8 @@ use aws_types::SdkConfig;
 
 use super::call::CALL_TIMEOUT;
 use super::credentials::{NoCredentials, TrackedCredentials};
-use super::{endpoint, http};
 use super::required_members::RequiredMembers;
+use super::{endpoint, http};
 use crate::network::{Proxies, added_certificates};
 
 /// Limit for opening a connection, TCP and TLS together.

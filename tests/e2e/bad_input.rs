@@ -46,7 +46,7 @@ async fn bad_input_is_refused_with_the_documented_messages(cluster: Arc<Cluster>
     let misspelt = try_misspelt_fields(&world).await?;
     let policies = try_policies(&world).await?;
     for world in [&world, &without_operator] {
-        let calls = world.aws.ledger().await?;
+        let calls = world.calls_for_objects().await?;
         ensure!(calls.is_empty(), "AWS was called: {calls:?}");
     }
     compare(&document(&refused, &misspelt, &frozen, &policies))

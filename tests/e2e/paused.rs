@@ -142,7 +142,7 @@ async fn the_operator_makes_no_aws_call_for_a_new_paused_object(cluster: Arc<Clu
     ensure!(ready.status == "False" && ready.reason == "Paused", "{ready:?}");
     ensure!(status(&object).observed_generation == Some(-1), "{:?}", status(&object).observed_generation);
     ensure!(!has_finalizer(&object), "a paused new object has a finalizer");
-    ensure!(world.aws.ledger().await?.is_empty(), "AWS was called for a paused object");
+    ensure!(world.calls_for_objects().await?.is_empty(), "AWS was called for a paused object");
     pause(&world, "a", false).await?;
     world.until_ready("a").await?;
     ensure!(world.calls("CreateSequenceStore").await?.len() == 1, "not exactly one create after the pause");

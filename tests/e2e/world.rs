@@ -317,6 +317,12 @@ impl World {
         }
     }
 
+    /// All calls but the one with which the operator learns at its start who it is.
+    pub async fn calls_for_objects(&self) -> Result<Vec<LedgerEntry>, Error> {
+        let ledger = self.aws.ledger().await?.into_iter();
+        Ok(ledger.filter(|entry| entry.operation != "sts:GetCallerIdentity").collect())
+    }
+
     /// Calls of mutating operations, including the ones that AWS refused.
     pub async fn mutating_calls(&self) -> Result<Vec<LedgerEntry>, Error> {
         Ok(self.aws.ledger().await?.into_iter().filter(LedgerEntry::is_mutating).collect())
