@@ -30,7 +30,8 @@ pub(super) async fn create(
                 duplicates: Vec::new(),
                 policy: ObservedPolicy::NotRead,
             };
-            Outcome { effect: Effect::Created(Box::new(present)), events: vec![event::created()] }
+            let event = event::created(&present.store.id, &intent.region);
+            Outcome { effect: Effect::Created(Box::new(present)), events: vec![event] }
         }
         Err(error) if error.is_definite_no() => Outcome::from(Effect::NotCreated { epoch, attempt, error }),
         Err(_) => Outcome::from(Effect::CreationUnknown { attempt }),

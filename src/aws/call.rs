@@ -10,7 +10,8 @@ use aws_sdk_omics::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_omics::operation::RequestId;
 use tracing::Level;
 
-use super::{Aws, CallError, Class, Operation};
+use super::cause::Cause;
+use super::{Aws, CallError, Class, Failure, Operation, host};
 
 /// Limit for one request, from loading the credentials to the last byte of the response.
 pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -60,7 +61,8 @@ impl Aws {
         O: RequestId,
         E: ProvideErrorMetadata + RequestId + std::error::Error + Send + Sync + 'static,
     {
-        let outcome = match send(call.operation, CALL_TIMEOUT, request).await {
+        let (sent, host) = host::noted(send(call.operation, CALL_TIMEOUT, request)).await;
+        let outcome = match sent {
             Ok(response) => {
                 let request_id = response.request_id().map(ToOwned::to_owned);
                 read(response).map_err(|detail| CallError {
@@ -70,7 +72,10 @@ impl Aws {
             }
             Err(error) => Err(error),
         };
-        outcome.map_err(|error| call.failed(error))
+        outcome.map_err(|mut error| {
+            error.failure.host = host;
+            call.failed(error)
+        })
     }
 }
 
@@ -87,6 +92,7 @@ where
         Ok(outcome) => outcome.map_err(|error| CallError::from_sdk(operation, &error)),
         Err(_) => Err(CallError {
             class: Class::Transient,
+            failure: Box::new(Failure { cause: Cause::NoResponse, host: None }),
             ..CallError::unreadable(operation, format!("no response within {deadline:?}"))
         }),
     }
@@ -101,6 +107,7 @@ fn log(call: Call<'_>, error: &CallError) {
                 $level,
                 operation = call.operation.iam_action(),
                 region = call.region,
+                host = error.failure.host.as_deref(),
                 class = ?error.class,
                 code = error.code.as_deref(),
                 aws_request_id = error.request_id.as_deref(),

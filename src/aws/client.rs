@@ -15,7 +15,7 @@ use aws_types::SdkConfig;
 use super::call::CALL_TIMEOUT;
 use super::credentials::{NoCredentials, TrackedCredentials};
 use super::required_members::RequiredMembers;
-use super::{endpoint, http};
+use super::{endpoint, host, http};
 use crate::network::{Proxies, added_certificates};
 
 /// Limit for opening a connection, TCP and TLS together.
@@ -118,6 +118,7 @@ impl Aws {
     fn make_client(&self, region: &str, endpoint: Option<&String>) -> aws_sdk_omics::Client {
         let mut config = aws_sdk_omics::config::Builder::from(&self.config)
             .region(Region::new(region.to_owned()))
+            .interceptor(host::NoteHost)
             .interceptor(RequiredMembers);
         if let Some(endpoint) = endpoint {
             config = config.endpoint_url(endpoint);
@@ -143,7 +144,7 @@ impl Aws {
     /// Builds a new client each time: STS is called once for each access key.
     pub(super) fn sts(&self, region: &str) -> aws_sdk_sts::Client {
         let config = aws_sdk_sts::config::Builder::from(&self.config).region(Region::new(region.to_owned()));
-        aws_sdk_sts::Client::from_conf(config.interceptor(RequiredMembers).build())
+        aws_sdk_sts::Client::from_conf(config.interceptor(host::NoteHost).interceptor(RequiredMembers).build())
     }
 }
 

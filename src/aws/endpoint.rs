@@ -44,8 +44,11 @@ pub(super) fn of_aws(config: &SdkConfig, region: &str, prefix: &str, service: &s
 }
 
 /// # Errors
-/// Settings that contradict each other, so that the SDK could send no request.
+/// An endpoint that is no URL, or settings that contradict each other: the SDK could send no request.
 pub(super) fn check(config: &SdkConfig, has_tags_endpoint: bool) -> Result<(), String> {
+    if let Some(problem) = problem(config) {
+        return Err(problem);
+    }
     let settings = [
         (config.use_dual_stack(), "AWS_USE_DUALSTACK_ENDPOINT"),
         (config.use_fips(), "AWS_USE_FIPS_ENDPOINT"),
@@ -70,10 +73,7 @@ pub(super) fn check(config: &SdkConfig, has_tags_endpoint: bool) -> Result<(), S
 /// The variable is set to something that is not a URL.
 pub(super) fn of_tags() -> Result<Option<String>, String> {
     let Some(url) = std::env::var(TAGS_VARIABLE).ok().filter(|url| !url.is_empty()) else { return Ok(None) };
-    let is_url = url.parse::<http::Uri>().is_ok_and(|uri| {
-        matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty())
-    });
-    match is_url {
+    match is_url(&url) {
         true => Ok(Some(url)),
         false => Err(format!("{TAGS_VARIABLE} is not a URL: write one that begins with https://")),
     }
@@ -87,6 +87,26 @@ pub(super) async fn configured_role() -> Option<String> {
     let profiles = aws_config::profile::load(&fs, &env, &Default::default(), None).await.ok();
     let of_profile = profiles.as_ref().and_then(|profiles| profiles.get("role_arn")).map(ToOwned::to_owned);
     of_profile.or(of_environment)
+}
+
+/// What is wrong with a custom endpoint: no request could be sent to it.
+fn problem(config: &SdkConfig) -> Option<String> {
+    let services = [("Omics", "AWS_ENDPOINT_URL_OMICS"), ("STS", "AWS_ENDPOINT_URL_STS")];
+    services.into_iter().find_map(|(service, variable)| {
+        let endpoint = url(config, service)?;
+        (!is_url(&endpoint)).then(|| {
+            format!(
+                "the endpoint `{endpoint}` is not a URL: write one that begins with https:// or http:// to {variable}, \
+                 AWS_ENDPOINT_URL or the AWS profile, wherever it is set"
+            )
+        })
+    })
+}
+
+fn is_url(text: &str) -> bool {
+    text.parse::<http::Uri>().is_ok_and(|uri| {
+        matches!(uri.scheme_str(), Some("https" | "http")) && uri.host().is_some_and(|host| !host.is_empty())
+    })
 }
 
 /// Stops the SDK from putting `control-storage-` and `tags-` before the host of a custom endpoint.
@@ -154,5 +174,22 @@ mod tests {
         assert_eq!(check(&SdkConfig::builder().use_fips(true).build(), false), Ok(()));
         let error = check(&custom().use_fips(true).build(), false).expect_err("refused");
         assert!(error.contains("AWS_USE_FIPS_ENDPOINT") && error.contains("AWS_ENDPOINT_URL"), "{error}");
+    }
+
+    #[test]
+    fn an_endpoint_that_is_not_a_url_is_named_with_the_variable_to_correct() {
+        let problem = |url: &str| problem(&SdkConfig::builder().endpoint_url(url).build());
+        for url in
+            ["127.0.0.1:1", "localhost:4566", "omics.us-east-1.amazonaws.com", "ftp://host", "https://", ""]
+        {
+            let text = problem(url).unwrap_or_else(|| panic!("`{url}` is accepted"));
+            assert!(text.contains(&format!("`{url}`")) && text.contains("AWS_ENDPOINT_URL_OMICS"), "{text}");
+        }
+        for url in
+            ["http://127.0.0.1:1", "https://vpce-1.omics.us-east-1.vpce.amazonaws.com", "http://[::1]:80"]
+        {
+            assert_eq!(problem(url), None);
+        }
+        assert_eq!(super::problem(&SdkConfig::builder().build()), None);
     }
 }

@@ -6,10 +6,11 @@ use aws_sdk_omics::config::http::HttpResponse;
 use aws_sdk_omics::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_omics::operation::RequestId;
 
-use super::Operation;
+use super::cause::{Cause, in_words};
 use super::credentials_failure;
 use super::denial::Denial;
 use super::required_members::Incomplete;
+use super::{Failure, Operation};
 
 /// Decides how the operator reacts to a failed call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -74,14 +75,24 @@ pub struct CallError {
     pub denial: Option<Box<Denial>>,
     /// Region of the request.
     pub region: Option<String>,
+    /// Why there was no usable response. In a box, because results with an error are everywhere.
+    pub failure: Box<Failure>,
 }
 
 impl CallError {
     /// A response that cannot be believed.
     #[must_use]
     pub(crate) fn unreadable(operation: Operation, detail: impl Into<String>) -> Self {
-        let (code, request_id, denial, region) = (None, None, None, None);
-        Self { operation, class: Class::Unreadable, code, detail: detail.into(), request_id, denial, region }
+        Self {
+            operation,
+            class: Class::Unreadable,
+            code: None,
+            detail: detail.into(),
+            request_id: None,
+            denial: None,
+            region: None,
+            failure: Box::default(),
+        }
     }
 
     /// The region of the request, where AWS does not know the credentials and the region is one that an account must
@@ -136,14 +147,15 @@ impl CallError {
         let detail = match (error.message(), incomplete(error)) {
             (Some(message), _) => message.to_owned(),
             (None, Some(incomplete)) => incomplete.to_string(),
-            (None, None) => credentials_failure::words(error),
+            (None, None) => in_words(error),
         };
         let denial = (class == Class::Denied).then(|| Box::new(Denial::parse(&detail)));
         let request_id = match error {
             SdkError::ServiceError(response) => response.err().request_id().map(ToOwned::to_owned),
             _ => None,
         };
-        Self { code, request_id, denial, class, ..Self::unreadable(operation, detail) }
+        let failure = Box::new(Failure { cause: Cause::of(error), host: None });
+        Self { code, request_id, denial, class, failure, ..Self::unreadable(operation, detail) }
     }
 }
 

@@ -7,7 +7,8 @@
 //! | `call` | the one function that every request goes through: deadline, error class, log |
 //! | `required_members` | what each response must have; a 200 without it is no answer |
 //! | `page` | the one loop over the pages of a listing |
-//! | `operation`, `error` | the operations with their IAM actions; `CallError` and its classes |
+//! | `operation`, `error`, `cause` | the operations with their IAM actions; `CallError`, its classes and its causes in words |
+//! | `host` | which host a request goes to |
 //! | `stores`, `tags`, `s3_access_policy`, `read_sets` | the requests themselves, by subject |
 //! | `credentials`, `identity` | the credentials in use and the account they belong to |
 //! | `credentials_failure`, `denial` | why there are no credentials, and what a denial names |
@@ -16,12 +17,14 @@
 
 mod arn;
 mod call;
+mod cause;
 mod client;
 mod credentials;
 mod credentials_failure;
 mod denial;
 mod endpoint;
 mod error;
+mod host;
 mod http;
 mod identity;
 mod mirror;
@@ -36,6 +39,9 @@ mod tags;
 
 pub(crate) use arn::{StoreArn, is_account_id};
 pub(crate) use call::CALL_TIMEOUT;
+#[cfg(test)]
+pub(crate) use cause::Cause;
+pub use cause::Failure;
 pub use client::Aws;
 pub(crate) use credentials_failure::is_throttling;
 pub use denial::PolicyKind;

@@ -47,3 +47,14 @@ operations! {
     DeleteS3AccessPolicy => "omics:DeleteS3AccessPolicy",
     GetCallerIdentity => "sts:GetCallerIdentity",
 }
+
+impl Operation {
+    /// The environment variable that sets another endpoint for this operation.
+    #[must_use]
+    pub fn endpoint_variable(self) -> &'static str {
+        match self {
+            Self::GetCallerIdentity => "AWS_ENDPOINT_URL_STS",
+            _ => "AWS_ENDPOINT_URL_OMICS",
+        }
+    }
+}

@@ -6,7 +6,7 @@ use super::absence::absence_is_confirmed;
 use super::creation::nothing_to_delete;
 use super::ownership::{stranger, wrong_account};
 use super::{Action, DELETE_GRACE, Input, Next, Plan, Refusal, Rule, State, call_failed, invalid, paused};
-use crate::aws::Class;
+use crate::aws::{Class, ReadSetCount};
 use crate::crd::{DeletionBlock, DeletionBlockReason, FINALIZER, SequenceStore, StoreStatus};
 use crate::store::{Observed, ObservedTags};
 
@@ -125,6 +125,15 @@ fn delete(input: &Input<'_>) -> Option<Plan> {
     Some(Plan { action, ..Plan::wait(state, Next::Quick) })
 }
 
+/// `5 read sets (3 ACTIVE, 2 ARCHIVED)`. Where counting stopped early, the states are those of the counted ones.
+fn counted(count: &ReadSetCount) -> String {
+    let states: Vec<String> =
+        count.by_status.iter().map(|(status, number)| format!("{number} {status}")).collect();
+    let noun = if count.total == 1 && !count.more { "read set" } else { "read sets" };
+    let of = if count.more { format!("of the first {}: ", count.total) } else { String::new() };
+    format!("{} {noun} ({of}{})", count.display(), states.join(", "))
+}
+
 /// Why AWS refuses the delete. Read sets are blamed only if the store holds some.
 pub(crate) fn blocked_by_aws(refusal: &Refusal) -> State {
     let block = match &refusal.read_sets {
@@ -133,8 +142,12 @@ pub(crate) fn blocked_by_aws(refusal: &Refusal) -> State {
             read_sets_by_status: count.by_status.clone(),
             ..DeletionBlock::new(
                 DeletionBlockReason::ReadSets,
-                "the store still holds read sets, and AWS deletes only empty stores. The operator never deletes read sets: \
-                 delete them yourself, or set spec.deletionPolicy to Retain to keep the store",
+                format!(
+                    "the store still holds {}, and AWS deletes only empty stores. The operator never deletes read sets: \
+                     delete them yourself (aws omics batch-delete-read-set), or set spec.deletionPolicy to Retain to keep \
+                     the store",
+                    counted(count)
+                ),
             )
         },
         Ok(_) => DeletionBlock::new(

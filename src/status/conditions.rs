@@ -231,18 +231,14 @@ fn failure(error: &CallError) -> (Reason, String) {
             Reason::Updating,
             format!("AWS refuses {action} because the store is busy; the operator retries."),
         ),
-        Class::Transient | Class::NotFound => (
-            Reason::AwsUnavailable,
-            format!(
-                "Calls to {action} fail or time out; the operator retries. If this lasts, check the region, and the \
-                 network, DNS and proxies of the operator's Pod."
-            ),
-        ),
+        Class::Transient | Class::NotFound => (Reason::AwsUnavailable, unavailable(error)),
         Class::Unreadable => (
             Reason::AwsUnavailable,
             format!(
-                "The response to {action} is not a valid AWS response: check proxies and AWS_ENDPOINT_URL_OMICS. The \
-                 operator retries."
+                "The response to {action}{}{} is not a valid AWS response: check proxies and {}. The operator retries.",
+                in_region(error),
+                error.failure.host.as_deref().map(|host| format!(" from {host}")).unwrap_or_default(),
+                error.operation.endpoint_variable()
             ),
         ),
         Class::Throttled => (Reason::Throttled, format!("AWS throttles {action}; the operator retries.")),
@@ -265,6 +261,25 @@ fn failure(error: &CallError) -> (Reason, String) {
         ),
         Class::Terminal => (Reason::InvalidSpec, format!("AWS rejects {action}: {}", error.detail)),
     }
+}
+
+/// Names the cause, which is the same at each attempt, and never AWS's own words, which are not.
+fn unavailable(error: &CallError) -> String {
+    let remedy = if error.failure.is_answer_of_aws() {
+        "If this lasts, see the AWS Health Dashboard."
+    } else {
+        "If this lasts, check the region, and the network, DNS and proxies of the operator's Pod."
+    };
+    format!(
+        "{}{} fails: {}. The operator retries. {remedy}",
+        error.operation.iam_action(),
+        in_region(error),
+        error.failure.sentence()
+    )
+}
+
+fn in_region(error: &CallError) -> String {
+    error.region.as_deref().map(|region| format!(" in {region}")).unwrap_or_default()
 }
 
 fn tag_limit(present: usize, missing: &[String]) -> String {
@@ -386,7 +401,7 @@ fn store_missing(id: &str, region: &str, named: bool) -> String {
     )
 }
 
-fn blocked(blocks: &[DeletionBlock]) -> String {
+pub(super) fn blocked(blocks: &[DeletionBlock]) -> String {
     let reasons: Vec<&str> = blocks.iter().map(|block| block.message.as_str()).collect();
     format!("The deletion is blocked: {}.", reasons.join("; "))
 }

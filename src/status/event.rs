@@ -40,8 +40,8 @@ impl Event {
 
 /// AWS accepted a CreateSequenceStore.
 #[must_use]
-pub fn created() -> Event {
-    Event::normal("Created", "Create", "The operator created a sequence store in AWS.")
+pub fn created(id: &str, region: &str) -> Event {
+    Event::normal("Created", "Create", format!("The operator created sequence store {id} in {region}."))
 }
 
 /// The operator wrote the owner tags of the object with this `uid`. `former` is the uid that the store
@@ -188,6 +188,9 @@ fn transition(reason: Reason, state: &State) -> Option<Event> {
         ) => drifted(fields),
         // `Deleted` has an Event of its own, and the store of a released object stays.
         (Reason::Deleting, state) if *state != State::Deleting => None,
+        (Reason::DeletionBlocked, State::DeletionBlocked(blocks)) => {
+            event(reason, Some(conditions::blocked(blocks)))
+        }
         _ => event(reason, None),
     }
 }

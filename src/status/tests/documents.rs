@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::aws::{CallError, Class, Operation};
+use crate::aws::{CallError, Cause, Class, Operation};
 use crate::crd::{Drift, INTENT_ANNOTATION, SequenceStore, SequenceStoreSpec};
 use crate::plan::{State, StoreOwner};
 use crate::status::{Input, event, find, next};
@@ -121,9 +121,14 @@ fn messages() -> Vec<String> {
 fn states() -> Vec<State> {
     let drift =
         |field: &str| vec![Drift { field: field.into(), observed: Some("shown".into()), ..Drift::default() }];
-    let failed = |operation, class, detail: &str| {
-        State::CallFailed(CallError { class, ..CallError::unreadable(operation, detail) })
+    let failed =
+        |operation, class, detail: &str| State::CallFailed(CallError { class, ..placed(operation, detail) });
+    let unavailable = |cause| {
+        let mut error = CallError { class: Class::Transient, ..placed(Operation::GetSequenceStore, "") };
+        error.failure.cause = cause;
+        State::CallFailed(error)
     };
+    let server_error = Cause::Answer { status: 500, code: Some("InternalServerException".into()) };
     let conflict = |owner| State::OwnershipConflict { owner };
     let owner_tags = ["cluster", "name", "namespace", "uid"].map(|key| format!("healthomics.dev/{key}"));
     let deleted_principal = Drift {
@@ -137,7 +142,8 @@ fn states() -> Vec<State> {
     vec![
         failed(get, Class::Denied, ""),
         failed(get, Class::Credentials, ""),
-        failed(get, Class::Transient, ""),
+        unavailable(Cause::NoResponse),
+        unavailable(server_error),
         failed(get, Class::Unreadable, ""),
         failed(create, Class::Quota, ""),
         failed(create, Class::Terminal, "details"),
@@ -156,6 +162,14 @@ fn states() -> Vec<State> {
         conflict(StoreOwner::Uid("0b5c6a0e-1".into())),
         conflict(StoreOwner::Untagged),
     ]
+}
+
+/// A failed call of the region and endpoint that the documents use.
+fn placed(operation: Operation, detail: &str) -> CallError {
+    let mut error = CallError::unreadable(operation, detail);
+    error.region = Some("us-east-1".into());
+    error.failure.host = Some("omics.us-east-1.amazonaws.com".into());
+    error
 }
 
 /// The message of an object in this state.

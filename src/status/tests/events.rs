@@ -44,7 +44,7 @@ fn every_event_keeps_its_type_reason_and_action() {
         panic!("one Event for one finding");
     };
     let table = [
-        (event::created(), "Normal Created Create"),
+        (event::created("3936421177", "us-east-1"), "Normal Created Create"),
         (event::adopted("", "b"), "Normal Adopted Adopt"),
         (event::updated(&fields), "Normal Updated Update"),
         (event::tags_updated(), "Normal Updated Update"),
