@@ -3,7 +3,9 @@
 
 #![warn(missing_docs)]
 
+mod admission;
 mod annotations;
+mod check;
 mod object;
 pub(crate) mod owner;
 mod printer_columns;
@@ -15,11 +17,13 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+pub use admission::refusals;
 pub use annotations::{
     AnnotationFinding, AnnotationProblem, INTENT_ANNOTATION, KNOWN_ANNOTATIONS, PAUSED_ANNOTATION,
     RECONCILE_ANNOTATION, RECREATE_ANNOTATION, TAKE_OVER_ANNOTATION, annotation_findings,
 };
 pub use owner::{CLUSTER_TAG, OWNER_UID_TAG, OwnerTags};
+pub(crate) use schema::spec_schema;
 pub use schema::{crd, crd_yaml};
 pub use spec::{
     DeletionPolicy, ETagAlgorithmFamily, EncryptionType, ManagementPolicy, S3AccessConfig, SequenceStore,

@@ -8,21 +8,21 @@ pub(super) fn printer_columns() -> Vec<CustomResourceColumnDefinition> {
         column("Store ID", ".status.store.id"),
         column("Status", ".status.store.status"),
         column("Ready", ".status.conditions[?(@.type=='Ready')].status"),
+        column("Synced", ".status.conditions[?(@.type=='Synced')].status"),
         column("Reason", ".status.conditions[?(@.type=='Ready')].reason"),
         CustomResourceColumnDefinition {
             type_: "date".into(),
             ..column("Age", ".metadata.creationTimestamp")
         },
-        wide("Synced", ".status.conditions[?(@.type=='Synced')].status"),
         wide("Region", ".status.region"),
-        wide("ARN", ".status.store.arn"),
-        wide("S3 URI", ".status.store.s3Access.s3Uri"),
         CustomResourceColumnDefinition {
             description: Some(
                 "The first field of status.drift: a field whose value in AWS differs from the spec.".into(),
             ),
             ..wide("Drift", ".status.drift[*].field")
         },
+        wide("S3 URI", ".status.store.s3Access.s3Uri"),
+        wide("ARN", ".status.store.arn"),
     ]
 }
 

@@ -1,11 +1,14 @@
 //! Builds the CustomResourceDefinition: adds to the derived schema what the derives cannot express. No I/O.
 
+use std::sync::LazyLock;
+
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
     CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
 };
 use kube::CustomResourceExt;
+use kube::core::Rule;
 use schemars::{Schema, SchemaGenerator, json_schema};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::printer_columns::printer_columns;
 use super::{SequenceStore, rules};
@@ -29,6 +32,15 @@ pub fn crd() -> CustomResourceDefinition {
     crd
 }
 
+/// The schema of `spec` in [`crd`].
+pub(crate) fn spec_schema() -> &'static Value {
+    static SCHEMA: LazyLock<Value> = LazyLock::new(|| {
+        let mut definition = serde_json::to_value(crd()).unwrap_or_default();
+        definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"].take()
+    });
+    &SCHEMA
+}
+
 /// [`crd`] as YAML.
 ///
 /// # Errors
@@ -47,14 +59,20 @@ fn default_status(status: &mut JSONSchemaProps) {
 /// nor the line breaks that doc comments have within a paragraph.
 fn tidy(schema: &mut JSONSchemaProps) {
     schema.title = None;
-    // The API server refuses null for an enum, even if it is `nullable`. A CEL rule lists the values instead.
-    if schema.nullable == Some(true) && schema.enum_.take().is_some() {
-        schema.max_length = Some(256);
-    }
     schema.description = schema.description.take().map(|text| {
         let paragraphs: Vec<String> = text.split("\n\n").map(|text| text.replace('\n', " ")).collect();
         paragraphs.join("\n\n")
     });
+    // The API server refuses null for an enum, even if it is `nullable` and lists null, and then checks no rule. So a
+    // CEL rule checks the values, and the description lists them, in the words of Kubernetes' own enums.
+    if let (Some(true), Some(values)) = (schema.nullable, &schema.enum_) {
+        let values = values.iter().filter(|value| !value.0.is_null());
+        let list: String = values.map(|value| format!("\n - `{}`", value.0)).collect();
+        schema.description =
+            schema.description.take().map(|text| format!("{text}\n\nPossible enum values:{list}"));
+        schema.enum_ = None;
+        schema.max_length = Some(256);
+    }
     schema.properties.iter_mut().flat_map(|all| all.values_mut()).for_each(tidy);
     if let Some(JSONSchemaPropsOrArray::Schema(items)) = &mut schema.items {
         tidy(items);
@@ -109,12 +127,12 @@ pub(super) fn s3_access_policy(_: &mut SchemaGenerator) -> Schema {
                 },
             },
         },
-        "x-kubernetes-validations": [rules::policy_needs_statement()],
+        "x-kubernetes-validations": [Rule::from(rules::policy_needs_statement())],
     })
 }
 
 /// Schema of an element that may be a string, a list or a map. A structural schema could allow only one of them.
-fn any_of_forms(description: &str) -> serde_json::Value {
+fn any_of_forms(description: &str) -> Value {
     json!({"description": description, "x-kubernetes-preserve-unknown-fields": true})
 }
 
@@ -130,9 +148,9 @@ pub(super) fn tags(_: &mut SchemaGenerator) -> Schema {
         "additionalProperties": {
             "type": "string",
             "maxLength": 1024,
-            "x-kubernetes-validations": rules::tag_value(),
+            "x-kubernetes-validations": rules::tag_value().map(Rule::from),
         },
-        "x-kubernetes-validations": rules::tags(),
+        "x-kubernetes-validations": rules::tags().map(Rule::from),
     })
 }
 

@@ -61,13 +61,13 @@ pub struct SequenceStoreSpec {
     /// reports the store and its drift in status and never changes anything in AWS, not even when the object
     /// is deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[x_kube(validation = rules::one_of("managementPolicy", &["Manage", "Observe"]))]
+    #[x_kube(validation = rules::one_of("managementPolicy", rules::MANAGEMENT_POLICIES))]
     pub management_policy: Option<ManagementPolicy>,
 
     /// What the operator does with the store when the object is deleted: `Delete` (default) deletes the
     /// store, `Retain` leaves it in AWS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[x_kube(validation = rules::one_of("deletionPolicy", &["Delete", "Retain"]))]
+    #[x_kube(validation = rules::one_of("deletionPolicy", rules::DELETION_POLICIES))]
     pub deletion_policy: Option<DeletionPolicy>,
 
     /// While true, the chart's admission policy makes the API server refuse to delete the object. If it is
@@ -81,7 +81,7 @@ pub struct SequenceStoreSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]
     #[x_kube(
-        validation = rules::length(1, 127, "name must have 1 to 127 characters; remove the field to give a new store the name of the object"),
+        validation = rules::name_length(),
         validation = rules::printable("name")
     )]
     pub name: Option<String>,
@@ -91,7 +91,7 @@ pub struct SequenceStoreSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 1024))]
     #[x_kube(
-        validation = rules::length(1, 255, "description must have 1 to 255 characters; AWS can replace a description but cannot clear it"),
+        validation = rules::description_length(),
         validation = rules::printable("description")
     )]
     pub description: Option<String>,
@@ -105,14 +105,14 @@ pub struct SequenceStoreSpec {
     /// Algorithm family of the ETags of ingested read sets: `MD5up`, `SHA256up` or `SHA512up`. If absent
     /// when the operator creates the store, AWS uses `MD5up`. AWS cannot change it after creation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[x_kube(validation = rules::one_of("eTagAlgorithmFamily", &["MD5up", "SHA256up", "SHA512up"]))]
+    #[x_kube(validation = rules::one_of("eTagAlgorithmFamily", rules::E_TAG_ALGORITHM_FAMILIES))]
     pub e_tag_algorithm_family: Option<ETagAlgorithmFamily>,
 
     /// S3 location where HealthOmics stores files whose direct upload failed: `s3://bucket/prefix/`. An
     /// empty string clears it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2048))]
-    #[x_kube(validation = rules::location("fallbackLocation"), validation = rules::location_prefix("fallbackLocation", 1024))]
+    #[x_kube(validation = rules::location("fallbackLocation"), validation = rules::location_prefix("fallbackLocation", rules::FALLBACK_PREFIX))]
     pub fallback_location: Option<String>,
 
     /// Settings for S3 access to the store.
@@ -235,6 +235,6 @@ pub struct S3AccessConfig {
     /// string clears it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 2048))]
-    #[x_kube(validation = rules::location("accessLogLocation"), validation = rules::location_prefix("accessLogLocation", 800))]
+    #[x_kube(validation = rules::location("accessLogLocation"), validation = rules::location_prefix("accessLogLocation", rules::ACCESS_LOG_PREFIX))]
     pub access_log_location: Option<String>,
 }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use crate::examples::{Example, all};
 use crate::offline::{Definition, limits_and_rules, schema};
+use sequencestore_operator::crd::refusals;
 
 #[test]
 fn every_example_is_accepted_or_refused_for_its_stated_reason() {
@@ -70,4 +71,49 @@ fn every_root_rule_refers_to_the_old_object() {
     for rule in schema()["x-kubernetes-validations"].as_array().expect("rules") {
         assert!(rule["rule"].as_str().is_some_and(|rule| rule.contains("oldSelf")), "{rule}");
     }
+}
+
+/// The commands check manifests by these texts where there is no API server.
+#[test]
+fn the_check_without_a_cluster_refuses_what_the_crd_refuses_in_the_same_words() {
+    let definition = Definition::new();
+    let agree = |object: &Value| {
+        let expected = definition.violations(object, None);
+        let found = refusals(object);
+        assert_eq!(found.is_empty(), expected.is_empty(), "{object}: {found:?}, and the CRD {expected:?}");
+        // Limits of the schema are worded differently; the messages of rules are the same.
+        let rules = expected.iter().filter(|text| !limits_of_schema().contains(*text));
+        for rule in rules {
+            assert!(
+                found.iter().any(|text| text.ends_with(rule.as_str())),
+                "{object}: {found:?}, not {rule}"
+            );
+        }
+        usize::from(!found.is_empty())
+    };
+    // Rules for edits need the object before.
+    let examples = all().into_iter().filter(|example| example.before.is_none());
+    let refused: usize = examples.map(|example| agree(&example.object())).sum();
+    assert!(refused > 60, "only {refused} examples are refused");
+    let mut refused = 0;
+    for cases in crate::generated::cases(40) {
+        for spec in cases.specs {
+            refused += agree(&json!({"metadata": {"name": "a"}, "spec": spec}));
+        }
+    }
+    assert!(refused > 100, "only {refused} generated specs are refused");
+}
+
+#[test]
+fn the_check_without_a_cluster_refuses_names_that_no_object_can_have() {
+    let named = |metadata: Value| refusals(&json!({"metadata": metadata, "spec": {}}));
+    for name in ["Genomes", "genomes_2026", "-a", "a.", "a..b"] {
+        assert_eq!(named(json!({"name": name})).len(), 1, "{name}");
+    }
+    assert_eq!(named(json!({"name": "a", "namespace": "Lab"})).len(), 1);
+    assert!(named(json!({"name": "genomes-2026.v1", "namespace": "lab"})).is_empty());
+}
+
+fn limits_of_schema() -> BTreeSet<String> {
+    limits_and_rules().into_iter().filter(|text| text.starts_with("spec")).collect()
 }
