@@ -26,14 +26,16 @@ pub(super) fn explain(error: &CallError, region: Option<&str>, program: &str) ->
              AWS_ENDPOINT_URL_STS and proxies"
         ),
         Class::Throttled => {
-            format!("AWS throttled {call}: try again later; for export, set a smaller --quota-share")
+            format!("AWS throttles {call}, because others call HealthOmics too: try again later")
         }
         Class::Transient => format!(
-            "{call} failed, or AWS could not be reached ({detail}): check the region, the network and \
-             AWS_ENDPOINT_URL_OMICS"
+            "{call} failed: {}: check the region, the network and {}",
+            error.failure.sentence(),
+            error.operation.endpoint_variable()
         ),
         Class::Unreadable => format!(
-            "the response to {call} is not a valid AWS response ({detail}): check proxies and AWS_ENDPOINT_URL_OMICS"
+            "the response to {call} is not a valid AWS response ({detail}): check proxies and {}",
+            error.operation.endpoint_variable()
         ),
         Class::Terminal | Class::Quota | Class::Conflict | Class::NotFound => {
             format!("AWS rejected {call}: {detail}")
@@ -76,12 +78,9 @@ fn no_credentials(error: &CallError, call: &str) -> String {
     )
 }
 
-/// The SDK's message without the debug output of its types that follows, and at most 240 characters.
+/// One line of at most 240 characters.
 fn short(detail: &str) -> String {
-    let words = detail.split(" (").take_while(|part| !part.contains("Failure(") && !part.contains(" {"));
-    let text = words.collect::<Vec<_>>().join(" (");
-    let text = if text.is_empty() { detail } else { &text };
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = detail.split_whitespace().collect::<Vec<_>>().join(" ");
     match line.char_indices().nth(240) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,
@@ -91,15 +90,31 @@ fn short(detail: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::Cause;
+
+    fn failed(operation: Operation, class: Class) -> String {
+        let mut error = CallError { class, ..CallError::unreadable(operation, "details") };
+        error.failure.cause = Cause::ConnectionRefused;
+        error.failure.host = Some("127.0.0.1:1".into());
+        explain(&error, Some("us-east-1"), "kubectl seqstore plan")
+    }
 
     #[test]
-    fn debug_output_of_sdk_types_is_left_out() {
-        let text = "dispatch failure: io error: tcp connect error: Connection refused (os error 111) \
-                    (DispatchFailure(DispatchFailure { source: ConnectorError { kind: Io } }))";
+    fn a_network_error_names_the_host_the_cause_and_the_variable_of_that_endpoint() {
         assert_eq!(
-            short(text),
-            "dispatch failure: io error: tcp connect error: Connection refused (os error 111)"
+            failed(Operation::GetSequenceStore, Class::Transient),
+            "omics:GetSequenceStore in us-east-1 failed: 127.0.0.1:1 refuses the connection: check the region, the \
+             network and AWS_ENDPOINT_URL_OMICS"
         );
-        assert_eq!(short("User (a) is not authorized"), "User (a) is not authorized");
+        for class in [Class::Transient, Class::Unreadable] {
+            let line = failed(Operation::GetCallerIdentity, class);
+            assert!(line.contains("AWS_ENDPOINT_URL_STS") && !line.contains("OMICS"), "{line}");
+        }
+    }
+
+    #[test]
+    fn throttling_names_no_flag_because_not_every_command_has_one() {
+        let line = failed(Operation::GetSequenceStore, Class::Throttled);
+        assert!(!line.contains("--"), "{line}");
     }
 }

@@ -10,6 +10,6 @@ Example:
   {bin} crd | kubectl apply --server-side -f -";
 
 pub(super) fn execute() -> Result<ExitCode, String> {
-    print(&crd_yaml().map_err(|e| e.to_string())?);
+    print(&crd_yaml().map_err(|e| e.to_string())?)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -3,6 +3,7 @@
 
 mod aws_error;
 mod called_as;
+mod completer;
 mod completions;
 mod crd;
 mod defaults;
@@ -10,8 +11,11 @@ mod export;
 mod output;
 mod permissions;
 mod plan;
+mod progress;
+mod rate_limit;
 mod run;
 mod shared_flags;
+mod table;
 mod values;
 
 use std::ffi::OsString;
@@ -43,12 +47,28 @@ struct Cli {
     command: Command,
 }
 
-/// Every subcommand with its flags. `{bin}` and `{file}` in examples become the name of the program.
+/// Show what the operator for AWS HealthOmics sequence stores would do, export stores, and print IAM policies
+#[derive(Debug, Parser)]
+#[command(name = "kubectl-seqstore", version, arg_required_else_help = true, after_help = EXAMPLES)]
+struct PluginCli {
+    #[command(subcommand)]
+    command: UserCommand,
+}
+
+/// Every subcommand. `{bin}` and `{file}` in examples become the name of the program.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the operator until it receives SIGTERM or SIGINT
     #[command(after_help = run::EXAMPLES)]
     Run(Box<run::RunFlags>),
+    #[command(flatten)]
+    ForUsers(UserCommand),
+}
+
+/// The subcommands of the kubectl plugin. `run` is not among them: an operator that a user starts acts with the
+/// rights of that user.
+#[derive(Debug, Subcommand)]
+pub enum UserCommand {
     /// Show what the operator would do now and why, without changing anything
     #[command(after_help = plan::EXAMPLES)]
     Plan(Box<plan::PlanFlags>),
@@ -71,12 +91,16 @@ const EXIT_ERROR: u8 = 2;
 
 /// Runs the command that the arguments name. The first argument is the name of the program.
 pub async fn main(arguments: Vec<OsString>) -> ExitCode {
+    if called_as::is_completer(arguments.first()) {
+        let words: Vec<String> = arguments.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        return completer::execute(&words).unwrap_or_else(|line| failed(CalledAs::Plugin, &line));
+    }
     let called = CalledAs::of(arguments.first());
     let command = match called.parse(arguments.into_iter()) {
         Ok(command) => command,
-        Err(error) => match called_as::usage_error(&error) {
+        Err(error) => match called.usage_error(&error) {
             Some(line) => return failed(called, &line),
-            None => error.exit(),
+            None => return help(called, &error),
         },
     };
     // An error means that a provider is installed already, which is all that TLS needs.
@@ -86,13 +110,26 @@ pub async fn main(arguments: Vec<OsString>) -> ExitCode {
 
 async fn execute(command: Command, called: CalledAs) -> Result<ExitCode, String> {
     match command {
-        Command::Run(flags) => run::execute(*flags).await.map(|()| ExitCode::SUCCESS),
-        Command::Plan(flags) => plan::execute(*flags, called.name()).await,
-        Command::Export(flags) => export::execute(*flags, called.name()).await,
-        Command::Permissions(flags) => permissions::execute(&flags),
-        Command::Crd => crd::execute(),
-        Command::Completions(flags) => completions::execute(flags, called),
+        // Boxed, because the compiler limits how deep futures may be nested.
+        Command::Run(flags) => Box::pin(run::execute(*flags)).await.map(|()| ExitCode::SUCCESS),
+        Command::ForUsers(command) => match command {
+            UserCommand::Plan(flags) => Box::pin(plan::execute(*flags, called.name())).await,
+            UserCommand::Export(flags) => export::execute(*flags, called.name()).await,
+            UserCommand::Permissions(flags) => permissions::execute(&flags),
+            UserCommand::Crd => crd::execute(),
+            UserCommand::Completions(flags) => completions::execute(flags, called),
+        },
     }
+}
+
+/// Prints the help or the version that the user asked for, or the help in place of a missing command.
+fn help(called: CalledAs, error: &clap::Error) -> ExitCode {
+    let text = error.render().ansi().to_string();
+    if error.use_stderr() {
+        output::eprint(text.trim_end());
+        return ExitCode::from(EXIT_ERROR);
+    }
+    output::print(&text).map_or_else(|line| failed(called, &line), |()| ExitCode::SUCCESS)
 }
 
 fn failed(called: CalledAs, line: &str) -> ExitCode {

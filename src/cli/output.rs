@@ -1,12 +1,18 @@
 //! Writes to the user's terminal. I/O: standard output and error.
 
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 
 /// Writes to standard output, in colour only on a terminal and without `NO_COLOR`. A closed pipe, as `head` leaves
 /// it, is not an error.
-pub(super) fn print(text: &str) {
+///
+/// # Errors
+/// Where the output is lost, for example on a full disk.
+pub(super) fn print(text: &str) -> Result<(), String> {
     let mut out = anstream::stdout();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(|error| format!("cannot write the output: {error}")),
+    }
 }
 
 /// Writes a line to standard error: errors, and messages that are not part of the result.

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{Args, ValueHint};
 
 use super::defaults;
 use super::values::{cluster_name, duration, region};
@@ -38,7 +38,7 @@ pub struct TimingFlags {
 #[derive(Args, Clone, Debug, Default)]
 pub struct KubernetesFlags {
     /// Kubeconfig file [default: KUBECONFIG, then ~/.kube/config, then the Pod's ServiceAccount]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::AnyPath)]
     pub(super) kubeconfig: Option<PathBuf>,
 
     /// Context in the kubeconfig [default: its current context]

@@ -47,10 +47,22 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
 }
 
 pub(super) fn log_level(text: &str) -> Result<String, String> {
-    text.parse::<tracing_subscriber::filter::Targets>()
-        .map(|_| text.to_owned())
-        .map_err(|_| "write error, warn, info, debug or trace".into())
+    let is_level = |level: &str| LEVELS.iter().any(|known| known.eq_ignore_ascii_case(level));
+    // A directive without a level would switch off everything but the module of that name, mostly a misspelt level.
+    let is_directive = |directive: &str| match directive.rsplit_once('=') {
+        Some((target, level)) => !target.is_empty() && is_level(level),
+        None => is_level(directive),
+    };
+    let fits = text.split(',').all(|directive| is_directive(directive.trim()))
+        && tracing_subscriber::EnvFilter::builder().parse(text).is_ok();
+    fits.then(|| text.to_owned()).ok_or_else(|| {
+        "write error, warn, info, debug, trace or off, or a filter with a level for each module, such as \
+         info,sequencestore_operator=debug"
+            .into()
+    })
 }
+
+const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
 
 pub(super) fn account(text: &str) -> Result<String, String> {
     is_account_id(text)

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use healthomics_simulator::LedgerEntry;
 use sequencestore_operator::cli::policy;
-use sequencestore_operator::cli::{CalledAs, Command};
+use sequencestore_operator::cli::{CalledAs, Command, UserCommand};
 
 use crate::world::Error;
 
@@ -31,7 +31,7 @@ pub fn action(operation: &str) -> String {
 /// The actions that the policy printed by `permissions` with these arguments allows.
 pub fn allowed(arguments: &[&str]) -> Result<BTreeSet<String>, Error> {
     let line = ["x", "permissions"].iter().chain(arguments).map(Into::into);
-    let Command::Permissions(flags) = CalledAs::Operator.parse(line)? else {
+    let Command::ForUsers(UserCommand::Permissions(flags)) = CalledAs::Operator.parse(line)? else {
         return Err("not permissions".into());
     };
     let policy = serde_json::to_value(policy(&flags))?;

@@ -29,8 +29,11 @@ async fn kubectl_get_prints_the_columns(cluster: Arc<Cluster>) -> Result<(), Err
         let output = world.kubectl(&["get", name]).await?.checked()?.stdout;
         let lines: Vec<Vec<&str>> = output.lines().map(|line| line.split_whitespace().collect()).collect();
         ensure!(lines.len() == 2, "{output}");
-        ensure!(lines[0] == ["NAME", "STORE", "ID", "STATUS", "READY", "REASON", "AGE"], "{output}");
-        ensure!(lines[1][..5] == ["genomes", &store.id, "ACTIVE", "True", "Available"], "{output}");
+        ensure!(
+            lines[0] == ["NAME", "STORE", "ID", "STATUS", "READY", "SYNCED", "REASON", "AGE"],
+            "{output}"
+        );
+        ensure!(lines[1][..6] == ["genomes", &store.id, "ACTIVE", "True", "True", "Available"], "{output}");
     }
     let drifted = json!({"spec": {"managementPolicy": "Observe", "name": "other"}});
     world.patch("genomes", drifted).await?;

@@ -27,6 +27,8 @@ mod denied_changes;
 mod docs_pages;
 mod drift;
 mod events;
+mod first_hour_cli;
+mod first_hour_kubectl;
 mod helm_and_kubectl_wait;
 mod immutable_fields;
 mod isolation;
@@ -85,6 +87,8 @@ const TESTS: &[&[Test]] = &[
     docs_pages::TESTS,
     drift::TESTS,
     events::TESTS,
+    first_hour_cli::TESTS,
+    first_hour_kubectl::TESTS,
     helm_and_kubectl_wait::TESTS,
     immutable_fields::TESTS,
     isolation::TESTS,

@@ -7,14 +7,13 @@ mod manifest;
 mod object_names;
 mod orphan_search;
 mod orphans;
-mod rate_limit;
 mod store_reader;
 mod stores;
-mod table;
 
 use std::process::ExitCode;
 
-use crate::aws::Aws;
+use super::aws_error::explain;
+use crate::aws::{Aws, CallError, Class};
 pub(super) use flags::EXAMPLES;
 pub use flags::ExportFlags;
 use store_reader::StoreReader;
@@ -30,6 +29,15 @@ pub(super) async fn execute(flags: ExportFlags, program: &'static str) -> Result
         orphans::export(&flags, &reader, &region, program).await
     } else {
         stores::export(&flags, &reader, &region, program).await
+    }
+}
+
+/// A failed call in words. `export` has a flag against throttling.
+fn explained(error: &CallError, region: &str, program: &str) -> String {
+    let line = explain(error, Some(region), program);
+    match error.class {
+        Class::Throttled => format!("{line}, or set a smaller --quota-share"),
+        _ => line,
     }
 }
 

@@ -4,15 +4,14 @@
 use std::collections::BTreeSet;
 use std::process::ExitCode;
 
-use super::count_of_stores;
 use super::filter::Filter;
 use super::flags::{ExportFlags, ExportOutput};
 use super::manifest::{Manifest, to_json, to_yaml};
 use super::orphan_search::{Orphan, OrphanSearch};
 use super::store_reader::{Detail, Entry, Fields, StoreReader};
-use super::table::{store_columns, table};
-use crate::cli::aws_error::explain;
+use super::{count_of_stores, explained};
 use crate::cli::output::{eprint, print, printable};
+use crate::cli::table::{store_columns, table};
 use crate::crd::{ManagementPolicy, StoreStatus};
 use crate::kubernetes::{WatchedObject, cluster};
 
@@ -33,7 +32,7 @@ pub(super) async fn export(
     };
     let detail = Detail { tags: true, fields: Fields::AsListed };
     let entries = reader.read_all(&Filter::of(flags), detail).await;
-    let entries = entries.map_err(|error| explain(&error, Some(region), program))?;
+    let entries = entries.map_err(|error| explained(&error, region, program))?;
     // Objects are listed again after the stores: one created in between already owns a listed store.
     let objects = all_objects(&client).await?;
     let OrphanSearch { orphans, owned_here, owned_elsewhere } =
@@ -42,7 +41,7 @@ pub(super) async fn export(
     for orphan in orphans {
         // The store may have been deleted while the others were read.
         let store = reader.read_store(&orphan.entry.store.id).await;
-        let store = store.map_err(|error| explain(&error, Some(region), program))?;
+        let store = store.map_err(|error| explained(&error, region, program))?;
         if let Some(store) = store.filter(|store| !store.is(StoreStatus::Deleting)) {
             found.push(Orphan { entry: Entry { store, ..orphan.entry }, ..orphan });
         }
@@ -78,12 +77,12 @@ async fn all_objects(client: &kube::Client) -> Result<Vec<WatchedObject>, String
 fn show(flags: &ExportFlags, region: &str, orphans: &[Orphan]) -> Result<(), String> {
     let policy = ManagementPolicy::from(flags.management_policy);
     match flags.output.unwrap_or(ExportOutput::Table) {
-        ExportOutput::Yaml => print(&to_yaml(&manifests(orphans, region, policy))?),
-        ExportOutput::Json => print(&to_json(&manifests(orphans, region, policy))?),
+        ExportOutput::Yaml => print(&to_yaml(&manifests(orphans, region, policy))?)?,
+        ExportOutput::Json => print(&to_json(&manifests(orphans, region, policy))?)?,
         ExportOutput::Table if orphans.is_empty() => {}
         ExportOutput::Table => {
             let head = ["STORE ID", "NAME", "STATUS", "CREATED", "FORMER OBJECT", "UID", "REMARK"];
-            print(&table(&head, &orphans.iter().map(row).collect::<Vec<_>>()));
+            print(&table(&head, &orphans.iter().map(row).collect::<Vec<_>>()))?;
         }
     }
     Ok(())

@@ -2,15 +2,15 @@
 //! standard error.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::ProgressBar;
 
 use super::filter::Filter;
 use super::object_names::object_names;
-use super::rate_limit::RateLimit;
 use crate::aws::{Aws, CallError, Class};
+use crate::cli::progress::{progress_bar, set_end};
+use crate::cli::rate_limit::{QUOTA, RateLimit};
 use crate::crd::{OWNER_UID_TAG, Store};
 
 /// Concurrent requests: enough that slow responses do not keep the rate below its limit.
@@ -63,7 +63,7 @@ pub(super) struct StoreReader<'a> {
 impl<'a> StoreReader<'a> {
     /// `share` is the part of the quotas to use, above 0 and at most 1.
     pub(super) fn new(aws: &'a Aws, region: &'a str, share: f64) -> Self {
-        let limit = || RateLimit::new(share);
+        let limit = || RateLimit::new(QUOTA * share);
         Self { aws, region, list: limit(), get: limit(), tags: limit() }
     }
 
@@ -76,10 +76,7 @@ impl<'a> StoreReader<'a> {
         let listed = self.list(&bar).await?;
         let names = object_names(&listed);
         let selected: Vec<Store> = listed.into_iter().filter(|store| filter.selects(store)).collect();
-        bar.set_style(style("{msg} {bar:30} {pos}/{len}, {eta} left"));
-        bar.set_length(selected.len() as u64);
-        bar.set_position(0);
-        bar.set_message("reading stores");
+        set_end(&bar, selected.len(), "reading stores");
         let entries = stream::iter(selected)
             .map(|store| async {
                 let object_name = names.get(&store.id).cloned().unwrap_or_default();
@@ -152,16 +149,4 @@ fn unless_not_found<T>(read: Result<T, CallError>) -> Result<Option<T>, CallErro
         Err(error) if error.class == Class::NotFound => Ok(None),
         Err(error) => Err(error),
     }
-}
-
-/// Draws only where standard error is a terminal.
-fn progress_bar() -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    bar.set_style(style("{msg} {spinner} {pos}"));
-    bar.enable_steady_tick(Duration::from_millis(200));
-    bar
-}
-
-fn style(template: &str) -> ProgressStyle {
-    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
 }

@@ -2,14 +2,13 @@
 
 use std::process::ExitCode;
 
-use super::count_of_stores;
 use super::filter::Filter;
 use super::flags::{ExportFlags, ExportOutput};
 use super::manifest::{Manifest, comment, to_json, to_yaml};
 use super::store_reader::{Detail, Entry, Fields, StoreReader};
-use super::table::{store_columns, table};
-use crate::cli::aws_error::explain;
+use super::{count_of_stores, explained};
 use crate::cli::output::{eprint, print, printable};
+use crate::cli::table::{store_columns, table};
 use crate::crd::{ManagementPolicy, OwnerTags};
 
 pub(super) async fn export(
@@ -25,21 +24,21 @@ pub(super) async fn export(
     };
     let detail = Detail { tags: !flags.bare, fields };
     let entries = reader.read_all(&Filter::of(flags), detail).await;
-    let entries = entries.map_err(|error| explain(&error, Some(region), program))?;
+    let entries = entries.map_err(|error| explained(&error, region, program))?;
     let (left_out, exported): (Vec<Entry>, Vec<Entry>) =
         entries.into_iter().partition(|entry| entry.is_owned() && !flags.include_owned);
 
     let manifests: Vec<Manifest> = exported.iter().map(|entry| manifest(entry, flags, region)).collect();
     match flags.output.unwrap_or(ExportOutput::Yaml) {
-        ExportOutput::Json => print(&to_json(&manifests)?),
+        ExportOutput::Json => print(&to_json(&manifests)?)?,
         ExportOutput::Yaml => {
             let mut text = to_yaml(&manifests)?;
             left_out.iter().for_each(|entry| text.push_str(&left_out_comment(entry)));
-            print(&text);
+            print(&text)?;
         }
         ExportOutput::Table => {
             let rows: Vec<Vec<String>> = exported.iter().chain(&left_out).map(row).collect();
-            print(&table(&["STORE ID", "NAME", "STATUS", "CREATED", "OBJECT NAME", "OWNED BY"], &rows));
+            print(&table(&["STORE ID", "NAME", "STATUS", "CREATED", "OBJECT NAME", "OWNED BY"], &rows))?;
         }
     }
     let mut summary = format!("{program}: {} in {region}", count_of_stores(manifests.len()));

@@ -35,7 +35,7 @@ const DESCRIBE_KEY: &str = "kms:DescribeKey";
 pub(super) fn execute(flags: &PermissionsFlags) -> Result<ExitCode, String> {
     flags.check()?;
     let text = serde_json::to_string_pretty(&policy(flags)).map_err(|e| e.to_string())?;
-    print(&format!("{text}\n"));
+    print(&format!("{text}\n"))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -130,12 +130,14 @@ fn owner_condition(flags: &PermissionsFlags, tags: &str) -> Option<(&'static str
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::{CalledAs, Command};
+    use crate::cli::{CalledAs, Command, UserCommand};
     use std::collections::BTreeSet;
 
     fn made(args: &[&str]) -> Value {
         let line = ["x", "permissions"].iter().chain(args).map(Into::into);
-        let Command::Permissions(flags) = CalledAs::Operator.parse(line).expect("a command line") else {
+        let Command::ForUsers(UserCommand::Permissions(flags)) =
+            CalledAs::Operator.parse(line).expect("a command line")
+        else {
             panic!("not permissions")
         };
         flags.check().expect("flags that go together");
@@ -206,7 +208,9 @@ mod tests {
         let last = policy["Statement"].as_array().and_then(|all| all.last()).expect("statements");
         assert_eq!((&last["Action"], &last["Resource"]), (&json!([DESCRIBE_KEY]), &json!([key])));
         let line = ["x", "permissions", "--for", "observe", "--kms-key", key];
-        let Ok(Command::Permissions(flags)) = CalledAs::Operator.parse(line.iter().map(Into::into)) else {
+        let Ok(Command::ForUsers(UserCommand::Permissions(flags))) =
+            CalledAs::Operator.parse(line.iter().map(Into::into))
+        else {
             panic!("not permissions")
         };
         assert!(flags.check().is_err());

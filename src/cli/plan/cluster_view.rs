@@ -19,7 +19,7 @@ pub(super) struct ClusterView {
     pub(super) client: Option<Client>,
     /// The user may list the objects of some namespaces only.
     pub(super) is_partial: bool,
-    objects: Vec<WatchedObject>,
+    pub(super) objects: Vec<WatchedObject>,
 }
 
 impl ClusterView {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::crd::{SequenceStore, crd};
+use crate::crd::{SequenceStore, spec_schema};
 
 const GROUP: &str = "healthomics.dev/";
 const VERSION: &str = "healthomics.dev/v1alpha1";
@@ -58,13 +58,8 @@ fn sort(document: Value, found: &mut Documents) -> Result<(), String> {
 /// # Errors
 /// An unknown field, or a value of the wrong type; the message names the field.
 pub(super) fn object(manifest: &Value) -> Result<SequenceStore, String> {
-    let unknown = unknown_fields(manifest);
-    if !unknown.is_empty() {
-        let noun = if unknown.len() == 1 { "field" } else { "fields" };
-        return Err(format!(
-            "unknown {noun} {}; `kubectl explain seqstore.spec` lists the fields",
-            unknown.join(", ")
-        ));
+    if let Some(error) = unknown(manifest) {
+        return Err(error);
     }
     if manifest["metadata"]["name"].as_str().is_none_or(str::is_empty) {
         return Err("metadata.name is required; `plan` does not support generateName".into());
@@ -72,12 +67,19 @@ pub(super) fn object(manifest: &Value) -> Result<SequenceStore, String> {
     serde_path_to_error::deserialize(manifest).map_err(|e| format!("{}: {}", e.path(), e.inner()))
 }
 
+/// The error for fields that do not exist, which the API server reports before any other.
+pub(super) fn unknown(manifest: &Value) -> Option<String> {
+    let unknown = unknown_fields(manifest);
+    let noun = if unknown.len() == 1 { "field" } else { "fields" };
+    let names = unknown.join(", ");
+    (!unknown.is_empty())
+        .then(|| format!("unknown {noun} {names}; `kubectl explain seqstore.spec` lists the fields"))
+}
+
 /// Fields of the manifest that the schema of the CRD does not have. The API server would drop them silently.
 fn unknown_fields(manifest: &Value) -> Vec<String> {
-    let definition = serde_json::to_value(crd()).unwrap_or_default();
-    let schema = &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
     let mut found = Vec::new();
-    collect_unknown(schema, &manifest["spec"], "spec", &mut found);
+    collect_unknown(spec_schema(), &manifest["spec"], "spec", &mut found);
     let known = ["apiVersion", "kind", "metadata", "spec", "status"];
     let others = manifest.as_object().into_iter().flatten().map(|(key, _)| key);
     found.extend(others.filter(|key| !known.contains(&key.as_str())).cloned());

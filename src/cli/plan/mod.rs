@@ -4,7 +4,9 @@
 mod cluster_view;
 mod documents;
 mod flags;
+mod fleet;
 mod forecast;
+mod manifest_files;
 mod planner;
 mod report;
 mod steps;
@@ -13,22 +15,22 @@ mod subject;
 mod tests;
 mod text;
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use kube::ResourceExt;
 
-use super::aws_error::explain;
 use super::output::{eprint, print};
 use crate::crd::{OWNER_UID_TAG, SequenceStore, annotation_findings};
-use crate::plan::{Action, State};
+use crate::plan::Action;
 use crate::store::{Observed, identity};
 use cluster_view::ClusterView;
 pub(super) use flags::EXAMPLES;
 pub use flags::PlanFlags;
 use flags::PlanOutput;
 use forecast::Step;
-use planner::Planner;
+use planner::{Blind, Planner};
 use report::{ObjectPlan, Report};
 use subject::Subject;
 
@@ -38,12 +40,13 @@ const OBSERVE_DEADLINE: Duration = Duration::from_secs(120);
 /// `program` is the command as the user typed it. An object that cannot be planned for is reported among the others;
 /// only where no plan can be tried at all, the command fails.
 pub(super) async fn execute(flags: PlanFlags, program: &'static str) -> Result<ExitCode, String> {
+    flags.check(program)?;
     let mut manifests = Vec::new();
     for file in &flags.files {
-        manifests.extend(subject::read_manifests(file, program).await?);
+        manifests.extend(manifest_files::read(file, program).await?);
     }
     let cluster = ClusterView::connect(&flags, program).await?;
-    let mut subjects = Vec::new();
+    let mut subjects = if flags.all_namespaces { subject::all(&cluster, program)? } else { Vec::new() };
     for name in &flags.names {
         subjects.push(subject::from_cluster(&cluster, &flags, name).await?);
     }
@@ -52,47 +55,71 @@ pub(super) async fn execute(flags: PlanFlags, program: &'static str) -> Result<E
     }
 
     let planner = Planner::new(&flags, &cluster, &subjects, program).await?;
-    let mut objects = Vec::new();
-    for subject in subjects {
-        objects.push(plan_subject(&planner, &flags, subject, cluster.is_partial).await);
-    }
+    let objects = if flags.all_namespaces {
+        fleet::plan_all(&planner, &flags, subjects).await
+    } else {
+        let mut objects = Vec::new();
+        for subject in subjects {
+            let is_rivalled = cluster.is_partial && subject.object.manages();
+            let mut plan =
+                plan_subject(&planner, &flags, subject, async |object| planner.plan(object).await).await;
+            if is_rivalled && plan.is_unowned {
+                plan.notes.push(UNSEEN_RIVALS.into());
+            }
+            objects.push(plan);
+        }
+        objects
+    };
     let report = Report::of(objects);
-    show(&report, flags.output, program)?;
+    show(&report, &flags, program)?;
     Ok(ExitCode::from(report.outcome.exit_code()))
 }
 
-fn show(report: &Report, output: PlanOutput, program: &str) -> Result<(), String> {
-    match output {
+const UNSEEN_RIVALS: &str = "you cannot list objects in other namespaces: if an older one names this store, it becomes the owner instead";
+
+fn show(report: &Report, flags: &PlanFlags, program: &str) -> Result<(), String> {
+    match flags.output {
         PlanOutput::Json => {
             let text = serde_json::to_string_pretty(report).map_err(|e| e.to_string())?;
-            print(&format!("{text}\n"));
+            print(&format!("{text}\n"))?;
         }
-        PlanOutput::Text => print(&text::text(report)),
+        PlanOutput::Text if flags.all_namespaces => print(&fleet::fleet_text(report))?,
+        PlanOutput::Text => print(&text::text(report))?,
     }
+    // One cause, such as a missing permission, can concern every object.
+    let mut errors: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for object in &report.objects {
         if let Some(error) = &object.error {
-            eprint(&format!("{program}: {}/{}: {error}", object.namespace, object.name));
+            errors.entry(error).or_default().push(format!("{}/{}", object.namespace, object.name));
+        }
+    }
+    for (error, objects) in errors {
+        match &objects[..] {
+            [first, _, ..] => eprint(&format!("{program}: {first} and {} more: {error}", objects.len() - 1)),
+            one => eprint(&format!("{program}: {}: {error}", one.concat())),
         }
     }
     Ok(())
 }
 
+/// `make` makes the plan of the object.
 async fn plan_subject(
     planner: &Planner,
     flags: &PlanFlags,
     subject: Subject,
-    is_partial: bool,
+    make: impl AsyncFnOnce(&SequenceStore) -> Result<ObjectPlan, Blind>,
 ) -> ObjectPlan {
     let Subject { object, file, mut notes, rejected } = subject;
     let mut plan = match rejected {
         Some(message) => report::rejected(&object, message),
-        None => {
-            let plan = planner.plan(&object);
-            tokio::time::timeout(OBSERVE_DEADLINE, plan).await.unwrap_or_else(|_| {
+        None => match tokio::time::timeout(OBSERVE_DEADLINE, make(&object)).await {
+            Ok(Ok(plan)) => plan,
+            Ok(Err(blind)) => planner.blind(&object, &blind),
+            Err(_) => {
                 let seconds = OBSERVE_DEADLINE.as_secs();
                 report::failed(&object, format!("no plan after {seconds} s: AWS responds too slowly"))
-            })
-        }
+            }
+        },
     };
     let region_is_unset = object.spec.region.is_none() && identity::store_id(&object).is_none();
     if let (true, Some(region), None) = (region_is_unset, &plan.region, &flags.place.region) {
@@ -100,28 +127,8 @@ async fn plan_subject(
             "region {region} comes from your AWS environment, and the operator's may differ: set spec.region or --region"
         ));
     }
-    if is_partial && plan.is_unowned && object.manages() {
-        notes.push(
-            "you cannot list objects in other namespaces: if an older one names this store, it becomes the owner instead"
-                .into(),
-        );
-    }
     notes.append(&mut plan.notes);
     ObjectPlan { file, notes, ..plan }
-}
-
-/// Why these credentials do not show enough for a plan. The operator's credentials may show more.
-fn blind(steps: &[Step], region: Option<&str>, program: &str) -> Option<String> {
-    match &steps.first()?.plan.state {
-        State::CallFailed(error) | State::TagsUnreadable(error) | State::PolicyUnreadable(error) => {
-            Some(explain(error, region, program))
-        }
-        State::WrongAccount { recorded, credentials } => Some(format!(
-            "the store recorded in status is in account {recorded}, but your credentials belong to account \
-             {credentials}: use credentials of account {recorded}"
-        )),
-        _ => None,
-    }
 }
 
 fn notes(object: &SequenceStore, observed: &Observed, steps: &[Step]) -> Vec<String> {

@@ -7,15 +7,16 @@ use kube::{Client, Config};
 
 use super::cluster_view::ClusterView;
 use super::flags::PlanFlags;
-use super::forecast::{Facts, forecast};
+use super::forecast::{Facts, Step, forecast};
+use super::notes;
 use super::report::{self, ObjectPlan};
 use super::subject::Subject;
-use super::{blind, notes};
-use crate::aws::Aws;
+use crate::aws::{Aws, CallError};
+use crate::cli::aws_error::explain;
 use crate::crd::SequenceStore;
 use crate::kubernetes::Kubernetes;
 use crate::observe::{Known, Observation, Observer};
-use crate::plan::{Action, Recollection, Settings};
+use crate::plan::{Action, Recollection, Settings, State};
 use crate::store::{Defaults, Observed, OwnerMatch, Prepared, Present, prepare};
 
 /// The operator's own clients and settings, with the objects of the cluster in place of its watch.
@@ -51,7 +52,10 @@ impl Planner {
     }
 
     /// The plan for one object.
-    pub(super) async fn plan(&self, object: &SequenceStore) -> ObjectPlan {
+    ///
+    /// # Errors
+    /// Where these credentials do not show enough for a plan.
+    pub(super) async fn plan(&self, object: &SequenceStore) -> Result<ObjectPlan, Blind> {
         let prepared = prepare(Arc::new(object.clone()), &self.defaults, &self.settings.cluster);
         let known = Known::default();
         let observer = self.observer();
@@ -80,12 +84,25 @@ impl Planner {
             steps = forecast(object, &observation.observed, facts);
         }
         let region = prepared.region();
-        if let Some(error) = blind(&steps, region, self.program) {
-            return report::failed(object, error);
+        if let Some(blind) = Blind::of(&steps) {
+            return Err(blind);
         }
         let mut plan = report::object_plan(object, &observation.observed, region, &steps);
         plan.notes = notes(object, &observation.observed, &steps);
-        plan
+        Ok(plan)
+    }
+
+    /// The report of an object without a plan.
+    pub(super) fn blind(&self, object: &SequenceStore, blind: &Blind) -> ObjectPlan {
+        let prepared = prepare(Arc::new(object.clone()), &self.defaults, &self.settings.cluster);
+        let error = match blind {
+            Blind::Failed(error) => explain(error, prepared.region(), self.program),
+            Blind::WrongAccount { recorded, credentials } => format!(
+                "the store recorded in status is in account {recorded}, but your credentials belong to account \
+                 {credentials}: use credentials of account {recorded}"
+            ),
+        };
+        report::failed(object, error)
     }
 
     fn observer(&self) -> Observer<'_> {
@@ -99,6 +116,27 @@ impl Planner {
             return None;
         };
         self.observer().former_store(prepared, id).await
+    }
+}
+
+/// Why these credentials do not show enough for a plan. The operator's credentials may show more.
+#[derive(Debug)]
+pub(super) enum Blind {
+    Failed(Box<CallError>),
+    WrongAccount { recorded: String, credentials: String },
+}
+
+impl Blind {
+    fn of(steps: &[Step]) -> Option<Self> {
+        match &steps.first()?.plan.state {
+            State::CallFailed(error) | State::TagsUnreadable(error) | State::PolicyUnreadable(error) => {
+                Some(Self::Failed(Box::new(error.clone())))
+            }
+            State::WrongAccount { recorded, credentials } => {
+                Some(Self::WrongAccount { recorded: recorded.clone(), credentials: credentials.clone() })
+            }
+            _ => None,
+        }
     }
 }
 

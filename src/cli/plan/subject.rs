@@ -1,7 +1,5 @@
-//! What a plan is made for: an object in the cluster, or the object that a manifest leads to. I/O: reads files and
-//! Kubernetes; sends manifests to the API server as dry runs.
-
-use std::io::Read;
+//! What a plan is made for: an object in the cluster, or the object that a manifest leads to. I/O: reads Kubernetes;
+//! sends manifests to the API server as dry runs.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::api::{Api, ApiResource, DynamicObject, PostParams};
@@ -11,8 +9,8 @@ use serde_json::{Value, json};
 use super::cluster_view::ClusterView;
 use super::documents;
 use super::flags::PlanFlags;
-use crate::cli::output::eprint;
-use crate::crd::{SequenceStore, SequenceStoreSpec};
+use crate::crd::{SequenceStore, SequenceStoreSpec, refusals};
+use crate::kubernetes::WatchedObject;
 use crate::kubernetes::cluster::{Failure, within};
 use crate::kubernetes::{InvalidObject, WatchedObject};
 
@@ -30,27 +28,59 @@ pub(super) struct Subject {
     pub(super) rejected: Option<String>,
 }
 
-/// Reads the manifests of a file, each with the name of the file for messages. `-` is standard input.
-pub(super) async fn read_manifests(file: &str, program: &str) -> Result<Vec<(String, Value)>, String> {
-    let name = if file == "-" { "standard input" } else { file };
-    let path = file.to_owned();
-    // Reading blocks, on standard input for as long as a user types.
-    let text = tokio::task::spawn_blocking(move || {
-        let mut text = String::new();
-        match path.as_str() {
-            "-" => std::io::stdin().read_to_string(&mut text).map(|_| text),
-            path => std::fs::read_to_string(path),
+/// Every object of the cluster, from the listing that the plan depends on anyway.
+pub(super) fn all(cluster: &ClusterView, program: &str) -> Result<Vec<Subject>, String> {
+    if cluster.is_partial {
+        return Err(format!(
+            "you may not list the SequenceStores of all namespaces: name the objects, as in {program} plan lab/genomes"
+        ));
+    }
+    let subject = |object: &WatchedObject| match &object.0 {
+        Ok(object) => Subject { object: object.clone(), file: None, notes: Vec::new(), rejected: None },
+        Err(invalid) => Subject {
+            object: SequenceStore {
+                metadata: invalid.metadata.clone(),
+                ..SequenceStore::new("", SequenceStoreSpec::default())
+            },
+            file: None,
+            notes: Vec::new(),
+            rejected: Some(format!("this version of the operator cannot decode the object: {}", invalid.why)),
+        },
+    };
+    let mut subjects: Vec<Subject> = cluster.objects.iter().map(subject).collect();
+    subjects.sort_by_key(|subject| (subject.object.namespace(), subject.object.name_any()));
+    Ok(subjects)
+}
+
+/// How kubectl lets users write the kind before a name.
+const KINDS: [&str; 3] = ["seqstore", "sequencestore", "sequencestores"];
+
+fn is_kind(text: &str) -> bool {
+    let resource = text.split('.').next().unwrap_or_default();
+    let is_ours = text.len() == resource.len() || text.ends_with(".healthomics.dev");
+    is_ours && KINDS.iter().any(|kind| kind.eq_ignore_ascii_case(resource))
+}
+
+/// Namespace and name of `NAME`, `NAMESPACE/NAME` or, as kubectl writes it, `KIND/NAME`.
+fn namespace_and_name<'a>(
+    text: &'a str,
+    given: Option<&'a str>,
+    default: &'a str,
+) -> Result<(&'a str, &'a str), String> {
+    let (namespace, name) = match text.split_once('/') {
+        Some((kind, name)) if is_kind(kind) => (None, name),
+        Some((namespace, name)) => (Some(namespace), name),
+        None => (None, text),
+    };
+    if name.is_empty() || name.contains('/') || namespace == Some("") {
+        return Err(format!("{text} is not the name of an object: write NAME or NAMESPACE/NAME"));
+    }
+    match (namespace, given) {
+        (Some(namespace), Some(given)) if namespace != given => {
+            Err(format!("{text} is in another namespace than -n {given}"))
         }
-    });
-    let text = text.await.map_err(|e| e.to_string())?.map_err(|e| format!("cannot read {name}: {e}"))?;
-    let found = documents::parse(&text).map_err(|error| format!("{name}: {error}"))?;
-    if !found.skipped.is_empty() {
-        eprint(&format!("{program}: {name}: skipped documents of other kinds: {}", found.skipped.join(", ")));
+        (namespace, given) => Ok((namespace.or(given).unwrap_or(default), name)),
     }
-    if found.stores.is_empty() {
-        return Err(format!("{name} contains no SequenceStore"));
-    }
-    Ok(found.stores.into_iter().map(|manifest| (name.to_owned(), manifest)).collect())
 }
 
 /// An object of the cluster by `name` or `namespace/name`.
@@ -60,15 +90,20 @@ pub(super) async fn from_cluster(
     name: &str,
 ) -> Result<Subject, String> {
     let client = cluster.client.as_ref().ok_or("planning an object by its name requires a cluster")?;
-    let (namespace, name) = match (name.split_once('/'), &flags.namespace) {
-        (Some((namespace, name)), None) => (namespace, name),
-        (Some((namespace, name)), Some(given)) if namespace == given => (namespace, name),
-        (Some(_), Some(given)) => return Err(format!("{name} is in another namespace than -n {given}")),
-        (None, Some(namespace)) => (namespace.as_str(), name),
-        (None, None) => (client.default_namespace(), name),
-    };
+    let written = name;
+    let (namespace, name) =
+        namespace_and_name(written, flags.namespace.as_deref(), client.default_namespace())?;
     let mut object = read_live(client, namespace, name).await?.ok_or_else(|| {
-        format!("SequenceStore {namespace}/{name} not found; `kubectl get seqstore -A` lists all of them")
+        let hint = match written.split_once('/') {
+            _ if is_kind(name) => format!(" ({name} is the kind: write only the name of the object)"),
+            Some((kind, _)) if is_kind(kind) && flags.namespace.is_none() => {
+                format!(" ({kind}/ means the kind; for a namespace of that name, write -n {kind} {name})")
+            }
+            _ => String::new(),
+        };
+        format!(
+            "SequenceStore {namespace}/{name} not found{hint}; `kubectl get seqstore -A` lists all of them"
+        )
     })?;
     if flags.delete && object.metadata.deletion_timestamp.is_none() {
         object.metadata.deletion_timestamp = Some(Time(jiff::Timestamp::now()));
@@ -113,10 +148,20 @@ pub(super) async fn from_manifest(
     subject.object.metadata.namespace = Some(namespace.clone());
     match &cluster.client {
         Some(client) if subject.rejected.is_none() => {
-            subject.note_dry_run(dry_run(client, &namespace, manifest, live.as_ref()).await);
+            let checked = dry_run(client, &namespace, manifest, live.as_ref()).await;
+            let is_unchecked = !matches!(checked, Ok(()) | Err(Failure::Invalid(_)));
+            subject.note_dry_run(checked);
+            // An edit is checked by other rules, which compare with the object before.
+            if is_unchecked && live.is_none() {
+                subject.reject(manifest);
+            }
         }
-        Some(_) => {}
-        None => subject.notes.push("planned without the cluster, as if the object were new".into()),
+        // The manifest cannot be decoded; the CRD's messages say more about why.
+        Some(_) => subject.reject(manifest),
+        None => {
+            subject.reject(manifest);
+            subject.notes.push("planned without the cluster, as if the object were new".into());
+        }
     }
     match live {
         Some(live) => update_live(&mut subject.object, live),
@@ -126,6 +171,14 @@ pub(super) async fn from_manifest(
 }
 
 impl Subject {
+    /// Checks a new object by the schema and the rules of the CRD, without an API server.
+    fn reject(&mut self, manifest: &Value) {
+        let found = refusals(manifest);
+        if documents::unknown(manifest).is_none() && !found.is_empty() {
+            self.rejected = Some(found.join("; "));
+        }
+    }
+
     fn note_dry_run(&mut self, result: Result<(), Failure>) {
         match result {
             Ok(()) => {}
@@ -198,5 +251,31 @@ async fn dry_run(
     match live {
         Some(live) => within(api.replace(&live.name_any(), &parameters, &request)).await.map(drop),
         None => within(api.create(&parameters, &request)).await.map(drop),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_may_be_written_as_kubectl_prints_it() {
+        for (text, given, expected) in [
+            ("genomes", None, ("default", "genomes")),
+            ("genomes", Some("lab"), ("lab", "genomes")),
+            ("lab/genomes", None, ("lab", "genomes")),
+            ("lab/genomes", Some("lab"), ("lab", "genomes")),
+            ("seqstore/genomes", None, ("default", "genomes")),
+            ("seqstore/genomes", Some("lab"), ("lab", "genomes")),
+            ("sequencestore.healthomics.dev/genomes", None, ("default", "genomes")),
+            ("SequenceStores/genomes", None, ("default", "genomes")),
+            ("seqstore.example.com/genomes", None, ("seqstore.example.com", "genomes")),
+        ] {
+            assert_eq!(namespace_and_name(text, given, "default"), Ok(expected), "{text}");
+        }
+        for text in ["", "/genomes", "lab/", "lab/genomes/x", "seqstore/"] {
+            let error = namespace_and_name(text, None, "default").expect_err("refused");
+            assert!(error.contains("NAMESPACE/NAME"), "{error}");
+        }
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn text(report: &Report) -> String {
     out
 }
 
-fn summary(report: &Report) -> String {
+pub(super) fn summary(report: &Report) -> String {
     let steps = report.objects.iter().flat_map(|object| &object.steps);
     let calls = steps.filter(|step| step.call.is_some()).count();
     let line = match (calls, report.outcome) {

@@ -49,7 +49,7 @@ pub struct RunFlags {
     #[arg(long, env = "SEQSTORE_LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
     pub(super) log_format: LogFormat,
 
-    /// Log level: error, warn, info, debug or trace; or a filter such as `info,sequencestore_operator=debug`
+    /// Log level: error, warn, info, debug, trace or off; or a filter such as `info,sequencestore_operator=debug`
     #[arg(long, env = "SEQSTORE_LOG_LEVEL", default_value = defaults::LOG_LEVEL, value_parser = log_level)]
     pub(super) log_level: String,
 
@@ -131,6 +131,9 @@ mod tests {
             (&["--health-probe-bind-address", "8081"], ":8081"),
             (&["--watch-namespace", "a"], "--cluster-name"),
             (&["--log-level", "loud=very"], "debug"),
+            (&["--log-level", "loud"], "debug"),
+            (&["--log-level", "info,loud"], "debug"),
+            (&["--log-level", ""], "debug"),
             (&["--watch-namespace=", "--cluster-name=a"], "all namespaces"),
             (&["--watch-namespace=lab,", "--cluster-name=a"], "all namespaces"),
             (&["--watch-namespace=Lab_", "--cluster-name=a"], "lower-case"),

@@ -7,8 +7,11 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::aws::{CallError, Class};
 
-/// AWS quota of each operation used here, in requests per second for an account and region.
-const QUOTA: f64 = 5.0;
+/// AWS quota of GetSequenceStore, ListSequenceStores and ListTagsForResource each, in requests per second for an
+/// account and region.
+pub(super) const QUOTA: f64 = 5.0;
+/// The same for GetS3AccessPolicy.
+pub(super) const POLICY_QUOTA: f64 = 1.0;
 /// Attempts where AWS responds that it is throttling or temporarily failing.
 const ATTEMPTS: u32 = 6;
 /// Attempts where AWS does not respond. Fewer, because the cause is more often a wrong region or endpoint.
@@ -19,11 +22,16 @@ const ATTEMPTS_UNANSWERED: u32 = 3;
 pub(super) struct RateLimit(Mutex<Interval>);
 
 impl RateLimit {
-    /// `share` is the part of the quota to use, above 0 and at most 1.
-    pub(super) fn new(share: f64) -> Self {
-        let mut ticks = interval(period(share));
+    /// `rate` is in requests per second.
+    pub(super) fn new(rate: f64) -> Self {
+        let mut ticks = interval(period(rate));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         Self(Mutex::new(ticks))
+    }
+
+    /// Waits until the next request may be sent.
+    pub(super) async fn wait(&self) {
+        self.0.lock().await.tick().await;
     }
 
     /// Sends a request, and retries it with exponential backoff and jitter while it is throttled or fails transiently.
@@ -36,7 +44,7 @@ impl RateLimit {
     {
         let mut attempt = 0;
         loop {
-            self.0.lock().await.tick().await;
+            self.wait().await;
             attempt += 1;
             match request().await {
                 Err(error) if attempt < attempts(&error) => {
@@ -50,8 +58,8 @@ impl RateLimit {
 }
 
 /// Time between two requests.
-fn period(share: f64) -> Duration {
-    Duration::from_secs_f64(1.0 / (QUOTA * share))
+fn period(rate: f64) -> Duration {
+    Duration::from_secs_f64(1.0 / rate)
 }
 
 fn attempts(error: &CallError) -> u32 {
@@ -79,8 +87,8 @@ mod tests {
 
     #[test]
     fn requests_are_spaced_by_the_share_of_the_quota() {
-        assert_eq!(period(1.0), Duration::from_millis(200));
-        assert_eq!(period(0.5), Duration::from_millis(400));
+        assert_eq!(period(QUOTA), Duration::from_millis(200));
+        assert_eq!(period(QUOTA * 0.5), Duration::from_millis(400));
     }
 
     #[tokio::test]
@@ -95,7 +103,7 @@ mod tests {
             assert_eq!(attempts(&error(class, code)), expected, "{class:?} {code:?}");
         }
         let count = AtomicU32::new(0);
-        let limit = RateLimit::new(1.0);
+        let limit = RateLimit::new(QUOTA);
         let result = limit.call(|| async {
             match count.fetch_add(1, Ordering::Relaxed) {
                 0 => Err(error(Class::Throttled, None)),

@@ -1,0 +1,92 @@
+//! `plan --all-namespaces`: plans for every object of the cluster from one listing, within the AWS quotas.
+//! I/O, read-only: AWS, and a progress bar on standard error.
+
+use futures::{StreamExt, stream};
+
+use super::flags::PlanFlags;
+use super::planner::{Blind, Planner};
+use super::report::{ObjectPlan, PlanStep};
+use super::subject::Subject;
+use super::{Report, plan_subject, text};
+use crate::cli::defaults;
+use crate::cli::output::printable;
+use crate::cli::progress::{progress_bar, set_end};
+use crate::cli::rate_limit::{POLICY_QUOTA, QUOTA, RateLimit};
+use crate::cli::table::table;
+use crate::crd::SequenceStore;
+
+/// Concurrent plans: enough that slow responses do not keep the rate below its limit.
+const CONCURRENCY: usize = 16;
+
+/// The rate of the operations that a plan calls, each at most once for most objects.
+struct Limits {
+    reads: RateLimit,
+    policies: RateLimit,
+}
+
+/// The plans in the order of the subjects.
+pub(super) async fn plan_all(
+    planner: &Planner,
+    flags: &PlanFlags,
+    subjects: Vec<Subject>,
+) -> Vec<ObjectPlan> {
+    let limits = Limits {
+        reads: RateLimit::new(QUOTA * defaults::quota_share()),
+        policies: RateLimit::new(POLICY_QUOTA * defaults::quota_share()),
+    };
+    let bar = progress_bar();
+    set_end(&bar, subjects.len(), "planning");
+    let plans = stream::iter(subjects)
+        .map(|subject| async {
+            let plan =
+                plan_subject(planner, flags, subject, async |object| limits.plan(planner, object).await)
+                    .await;
+            bar.inc(1);
+            plan
+        })
+        .buffered(CONCURRENCY)
+        .collect()
+        .await;
+    bar.finish_and_clear();
+    plans
+}
+
+impl Limits {
+    async fn plan(&self, planner: &Planner, object: &SequenceStore) -> Result<ObjectPlan, Blind> {
+        if object.spec.s3_access_policy.is_some() {
+            self.policies.wait().await;
+        }
+        let planned = self.reads.call(|| async {
+            match planner.plan(object).await {
+                Err(Blind::Failed(error)) => Err(*error),
+                planned => Ok(planned),
+            }
+        });
+        planned.await.unwrap_or_else(|error| Err(Blind::Failed(Box::new(error))))
+    }
+}
+
+/// One line for each object, and the summary.
+pub(super) fn fleet_text(report: &Report) -> String {
+    let head = ["NAMESPACE", "NAME", "STORE ID", "RESULT", "NEXT"];
+    let rows: Vec<Vec<String>> = report.objects.iter().map(row).collect();
+    if rows.is_empty() {
+        return "There are no SequenceStores.\n".into();
+    }
+    format!("{}\n{}\n", table(&head, &rows), text::summary(report))
+}
+
+fn row(object: &ObjectPlan) -> Vec<String> {
+    let result = if object.error.is_some() { "Error" } else { &object.reason };
+    let id = object.store_id.as_deref().unwrap_or_default();
+    let next: Vec<&str> = object.steps.iter().map(next).collect();
+    [&object.namespace, &object.name, id, result, &next.join(", ")].map(printable).into()
+}
+
+fn next(step: &PlanStep) -> &'static str {
+    match step.call {
+        Some(call) => call,
+        None if step.object.is_empty() => "wait",
+        None => "update the object",
+    }
+}
