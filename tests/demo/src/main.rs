@@ -96,8 +96,11 @@ async fn show(command: Command, screen: Screen, stack: &Stack) -> Result<(), Err
     match command {
         Command::Demo => steps::run(&tour).await,
         Command::Sandbox => {
+            // Registered before the hints name them, because the default for both signals ends this process.
+            let stop = signal(SignalKind::user_defined1())?;
+            let start = signal(SignalKind::user_defined2())?;
             sandbox::show(&tour).await?;
-            std::future::pending().await
+            sandbox::obey(&tour, stop, start).await
         }
     }
 }

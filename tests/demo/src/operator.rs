@@ -23,9 +23,10 @@ pub struct OperatorConfig {
     pub log: PathBuf,
 }
 
-/// A running operator. Dropping it stops it and waits for that.
+/// An operator. Dropping it stops it and waits for that.
 pub struct Operator {
-    running: Mutex<Running>,
+    /// None while the user has stopped it.
+    running: Mutex<Option<Running>>,
     config: OperatorConfig,
 }
 
@@ -38,14 +39,15 @@ struct Running {
 impl Operator {
     /// Starts the binary in this program's directory.
     pub fn start(config: OperatorConfig) -> Result<Self, Error> {
-        let running = Mutex::new(spawn(&config)?);
+        let running = Mutex::new(Some(spawn(&config)?));
         Ok(Self { running, config })
     }
 
     /// Kills the operator with SIGKILL, like a node failure, and starts a new one. Returns the process ID of the killed
     /// operator.
     pub fn kill_and_restart(&self) -> Result<String, Error> {
-        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut slot = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let running = slot.as_mut().ok_or("the operator is not running")?;
         let pid = fs::read_to_string(self.config.log.with_extension("log.pid"))
             .map_err(|error| format!("could not read the operator's process ID: {error}"))?;
         let pid = pid.trim().to_owned();
@@ -54,8 +56,23 @@ impl Operator {
             return Err(format!("could not kill process {pid}").into());
         }
         running.guardian.wait().map_err(|error| format!("could not wait for the guardian: {error}"))?;
-        *running = spawn(&self.config)?;
+        *slot = Some(spawn(&self.config)?);
         Ok(pid)
+    }
+
+    /// Stops the operator with SIGTERM, as Kubernetes does, and waits until it has ended.
+    pub fn stop(&self) {
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(running);
+    }
+
+    /// Starts the operator again after [`Self::stop`].
+    pub fn start_again(&self) -> Result<(), Error> {
+        let mut slot = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if slot.is_none() {
+            *slot = Some(spawn(&self.config)?);
+        }
+        Ok(())
     }
 
     pub fn log(&self) -> &Path {
@@ -65,7 +82,10 @@ impl Operator {
     /// Waits until the operator exits unexpectedly, and returns an error that says so. Never returns otherwise.
     pub async fn crashed(&self) -> Error {
         loop {
-            let ended = self.running.lock().unwrap_or_else(PoisonError::into_inner).guardian.try_wait();
+            let ended = match &mut *self.running.lock().unwrap_or_else(PoisonError::into_inner) {
+                Some(running) => running.guardian.try_wait(),
+                None => Ok(None),
+            };
             match ended {
                 Ok(None) => tokio::time::sleep(Duration::from_millis(200)).await,
                 Ok(Some(status)) => return format!("the operator exited unexpectedly: {status}").into(),
@@ -75,12 +95,11 @@ impl Operator {
     }
 }
 
-impl Drop for Operator {
+impl Drop for Running {
     fn drop(&mut self) {
-        let running = self.running.get_mut().unwrap_or_else(PoisonError::into_inner);
-        drop(running.lifeline.take());
+        drop(self.lifeline.take());
         // The guardian kills the operator after five seconds at the latest, so this does not block for long.
-        let _ = running.guardian.wait();
+        let _ = self.guardian.wait();
     }
 }
 

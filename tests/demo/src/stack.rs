@@ -21,7 +21,9 @@ pub struct Stack {
     pub operator: Operator,
     pub simulator: Simulator,
     pub plane: ControlPlane,
-    /// A temporary directory for the operator's log and the manifests.
+    /// The directory of the kubectl plugin, in `directory`.
+    plugin: PathBuf,
+    /// A temporary directory for the operator's log, the manifests and the plugin.
     pub directory: tempfile::TempDir,
 }
 
@@ -59,7 +61,8 @@ impl Stack {
             region: REGION,
             log: directory.path().join("operator.log"),
         })?;
-        Ok(Self { operator, simulator, plane, directory })
+        let plugin = install_plugin(directory.path())?;
+        Ok(Self { operator, simulator, plane, plugin, directory })
     }
 
     /// A client of the simulator's control API.
@@ -67,12 +70,13 @@ impl Stack {
         self.simulator.client()
     }
 
-    /// The directories of kubectl and helm, in the form of PATH.
+    /// The directories of kubectl, its plugin and helm, in the form of PATH.
     pub fn tools(&self) -> String {
         let binaries = self.plane.binaries();
         let mut directories: Vec<&Path> =
             [&binaries.kubectl, &binaries.helm].into_iter().filter_map(|program| program.parent()).collect();
         directories.dedup();
+        directories.insert(0, &self.plugin);
         directories.iter().map(|directory| directory.display().to_string()).collect::<Vec<_>>().join(":")
     }
 
@@ -104,11 +108,24 @@ impl Stack {
     /// Stops everything. The operator stops first, while it can still reach the API server. `keep_log` keeps the
     /// temporary directory with the operator's log.
     pub async fn stop(self, keep_log: bool) {
-        let Self { operator, simulator, plane, mut directory } = self;
+        let Self { operator, simulator, plane, mut directory, plugin: _ } = self;
         directory.disable_cleanup(keep_log);
         // Dropping waits for a process, which would block the runtime and with it the simulator.
         let _ = tokio::task::spawn_blocking(move || drop(operator)).await;
         simulator.stop().await;
         plane.stop().await;
     }
+}
+
+/// Links the operator's binary under the names by which kubectl runs and completes `kubectl seqstore`.
+fn install_plugin(directory: &Path) -> Result<PathBuf, Error> {
+    let plugin = directory.join("bin");
+    let linked = std::fs::create_dir(&plugin).and_then(|()| {
+        let program = operator::binary().map_err(std::io::Error::other)?;
+        ["kubectl-seqstore", "kubectl_complete-seqstore"]
+            .into_iter()
+            .try_for_each(|name| std::os::unix::fs::symlink(&program, plugin.join(name)))
+    });
+    linked.map_err(|error| format!("could not install the kubectl plugin: {error}"))?;
+    Ok(plugin)
 }

@@ -169,18 +169,24 @@ fn the_demo_passes_all_its_checks_and_leaves_nothing_behind() {
 fn the_commands_of_the_sandbox_work_and_ctrl_c_removes_everything() {
     let mut run = Run::start("sandbox");
     let hints = run.hints();
-    let setup = paragraph(&hints, "# kubectl and helm");
-    let steps = ["# 1. ", "# 2. ", "# 3. ", "# A new store"].map(|heading| paragraph(&hints, heading));
-    let script = [&[setup], &steps[..]].concat().join("\n");
+    let setup = paragraph(&hints, "# kubectl, its plugin");
+    let steps =
+        ["# 1. ", "# 2. ", "# 3. ", "# 4. ", "# A new store"].map(|heading| paragraph(&hints, heading));
+    // The first plan has something to do, which its exit code says.
+    let plan = |line: &str| match line.starts_with("kubectl seqstore plan") {
+        true => format!("{line} || test $? = 1\n"),
+        false => format!("{line}\n"),
+    };
+    let script: String = [&[setup], &steps[..]].concat().join("\n").lines().map(plan).collect();
     let output = shell(&format!("{script}\nhelm list --all-namespaces"));
     let output = String::from_utf8_lossy(&output.stdout).into_owned();
-    for shown in ["genomes created", "ReadSets", "another", "sequencestore-operator-"] {
+    for shown in ["omics:TagResource", "sandbox created", "ReadSets", "another", "sequencestore-operator-"] {
         assert!(output.contains(shown), "no `{shown}` in\n{output}");
     }
     let left = output.lines().find(|line| line.starts_with('[')).unwrap_or_default();
     assert!(left.contains("archive") && !left.contains("genomes"), "stores after the deletion: {left}");
     if is_installed("aws") {
-        let output = shell(paragraph(&hints, "# AWS, with the AWS CLI"));
+        let output = shell(&format!("{setup}\n{}", paragraph(&hints, "# AWS, with the AWS CLI")));
         assert!(String::from_utf8_lossy(&output.stdout).contains("archive"));
     }
     for program in ["sequencestore-operator", "etcd", "kube-apiserver"] {
@@ -189,6 +195,48 @@ fn the_commands_of_the_sandbox_work_and_ctrl_c_removes_everything() {
     run.signal("-INT");
     let status = run.child.wait().expect("it ends");
     assert!(status.success(), "{status}: {}", run.errors());
+    run.assert_nothing_is_left();
+}
+
+/// The README's own commands, beside the sandbox's.
+#[test]
+fn the_examples_of_the_readme_work_in_the_sandbox() {
+    let mut run = Run::start("sandbox");
+    let hints = run.hints();
+    let setup = paragraph(&hints, "# kubectl, its plugin");
+    let first = paragraph(&hints, "# 1. ").lines().filter(|line| !line.contains("seqstore plan"));
+    let readme =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../README.md")).expect("a README");
+    let fenced = |start: &str, language: &str| {
+        let part = readme.split(start).nth(1).unwrap_or_else(|| panic!("no `{start}`"));
+        let fence = format!("```{language}\n");
+        let block = part.split(&fence[..]).nth(1).and_then(|rest| rest.split("```").next());
+        block.unwrap_or_else(|| panic!("no {language} after `{start}`")).to_owned()
+    };
+    let directory = run.temporary.path().join("readme");
+    fs::create_dir(&directory).expect("a directory");
+    fs::write(directory.join("genomes.yaml"), fenced("## First object", "yaml")).expect("written");
+    let plugin = fenced("## Command line", "console");
+    // An exit code of 1 says that there is something to do.
+    let plugin: String = plugin.lines().map(|line| format!("{line} || test $? = 1\n")).collect();
+    let script = [
+        setup.to_owned(),
+        first.collect::<Vec<_>>().join("\n"),
+        format!("cd {}", directory.display()),
+        fenced("## First object", "console"),
+        plugin,
+        fenced("## Annotations", "console"),
+        "kubectl __complete seqstore pl".into(),
+    ];
+    let output = shell(&script.join("\n"));
+    let output = String::from_utf8_lossy(&output.stdout).into_owned();
+    for shown in ["sandbox created", "genomes created", "omics:DeleteSequenceStore", "genomes-2026", "plan\t"]
+    {
+        assert!(output.contains(shown), "no `{shown}` in\n{output}");
+    }
+    fs::remove_dir_all(&directory).expect("removed");
+    run.signal("-INT");
+    assert!(run.child.wait().expect("it ends").success(), "{}", run.errors());
     run.assert_nothing_is_left();
 }
 

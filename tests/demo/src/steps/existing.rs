@@ -33,7 +33,7 @@ pub async fn seed(tour: &Tour<'_>, genomes_status: &str) -> Result<(), Error> {
 }
 
 /// An object that adopts the store `genomes`.
-pub const GENOMES_MANIFEST: &str = "\
+const GENOMES_MANIFEST: &str = "\
 apiVersion: healthomics.dev/v1alpha1
 kind: SequenceStore
 metadata:

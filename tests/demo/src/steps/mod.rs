@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use crate::Error;
 use crate::stack::{RELEASE, SYSTEM_NAMESPACE};
 use crate::tour::Tour;
-pub use existing::{GENOMES_MANIFEST, seed};
+pub use existing::seed;
 
 /// The ID of the store that the tour adopts and deletes.
 pub const GENOMES: &str = "3936421177";
