@@ -10,7 +10,6 @@ use super::cluster_view::ClusterView;
 use super::documents;
 use super::flags::PlanFlags;
 use crate::crd::{SequenceStore, SequenceStoreSpec, refusals};
-use crate::kubernetes::WatchedObject;
 use crate::kubernetes::cluster::{Failure, within};
 use crate::kubernetes::{InvalidObject, WatchedObject};
 
