@@ -144,7 +144,9 @@ impl Aws {
     /// Builds a new client each time: STS is called once for each access key.
     pub(super) fn sts(&self, region: &str) -> aws_sdk_sts::Client {
         let config = aws_sdk_sts::config::Builder::from(&self.config).region(Region::new(region.to_owned()));
-        aws_sdk_sts::Client::from_conf(config.interceptor(host::NoteHost).interceptor(RequiredMembers).build())
+        aws_sdk_sts::Client::from_conf(
+            config.interceptor(host::NoteHost).interceptor(RequiredMembers).build(),
+        )
     }
 }
 
