@@ -22,6 +22,9 @@ pub(super) const LOAD_TIMEOUT: Duration = Duration::from_secs(7);
 /// A failed source is left alone for so long, however many calls wait for credentials.
 const PAUSE: Duration = Duration::from_secs(2);
 
+/// How long after a failure to reach STS it is not tried again, where something else tells the account.
+const WITHOUT_STS: Duration = Duration::from_secs(600);
+
 /// Providers that get the account together with the key from whoever issued the key. What a person has written beside a
 /// key, in `AWS_ACCOUNT_ID` or a profile, may belong to another one.
 const ISSUERS: [&str; 4] = ["AssumeRoleProvider", "EcsContainer", "SSO", "WebIdentityToken"];
@@ -49,6 +52,8 @@ struct State {
     account_by_key: HashMap<String, String>,
     /// Accounts that a person has written beside a key.
     written_by_key: HashMap<String, String>,
+    /// Until then they count, because STS could not be reached.
+    written_until: Option<Instant>,
     /// Loaded to learn the key; the next caller takes them.
     loaded: Option<Credentials>,
     failed: Option<(Instant, LoadFailed)>,
@@ -65,12 +70,22 @@ impl TrackedCredentials {
     }
 
     pub(super) fn account_of(&self, access_key_id: &str) -> Option<String> {
-        self.state().account_by_key.get(access_key_id).cloned()
+        let state = self.state();
+        let is_believed = state.written_until.is_some_and(|until| Instant::now() < until);
+        let written = || state.written_by_key.get(access_key_id).filter(|_| is_believed);
+        state.account_by_key.get(access_key_id).or_else(written).cloned()
     }
 
     /// The account that a person has written beside the key. It counts only where nobody else can be asked.
     pub(super) fn written_account_of(&self, access_key_id: &str) -> Option<String> {
         self.state().written_by_key.get(access_key_id).cloned()
+    }
+
+    /// The same, which [`Self::account_of`] returns from now on, until STS is to be tried again.
+    pub(super) fn believe_written_account_of(&self, access_key_id: &str) -> Option<String> {
+        let account = self.written_account_of(access_key_id)?;
+        self.state().written_until = Some(Instant::now() + WITHOUT_STS);
+        Some(account)
     }
 
     pub(super) fn remember(&self, access_key_id: String, account: String) {
@@ -112,8 +127,10 @@ impl TrackedCredentials {
                 Ok(credentials)
             }
             Err(error) => {
-                let failed = LoadFailed::new(self.role.clone(), error);
-                self.state().failed = Some((Instant::now(), failed.clone()));
+                let mut state = self.state();
+                let failed = LoadFailed::new(self.role.clone(), state.origin.is_some(), error);
+                state.failed = Some((Instant::now(), failed.clone()));
+                drop(state);
                 Err(CredentialsError::provider_error(failed))
             }
         }
@@ -174,12 +191,14 @@ impl ProvideCredentials for TrackedCredentials {
 pub(super) struct LoadFailed {
     /// The role that was to be assumed, if one is configured.
     pub(super) role: Option<String>,
+    /// Credentials were loaded before: their source exists, and has gone for now.
+    pub(super) had_credentials: bool,
     error: Arc<CredentialsError>,
 }
 
 impl LoadFailed {
-    pub(super) fn new(role: Option<String>, error: CredentialsError) -> Self {
-        Self { role, error: Arc::new(error) }
+    pub(super) fn new(role: Option<String>, had_credentials: bool, error: CredentialsError) -> Self {
+        Self { role, had_credentials, error: Arc::new(error) }
     }
 }
 
@@ -247,7 +266,8 @@ mod tests {
             let origin = tracked.load_first().await.expect("credentials");
             assert_eq!(origin.provider, provider);
             assert_eq!(tracked.account_of("AKIA").is_some(), from_issuer);
-            assert_eq!(tracked.written_account_of("AKIA").is_some(), !from_issuer);
+            assert_eq!(tracked.believe_written_account_of("AKIA").is_some(), !from_issuer);
+            assert_eq!(tracked.account_of("AKIA").as_deref(), Some("123456789012"));
         }
         let tracked = tracked(credentials("EcsContainer", Some("an account")));
         tracked.load_first().await.expect("credentials");

@@ -26,6 +26,10 @@ pub(super) fn of(operation: Operation, error: &(dyn StdError + 'static)) -> Opti
     let role = failed.and_then(|failed| failed.role.clone());
     let Refusal { class, code, denial } = match innermost(credentials) {
         CredentialsError::ProviderTimedOut(_) => Refusal::unavailable(None),
+        // The metadata of the instance do not answer, say; they did before.
+        CredentialsError::CredentialsNotLoaded(_) if failed.is_some_and(|failed| failed.had_credentials) => {
+            Refusal::unavailable(None)
+        }
         // The sources that were tried on the way are no cause: none of them is set up.
         CredentialsError::CredentialsNotLoaded(_) => Refusal::missing(),
         error => chain(error).find_map(response_of_source).unwrap_or_else(Refusal::missing),
@@ -154,7 +158,12 @@ mod tests {
 
     /// As it reaches the call: within the failure to dispatch the request.
     fn class(error: CredentialsError) -> (Class, Option<String>) {
-        let failed = LoadFailed::new(Some("arn:aws:iam::123456789012:role/r".into()), error);
+        class_after(false, error)
+    }
+
+    fn class_after(had_credentials: bool, error: CredentialsError) -> (Class, Option<String>) {
+        let role = Some("arn:aws:iam::123456789012:role/r".into());
+        let failed = LoadFailed::new(role, had_credentials, error);
         let outer = ConnectorError::other(CredentialsError::provider_error(failed).into(), None);
         let error = of(Operation::GetSequenceStore, &outer).expect("a failure of the credentials");
         (error.class, error.denial.and_then(|denial| denial.principal))
@@ -187,6 +196,13 @@ mod tests {
         let refused = CredentialsError::provider_error(answered(Some("AccessDenied"), 403, text));
         let role = Some("arn:aws:iam::123456789012:role/r".to_owned());
         assert_eq!(class(refused), (Class::Credentials, role));
+    }
+
+    #[test]
+    fn a_source_that_gave_credentials_before_has_gone_only_for_now() {
+        let gone = || CredentialsError::not_loaded(ConnectorError::timeout("instance metadata".into()));
+        assert_eq!(class_after(true, gone()).0, Class::CredentialsUnavailable);
+        assert_eq!(class_after(false, gone()).0, Class::Credentials);
     }
 
     #[test]

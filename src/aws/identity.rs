@@ -14,6 +14,11 @@ pub(crate) struct Identity {
     pub(crate) provider: String,
 }
 
+/// Whether nothing of STS answered: neither a response nor an error of its own.
+fn is_unreachable(error: &CallError) -> bool {
+    error.code.is_none() && matches!(error.class, Class::Transient | Class::Unreadable)
+}
+
 impl Aws {
     /// The account of the credentials in use. Credentials that carry their account are believed, where their issuer wrote
     /// it. Otherwise STS is called once for each access key; after a successful GetSequenceStore with the same key it is
@@ -26,9 +31,9 @@ impl Aws {
         let answer = self.caller(region).await.map(|(account, _)| account);
         let account = match answer {
             Ok(account) => account,
-            // A private network may have no way to STS. What a person has written beside the key counts then.
-            Err(error) if error.class != Class::Credentials => {
-                self.credentials.written_account_of(&key).ok_or(error)?
+            // A private network may have no way to STS. What a person has written beside the key counts then, for a while.
+            Err(error) if is_unreachable(&error) => {
+                return self.credentials.believe_written_account_of(&key).ok_or(error);
             }
             Err(error) => return Err(error),
         };

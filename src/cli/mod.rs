@@ -37,7 +37,7 @@ Run `{bin} <command> --help` for the flags and examples of a command.
 
 Kubernetes: the connection comes from KUBECONFIG, ~/.kube/config or, inside a cluster, the Pod's ServiceAccount.
 AWS: credentials, region and endpoints come from the AWS SDK's default credential chain and from AWS_REGION,
-AWS_ENDPOINT_URL_OMICS and AWS_ENDPOINT_URL_STS.";
+AWS_ENDPOINT_URL_OMICS and AWS_ENDPOINT_URL_STS; docs/networks.md explains proxies, VPC endpoints and more.";
 
 /// Kubernetes operator for AWS HealthOmics sequence stores
 #[derive(Debug, Parser)]

@@ -226,6 +226,10 @@ async fn a_proxy_that_cannot_be_used_is_refused_in_one_line(cluster: Arc<Cluster
     let secret =
         run_to_end(command.env("HTTPS_PROXY", "socks5://user:canary-password@proxy:1080"), "").await?;
     ensure!(!secret.stderr.contains("canary-password"), "the password is printed: {}", secret.stderr);
+    // kube reads NO_PROXY too, and takes no empty element where a kubeconfig is in use.
+    let mut command = world.command(&user, &["run", "--log-level=error"]);
+    command.env("HTTPS_PROXY", "http://127.0.0.1:9").env("NO_PROXY", "a.example,,b.example");
+    run_to_end(&mut command, "").await?.ensure_mistake("NO_PROXY")?;
     // A proxy without a scheme is an HTTP proxy, as with curl.
     let seen = proxy(&world).await?;
     let plain = seen.url().trim_start_matches("http://").to_owned();
