@@ -55,7 +55,7 @@ pub async fn pass(
 
     // Apply (AWS and Kubernetes clients required).
     let Some(mut applied) = pass.apply(&prepared, &observation, &plan, &known).await? else {
-        return Ok(Ended::RequeueAfter(pass.record.overtaken(fastrand::f64())));
+        return Ok(Ended::RequeueAfter(pass.record.unfinished(fastrand::f64())));
     };
     context.kubernetes.publish(&prepared.object, event::drift_found(&prepared.object, &plan.state)).await;
     // A denied call changed nothing, so whatever else there is to do is done in the same pass. The status then says what
@@ -68,7 +68,7 @@ pub async fn pass(
             break;
         }
         let Some(next_applied) = pass.apply(&prepared, &observation, &next, &known).await? else {
-            return Ok(Ended::RequeueAfter(pass.record.overtaken(fastrand::f64())));
+            return Ok(Ended::RequeueAfter(pass.record.unfinished(fastrand::f64())));
         };
         (plan, applied) = (next, next_applied);
     }
@@ -232,6 +232,7 @@ impl Pass<'_> {
             }
         }
         let wait = requeue_after(plan, &conclusion, backoff, prepared.poll_interval, fastrand::f64());
+        self.record.finished();
         let is_blocked = matches!(conclusion.state, State::DeletionBlocked(_));
         let sooner = self.record.delete_again_in(now).filter(|_| is_blocked);
         Ok(Ended::RequeueAfter(sooner.map_or(wait, |sooner| sooner.min(wait))))

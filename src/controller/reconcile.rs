@@ -12,7 +12,7 @@ use super::context::Context;
 use super::error::{Error, PassFailed};
 use super::memory::Record;
 use super::pass::{Ended, pass};
-use crate::aws::{CALL_TIMEOUT, Class};
+use crate::aws::CALL_TIMEOUT;
 use crate::crd::{SequenceStore, SequenceStoreSpec};
 use crate::kubernetes::{InvalidObject, WatchedObject};
 use crate::status::event;
@@ -66,7 +66,8 @@ pub async fn reconcile(object: Arc<WatchedObject>, context: Arc<Context>) -> Res
         }
     }
     match ended? {
-        Ended::Released => Ok(Requeue::await_change()),
+        // A pass over an object that is gone by then is not run; one that is still there was not released after all.
+        Ended::Released => Ok(Requeue::requeue(next_poll(&context, &object))),
         Ended::RequeueAfter(wait) => Ok(Requeue::requeue(wait)),
     }
 }
@@ -74,6 +75,11 @@ pub async fn reconcile(object: Arc<WatchedObject>, context: Arc<Context>) -> Res
 /// When kube runs the next pass after one that failed.
 pub fn after_error(_: Arc<WatchedObject>, failed: &PassFailed, _: Arc<Context>) -> Requeue {
     failed.retry_after.map_or_else(Requeue::await_change, Requeue::requeue)
+}
+
+fn next_poll(context: &Context, object: &Arc<SequenceStore>) -> Duration {
+    let prepared = prepare(object.clone(), &context.defaults, &context.settings.cluster);
+    backoff::jittered(prepared.poll_interval, fastrand::f64())
 }
 
 /// When to try again after a pass that did not come to its end; none where the object is gone. A "not found" or a conflict
@@ -98,15 +104,11 @@ async fn after_failure(
         match is_there {
             Some(false) if !is_cached() => return None,
             // The watch shows it: it tells of the end of the object too, should it be gone.
-            Some(false) => {
-                let prepared = prepare(object.clone(), &context.defaults, &context.settings.cluster);
-                return Some(backoff::jittered(prepared.poll_interval, random));
-            }
-            Some(true) if error.is_conflict() => return Some(record.overtaken(random)),
+            Some(false) => return Some(next_poll(context, object)),
             Some(true) | None => {}
         }
     }
-    let wait = record.failed(Class::Transient, Instant::now(), random);
+    let wait = record.unfinished(random);
     Some(error.asks_to_wait().map_or(wait, |asked| asked.min(LONGEST_ASKED_WAIT).max(wait)))
 }
 

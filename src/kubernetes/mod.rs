@@ -70,8 +70,20 @@ impl Kubernetes {
         let (api, name, patch) = (self.api(object), object.name_any(), Patch::Merge(patch));
         match decoded("write finalizer and intent", api.patch(&name, &parameters, &patch)).await {
             Ok(written) => Ok(Some(Arc::new(written))),
-            Err(error) if step == FinalizerStep::Remove && error.is_not_found() => Ok(None),
+            Err(error)
+                if step == FinalizerStep::Remove && error.is_not_found() && self.is_gone(object).await =>
+            {
+                Ok(None)
+            }
             Err(error) => Err(error),
+        }
+    }
+
+    /// Whether the API server says a second time that the object is gone. One such answer may come from a proxy in between.
+    async fn is_gone(&self, object: &SequenceStore) -> bool {
+        match self.read(object).await {
+            Ok(live) => live.uid() != object.uid(),
+            Err(error) => error.is_not_found(),
         }
     }
 

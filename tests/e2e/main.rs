@@ -110,6 +110,7 @@ const TESTS: &[&[Test]] = &[
     required_members::TESTS,
     restarts::TESTS,
     status_mirror::TESTS,
+    steadiness::api_server_errors::TESTS,
     steadiness::event_limits::TESTS,
     steadiness::requests_in_a_loop::TESTS,
     steadiness::rewritten_values::TESTS,

@@ -6,6 +6,7 @@
 //! | between two passes | a second from the start of the first one | nothing |
 //! | after AWS denied a call that changes something | as the class says; other calls go on | ends it, see [`Shortcut`] |
 //! | after AWS denied a call without which nothing can be done | the same | the same |
+//! | after the API server refused a write | a second, then twice as long each time | ends it |
 //! | after AWS refused a delete | the poll interval; less if the read sets could not be counted for a moment | the same |
 
 use std::time::{Duration, Instant};
@@ -40,8 +41,8 @@ pub(super) struct PassWaits {
     /// Without the call that AWS denied in the last pass, nothing can be done for the object.
     is_blocked: bool,
     shortcut: Shortcut,
-    /// Conflicts in a row.
-    conflicts: u32,
+    /// Passes in a row that did not come to their end, because of the API server or of this program.
+    unfinished: u32,
 }
 
 impl Denied {
@@ -88,9 +89,8 @@ impl Record {
         }
     }
 
-    /// The pass is over. Returns the wait until the next one, if it ended with a failed call.
+    /// All calls to AWS are over. Returns the wait until the next pass, if one of them failed.
     pub fn ended(&mut self, error: Option<&CallError>, now: Instant, random: f64) -> Option<Duration> {
-        self.waits.conflicts = 0;
         let Some(error) = error else {
             self.waits.is_blocked = false;
             self.waits.shortcut = Shortcut::default();
@@ -128,10 +128,16 @@ impl Record {
         wait
     }
 
-    /// Somebody else changed the object during the pass: nothing is wrong, but the next one may meet the same.
-    pub fn overtaken(&mut self, random: f64) -> Duration {
-        self.waits.conflicts = self.waits.conflicts.saturating_add(1);
-        backoff::wait(Class::Conflict, self.waits.conflicts, random).max(BETWEEN_PASSES)
+    /// The pass came to its end: all that it had to write is written.
+    pub fn finished(&mut self) {
+        self.waits.unfinished = 0;
+    }
+
+    /// The pass did not come to its end: the API server refused something, or somebody else changed the object first. The
+    /// next one may meet the same. `random` is in `0.0..1.0`.
+    pub fn unfinished(&mut self, random: f64) -> Duration {
+        self.waits.unfinished = self.waits.unfinished.saturating_add(1);
+        backoff::wait(Class::Conflict, self.waits.unfinished, random).max(BETWEEN_PASSES)
     }
 
     /// When the delete that AWS refused is to be sent again, if that is before the next poll.
