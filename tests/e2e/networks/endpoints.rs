@@ -85,7 +85,9 @@ async fn dual_stack_and_fips_are_refused_with_a_custom_endpoint(cluster: Arc<Clu
     let world = World::new(cluster).await?;
     let user = CliUser::admin(&world);
     for setting in ["AWS_USE_DUALSTACK_ENDPOINT", "AWS_USE_FIPS_ENDPOINT"] {
-        for arguments in [&["export"][..], &["run", "--log-level=error"]] {
+        for arguments in
+            [&["export"][..], &["run", "--log-level=error", "--health-probe-bind-address=127.0.0.1:0"]]
+        {
             let mut command = world.command(&user, arguments);
             let output = run_to_end(command.env(setting, "true"), "").await?;
             output.ensure_mistake(setting)?;
@@ -159,7 +161,9 @@ async fn a_certificate_file_that_cannot_be_read_is_refused_in_one_line(
         (broken.path().display().to_string(), "certificate"),
         (empty.path().display().to_string(), "certificate"),
     ] {
-        for arguments in [&["export"][..], &["run", "--log-level=error"]] {
+        for arguments in
+            [&["export"][..], &["run", "--log-level=error", "--health-probe-bind-address=127.0.0.1:0"]]
+        {
             let mut command = world.command(&user, arguments);
             let output = run_to_end(command.env("AWS_CA_BUNDLE", &file), "").await?;
             output.ensure_mistake("AWS_CA_BUNDLE").map_err(|error| format!("{file}: {error}"))?;

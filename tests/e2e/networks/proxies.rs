@@ -214,7 +214,9 @@ async fn a_proxy_that_cannot_be_used_is_refused_in_one_line(cluster: Arc<Cluster
     let world = World::new(cluster).await?;
     let user = CliUser::admin(&world);
     for value in ["socks5://127.0.0.1:1080", "http://", "ftp://proxy:21", "http://pro xy:3128"] {
-        for arguments in [&["run", "--log-level=error"][..], &["export"]] {
+        for arguments in
+            [&["run", "--log-level=error", "--health-probe-bind-address=127.0.0.1:0"][..], &["export"]]
+        {
             let mut command = world.command(&user, arguments);
             let output = run_to_end(command.env("HTTPS_PROXY", value), "").await?;
             output
@@ -227,7 +229,8 @@ async fn a_proxy_that_cannot_be_used_is_refused_in_one_line(cluster: Arc<Cluster
         run_to_end(command.env("HTTPS_PROXY", "socks5://user:canary-password@proxy:1080"), "").await?;
     ensure!(!secret.stderr.contains("canary-password"), "the password is printed: {}", secret.stderr);
     // kube reads NO_PROXY too, and takes no empty element where a kubeconfig is in use.
-    let mut command = world.command(&user, &["run", "--log-level=error"]);
+    let mut command =
+        world.command(&user, &["run", "--log-level=error", "--health-probe-bind-address=127.0.0.1:0"]);
     command.env("HTTPS_PROXY", "http://127.0.0.1:9").env("NO_PROXY", "a.example,,b.example");
     run_to_end(&mut command, "").await?.ensure_mistake("NO_PROXY")?;
     // A proxy without a scheme is an HTTP proxy, as with curl.
