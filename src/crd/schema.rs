@@ -82,6 +82,11 @@ fn tidy(schema: &mut JSONSchemaProps) {
     }
 }
 
+/// A whole policy has at most as many bytes, so that no part of it is longer.
+const POLICY_BYTES: usize = 15 * 1024;
+/// A policy has no room for more values in one list.
+const MOST_VALUES: usize = 5000;
+
 /// Schema of the S3 access policy, with the elements that AWS knows. The API server must not prune unknown elements:
 /// the operator reports them instead.
 pub(super) fn s3_access_policy(_: &mut SchemaGenerator) -> Schema {
@@ -106,7 +111,7 @@ pub(super) fn s3_access_policy(_: &mut SchemaGenerator) -> Schema {
                     "x-kubernetes-preserve-unknown-fields": true,
                     "required": ["Effect", "Principal", "Action", "Resource"],
                     "properties": {
-                        "Sid": {"type": "string", "description": "Identifier of the statement."},
+                        "Sid": {"type": "string", "description": "Identifier of the statement.", "maxLength": POLICY_BYTES},
                         "Principal": any_of_forms("Who the statement applies to, such as `{AWS: [arn:aws:iam::111122223333:root]}`."),
                         "Action": any_of_forms("One S3 action or a list of S3 actions, such as `s3:GetObject`."),
                         "Resource": any_of_forms("One ARN or a list of ARNs: of the access point and of the objects under it."),
@@ -133,7 +138,14 @@ pub(super) fn s3_access_policy(_: &mut SchemaGenerator) -> Schema {
 
 /// Schema of an element that may be a string, a list or a map. A structural schema could allow only one of them.
 fn any_of_forms(description: &str) -> Value {
-    json!({"description": description, "x-kubernetes-preserve-unknown-fields": true})
+    // The limits hold for whichever form it has. What lies deeper is checked by the operator.
+    json!({
+        "description": description,
+        "x-kubernetes-preserve-unknown-fields": true,
+        "maxLength": POLICY_BYTES,
+        "maxItems": MOST_VALUES,
+        "maxProperties": MOST_VALUES,
+    })
 }
 
 /// Schema of `spec.tags`.

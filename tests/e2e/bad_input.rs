@@ -274,8 +274,8 @@ fn code(text: &str) -> String {
     if text.contains('`') { format!("`` {text} ``") } else { format!("`{text}`") }
 }
 
-/// Shows invisible characters by code point and long runs of a character by length, and cuts the text after 600
-/// characters.
+/// Shows invisible characters by code point and long runs of a character by length. Of a text of more than 600 characters,
+/// only the beginning is shown.
 fn shortened(text: &str) -> String {
     let mut short = String::new();
     let mut characters = text.chars().peekable();
@@ -296,8 +296,9 @@ fn shortened(text: &str) -> String {
         }
     }
     const MOST: usize = 600;
+    const BEGINNING: usize = 150;
     if short.chars().count() > MOST {
-        short = short.chars().take(MOST).collect::<String>() + " …";
+        short = short.chars().take(BEGINNING).collect::<String>() + " …";
     }
     short
 }

@@ -43,6 +43,7 @@ pub(super) fn refused() -> Refused {
         tags_of_the_store(),
         beyond_the_schema(),
         policies(),
+        endless_policies(),
         wrong_types(),
     ]
     .concat()
@@ -52,6 +53,8 @@ fn single_values() -> Refused {
     vec![
         ("the name of a city instead of a region code", json!({"region": "Frankfurt"}), REGION),
         ("an incomplete region code", json!({"region": "us-east"}), REGION),
+        ("a made-up region of many words", json!({"region": "us-a-b-c-d-1"}), REGION),
+        ("a made-up region with a long word", json!({"region": "us-abcdefghijklm-1"}), REGION),
         ("an availability zone", json!({"region": "us-east-1a"}), REGION),
         ("an empty region", json!({"region": ""}), REGION),
         ("a line break after the region code", json!({"region": "us-east-1\n"}), REGION),
@@ -286,6 +289,52 @@ fn policies() -> Refused {
             statement(json!({"Effect": "allow"})),
             "spec.s3AccessPolicy.Statement[].Effect enum",
         ),
+    ]
+}
+
+/// Elements of a statement that are longer than a whole policy may be.
+fn endless_policies() -> Refused {
+    let text = |element: &str| statement(json!({element: "x".repeat(15_361)}));
+    let list = |element: &str| statement(json!({element: vec![""; 5001]}));
+    let map = |element: &str| {
+        let members = (0..5001).map(|number| (number.to_string(), json!(0)));
+        statement(json!({element: members.collect::<serde_json::Map<_, _>>()}))
+    };
+    vec![
+        (
+            "a principal of 15,361 characters",
+            text("Principal"),
+            "spec.s3AccessPolicy.Statement[].Principal maxLength",
+        ),
+        (
+            "a list of 5,001 principals",
+            list("Principal"),
+            "spec.s3AccessPolicy.Statement[].Principal maxItems",
+        ),
+        (
+            "a map of 5,001 principals",
+            map("Principal"),
+            "spec.s3AccessPolicy.Statement[].Principal maxProperties",
+        ),
+        (
+            "an action of 15,361 characters",
+            text("Action"),
+            "spec.s3AccessPolicy.Statement[].Action maxLength",
+        ),
+        ("a list of 5,001 actions", list("Action"), "spec.s3AccessPolicy.Statement[].Action maxItems"),
+        ("a map of 5,001 actions", map("Action"), "spec.s3AccessPolicy.Statement[].Action maxProperties"),
+        (
+            "a resource of 15,361 characters",
+            text("Resource"),
+            "spec.s3AccessPolicy.Statement[].Resource maxLength",
+        ),
+        ("a list of 5,001 resources", list("Resource"), "spec.s3AccessPolicy.Statement[].Resource maxItems"),
+        (
+            "a map of 5,001 resources",
+            map("Resource"),
+            "spec.s3AccessPolicy.Statement[].Resource maxProperties",
+        ),
+        ("a statement id of 15,361 characters", text("Sid"), "spec.s3AccessPolicy.Statement[].Sid maxLength"),
     ]
 }
 
