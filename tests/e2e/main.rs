@@ -43,6 +43,7 @@ mod protection;
 mod ratcheting;
 mod read_sets;
 mod recorder;
+mod records;
 mod rejected_requests;
 mod required_members;
 mod restarts;
@@ -106,6 +107,12 @@ const TESTS: &[&[Test]] = &[
     protection::TESTS,
     ratcheting::TESTS,
     read_sets::TESTS,
+    records::absence::TESTS,
+    records::deletable::TESTS,
+    records::owner_names::TESTS,
+    records::refused_create::TESTS,
+    records::strays::TESTS,
+    records::stripped::TESTS,
     rejected_requests::TESTS,
     required_members::TESTS,
     restarts::TESTS,
