@@ -27,7 +27,7 @@ pub(super) async fn create(
                 store: created.store,
                 account: created.account,
                 tags: ObservedTags::Read(request.tags.clone()),
-                duplicates: Vec::new(),
+                strays: None,
                 policy: ObservedPolicy::NotRead,
             };
             let event = event::created(&present.store.id, &intent.region);

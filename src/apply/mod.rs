@@ -15,7 +15,7 @@ use crate::aws::{Aws, CallError, Class, Operation, UpdateRequest};
 use crate::crd::SequenceStore;
 use crate::kubernetes::{Error, Kubernetes};
 use crate::observe::Known;
-use crate::plan::{Action, FinalizerStep, Plan};
+use crate::plan::{Action, FinalizerStep, NotKept, Plan};
 use crate::status::event::{self, Event};
 use crate::store::field::fields_of;
 use crate::store::{Field, Intent, Observed, Present};
@@ -28,11 +28,16 @@ pub struct WrittenAhead {
     pub object: Arc<SequenceStore>,
     /// Something was written, so that `object` is newer than the cache.
     pub is_newer: bool,
-    /// The attempt to create a store that was recorded, and when the recording began.
+    /// The attempt to create a store that is on record, and when the recording began.
     pub attempt: Option<(Intent, Instant)>,
+    /// Another intent that was written, and when.
+    pub resolved: Option<(Intent, Instant)>,
+    /// The API server's answer lacks what was to be written: a webhook or policy has removed it.
+    pub not_kept: Option<NotKept>,
 }
 
-/// Writes finalizer and intent, the attempt to create a store included. Needs a Kubernetes client.
+/// Writes finalizer and intent, the attempt to create a store included. Needs a Kubernetes client. `try_first`: the last
+/// write was not kept, so this one is tried before it is made.
 ///
 /// # Errors
 /// The API server's. Nothing must be sent to AWS then.
@@ -40,6 +45,7 @@ pub async fn write_ahead(
     kubernetes: &Kubernetes,
     object: &Arc<SequenceStore>,
     plan: &Plan,
+    try_first: bool,
 ) -> Result<WrittenAhead, Error> {
     let recording = Instant::now();
     let (step, intent) = match (&plan.action, plan.finalizer) {
@@ -51,13 +57,59 @@ pub async fn write_ahead(
         (_, FinalizerStep::Remove) => (FinalizerStep::Keep, None),
         (_, step) => (step, plan.intent.as_deref().cloned()),
     };
-    let written = kubernetes.patch_metadata(object, step, intent.as_ref()).await?;
-    let attempt = intent.filter(|_| matches!(plan.action, Action::Create { .. }));
+    let (mut written, mut not_kept) = (None, None);
+    if try_first {
+        let tried = kubernetes.try_metadata(object, step, intent.as_ref()).await;
+        not_kept = answer(tried, step, intent.as_ref())?.1;
+    }
+    let was_written = not_kept.is_none();
+    if was_written {
+        let answered = kubernetes.patch_metadata(object, step, intent.as_ref()).await;
+        (written, not_kept) = answer(answered, step, intent.as_ref())?;
+    }
+    let is_create = matches!(plan.action, Action::Create { .. });
+    let is_on_record = was_written && !matches!(not_kept, Some(NotKept::Intent | NotKept::Refused));
+    let intent = intent.map(|intent| (intent, recording));
     Ok(WrittenAhead {
         is_newer: written.is_some(),
         object: written.unwrap_or_else(|| object.clone()),
-        attempt: attempt.map(|intent| (intent, recording)),
+        attempt: intent.clone().filter(|_| is_create && is_on_record),
+        resolved: intent.filter(|_| !is_create),
+        not_kept,
     })
+}
+
+type Answered = (Option<Arc<SequenceStore>>, Option<NotKept>);
+
+/// What the API server made of a write. Whatever does not need the record goes on after a refusal.
+fn answer(
+    answered: Result<Option<Arc<SequenceStore>>, Error>,
+    step: FinalizerStep,
+    intent: Option<&Intent>,
+) -> Result<Answered, Error> {
+    match answered {
+        Ok(written) => {
+            let not_kept = written.as_ref().and_then(|written| not_kept(written, step, intent));
+            Ok((written, not_kept))
+        }
+        Err(error) if error.is_refusal() => {
+            tracing::warn!("the API server refuses what must be on record: {error}");
+            Ok((None, Some(NotKept::Refused)))
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// A mutating webhook or policy may take away what was written, and the API server answers with success all the same.
+fn not_kept(written: &SequenceStore, step: FinalizerStep, intent: Option<&Intent>) -> Option<NotKept> {
+    let has_intent =
+        intent.is_none_or(|sent| Intent::of(written).is_ok_and(|kept| kept.as_ref() == Some(sent)));
+    let has_finalizer = step != FinalizerStep::Add || written.has_our_finalizer();
+    match (has_intent, has_finalizer) {
+        (false, _) => Some(NotKept::Intent),
+        (true, false) => Some(NotKept::Finalizer),
+        (true, true) => None,
+    }
 }
 
 /// Sends the plan's AWS call. Needs an AWS client.
@@ -70,10 +122,15 @@ pub async fn send(
 ) -> Outcome {
     match action {
         Action::None => Outcome::from(Effect::Nothing),
-        Action::Create { account, request, .. } => match &ahead.attempt {
-            Some((intent, recording)) => create::create(aws, account, (intent, *recording), request).await,
+        Action::Create { account, request, intent } => match (&ahead.attempt, ahead.not_kept) {
+            (Some((intent, recording)), None) => {
+                create::create(aws, account, (intent, *recording), request).await
+            }
             // An attempt that is not recorded is never sent.
-            None => Outcome::from(Effect::Nothing),
+            (_, what) => {
+                let attempt = Some((intent.epoch, intent.attempt));
+                Outcome::from(Effect::NotRecorded { what: what.unwrap_or(NotKept::Intent), attempt })
+            }
         },
         Action::Adopt { region, arn, tags, former } => {
             let sent = aws.tag(region, arn, tags).await;

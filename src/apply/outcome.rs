@@ -1,6 +1,7 @@
 //! What came of a plan's AWS call. No I/O.
 
 use crate::aws::{CallError, ReadSetCount};
+use crate::plan::NotKept;
 use crate::status::event::Event;
 use crate::store::{Field, Present};
 
@@ -19,6 +20,12 @@ pub enum Effect {
     Created(Box<Present>),
     /// AWS certainly created no store in this attempt.
     NotCreated { epoch: u32, attempt: u32, error: CallError },
+    /// No call was sent, because the API server did not keep the record that must come first.
+    NotRecorded {
+        what: NotKept,
+        /// Epoch and number of the attempt that was not sent.
+        attempt: Option<(u32, u32)>,
+    },
     /// AWS may have created a store.
     CreationUnknown { attempt: u32 },
     /// AWS accepted a change of these fields.

@@ -4,18 +4,22 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
+use kube::ResourceExt;
 
 use super::context::Context;
 use super::error::Error;
 use super::memory::Record;
 use super::report::{Report, Reported, conclude, observed_after, report};
-use super::requeue::{OVERTAKEN, requeue_after};
+use super::requeue::requeue_after;
 use crate::apply::{self, Effect, Outcome};
-use crate::crd::{SequenceStore, annotation_findings};
+use crate::aws::Class;
+use crate::crd::{INTENT_ANNOTATION, SequenceStore, annotation_findings};
+use crate::kubernetes;
 use crate::observe::{Known, Observation};
-use crate::plan::{self, Action, FinalizerStep, Plan, State};
+use crate::plan::{self, Action, FinalizerStep, NotKept, Plan, State};
+use crate::status::MOST_STRAYS;
 use crate::status::event::{self, Event};
-use crate::store::{Observed, Prepared, identity, prepare};
+use crate::store::{AttemptOutcome, Intent, Observed, Prepared, prepare};
 
 /// More denials than this do not fit in a pass: owner tags, fields, tags to set, tags to remove, policy.
 const MOST_DENIALS: usize = 5;
@@ -36,18 +40,16 @@ pub async fn pass(
 ) -> Result<Ended, Error> {
     let mut pass = Pass { context, record };
 
-    // Prepare (no client required).
-    let mut prepared = prepare(pass.record.newest(cached), &context.defaults, &context.settings.cluster);
+    // Prepare (Kubernetes client required only to put back a record of a creation that somebody removed).
+    let object = pass.with_lost_intent(pass.record.newest(cached)).await;
+    let mut prepared = prepare(object, &context.defaults, &context.settings.cluster);
     pass.record.begin(&prepared.object, Instant::now());
 
     // Mistakes of users in annotations (Kubernetes client required).
     pass.point_out_annotations(&prepared.object).await;
-    if pass.put_back_intent(&prepared.object).await? {
-        return Ok(Ended::RequeueAfter(OVERTAKEN));
-    }
 
     // Observe (AWS and Kubernetes clients required, read-only).
-    let known = pass.record.known(Instant::now());
+    let known = pass.record.known(prepared.poll_interval, Instant::now());
     let observation = pass.observe(&prepared, &known).await;
 
     // Plan (no client required).
@@ -67,9 +69,10 @@ pub async fn pass(
         if next.action == Action::None {
             break;
         }
-        let Some(next_applied) = pass.apply(&prepared, &observation, &next, &known).await? else {
+        let Some(mut next_applied) = pass.apply(&prepared, &observation, &next, &known).await? else {
             return Ok(Ended::RequeueAfter(pass.record.unfinished(fastrand::f64())));
         };
+        next_applied.not_kept = next_applied.not_kept.or(applied.not_kept);
         (plan, applied) = (next, next_applied);
     }
 
@@ -87,6 +90,8 @@ struct Applied {
     /// The object as the API server has it now.
     object: Arc<SequenceStore>,
     outcome: Outcome,
+    /// What of finalizer and intent the API server did not keep.
+    not_kept: Option<NotKept>,
 }
 
 impl Pass<'_> {
@@ -97,16 +102,41 @@ impl Pass<'_> {
         self.context.kubernetes.publish(object, event::annotations_without_effect(&findings)).await;
     }
 
-    /// Writes a lost intent back to the object. True where that ended the pass.
-    async fn put_back_intent(&mut self, object: &SequenceStore) -> Result<bool, Error> {
-        let Some(lost) = self.record.lost_intent(object, Instant::now()) else { return Ok(false) };
-        tracing::warn!(
-            "somebody removed the annotation create-intent, which the operator needs; it is put back"
-        );
-        let written =
-            self.context.kubernetes.patch_metadata(object, FinalizerStep::Keep, Some(&lost)).await?;
-        written.iter().for_each(|object| self.record.returned(object));
-        Ok(true)
+    /// The object with its intent, if somebody removed it. Now and then the intent is written back; whatever comes of
+    /// that, the pass goes on with what this process knows: nothing may be created twice, and the object must still be
+    /// mirrored and deleted.
+    async fn with_lost_intent(&mut self, object: Arc<SequenceStore>) -> Arc<SequenceStore> {
+        let now = Instant::now();
+        let Some(lost) = self.record.lost_intent(&object, now) else { return object };
+        let mut newest = object;
+        if self.record.put_back_is_due(now) {
+            tracing::warn!(
+                "somebody removed the annotation create-intent, which the operator needs; it is put back"
+            );
+            match self.put_back(&newest, &lost).await {
+                Ok(written) => newest = self.returned(written, newest),
+                Err(error) => tracing::warn!("the annotation create-intent is not put back: {error}"),
+            }
+        }
+        let mut known = newest.as_ref().clone();
+        known.annotations_mut().insert(INTENT_ANNOTATION.into(), lost.render());
+        Arc::new(known)
+    }
+
+    /// Tried before it is written: a write of which a policy strips everything is a new version all the same.
+    async fn put_back(
+        &self,
+        object: &SequenceStore,
+        lost: &Intent,
+    ) -> Result<Option<Arc<SequenceStore>>, kubernetes::Error> {
+        let (kubernetes, keep) = (&self.context.kubernetes, FinalizerStep::Keep);
+        let tried = kubernetes.try_metadata(object, keep, Some(lost)).await?;
+        let kept = tried.and_then(|tried| Intent::of(&tried).ok().flatten());
+        if kept.as_ref() != Some(lost) {
+            tracing::warn!("a webhook or policy of the cluster removes the annotation create-intent");
+            return Ok(None);
+        }
+        kubernetes.patch_metadata(object, keep, Some(lost)).await
     }
 
     async fn observe(&mut self, prepared: &Prepared, known: &Known) -> Observation {
@@ -134,14 +164,42 @@ impl Pass<'_> {
         if plan.action != Action::None && !self.is_current(&prepared.object).await? {
             return Ok(None);
         }
-        let mut ahead = apply::write_ahead(kubernetes, &prepared.object, plan).await?;
+        let try_first = self.record.is_record_stripped();
+        let mut ahead = apply::write_ahead(kubernetes, &prepared.object, plan, try_first).await?;
         self.record.written_ahead(&ahead);
+        let mut tag_keys_kept = true;
         if let Action::Tag { managed, .. } = &plan.action {
             ahead.object = self.save_tag_keys(ahead.object, prepared, observation, (plan, managed)).await?;
+            tag_keys_kept = has_tag_keys(&ahead.object, managed);
         }
-        let outcome = apply::send(aws, &observation.observed, &plan.action, &ahead, known).await;
+        let outcome = match tag_keys_kept {
+            true => apply::send(aws, &observation.observed, &plan.action, &ahead, known).await,
+            false => Outcome::from(Effect::NotRecorded { what: NotKept::TagKeys, attempt: None }),
+        };
         self.record.applied(&plan.action, &outcome.effect, Instant::now(), fastrand::f64());
-        Ok(Some(Applied { object: ahead.object, outcome }))
+        let object = self.save_refusal(ahead.object, ahead.attempt).await;
+        Ok(Some(Applied { object, outcome, not_kept: ahead.not_kept }))
+    }
+
+    /// Writes to the intent that AWS created nothing, so that the attempt binds the object to nothing. If that fails, the
+    /// outcome counts as unknown, which is safe.
+    async fn save_refusal(
+        &mut self,
+        object: Arc<SequenceStore>,
+        attempt: Option<(Intent, Instant)>,
+    ) -> Arc<SequenceStore> {
+        let Some((intent, _)) = attempt.filter(|(intent, _)| self.record.is_refused(intent)) else {
+            return object;
+        };
+        let refused = Intent { outcome: Some(AttemptOutcome::Refused), ..intent };
+        let keep = FinalizerStep::Keep;
+        match self.context.kubernetes.patch_metadata(&object, keep, Some(&refused)).await {
+            Ok(written) => self.returned(written, object),
+            Err(error) => {
+                tracing::warn!("the refusal of the attempt to create a store is not on record: {error}");
+                object
+            }
+        }
     }
 
     async fn is_current(&mut self, object: &SequenceStore) -> Result<bool, Error> {
@@ -165,6 +223,11 @@ impl Pass<'_> {
         if object.status.as_ref().is_some_and(|status| status.managed_tag_keys == keys) {
             return Ok(object);
         }
+        if self.record.are_tag_keys_stripped()
+            && !self.context.kubernetes.would_keep_tag_keys(&object, keys).await?
+        {
+            return Ok(object);
+        }
         let recollection = self.record.recollection(prepared.poll_interval, Instant::now());
         let with_keys = Report {
             object: &object,
@@ -186,7 +249,7 @@ impl Pass<'_> {
         prepared: &Prepared,
         observation: Observation,
         plan: &Plan,
-        Applied { object, outcome }: Applied,
+        Applied { object, outcome, not_kept }: Applied,
     ) -> Result<Ended, Error> {
         let kubernetes = &self.context.kubernetes;
         let observation = match observed_after(&outcome.effect) {
@@ -194,8 +257,14 @@ impl Pass<'_> {
             None => observation,
         };
         let conclusion = conclude(plan, &outcome.effect, || self.plan(prepared, &observation));
+        let conclusion = conclusion.with_missing_record(not_kept);
         let now = Instant::now();
-        let backoff = self.record.ended(conclusion.state.error(), now, fastrand::f64());
+        let backoff = match &conclusion.state {
+            State::RecordNotKept { is_ready: false, .. } => {
+                Some(self.record.failed(Class::Transient, now, fastrand::f64()))
+            }
+            state => self.record.ended(state.error(), now, fastrand::f64()),
+        };
         let recollection = self.record.recollection(prepared.poll_interval, now);
         let result = Report {
             object: &object,
@@ -213,8 +282,10 @@ impl Pass<'_> {
         };
         // AWS was changed, whether or not the status could be written.
         events.extend(outcome.events);
-        events.extend(duplicates(&object, &observation.observed));
-        kubernetes.publish(&object, events).await;
+        if plan.finalizer == FinalizerStep::Remove && object.is_being_deleted() {
+            events.extend(event::store_kept(&conclusion.state, &observation.observed));
+        }
+        self.tell(&object, &newest, events, &observation).await;
         let (object, releases) = (newest, plan.finalizer == FinalizerStep::Remove);
         match failed {
             // An object that is about to go needs no status: a status that the API server refuses must not hold it.
@@ -227,7 +298,8 @@ impl Pass<'_> {
         if releases {
             let removed = kubernetes.patch_metadata(&object, plan.finalizer, plan.intent.as_deref()).await?;
             removed.iter().for_each(|object| self.record.returned(object));
-            if object.is_being_deleted() {
+            let is_stuck = removed.is_some_and(|object| object.has_our_finalizer());
+            if object.is_being_deleted() && !is_stuck {
                 return Ok(Ended::Released);
             }
         }
@@ -236,6 +308,21 @@ impl Pass<'_> {
         let is_blocked = matches!(conclusion.state, State::DeletionBlocked(_));
         let sooner = self.record.delete_again_in(now).filter(|_| is_blocked);
         Ok(Ended::RequeueAfter(sooner.map_or(wait, |sooner| sooner.min(wait))))
+    }
+
+    /// Publishes the Events. Strays count as told once the status shows them.
+    async fn tell(
+        &mut self,
+        before: &SequenceStore,
+        newest: &SequenceStore,
+        mut events: Vec<Event>,
+        observation: &Observation,
+    ) {
+        events.extend(new_strays(before, &observation.observed));
+        self.context.kubernetes.publish(before, events).await;
+        if new_strays(newest, &observation.observed).is_none() {
+            self.record.strays_told(observation, Instant::now());
+        }
     }
 
     /// The newest version of the object, after a write that may not have been necessary.
@@ -250,15 +337,16 @@ impl Pass<'_> {
     }
 }
 
-/// A search finds duplicates of a store that is not recorded yet, or, where the spec names the store, stores that an
-/// earlier attempt left. They are reported then, and not in every later pass.
-fn duplicates(object: &SequenceStore, observed: &Observed) -> Vec<Event> {
-    let Some(present) = observed.present().filter(|present| !present.duplicates.is_empty()) else {
-        return Vec::new();
-    };
-    let was_searched = object.names_store() || !identity::is_recorded(object);
-    was_searched
-        .then(|| event::duplicate_stores(&present.store.id, &present.duplicates))
-        .into_iter()
-        .collect()
+/// The Event of strays that the status does not show yet. It shows them for as long as they are there.
+fn new_strays(object: &SequenceStore, observed: &Observed) -> Option<Event> {
+    let present = observed.present()?;
+    let strays = present.strays.as_ref()?;
+    let told = object.status.as_ref().map(|status| status.stray_stores.as_slice()).unwrap_or_default();
+    let shown = strays.iter().take(MOST_STRAYS);
+    shown.clone().any(|id| !told.contains(id)).then(|| event::duplicate_stores(&present.store.id, strays))
+}
+
+fn has_tag_keys(object: &SequenceStore, keys: &[String]) -> bool {
+    let saved = object.status.as_ref().map(|status| status.managed_tag_keys.as_slice()).unwrap_or_default();
+    keys.iter().all(|key| saved.contains(key))
 }

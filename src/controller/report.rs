@@ -10,7 +10,7 @@ use super::context::Context;
 use crate::apply::Effect;
 use crate::crd::{SequenceStore, SequenceStoreStatus};
 use crate::kubernetes::{Error, Kubernetes, Precondition};
-use crate::plan::{Next, Plan, Recollection, Refusal, State, blocked_by_aws};
+use crate::plan::{Next, NotKept, Plan, Recollection, Refusal, State, blocked_by_aws, gone_tag_keys};
 use crate::status::{
     self,
     event::{self, Event},
@@ -29,6 +29,17 @@ pub struct Conclusion {
 impl Conclusion {
     fn of(state: State, next: Next) -> Self {
         Self { state, next, must_be_saved: false }
+    }
+
+    /// An object with which all is well, but for a record that the API server did not keep, says so.
+    #[must_use]
+    pub fn with_missing_record(self, not_kept: Option<NotKept>) -> Self {
+        match (not_kept, &self.state) {
+            (Some(what), State::Available) => {
+                Self { state: State::RecordNotKept { what, is_ready: true }, ..self }
+            }
+            _ => self,
+        }
     }
 }
 
@@ -63,6 +74,7 @@ pub fn conclude(plan: &Plan, effect: &Effect, plan_again: impl FnOnce() -> Plan)
         Effect::Created(_) => Conclusion { must_be_saved: true, ..so(State::Creating) },
         Effect::CreationUnknown { attempt } => so(State::OutcomeUnknown { attempt: *attempt }),
         Effect::NotCreated { error, .. } | Effect::Failed(error) => so(State::CallFailed(error.clone())),
+        Effect::NotRecorded { what, .. } => so(State::RecordNotKept { what: *what, is_ready: false }),
         Effect::DeleteAccepted | Effect::DeleteNotFound => so(State::Deleting),
         Effect::DeleteRefused { read_sets, .. } => {
             so(blocked_by_aws(&Refusal { read_sets: read_sets.clone(), due: false }))
@@ -110,6 +122,7 @@ pub async fn report(context: &Context, report: Report<'_>) -> Result<Reported, E
         denied_for: recollection.denied_for,
         denied_grace: context.denied_grace,
         managed_tag_keys,
+        tag_keys_gone: &gone_tag_keys(recollection, context.settings.create_grace),
         now: Timestamp::now(),
     });
     if object.status.as_ref() == Some(&new) {

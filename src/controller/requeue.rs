@@ -9,8 +9,6 @@ use crate::plan::{ABSENCE_CONFIRMED_AFTER, Action, Next, Plan, State};
 
 /// Between two polls of a store that AWS is changing or deleting.
 const QUICK: Duration = Duration::from_secs(2);
-/// Somebody else changed the object: the pass starts over on the new version.
-pub const OVERTAKEN: Duration = Duration::from_secs(1);
 
 /// The time until the next pass. `backoff` is that of a failed pass; `random` is in `0.0..1.0`.
 #[must_use]

@@ -23,6 +23,7 @@ pub use annotations::{
     RECONCILE_ANNOTATION, RECREATE_ANNOTATION, TAKE_OVER_ANNOTATION, annotation_findings,
 };
 pub use owner::{CLUSTER_TAG, OWNER_UID_TAG, OwnerTags};
+pub(crate) use owner::{NAME_TAG, NAMESPACE_TAG};
 pub(crate) use schema::spec_schema;
 pub use schema::{crd, crd_yaml};
 pub use spec::{

@@ -38,6 +38,18 @@ pub struct SequenceStoreStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_id: Option<String>,
 
+    /// Id of the store that this object has managed: the operator saw it under managementPolicy Manage, and its tags
+    /// named no other owner. Only this store, or one with the uid of this object in its tags, is deleted with the
+    /// object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub managed_store_id: Option<String>,
+
+    /// Ids of other stores that carry the owner tags of this object, at most 50. The operator neither uses, changes nor
+    /// deletes them: check what they contain, then delete them or remove their owner tags.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub stray_stores: Vec<String>,
+
     /// Fields of the spec whose values differ from the store in AWS.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[x_kube(merge_strategy = ListMerge::Atomic)]

@@ -52,6 +52,11 @@ impl Error {
         (seconds > 0).then(|| Duration::from_secs(seconds.into()))
     }
 
+    /// The API server does not carry the request out: an admission webhook, a policy or RBAC forbids it.
+    pub fn is_refusal(&self) -> bool {
+        self.status().is_some_and(|status| matches!(status.code, 400 | 403 | 422))
+    }
+
     fn status(&self) -> Option<&kube::core::Status> {
         match self {
             Self::Request { source, .. } => match source.as_ref() {

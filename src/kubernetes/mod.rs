@@ -65,8 +65,33 @@ impl Kubernetes {
         step: FinalizerStep,
         intent: Option<&Intent>,
     ) -> Result<Option<Arc<SequenceStore>>, Error> {
+        self.send_metadata(object, step, intent, PatchParams::default()).await
+    }
+
+    /// What [`Self::patch_metadata`] would return; nothing is written. A write of which a policy strips everything would
+    /// be a new version of the object all the same.
+    ///
+    /// # Errors
+    /// Those of the write.
+    pub async fn try_metadata(
+        &self,
+        object: &SequenceStore,
+        step: FinalizerStep,
+        intent: Option<&Intent>,
+    ) -> Result<Option<Arc<SequenceStore>>, Error> {
+        let dry_run = PatchParams { dry_run: true, ..PatchParams::default() };
+        self.send_metadata(object, step, intent, dry_run).await
+    }
+
+    async fn send_metadata(
+        &self,
+        object: &SequenceStore,
+        step: FinalizerStep,
+        intent: Option<&Intent>,
+        parameters: PatchParams,
+    ) -> Result<Option<Arc<SequenceStore>>, Error> {
         let Some(patch) = metadata_patch(object, step, intent) else { return Ok(None) };
-        let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..PatchParams::default() };
+        let parameters = PatchParams { field_manager: Some(FIELD_MANAGER.into()), ..parameters };
         let (api, name, patch) = (self.api(object), object.name_any(), Patch::Merge(patch));
         match decoded("write finalizer and intent", api.patch(&name, &parameters, &patch)).await {
             Ok(written) => Ok(Some(Arc::new(written))),
@@ -112,6 +137,25 @@ impl Kubernetes {
         let parameters = PatchParams::apply(FIELD_MANAGER).force();
         let (api, name, patch) = (self.api(object), object.name_any(), Patch::Apply(patch));
         decoded("write the status", api.patch_status(&name, &parameters, &patch)).await.map(Arc::new)
+    }
+
+    /// Whether the API server would keep these keys in `status.managedTagKeys`; nothing is written.
+    ///
+    /// # Errors
+    /// Those of the write.
+    pub async fn would_keep_tag_keys(&self, object: &SequenceStore, keys: &[String]) -> Result<bool, Error> {
+        let patch = json!({
+            "metadata": {"uid": object.uid(), "resourceVersion": object.resource_version()},
+            "status": {"managedTagKeys": keys},
+        });
+        let parameters = PatchParams {
+            field_manager: Some(FIELD_MANAGER.into()),
+            dry_run: true,
+            ..PatchParams::default()
+        };
+        let (api, name, patch) = (self.api(object), object.name_any(), Patch::Merge(patch));
+        let tried = decoded("try to write the status", api.patch_status(&name, &parameters, &patch)).await?;
+        Ok(tried.status.is_some_and(|status| status.managed_tag_keys == keys))
     }
 
     /// Reads the object from the API server, not from the cache.

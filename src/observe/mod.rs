@@ -5,6 +5,7 @@
 mod policy;
 mod search;
 mod store;
+mod strays;
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,7 @@ use kube::ResourceExt;
 use crate::aws::{Aws, CallError, ReadSetCount};
 use crate::crd::{OwnerTags, SequenceStore, TAKE_OVER_ANNOTATION};
 use crate::kubernetes::Kubernetes;
-use crate::plan::{self, Recollection, Settings, Target};
+use crate::plan::{self, Recollection, Settings, TakeOver, Target};
 use crate::store::{Defaults, Observed, Prepared, Present};
 
 /// What the observe step needs.
@@ -33,8 +34,10 @@ pub struct Known {
     pub policy: Option<KnownPolicy>,
     /// Id and tags of a store that the operator has just created.
     pub tags: Option<(String, BTreeMap<String, String>)>,
-    /// The search for stores of an attempt made before the user set `sequenceStoreId` is done.
+    /// Stores of an attempt made before the user set `sequenceStoreId` were searched for, and the user was told of them.
     pub strays_searched: bool,
+    /// It was checked recently whether the strays in status are still there.
+    pub strays_checked: bool,
     /// The read sets in a store whose delete AWS refused, if they were counted recently.
     pub read_sets: Option<Result<ReadSetCount, CallError>>,
 }
@@ -64,8 +67,9 @@ pub struct Observation {
     pub policy_was_read: bool,
     /// The same search was done in this pass.
     pub strays_were_searched: bool,
-    /// The owner that the annotation `take-over` names no longer exists in this cluster, or does not manage its store.
-    pub owner_is_gone: bool,
+    /// The same check was done in this pass.
+    pub strays_were_checked: bool,
+    pub take_over: TakeOver,
     /// An older object with the same store id, in its spec or recorded, as `namespace/name`.
     pub rival: Option<String>,
     /// Where older objects may exist that are not known, if the plan depends on them.
@@ -88,7 +92,8 @@ impl Observer<'_> {
             observed: Observed::NotAsked,
             policy_was_read: false,
             strays_were_searched: false,
-            owner_is_gone: false,
+            strays_were_checked: false,
+            take_over: TakeOver::NotAskedFor,
             rival: None,
             unlisted: Vec::new(),
             began: now,
@@ -101,10 +106,11 @@ impl Observer<'_> {
             }
         };
         if let Observed::Present(present) = &mut observation.observed {
-            if !known.strays_searched {
-                let strays = self.strays(prepared, recollection, now).await;
-                observation.strays_were_searched = strays.is_some();
-                present.duplicates.extend(strays.unwrap_or_default());
+            if present.strays.is_none() {
+                let strays = self.strays(prepared, recollection, known, now).await;
+                (observation.strays_were_searched, observation.strays_were_checked) =
+                    (strays.searched, strays.checked);
+                present.strays = strays.ids;
             }
             (present.policy, observation.policy_was_read) =
                 self.policy(prepared, &present.store, known).await;
@@ -127,7 +133,7 @@ impl Observer<'_> {
         let Some(present) = observation.observed.present() else { return };
         match (present.tags.owner(), present.known_tags()) {
             (Some(owner), Some(tags)) => {
-                observation.owner_is_gone = self.owner_is_gone(&prepared.object, owner, tags).await;
+                observation.take_over = self.take_over(&prepared.object, owner, tags).await;
             }
             // Where no tag names an owner, the oldest object that names the store may have it.
             (_, tags) => {
@@ -140,26 +146,29 @@ impl Observer<'_> {
     }
 
     /// Whether the owner that the annotation `take-over` names is gone. If nobody can tell, it counts as existing.
-    async fn owner_is_gone(
+    async fn take_over(
         &self,
         object: &SequenceStore,
         owner: &str,
         tags: &BTreeMap<String, String>,
-    ) -> bool {
+    ) -> TakeOver {
         let named = object.annotations().get(TAKE_OVER_ANNOTATION).map(String::as_str);
-        if named != Some(owner) || self.kubernetes.cache.has_manager(owner) {
-            return false;
+        if named != Some(owner) || owner == object.uid_str() {
+            return TakeOver::NotAskedFor;
+        }
+        if self.kubernetes.cache.has_manager(owner) {
+            return TakeOver::OwnerManages;
         }
         // The API server of another cluster cannot be asked.
         let Some(tags) = OwnerTags::read(tags).filter(|tags| tags.cluster == self.settings.cluster) else {
-            return true;
+            return TakeOver::Allowed;
         };
         match self.kubernetes.read_named(&tags.namespace, &tags.name).await {
-            Ok(Some(former)) => former.uid_str() != owner || !former.manages(),
-            Ok(None) => true,
+            Ok(Some(former)) if former.uid_str() == owner && former.manages() => TakeOver::OwnerManages,
+            Ok(_) => TakeOver::Allowed,
             Err(error) => {
                 tracing::warn!("cannot tell whether the owner {owner} is gone: {error}");
-                false
+                TakeOver::OwnerUnknown
             }
         }
     }
@@ -193,7 +202,7 @@ impl Observation {
             owner: &prepared.owner,
             settings,
             now: self.began,
-            owner_is_gone: self.owner_is_gone,
+            take_over: self.take_over,
             rival: self.rival.as_deref(),
             unlisted: &self.unlisted,
         }

@@ -1,13 +1,10 @@
 //! Searches for the store of an object whose id is not known: ListSequenceStores by name, and the tags of every store
 //! with that name. I/O: AWS, read-only.
 
-use jiff::Timestamp;
-
 use super::{Known, Observer};
 use crate::aws::{CallError, Operation};
-use crate::plan::Recollection;
 use crate::store::owner_match::choose;
-use crate::store::{Intent, Observed, OwnerMatch, Prepared};
+use crate::store::{Observed, OwnerMatch, Prepared};
 
 impl Observer<'_> {
     /// A search that is not complete is a failure: a store must not be created because a page was missing.
@@ -56,30 +53,10 @@ impl Observer<'_> {
                 Err(CallError::unreadable(Operation::GetSequenceStore, detail))
             }
             Observed::Present(mut present) => {
-                present.duplicates = duplicates;
+                present.strays = Some(duplicates);
                 Ok(Observed::Present(present))
             }
             other => Ok(other),
         }
-    }
-
-    /// Stores that an attempt of this object may have created before the user set `spec.sequenceStoreId`. Searched for
-    /// once, when the attempt is over; none where that is not due or failed.
-    pub(super) async fn strays(
-        &self,
-        prepared: &Prepared,
-        recollection: &Recollection,
-        now: Timestamp,
-    ) -> Option<Vec<String>> {
-        let named = prepared.object.spec.sequence_store_id.as_ref()?;
-        let intent = Intent::of(&prepared.object).ok().flatten()?;
-        let grace = self.settings.create_grace;
-        let is_open = intent.open_for(grace, recollection.attempt_known_for, now).is_some();
-        if intent.attempt == 0 || intent.id.is_some() || is_open {
-            return None;
-        }
-        let stores = self.aws.find_by_name(&intent.region, &intent.name).await.ok()?;
-        let strays = stores.into_iter().filter(|store| store.id != *named && prepared.owner.own(&store.tags));
-        Some(strays.map(|store| store.id).collect())
     }
 }

@@ -31,8 +31,8 @@ impl Observer<'_> {
             None => self.tags(region, &found.store.arn).await,
         };
         let (store, account) = (found.store, found.account);
-        let (duplicates, policy) = (Vec::new(), ObservedPolicy::NotRead);
-        Observed::Present(Box::new(Present { store, account, tags, duplicates, policy }))
+        let (strays, policy) = (None, ObservedPolicy::NotRead);
+        Observed::Present(Box::new(Present { store, account, tags, strays, policy }))
     }
 
     async fn tags(&self, region: &str, arn: &str) -> ObservedTags {

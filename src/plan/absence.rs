@@ -1,9 +1,10 @@
-//! When a 404 is believed, and what follows for an object that stays. No I/O.
+//! When it is believed that something is not there, and what follows for an object that stays. No I/O.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::creation::{request_hash_of, rest_of_window};
-use super::{Input, Next, Plan, State};
+use super::{Input, Next, Plan, Recollection, State};
 use crate::crd::RECREATE_ANNOTATION;
 use crate::store::{Intent, Observed, create_request, identity};
 
@@ -43,6 +44,14 @@ pub(super) fn absence_is_confirmed(input: &Input<'_>) -> bool {
     !may_be_too_new && input.recollection.absent_for.is_some_and(|absent| absent >= ABSENCE_CONFIRMED_AFTER)
 }
 
+/// Managed keys of tags whose absence is believed: it was seen again after every write of theirs must be visible.
+#[must_use]
+pub fn gone_tag_keys(recollection: &Recollection, create_grace: Duration) -> BTreeSet<String> {
+    let after = create_grace.max(ABSENCE_CONFIRMED_AFTER);
+    let gone = recollection.unshown_tag_keys.iter().filter(|(_, unshown)| **unshown >= after);
+    gone.map(|(key, _)| key.clone()).collect()
+}
+
 /// The annotation `recreate` lets the operator create one new store in place of this missing one.
 fn recreation(input: &Input<'_>, missing: &str) -> Option<Plan> {
     let annotations = input.object.metadata.annotations.as_ref();
@@ -66,6 +75,7 @@ fn recreation(input: &Input<'_>, missing: &str) -> Option<Plan> {
         tag_keys: Vec::new(),
         id: None,
         replaces: Some(missing.to_owned()),
+        outcome: None,
     };
     Some(Plan { intent: Some(Box::new(intent)), ..Plan::wait(State::Creating, Next::Quick) })
 }

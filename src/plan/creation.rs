@@ -39,7 +39,7 @@ pub(super) fn create(input: &Input<'_>) -> Option<Plan> {
                 let state = State::OutcomeUnknown { attempt: intent.attempt };
                 return Some(Plan::wait(state, within(input, rest)));
             }
-            later_attempt(input, account, intent, &request)
+            later_attempt(input, account, intent, (&desired.region, &request))
         }
     };
     // The user corrected the region: the next pass searches there before anything is sent.
@@ -64,12 +64,15 @@ pub(super) fn nothing_to_delete(input: &Input<'_>) -> Option<Plan> {
 
 /// How long the recorded attempt may still succeed, or its store stay invisible; none when that time is over.
 fn open_attempt(input: &Input<'_>, intent: &Intent) -> Option<Duration> {
-    let certainly_not_created = input.recollection.not_created == Some((intent.epoch, intent.attempt));
-    let never_sent = intent.attempt == 0;
-    if certainly_not_created || never_sent {
+    if is_certainly_refused(input, intent) || !intent.may_have_a_store() {
         return None;
     }
     rest_of_window(input, intent)
+}
+
+/// This process knows that no attempt of the epoch created a store, whether or not that is on record.
+pub(super) fn is_certainly_refused(input: &Input<'_>, intent: &Intent) -> bool {
+    intent.id.is_none() && input.recollection.not_created == Some((intent.epoch, intent.attempt))
 }
 
 /// How much longer the recorded attempt stays open; `store/intent.rs` has the formula.
@@ -95,21 +98,31 @@ fn first_attempt(input: &Input<'_>, account: &str, region: &str, request: &Creat
         tag_keys: input.object.spec.tags.iter().flatten().map(|(key, _)| key.clone()).collect(),
         id: None,
         replaces: None,
+        outcome: None,
     }
 }
 
 /// The same request with the same client token. For an edited spec a new epoch begins: the old one is over, because its
 /// grace period passed and the search found nothing.
-fn later_attempt(input: &Input<'_>, account: &str, intent: &Intent, request: &CreateRequest) -> Intent {
+fn later_attempt(
+    input: &Input<'_>,
+    account: &str,
+    intent: &Intent,
+    (searched, request): (&str, &CreateRequest),
+) -> Intent {
     let same = intent.request_hash == request_hash_of(input, request);
-    let spec_region = input.object.spec.region.clone();
-    let region =
-        if same { intent.region.clone() } else { spec_region.unwrap_or_else(|| intent.region.clone()) };
+    let spec_region = input.object.spec.region.as_deref();
+    let region = match spec_region {
+        // Nothing was created, so the region where this pass searched is as good as the first one.
+        _ if !intent.may_have_a_store() => searched,
+        Some(region) if !same => region,
+        _ => &intent.region,
+    };
     Intent {
         epoch: if same { intent.epoch } else { intent.epoch + 1 },
         attempt: if same { intent.attempt + 1 } else { 1 },
         replaces: intent.replaces.clone(),
-        ..first_attempt(input, account, &region, request)
+        ..first_attempt(input, account, region, request)
     }
 }
 

@@ -4,11 +4,11 @@ use kube::ResourceExt;
 
 use super::absence::absence_is_confirmed;
 use super::creation::nothing_to_delete;
-use super::ownership::{stranger, wrong_account};
+use super::ownership::{lacks_our_tag, our_absence_is_confirmed, stranger, wrong_account};
 use super::{Action, DELETE_GRACE, Input, Next, Plan, Refusal, Rule, State, call_failed, invalid, paused};
 use crate::aws::{Class, ReadSetCount};
 use crate::crd::{DeletionBlock, DeletionBlockReason, FINALIZER, SequenceStore, StoreStatus};
-use crate::store::{Observed, ObservedTags};
+use crate::store::{Observed, ObservedTags, identity};
 
 pub(super) const RULES: &[Rule] = &[
     already_released,
@@ -22,7 +22,9 @@ pub(super) const RULES: &[Rule] = &[
     gone,
     being_deleted,
     tags_unreadable,
+    confirming_owner,
     owned_by_another,
+    never_managed,
     objects_not_listed,
     busy,
     refused_recently,
@@ -77,6 +79,22 @@ fn gone(input: &Input<'_>) -> Option<Plan> {
 fn tags_unreadable(input: &Input<'_>) -> Option<Plan> {
     let ObservedTags::Unreadable(error) = &input.observed.present()?.tags else { return None };
     Some(Plan::wait(State::CallFailed(error.clone()), Next::Backoff))
+}
+
+/// The store would be left behind because it does not show the uid of this object: the read may lag.
+fn confirming_owner(input: &Input<'_>) -> Option<Plan> {
+    let present = input.observed.present().filter(|present| lacks_our_tag(input, present))?;
+    let stays = stranger(input, present).is_some() || !identity::has_managed(input.object, &present.store.id);
+    let unsure = stays && !our_absence_is_confirmed(input, present);
+    unsure.then(|| Plan::wait(State::Deleting, Next::Confirm))
+}
+
+/// The spec names a store that nobody owns. Unless this object has managed it, that may be a mistake: somebody else's
+/// store would be deleted.
+fn never_managed(input: &Input<'_>) -> Option<Plan> {
+    let present = input.observed.present().filter(|present| lacks_our_tag(input, present))?;
+    let id = present.store.id.clone();
+    (!identity::has_managed(input.object, &id)).then(|| Plan::release(State::NeverManaged { id }))
 }
 
 /// The operator removes the finalizer and leaves the store alone.

@@ -22,12 +22,25 @@ pub struct Input<'a> {
     pub settings: &'a Settings,
     /// When the observe step began: what it saw may be as old as that.
     pub now: Timestamp,
-    /// The owner that the annotation `take-over` names no longer exists in this cluster, or does not manage its store.
-    pub owner_is_gone: bool,
+    pub take_over: TakeOver,
     /// An older object with the same store id, in its spec or recorded, as `namespace/name`.
     pub rival: Option<&'a str>,
     /// Where older objects may exist that are not known, if whose the store is depends on them.
     pub unlisted: &'a [String],
+}
+
+/// Whether the annotation `take-over` lets this object have a store of another owner.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TakeOver {
+    /// The annotation is absent or does not name the owner.
+    #[default]
+    NotAskedFor,
+    /// The owner no longer exists in this cluster, or does not manage its store.
+    Allowed,
+    /// The owner exists in this cluster and manages its store.
+    OwnerManages,
+    /// Nobody can tell whether the owner still exists, so it counts as existing.
+    OwnerUnknown,
 }
 
 /// Settings of the operator that plans depend on.
@@ -46,6 +59,11 @@ pub struct Settings {
 pub struct Recollection {
     /// Age of the first of an unbroken series of 404s.
     pub absent_for: Option<Duration>,
+    /// Age of the first of an unbroken series of looks at the tags of the store that did not show this object's uid.
+    pub not_owner_for: Option<Duration>,
+    /// Managed keys of tags that the spec no longer has, and for how long no look at the store has shown them. For the
+    /// report step.
+    pub unshown_tag_keys: BTreeMap<String, Duration>,
     /// How long ago AWS accepted the delete.
     pub delete_accepted_for: Option<Duration>,
     /// AWS refused the delete.

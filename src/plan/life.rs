@@ -2,7 +2,7 @@
 
 use super::absence::absent;
 use super::creation::{adopt_former, create};
-use super::ownership::{may_take_over, stranger, wrong_account};
+use super::ownership::{may_be_tagged, may_take_over, our_absence_is_confirmed, stranger, wrong_account};
 use super::policy::principals_renamed;
 use super::tag_limit::no_room_for_owner_tags;
 use super::update::{self, correct, owner_tags, owner_tags_denied};
@@ -22,6 +22,7 @@ pub(super) const RULES: &[Rule] = &[
     create,
     absent,
     adopt_again,
+    confirming_owner,
     owned_by_another,
     in_motion,
     failed_in_aws,
@@ -56,6 +57,17 @@ fn adopt_again(input: &Input<'_>) -> Option<Plan> {
         former: former.clone(),
     };
     may.then(|| update::adopt(input, action))
+}
+
+/// A store of this object that does not show its uid: the read may lag.
+fn confirming_owner(input: &Input<'_>) -> Option<Plan> {
+    let present = input.observed.present()?;
+    if !input.object.manages() || may_take_over(input, present) {
+        return None;
+    }
+    stranger(input, present)?;
+    let unsure = may_be_tagged(input, present) && !our_absence_is_confirmed(input, present);
+    unsure.then(|| Plan::wait(State::ConfirmingOwner, Next::Confirm))
 }
 
 /// `Observe` may mirror a store of any owner.

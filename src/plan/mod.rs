@@ -20,11 +20,11 @@ mod update;
 use std::time::Duration;
 
 use crate::store::{Intent, Observed, identity};
-pub use absence::ABSENCE_CONFIRMED_AFTER;
+pub use absence::{ABSENCE_CONFIRMED_AFTER, gone_tag_keys};
 pub use action::Action;
 pub(crate) use deletion::blocked_by_aws;
-pub use input::{Correction, Denial, Input, Recollection, Refusal, Settings};
-pub use state::{State, StoreOwner};
+pub use input::{Correction, Denial, Input, Recollection, Refusal, Settings, TakeOver};
+pub use state::{NotKept, PinnedBy, State, StoreOwner, TaggedOwner};
 pub use target::{Target, target};
 
 /// After AWS accepted a delete, reads may lag this long before the delete is sent again.
@@ -59,7 +59,7 @@ pub enum FinalizerStep {
 pub enum Next {
     /// In seconds, because AWS is changing or deleting the store.
     Quick,
-    /// As soon as a second 404 would count.
+    /// As soon as a second look at something that was not there would count.
     Confirm,
     /// When the attempt to create the store must be visible, and a few times before.
     Within {

@@ -1,5 +1,6 @@
 //! The state of an object after planning; `status` turns it into conditions. No I/O.
 
+use super::TakeOver;
 use crate::aws::CallError;
 use crate::crd::{DeletionBlock, Drift};
 
@@ -74,11 +75,22 @@ pub enum State {
     ImmutableFieldDiffers(Vec<Drift>),
     /// The store does not belong to this object, so the operator neither changes nor deletes it.
     OwnershipConflict { owner: StoreOwner },
+    /// AWS does not show this object's owner tag on a store that was its own; a second look is needed before the store
+    /// counts as somebody else's.
+    ConfirmingOwner,
     /// The credentials belong to another AWS account than the recorded store.
     WrongAccount {
         /// Account of the store, as recorded in status or in the intent.
         recorded: String,
         credentials: String,
+        pinned_by: PinnedBy,
+    },
+    /// The API server's answer lacks what the operator wrote down before a call to AWS, or the API server refuses to
+    /// write it.
+    RecordNotKept {
+        what: NotKept,
+        /// Nothing else is wrong: the store is ACTIVE and matches the spec.
+        is_ready: bool,
     },
     /// AWS answered 404 once; a second 404 is needed before the store counts as missing.
     ConfirmingAbsence,
@@ -103,19 +115,54 @@ pub enum State {
     Deleted,
     /// The object is being deleted and the store, if there is one, stays.
     Released,
+    /// The object is being deleted. The spec names the store, but this object never managed it, so the store stays.
+    NeverManaged { id: String },
     /// The annotation `healthomics.dev/paused` is `true`.
     Paused,
+}
+
+/// Why an object is bound to one AWS account.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PinnedBy {
+    /// The recorded store is there.
+    Store,
+    /// A CreateSequenceStore of unknown outcome was sent there.
+    Attempt,
+}
+
+/// What the operator wrote to the object and the API server did not keep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotKept {
+    Finalizer,
+    /// The annotation `create-intent`.
+    Intent,
+    /// `status.managedTagKeys`.
+    TagKeys,
+    /// The API server refused to write finalizer and annotation.
+    Refused,
 }
 
 /// Who owns a store that this object may not change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreOwner {
-    /// The object whose uid the owner tag of the store holds.
-    Uid(String),
+    /// The object that the owner tags of the store name.
+    Tagged(TaggedOwner),
     /// An older object, as `namespace/name`, that names the same store; the store has no owner tag yet.
     OlderObject(String),
     /// Unknown: the store lost its owner tag, and the spec does not name it.
     Untagged,
+}
+
+/// The object that the owner tags of a store name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TaggedOwner {
+    pub uid: String,
+    /// `namespace/name`, if the tags hold them.
+    pub object: Option<String>,
+    /// Name of its cluster, if it is another one.
+    pub cluster: Option<String>,
+    /// What came of the annotation `take-over`.
+    pub take_over: TakeOver,
 }
 
 impl State {

@@ -14,7 +14,7 @@ use crate::crd::{
     DeletionPolicy, ETagAlgorithmFamily, INTENT_ANNOTATION, ManagementPolicy, PAUSED_ANNOTATION,
     RECREATE_ANNOTATION, S3AccessConfig, TAKE_OVER_ANNOTATION,
 };
-use crate::plan::{Correction, Denial, Refusal};
+use crate::plan::{Correction, Denial, Refusal, TakeOver};
 use crate::store::Field;
 use crate::store::owner_match::OwnerMatch;
 
@@ -116,13 +116,15 @@ pub(crate) fn any_valid_spec() -> impl Strategy<Value = SequenceStoreSpec> {
 fn any_status() -> impl Strategy<Value = Option<SequenceStoreStatus>> {
     let record =
         (select(vec![ID, ID, OTHER_ID]), any_account(), option::of(any_account()), option::of(Just(REGION)));
-    let recorded = record.prop_map(|(id, in_arn, account, region)| SequenceStoreStatus {
-        observed_generation: Some(2),
-        store: Some(store(id, in_arn, Some("ACTIVE"))),
-        account_id: account.map(Into::into),
-        region: region.map(Into::into),
-        ..Default::default()
-    });
+    let recorded =
+        (record, any::<bool>()).prop_map(|((id, in_arn, account, region), managed)| SequenceStoreStatus {
+            managed_store_id: managed.then(|| id.into()),
+            observed_generation: Some(2),
+            store: Some(store(id, in_arn, Some("ACTIVE"))),
+            account_id: account.map(Into::into),
+            region: region.map(Into::into),
+            ..Default::default()
+        });
     let fresh = SequenceStoreStatus { observed_generation: Some(-1), ..Default::default() };
     prop_oneof![1 => Just(None), 2 => Just(Some(fresh)), 5 => recorded.prop_map(Some)]
 }
@@ -191,13 +193,7 @@ fn any_store() -> impl Strategy<Value = Observed> {
             seen.fallback_location = shown.fallback_location;
             seen.propagated_set_level_tags = shown.propagated_set_level_tags;
             let account = account.to_owned();
-            Observed::Present(Box::new(Present {
-                store: seen,
-                account,
-                tags,
-                duplicates: Vec::new(),
-                policy,
-            }))
+            Observed::Present(Box::new(Present { store: seen, account, tags, strays: None, policy }))
         },
     )
 }
@@ -212,6 +208,7 @@ fn any_search() -> impl Strategy<Value = Observed> {
 prop_compose! {
     fn any_recollection()(
         absent in option::of(0..10_u64),
+        not_owner in option::of(0..10_u64),
         accepted in option::of(select(vec![1_u64, 59, 61])),
         refusal in option::of((
             prop_oneof![
@@ -230,6 +227,8 @@ prop_compose! {
     ) -> Recollection {
         Recollection {
             absent_for: absent.map(Duration::from_secs),
+            not_owner_for: not_owner.map(Duration::from_secs),
+            unshown_tag_keys: BTreeMap::new(),
             delete_accepted_for: accepted.map(Duration::from_secs),
             refusal: refusal.map(|(read_sets, due)| Refusal { read_sets, due }),
             failures,
@@ -275,11 +274,17 @@ prop_compose! {
         error in any_call_error(),
         answer in 0..4_u8,
         recollection in any_recollection().boxed(),
-        owner_is_gone in any::<bool>(),
+        take_over in select(vec![
+            TakeOver::NotAskedFor,
+            TakeOver::Allowed,
+            TakeOver::Allowed,
+            TakeOver::OwnerManages,
+            TakeOver::OwnerUnknown,
+        ]),
         is_listed in any::<bool>(),
         rival in prop_oneof![3 => Just(None), 1 => Just(Some("ns/older"))],
     ) -> Scene {
-        let mut scene = Scene { object, observed: Observed::NotAsked, recollection, owner_is_gone, rival, unlisted: Vec::new() };
+        let mut scene = Scene { object, observed: Observed::NotAsked, recollection, take_over, rival, unlisted: Vec::new() };
         scene.observed = match (scene.target(), answer, seen) {
             (None, ..) => Observed::NotAsked,
             (Some(_), 0, _) => Observed::Failed(error),

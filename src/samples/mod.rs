@@ -14,7 +14,7 @@ use crate::crd::{
     FINALIZER, OWNER_UID_TAG, OwnerTags, SequenceStore, SequenceStoreSpec, SequenceStoreStatus, Store,
     StoreS3Access,
 };
-use crate::plan::{self, Input, Plan, Recollection, Settings, Target};
+use crate::plan::{self, Input, Plan, Recollection, Settings, TakeOver, Target};
 use crate::store::desired::{Defaults, Desired};
 use crate::store::intent::Intent;
 use crate::store::observed::{Observed, ObservedPolicy, ObservedTags, Present};
@@ -34,8 +34,8 @@ pub(crate) struct Scene {
     pub(crate) object: SequenceStore,
     pub(crate) observed: Observed,
     pub(crate) recollection: Recollection,
-    pub(crate) owner_is_gone: bool,
     pub(crate) unlisted: Vec<String>,
+    pub(crate) take_over: TakeOver,
     pub(crate) rival: Option<&'static str>,
 }
 
@@ -56,6 +56,7 @@ impl Scene {
             store: Some(store(ID, ACCOUNT, Some("ACTIVE"))),
             region: Some(REGION.into()),
             account_id: Some(ACCOUNT.into()),
+            managed_store_id: Some(ID.into()),
             ..Default::default()
         });
         let observed = present(ACCOUNT, Some("ACTIVE"), ObservedTags::Read(own_tags()));
@@ -63,7 +64,7 @@ impl Scene {
             object,
             observed,
             recollection: Recollection::default(),
-            owner_is_gone: false,
+            take_over: TakeOver::default(),
             rival: None,
             unlisted: Vec::new(),
         }
@@ -113,8 +114,8 @@ impl Scene {
             owner: &OwnerTags::of(&self.object, &settings.cluster),
             settings: &settings,
             now: now(),
-            owner_is_gone: self.owner_is_gone,
             unlisted: &self.unlisted,
+            take_over: self.take_over,
             rival: self.rival,
         })
     }
@@ -140,7 +141,7 @@ pub(crate) fn present(account: &str, status: Option<&str>, tags: ObservedTags) -
         store: store(ID, account, status),
         account: account.into(),
         tags,
-        duplicates: Vec::new(),
+        strays: None,
         policy: ObservedPolicy::NotRead,
     }))
 }
@@ -178,5 +179,6 @@ pub(crate) fn intent(id: Option<&str>) -> Intent {
         tag_keys: Vec::new(),
         id: id.map(Into::into),
         replaces: None,
+        outcome: None,
     }
 }

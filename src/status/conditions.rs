@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use super::Reason;
 use super::names::first_of;
+use super::ownership::{ownership_conflict, record_not_kept, store_missing, wrong_account};
 use super::reason::Abnormal;
 use super::refused_call::{credentials_unavailable, denied, no_credentials};
 use crate::aws::{CallError, Class, Operation};
-use crate::crd::{DeletionBlock, Drift, PREFIX, RECREATE_ANNOTATION, TAKE_OVER_ANNOTATION};
-use crate::plan::{State, StoreOwner};
+use crate::crd::{DeletionBlock, Drift, PREFIX};
+use crate::plan::State;
 use crate::store::drift::DELETED_PRINCIPAL;
 use crate::store::tag_changes::MOST_TAGS;
 
@@ -85,6 +86,11 @@ pub(super) fn of(state: &State, denied_for: Option<Duration>, denied_grace: Dura
             "AWS reports that the store does not exist; the operator checks a second time before it treats the store as \
              missing.",
         ),
+        State::ConfirmingOwner => C::reconciling(
+            Reason::Progressing,
+            "AWS does not show the owner tag of this object on its store; the operator checks a second time before it \
+             treats the store as one that does not belong to this object.",
+        ),
         State::Adopting => C::reconciling(
             Reason::Progressing,
             "The operator is writing the owner tags of this object to the store.",
@@ -142,8 +148,14 @@ pub(super) fn of(state: &State, denied_for: Option<Duration>, denied_grace: Dura
         State::OwnershipConflict { owner } => {
             C::stalled(Reason::OwnershipConflict, ownership_conflict(owner))
         }
-        State::WrongAccount { recorded, credentials } => {
-            C::stalled(Reason::WrongAccount, wrong_account(recorded, credentials))
+        State::WrongAccount { recorded, credentials, pinned_by } => {
+            C::stalled(Reason::WrongAccount, wrong_account(recorded, credentials, *pinned_by))
+        }
+        State::RecordNotKept { what, is_ready: true } => {
+            C::ready(false, Reason::RecordNotKept, record_not_kept(*what))
+        }
+        State::RecordNotKept { what, is_ready: false } => {
+            C::stalled(Reason::RecordNotKept, record_not_kept(*what))
         }
         State::StoreMissing { id, region, named } => {
             C::stalled(Reason::StoreMissing, store_missing(id, region, *named))
@@ -161,7 +173,7 @@ pub(super) fn of(state: &State, denied_for: Option<Duration>, denied_grace: Dura
              spec.sequenceStoreId to the id of the store to observe, or check spec.name and spec.region.",
         ),
         // One text: the end of a deletion must not cost another write of the status.
-        State::Deleting | State::Deleted | State::Released => C::reconciling(
+        State::Deleting | State::Deleted | State::Released | State::NeverManaged { .. } => C::reconciling(
             Reason::Deleting,
             "The object is being deleted; Kubernetes removes it when the operator has finished with its store.",
         ),
@@ -353,52 +365,6 @@ fn immutable_field_differs(fields: &[Drift]) -> String {
         _ => "set these fields to the values shown in status.store, or remove them".into(),
     };
     format!("AWS cannot change {} of an existing store: {remedy}.", names(fields))
-}
-
-/// The annotation stands last, ready to copy.
-fn ownership_conflict(owner: &StoreOwner) -> String {
-    match owner {
-        StoreOwner::Uid(uid) => format!(
-            "The store belongs to the object with uid {uid}, so the operator neither changes nor deletes it for this \
-             object. If the other object no longer exists, add this annotation to this object: \
-             {TAKE_OVER_ANNOTATION}: \"{uid}\""
-        ),
-        StoreOwner::OlderObject(object) => format!(
-            "The store belongs to the older object {object}, which names it too, so the operator neither changes nor \
-             deletes it for this object: delete this object, or set its managementPolicy to Observe."
-        ),
-        StoreOwner::Untagged => "The store has no tag healthomics.dev/uid, so the operator cannot tell which object \
-                                 owns it and neither changes nor deletes it. In AWS, add this tag to the store; its \
-                                 value is the metadata.uid of the object that owns the store."
-            .into(),
-    }
-}
-
-fn wrong_account(recorded: &str, credentials: &str) -> String {
-    if recorded.is_empty() || recorded == credentials {
-        return "The ARN recorded in status.store and the ARN that AWS reports for the store differ, so the operator \
-                changes nothing: check the account of the operator's credentials, and whether somebody edited the \
-                status."
-            .into();
-    }
-    format!(
-        "The store of this object is in AWS account {recorded}, but the operator's credentials belong to account \
-         {credentials}: give the operator credentials for account {recorded}. Until then it changes nothing."
-    )
-}
-
-/// The annotation stands last, ready to copy.
-fn store_missing(id: &str, region: &str, named: bool) -> String {
-    if named {
-        return format!(
-            "Store {id} no longer exists in {region}. The operator never replaces a store that spec.sequenceStoreId \
-             names or that belongs to an object with managementPolicy Observe: delete this object."
-        );
-    }
-    format!(
-        "Store {id} no longer exists in {region}. Delete this object, or, to let the operator create one new, empty \
-         store, add this annotation to this object: {RECREATE_ANNOTATION}: \"{id}\""
-    )
 }
 
 pub(super) fn blocked(blocks: &[DeletionBlock]) -> String {

@@ -11,6 +11,7 @@ use super::names::first_of;
 use crate::crd::{AnnotationFinding, Drift, SequenceStore, SequenceStoreStatus};
 use crate::plan::State;
 use crate::status::{Reason, find};
+use crate::store::Observed;
 
 /// How many store ids a note names at most. A note has at most 1 kB, and an id up to 36 digits.
 const MOST_IDS: usize = 10;
@@ -100,6 +101,22 @@ pub fn duplicate_stores(kept: &str, others: &[String]) -> Event {
         first_of(others, MOST_IDS)
     );
     Event::warning("DuplicateStores", "LookUp", note)
+}
+
+/// The object is gone, and its store stays in AWS although the policies of the object say that it is deleted too.
+#[must_use]
+pub fn store_kept(state: &State, observed: &Observed) -> Vec<Event> {
+    let why = match state {
+        State::NeverManaged { .. } => "the operator had not adopted it before the object was deleted",
+        State::OwnershipConflict { .. } => "it does not belong to this object",
+        _ => return Vec::new(),
+    };
+    let Some(present) = observed.present() else { return Vec::new() };
+    let note = format!(
+        "Sequence store {} stays in AWS, because {why}. If it is to go too, delete it in AWS.",
+        present.store.id
+    );
+    vec![Event::warning("StoreKept", "Delete", note)]
 }
 
 /// The object cannot be decoded. The note holds nothing of the object: its content may be of any size. `why` says what is

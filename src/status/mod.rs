@@ -3,6 +3,7 @@
 mod conditions;
 pub mod event;
 mod names;
+mod ownership;
 mod reason;
 mod reference;
 mod refused_call;
@@ -18,7 +19,8 @@ use kube::ResourceExt;
 
 use crate::aws::Class;
 use crate::crd::{
-    DeletionBlock, DeletionBlockReason, RECONCILE_ANNOTATION, SequenceStore, SequenceStoreStatus, Store,
+    DeletionBlock, DeletionBlockReason, OWNER_UID_TAG, RECONCILE_ANNOTATION, SequenceStore,
+    SequenceStoreStatus, Store,
 };
 use crate::plan::State;
 use crate::store::intent::Intent;
@@ -30,6 +32,8 @@ pub use reference::{conditions_reference, readme_reasons};
 
 /// Transient failures and throttling are reported from this failure in a row.
 const REPORTED_FROM_FAILURE: u32 = 3;
+/// A status holds at most this many stray stores.
+pub const MOST_STRAYS: usize = 50;
 
 /// Everything the next status depends on.
 #[derive(Clone, Copy, Debug)]
@@ -51,6 +55,8 @@ pub struct Input<'a> {
     /// Keys of `spec.tags` that the operator is about to write to the store. They are saved before the call:
     /// a crash in between must not make them foreign.
     pub managed_tag_keys: Option<&'a [String]>,
+    /// Managed keys that the spec no longer has, and whose absence from the store is certain.
+    pub tag_keys_gone: &'a BTreeSet<String>,
     /// The time of the pass.
     pub now: Timestamp,
 }
@@ -94,6 +100,21 @@ fn reported(input: &Input<'_>, state: &State, old: &SequenceStoreStatus) -> Sequ
         new.account_id = Some(present.account.clone());
         new.region = input.region.map(ToOwned::to_owned);
         new.managed_tag_keys = managed_tag_keys(input, present, old);
+        let is_known = !matches!(state, State::ObjectsNotListed { .. });
+        if is_known && is_managed(input, present) {
+            new.managed_store_id = Some(present.store.id.clone());
+        }
+    }
+    if let Some(strays) = input.observed.present().and_then(|present| present.strays.as_ref()) {
+        new.stray_stores = strays.iter().take(MOST_STRAYS).cloned().collect();
+    }
+    if let (State::StoreMissing { .. }, Some(store)) = (state, &mut new.store) {
+        // Id and ARN stay: they say which store is missing. What AWS said of its state holds no longer.
+        (store.status, store.status_message) = (None, None);
+    }
+    // From here on the store is somebody else's.
+    if matches!(state, State::OwnershipConflict { .. }) {
+        new.managed_store_id = None;
     }
     new.drift = match state {
         State::Drifted(fields)
@@ -141,8 +162,8 @@ fn paused(input: &Input<'_>, old: &SequenceStoreStatus) -> SequenceStoreStatus {
 /// Whether a failure is not reported yet: short failures must not write the status of a reported generation.
 fn is_unreported(input: &Input<'_>, state: &State, old: &SequenceStoreStatus) -> bool {
     let generation_reported = is_generation_reported(input, old);
-    // A single 404 is not proof that the store is gone.
-    if *state == State::ConfirmingAbsence {
+    // A single look is no proof that the store or its owner tag is gone.
+    if matches!(state, State::ConfirmingAbsence | State::ConfirmingOwner) {
         return generation_reported;
     }
     let Some(error) = state.error() else { return false };
@@ -180,6 +201,17 @@ fn awaits_adoption(input: &Input<'_>, present: &Present, old: &SequenceStoreStat
     other && !is_recorded(present, old) && input.object.manages()
 }
 
+/// Whether this pass saw the store as one that this object manages. A deletion must not make it one.
+fn is_managed(input: &Input<'_>, present: &Present) -> bool {
+    let ObservedTags::Read(tags) = &present.tags else { return false };
+    let uid = input.object.metadata.uid.as_ref();
+    let is_ours = match tags.get(OWNER_UID_TAG) {
+        Some(owner) => Some(owner) == uid,
+        None => input.object.names_store(),
+    };
+    is_ours && input.object.manages() && !input.object.is_being_deleted()
+}
+
 fn is_recorded(present: &Present, old: &SequenceStoreStatus) -> bool {
     old.store.as_ref().is_some_and(|store| store.id == present.store.id)
 }
@@ -197,18 +229,14 @@ fn mirror(present: &Present, old: Option<&Store>) -> Store {
 }
 
 /// Keys that this operator has set. For a store just found they are those of the intent; later, those saved
-/// before they were written, as long as the spec wants them or the store carries them.
+/// before they were written. A read may lag behind that write, so a key goes only once its absence is certain.
 fn managed_tag_keys(input: &Input<'_>, present: &Present, old: &SequenceStoreStatus) -> Vec<String> {
     if !is_recorded(present, old) {
         let intent = Intent::of(input.object).ok().flatten().filter(|_| !input.object.names_store());
         let keys = intent.into_iter().flat_map(|intent| intent.tag_keys).chain(old.managed_tag_keys.clone());
         return keys.collect::<BTreeSet<_>>().into_iter().collect();
     }
-    let (Some(wanted), ObservedTags::Read(shown)) = (&input.object.spec.tags, &present.tags) else {
-        return old.managed_tag_keys.clone();
-    };
-    let ours = |key: &&String| wanted.contains_key(*key) || shown.contains_key(*key);
-    old.managed_tag_keys.iter().filter(ours).cloned().collect()
+    old.managed_tag_keys.iter().filter(|key| !input.tag_keys_gone.contains(*key)).cloned().collect()
 }
 
 /// Echoes the annotation `reconcile-requested-at`.

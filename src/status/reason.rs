@@ -42,6 +42,7 @@ reasons![
     StoreMissing,
     StoreNotFound,
     NotConverging,
+    RecordNotKept,
     AwsUnavailable,
     Throttled,
     AccessDenied,
@@ -133,7 +134,7 @@ impl Reason {
             Self::Progressing => Row {
                 combinations: &[RECONCILING],
                 meaning: "The operator is working on the object: it reads the store, writes the owner tags, or checks a \
-                          second time that the store does not exist.",
+                          second time that the store or its owner tag is not there.",
                 details: "",
                 remedy: "Wait.",
                 link: "",
@@ -249,7 +250,8 @@ impl Reason {
                 combinations: &[STALLED],
                 meaning: "The operator's credentials belong to another AWS account than the store; the operator changes \
                           nothing.",
-                details: "The operator also reports this if the ARN recorded in `status.store` differs from the one that \
+                details: "A creation that AWS refused binds the object to no account; one of unknown outcome does. The \
+                          operator also reports this reason if the ARN recorded in `status.store` differs from the one that \
                           AWS reports.",
                 remedy: "Give the operator credentials for the account of the store.",
                 link: "troubleshooting.md#wrongaccount",
@@ -286,6 +288,21 @@ impl Reason {
                 event: warning(
                     "Update",
                     "AWS accepts updates of the sequence store but still shows other values; see status.drift.",
+                ),
+            },
+            Self::RecordNotKept => Row {
+                combinations: &[STALLED, READY_NOT_SYNCED],
+                meaning: "Something in the cluster removes or refuses what the operator writes to the object before it \
+                          calls AWS: its finalizer, its annotation or its record of tags.",
+                details: "Without the record of a creation the operator creates no store, because a crash could then leave \
+                          a second one. The operator retries, ever more slowly.",
+                remedy: "Find the webhook or admission policy that changes or refuses the object; the message names what is \
+                         missing.",
+                link: "troubleshooting.md#recordnotkept",
+                event: warning(
+                    "Record",
+                    "Something in the cluster removes or refuses what the operator records on the object; the message of \
+                     the condition Synced says what.",
                 ),
             },
             Self::AwsUnavailable => Row {

@@ -70,7 +70,9 @@ fn region(
     defaults: &Defaults,
 ) -> Result<String, InvalidSpec> {
     // A store may have been created where the intent says, whatever the default region is now.
-    let intended = || intent.filter(|_| !object.names_store()).map(|intent| intent.region.clone());
+    let binds = |intent: &&Intent| intent.may_have_a_store() || intent.replaces.is_some();
+    let intended =
+        || intent.filter(|_| !object.names_store()).filter(binds).map(|intent| intent.region.clone());
     recorded_region(object)
         .or_else(intended)
         .or_else(|| object.spec.region.clone())

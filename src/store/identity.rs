@@ -21,6 +21,21 @@ pub fn is_recorded(object: &SequenceStore) -> bool {
     recorded_store(object).is_some()
 }
 
+/// Whether this object has managed the store with this id. A status that only mirrors a store, under `Observe` or while
+/// its tags could not be read, does not say whose the store is.
+pub fn has_managed(object: &SequenceStore, id: &str) -> bool {
+    object.status.as_ref().and_then(|status| status.managed_store_id.as_deref()) == Some(id)
+}
+
+/// Whether status or the record of a creation says that this store was the object's own.
+pub fn is_on_record(object: &SequenceStore, id: &str) -> bool {
+    let intended = || {
+        let intent = Intent::of(object).ok().flatten().filter(|_| !object.names_store())?;
+        (intent.id.as_deref() == Some(id)).then_some(())
+    };
+    recorded_store(object).is_some_and(|store| store.id == id) || intended().is_some()
+}
+
 /// The region of the recorded store.
 pub fn recorded_region(object: &SequenceStore) -> Option<String> {
     let store = recorded_store(object)?;

@@ -47,6 +47,17 @@ pub struct Intent {
     /// Id of the missing store that this epoch replaces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replaces: Option<String>,
+    /// What came of the attempt. Absent while that is not known: then a store may exist.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub outcome: Option<AttemptOutcome>,
+}
+
+/// What certainly came of an attempt to create a store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum AttemptOutcome {
+    /// Neither this attempt nor an earlier one of its epoch created a store: AWS refused them, or they were never sent.
+    Refused,
 }
 
 /// Somebody edited the annotation.
@@ -67,6 +78,11 @@ impl Intent {
         let Some(text) = object.annotations().get(INTENT_ANNOTATION) else { return Ok(None) };
         let intent: Self = serde_json::from_str(text).map_err(|e| UnreadableIntent(e.to_string()))?;
         Ok(Some(intent).filter(|intent| Some(&intent.uid) == object.metadata.uid.as_ref()))
+    }
+
+    /// Whether a store may exist because of this intent. Only then does it bind the object to an account and a region.
+    pub fn may_have_a_store(&self) -> bool {
+        self.id.is_some() || (self.attempt > 0 && self.outcome.is_none())
     }
 
     /// The client token of an epoch. Every retry and every replica sends the same one.
@@ -129,6 +145,7 @@ mod tests {
             tag_keys: vec![],
             id: None,
             replaces: None,
+            outcome: None,
         }
     }
 
@@ -145,6 +162,19 @@ mod tests {
         assert_eq!(Intent::of(&object("u", &intent.render())), Ok(Some(intent.clone())));
         assert_eq!(Intent::of(&object("other", &intent.render())), Ok(None));
         assert!(Intent::of(&object("u", "{}")).is_err());
+    }
+
+    #[test]
+    fn an_attempt_counts_as_unknown_unless_it_is_on_record_as_refused() {
+        let intent = intent();
+        assert!(!intent.render().contains("outcome"), "{}", intent.render());
+        assert!(intent.may_have_a_store());
+        let refused = Intent { outcome: Some(AttemptOutcome::Refused), ..intent.clone() };
+        assert!(refused.render().contains(r#""outcome":"refused""#), "{}", refused.render());
+        assert_eq!(Intent::of(&object("u", &refused.render())), Ok(Some(refused.clone())));
+        assert!(!refused.may_have_a_store());
+        assert!(Intent { id: Some("1".into()), ..refused }.may_have_a_store());
+        assert!(!Intent { attempt: 0, ..intent }.may_have_a_store());
     }
 
     #[test]

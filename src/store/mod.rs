@@ -18,7 +18,7 @@ pub use create_request::create_request;
 pub use desired::{Defaults, Desired, InvalidSpec};
 pub use drift::Difference;
 pub use field::Field;
-pub use intent::Intent;
+pub use intent::{AttemptOutcome, Intent};
 pub use observed::{Observed, ObservedPolicy, ObservedTags, Present};
 pub use owner_match::OwnerMatch;
 pub use prepare::{Prepared, prepare};

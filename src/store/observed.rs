@@ -52,8 +52,9 @@ pub struct Present {
     /// Account in the ARN of the store.
     pub account: String,
     pub tags: ObservedTags,
-    /// Ids of other stores that carry the owner tags of this object. The operator reports them and leaves them alone.
-    pub duplicates: Vec<String>,
+    /// Ids of other stores that carry the owner tags of this object; none where nobody looked. The operator reports them
+    /// and leaves them alone.
+    pub strays: Option<Vec<String>>,
     pub policy: ObservedPolicy,
 }
 

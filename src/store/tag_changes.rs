@@ -44,10 +44,9 @@ impl TagChanges {
         let dropped = once_set.iter().filter(|key| !wanted.contains_key(**key));
         let remove: BTreeSet<String> =
             dropped.filter(|key| shown.contains_key(**key)).map(|key| (*key).clone()).collect();
-        // A key that already has the wanted value was set by somebody else and stays theirs.
-        let managed = once_set.iter().filter(|key| wanted.contains_key(**key) || shown.contains_key(**key));
-        let managed: BTreeSet<String> =
-            managed.map(|key| (*key).clone()).chain(set.keys().cloned()).collect();
+        // A key that already has the wanted value was set by somebody else and stays theirs. A key that is not shown may
+        // only lag: the report step lets it go when its absence is certain.
+        let managed: BTreeSet<String> = once_set.into_iter().cloned().chain(set.keys().cloned()).collect();
         Self { set, remove, managed: managed.into_iter().collect() }
     }
 }
@@ -90,7 +89,7 @@ mod tests {
         assert_eq!(changes.managed, ["a", "old"]);
         let after = TagChanges::of(&object, &tags(&[("a", "1"), ("b", "2"), ("foreign", "y")]));
         assert_eq!((after.set.len(), after.remove.len()), (0, 0));
-        assert_eq!(after.managed, ["a"]);
+        assert_eq!(after.managed, ["a", "old"]);
         object.spec.tags = None;
         let unmanaged = TagChanges::of(&object, &tags(&[("a", "0")]));
         assert_eq!((unmanaged.set.len(), unmanaged.remove.len()), (0, 0));

@@ -68,6 +68,15 @@ const STATES: &[Row] = &[
         &["immutable_fields::a_differing_immutable_field_does_not_stop_status_updates"],
     ),
     (
+        "a record on the object is removed or refused",
+        &["RecordNotKept"],
+        &[
+            "records::stripped::no_create_is_sent_while_a_policy_strips_its_record",
+            "records::stripped::no_create_is_sent_while_a_policy_strips_the_finalizer",
+            "records::stripped::a_stripped_finalizer_of_a_store_on_record_is_reported",
+        ],
+    ),
+    (
         "owned by another object",
         &["OwnershipConflict"],
         &[

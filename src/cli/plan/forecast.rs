@@ -1,6 +1,8 @@
 //! Forecasts all steps after the next action: assumes that each action succeeds, and makes the operator's own plan
 //! again on what AWS would then show, until nothing is left to do. No I/O.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use kube::ResourceExt;
 
@@ -11,7 +13,7 @@ use crate::crd::{
 };
 use crate::plan::{
     self, ABSENCE_CONFIRMED_AFTER, Action, FinalizerStep, Input, Next, Plan, Recollection, Refusal, Settings,
-    State, Target,
+    State, TakeOver, Target,
 };
 use crate::status;
 use crate::store::desired::{Defaults, Desired};
@@ -33,9 +35,9 @@ pub(super) struct Facts<'a> {
     pub(super) defaults: &'a Defaults,
     pub(super) settings: &'a Settings,
     pub(super) owner: &'a OwnerTags,
-    pub(super) owner_is_gone: bool,
     /// Where older objects may exist that are not known.
     pub(super) unlisted: &'a [String],
+    pub(super) take_over: TakeOver,
     pub(super) rival: Option<&'a str>,
     pub(super) now: Timestamp,
     /// The store that the first step adopts, read in full: the search for it shows too little.
@@ -90,7 +92,7 @@ impl Snapshot {
             settings: facts.settings,
             now: facts.now,
             unlisted: facts.unlisted,
-            owner_is_gone: facts.owner_is_gone,
+            take_over: facts.take_over,
             rival: facts.rival,
         })
     }
@@ -155,14 +157,15 @@ impl Snapshot {
         true
     }
 
-    /// Applies what happens by itself: AWS completes an operation, and a second 404 follows the first.
+    /// Applies what happens by itself: AWS completes an operation, and a second look confirms the first.
     fn wait(&mut self, plan: &Plan) -> bool {
         if plan.action != Action::None {
             return false;
         }
-        // Once only: where a second 404 does not confirm the absence, no further step can be forecast.
+        // Once only: where a second look does not confirm the first, no further step can be forecast.
         if plan.next == Next::Confirm && self.recollection.absent_for.is_none() {
             self.recollection.absent_for = Some(ABSENCE_CONFIRMED_AFTER);
+            self.recollection.not_owner_for = Some(ABSENCE_CONFIRMED_AFTER);
             return true;
         }
         let in_aws = self.observed.present().and_then(|present| present.store.known_status());
@@ -209,6 +212,7 @@ impl Snapshot {
             denied_for: None,
             denied_grace: std::time::Duration::ZERO,
             managed_tag_keys: None,
+            tag_keys_gone: &BTreeSet::new(),
             now: facts.now,
         }));
         // From here on the operator searches by owner tags. The search finds nothing, because a new store is needed.
@@ -276,7 +280,7 @@ fn created(object: &SequenceStore, account: &str, intent: &Intent, request: &Cre
         store,
         account: account.to_owned(),
         tags: ObservedTags::Read(request.tags.clone()),
-        duplicates: Vec::new(),
+        strays: None,
         policy,
     }
 }

@@ -145,10 +145,11 @@ fn notes(object: &SequenceStore, observed: &Observed, steps: &[Step]) -> Vec<Str
                 .into(),
         );
     }
-    if let Some(present) = observed.present().filter(|present| !present.duplicates.is_empty()) {
+    let strays = observed.present().and_then(|present| present.strays.clone()).unwrap_or_default();
+    if !strays.is_empty() {
         notes.push(format!(
             "other stores have the owner tags of this object too, and the operator does not change them: {}",
-            present.duplicates.join(", ")
+            strays.join(", ")
         ));
     }
     notes

@@ -16,7 +16,7 @@ use crate::cli::aws_error::explain;
 use crate::crd::SequenceStore;
 use crate::kubernetes::Kubernetes;
 use crate::observe::{Known, Observation, Observer};
-use crate::plan::{Action, Recollection, Settings, State};
+use crate::plan::{Action, PinnedBy, Recollection, Settings, State};
 use crate::store::{Defaults, Observed, OwnerMatch, Prepared, Present, prepare};
 
 /// The operator's own clients and settings, with the objects of the cluster in place of its watch.
@@ -66,8 +66,8 @@ impl Planner {
             defaults: &self.defaults,
             settings: &self.settings,
             owner: &prepared.owner,
-            owner_is_gone: observation.owner_is_gone,
             unlisted: &observation.unlisted,
+            take_over: observation.take_over,
             rival: observation.rival.as_deref(),
             now: observation.began,
             former_store: former.as_ref(),
@@ -97,10 +97,16 @@ impl Planner {
         let prepared = prepare(Arc::new(object.clone()), &self.defaults, &self.settings.cluster);
         let error = match blind {
             Blind::Failed(error) => explain(error, prepared.region(), self.program),
-            Blind::WrongAccount { recorded, credentials } => format!(
-                "the store recorded in status is in account {recorded}, but your credentials belong to account \
-                 {credentials}: use credentials of account {recorded}"
-            ),
+            Blind::WrongAccount { recorded, credentials, pinned_by } => {
+                let what = match pinned_by {
+                    PinnedBy::Store => "the store recorded in status is",
+                    PinnedBy::Attempt => "the operator may have created the store",
+                };
+                format!(
+                    "{what} in account {recorded}, but your credentials belong to account {credentials}: use credentials of \
+                     account {recorded}"
+                )
+            }
         };
         report::failed(object, error)
     }
@@ -123,7 +129,7 @@ impl Planner {
 #[derive(Debug)]
 pub(super) enum Blind {
     Failed(Box<CallError>),
-    WrongAccount { recorded: String, credentials: String },
+    WrongAccount { recorded: String, credentials: String, pinned_by: PinnedBy },
 }
 
 impl Blind {
@@ -132,9 +138,11 @@ impl Blind {
             State::CallFailed(error) | State::TagsUnreadable(error) | State::PolicyUnreadable(error) => {
                 Some(Self::Failed(Box::new(error.clone())))
             }
-            State::WrongAccount { recorded, credentials } => {
-                Some(Self::WrongAccount { recorded: recorded.clone(), credentials: credentials.clone() })
-            }
+            State::WrongAccount { recorded, credentials, pinned_by } => Some(Self::WrongAccount {
+                recorded: recorded.clone(),
+                credentials: credentials.clone(),
+                pinned_by: *pinned_by,
+            }),
             _ => None,
         }
     }

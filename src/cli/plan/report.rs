@@ -210,6 +210,7 @@ pub(super) fn reported_condition(state: &State) -> ReportedCondition {
         denied_for: None,
         denied_grace: Duration::MAX,
         managed_tag_keys: None,
+        tag_keys_gone: &std::collections::BTreeSet::new(),
         now: Timestamp::UNIX_EPOCH,
     })
     .conditions;

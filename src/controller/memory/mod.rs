@@ -9,10 +9,12 @@
 //!
 //! Losing a record, as in a restart, costs calls, never safety.
 
+mod put_back;
 mod record;
 mod shortcut;
 #[cfg(test)]
 mod tests;
+mod unshown;
 mod waits;
 
 use std::collections::{HashMap, HashSet};

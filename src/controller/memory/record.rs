@@ -6,15 +6,17 @@ use std::time::{Duration, Instant};
 
 use kube::ResourceExt;
 
+use super::put_back::PutBack;
 use super::shortcut::Shortcut;
+use super::unshown::Unshown;
 use super::waits::{Denied, PassWaits, is_worth_keeping};
 use crate::apply::{Effect, WrittenAhead};
 use crate::aws::{CallError, Class, Operation, ReadSetCount};
 use crate::crd::{AnnotationFinding, SequenceStore};
 use crate::observe::{Known, KnownPolicy, Observation};
-use crate::plan::{Action, Correction, Denial, Recollection, Refusal, Target};
+use crate::plan::{Action, Correction, Denial, NotKept, Recollection, Refusal, Target};
 use crate::store::drift::differences;
-use crate::store::{Field, Intent, Observed, ObservedPolicy, Prepared, Present};
+use crate::store::{AttemptOutcome, Field, Intent, Observed, ObservedPolicy, Prepared, Present};
 
 /// The read sets of a store are counted at most this often.
 const COUNT_EVERY: Duration = Duration::from_secs(600);
@@ -45,7 +47,16 @@ pub struct Record {
     /// AWS rejected the S3 access policy of this generation.
     policy_rejected: Option<i64>,
     trigger: Trigger,
+    /// The strays of an abandoned attempt were searched for, and told.
     strays_searched: bool,
+    /// When it was last checked whether the strays in status are still there, and what triggered that.
+    strays_checked: Option<(Instant, Trigger)>,
+    unshown: Unshown,
+    put_back: PutBack,
+    /// The API server did not keep the last record that was to be written to the object.
+    not_kept: bool,
+    /// The same of the last keys of tags.
+    tag_keys_not_kept: bool,
     /// The annotations without effect that Events have pointed out.
     pointed_out: Vec<AnnotationFinding>,
     /// The last intent seen on the object, and since when this process knows of its attempt.
@@ -136,6 +147,11 @@ impl Record {
         }
     }
 
+    /// Whether it is time to put a lost intent back: something in the cluster may remove it again and again.
+    pub fn put_back_is_due(&mut self, now: Instant) -> bool {
+        self.put_back.is_due(now)
+    }
+
     /// Remembers the intent, and since when this process has known of its attempt.
     fn intent_seen(&mut self, intent: &Intent, then: Instant) {
         let known = self.intent.as_ref().filter(|(known, _)| known.is_attempt_of(intent));
@@ -144,12 +160,15 @@ impl Record {
         if known.is_none() && self.not_created == Some((intent.epoch, intent.attempt)) {
             self.not_created = None;
         }
+        if intent.outcome == Some(AttemptOutcome::Refused) {
+            self.not_created = Some((intent.epoch, intent.attempt));
+        }
         self.intent = Some((intent.clone(), since));
     }
 
     /// What the observe step need not ask AWS again.
     #[must_use]
-    pub fn known(&self, now: Instant) -> Known {
+    pub fn known(&self, poll_interval: Duration, now: Instant) -> Known {
         let is_recent = |then: Instant, limit| now.duration_since(then) < limit;
         let created = self.created.as_ref().filter(|(.., at)| is_recent(*at, CREATED_TAGS_LAST));
         let refused = self.refused.as_ref().filter(|refused| {
@@ -165,6 +184,9 @@ impl Record {
             policy: policy.map(|read| read.policy.clone()),
             tags: created.map(|(id, tags, _)| (id.clone(), tags.clone())),
             strays_searched: self.strays_searched,
+            strays_checked: self.strays_checked.as_ref().is_some_and(|(at, trigger)| {
+                *trigger == self.trigger && is_recent(*at, poll_interval.mul_f64(NEXT_POLL_FROM))
+            }),
             read_sets: refused.map(|refused| refused.read_sets.clone()),
         }
     }
@@ -181,6 +203,8 @@ impl Record {
         });
         Recollection {
             absent_for: since(self.absent.as_ref().map(|(_, since)| *since)),
+            not_owner_for: self.unshown.owner_for(now),
+            unshown_tag_keys: self.unshown.tag_keys_for(now),
             delete_accepted_for: since(self.delete_accepted),
             refusal: self.refused.as_ref().map(|refused| Refusal {
                 read_sets: refused.read_sets.clone(),
@@ -216,6 +240,7 @@ impl Record {
             }
             (Observed::Present(present), _) => {
                 self.absent = None;
+                self.unshown.observed(prepared, present, now);
                 // From now on the tags are read: somebody may change them.
                 self.created = None;
                 if observation.policy_was_read {
@@ -224,8 +249,15 @@ impl Record {
             }
             _ => {}
         }
-        self.strays_searched |= observation.strays_were_searched;
         self.converged(prepared, &observation.observed);
+    }
+
+    /// The status, as the API server has it now, shows the strays that this pass found.
+    pub fn strays_told(&mut self, observation: &Observation, now: Instant) {
+        self.strays_searched |= observation.strays_were_searched;
+        if observation.strays_were_checked {
+            self.strays_checked = Some((now, self.trigger.clone()));
+        }
     }
 
     /// Fields that no longer differ have converged.
@@ -251,19 +283,44 @@ impl Record {
         if ahead.is_newer {
             self.returned(&ahead.object);
         }
-        if let Some((intent, recording)) = &ahead.attempt {
+        if ahead.is_newer || ahead.not_kept.is_some() {
+            self.not_kept = ahead.not_kept.is_some();
+        }
+        if let Some((intent, recording)) = ahead.attempt.as_ref().or(ahead.resolved.as_ref()) {
             self.intent_seen(intent, *recording);
         }
     }
 
+    /// Whether the API server did not keep the last record of a creation, or the last finalizer.
+    #[must_use]
+    pub fn is_record_stripped(&self) -> bool {
+        self.not_kept
+    }
+
+    #[must_use]
+    pub fn are_tag_keys_stripped(&self) -> bool {
+        self.tag_keys_not_kept
+    }
+
+    /// Whether AWS certainly created nothing in this attempt nor in those before it.
+    #[must_use]
+    pub fn is_refused(&self, intent: &Intent) -> bool {
+        self.not_created == Some((intent.epoch, intent.attempt))
+    }
+
     /// The apply step is over. `random` is in `0.0..1.0`.
     pub fn applied(&mut self, action: &Action, effect: &Effect, now: Instant, random: f64) {
+        self.unshown.applied(action, effect);
+        if matches!(action, Action::Tag { .. }) {
+            self.tag_keys_not_kept = matches!(effect, Effect::NotRecorded { what: NotKept::TagKeys, .. });
+        }
         match effect {
             Effect::Created(present) => {
                 let tags = present.known_tags().cloned().unwrap_or_default();
                 self.created = Some((present.store.id.clone(), tags, now));
             }
-            Effect::NotCreated { epoch, attempt, .. } => {
+            Effect::NotCreated { epoch, attempt, .. }
+            | Effect::NotRecorded { attempt: Some((epoch, attempt)), .. } => {
                 // One attempt of unknown outcome in between may have created a store.
                 if *attempt == 1 || self.not_created == Some((*epoch, attempt - 1)) {
                     self.not_created = Some((*epoch, *attempt));
@@ -294,7 +351,7 @@ impl Record {
                     self.policy_rejected = self.trigger.0;
                 }
             }
-            Effect::Nothing | Effect::DeleteNotFound => {}
+            Effect::Nothing | Effect::DeleteNotFound | Effect::NotRecorded { attempt: None, .. } => {}
         }
     }
 

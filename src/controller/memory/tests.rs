@@ -11,7 +11,7 @@ use crate::apply::Effect;
 use crate::aws::{Class, Operation};
 use crate::crd::{RECONCILE_ANNOTATION, SequenceStore, Store};
 use crate::observe::{KnownPolicy, Observation};
-use crate::plan::{Action, Recollection, Target};
+use crate::plan::{Action, Recollection, TakeOver, Target};
 use crate::samples::{ID, OTHER_ID, REGION, Scene, call_error, intent, store};
 use crate::store::{Defaults, Intent, Observed, ObservedPolicy, ObservedTags, Prepared, Present, prepare};
 
@@ -34,7 +34,8 @@ fn observation(id: &str, observed: Observed) -> Observation {
         observed,
         policy_was_read: false,
         strays_were_searched: false,
-        owner_is_gone: false,
+        strays_were_checked: false,
+        take_over: TakeOver::NotAskedFor,
         rival: None,
         unlisted: Vec::new(),
         began: Timestamp::UNIX_EPOCH,
@@ -74,7 +75,7 @@ fn a_store_that_is_seen_ends_a_series_of_404s() {
         store: Store::default(),
         account: String::new(),
         tags: ObservedTags::Read(BTreeMap::new()),
-        duplicates: Vec::new(),
+        strays: None,
         policy: ObservedPolicy::NotRead,
     }));
     record.observed(&prepared(), &observation(ID, present), later);
@@ -270,15 +271,15 @@ fn tags_of_a_new_store_stand_in_for_one_read_and_only_for_a_while() {
         store: store(ID, "123456789012", None),
         account: "123456789012".into(),
         tags: ObservedTags::Read(tags.clone()),
-        duplicates: Vec::new(),
+        strays: None,
         policy: ObservedPolicy::NotRead,
     };
     let created = Effect::Created(Box::new(present.clone()));
     record.applied(&Action::None, &created, now, 0.5);
-    assert_eq!(record.known(now).tags, Some((ID.to_owned(), tags)));
-    assert_eq!(record.known(now + seconds(30)).tags, None);
+    assert_eq!(record.known(seconds(300), now).tags, Some((ID.to_owned(), tags)));
+    assert_eq!(record.known(seconds(300), now + seconds(30)).tags, None);
     record.observed(&prepared(), &observation(ID, Observed::Present(Box::new(present))), now);
-    assert_eq!(record.known(now).tags, None);
+    assert_eq!(record.known(seconds(300), now).tags, None);
 }
 
 #[test]
@@ -317,15 +318,15 @@ fn a_policy_is_read_again_after_an_hour_and_on_request() {
         store: store(ID, "123456789012", None),
         account: "123456789012".into(),
         tags: ObservedTags::Read(BTreeMap::new()),
-        duplicates: Vec::new(),
+        strays: None,
         policy: ObservedPolicy::Read(Some("{}".into())),
     };
     let access_point = present.store.access_point().expect("an access point").to_owned();
     let seen = observation(ID, Observed::Present(Box::new(present)));
     record.observed(&prepared(), &Observation { policy_was_read: true, ..seen }, now);
     let expected = KnownPolicy { access_point, document: Some("{}".into()) };
-    assert_eq!(record.known(now + seconds(3599)).policy, Some(expected));
-    assert_eq!(record.known(now + seconds(3600)).policy, None);
+    assert_eq!(record.known(seconds(300), now + seconds(3599)).policy, Some(expected));
+    assert_eq!(record.known(seconds(300), now + seconds(3600)).policy, None);
     record.begin(&Scene::settled().annotated(RECONCILE_ANNOTATION, "now").object, now);
-    assert_eq!(record.known(now).policy, None);
+    assert_eq!(record.known(seconds(300), now).policy, None);
 }

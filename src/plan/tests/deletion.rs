@@ -7,11 +7,12 @@ use super::{Scene, check};
 use crate::aws::ReadSetCount;
 use crate::aws::{Class, Operation};
 use crate::crd::{DeletionBlockReason, DeletionPolicy, FINALIZER, ManagementPolicy, PAUSED_ANNOTATION};
-use crate::plan::{Action, DELETE_GRACE, Refusal, State};
+use crate::plan::{Action, Correction, DELETE_GRACE, Refusal, State};
 use crate::samples::{
-    ACCOUNT, ID, OTHER_ACCOUNT, OTHER_ID, OTHER_UID, REGION, UID, absent, call_error, intent, own_tags,
+    ACCOUNT, ID, OTHER_ACCOUNT, OTHER_ID, OTHER_UID, REGION, UID, absent, call_error, intent, now, own_tags,
     present, store, tags_of,
 };
+use crate::store::Field;
 use crate::store::observed::{Observed, ObservedTags};
 use crate::store::owner_match::OwnerMatch;
 
@@ -49,6 +50,28 @@ fn unnamed(found: OwnerMatch) -> Scene {
             scene.object.status = None;
         })
         .seen(Observed::Searched { found, account: ACCOUNT.into() })
+}
+
+fn untagged() -> ObservedTags {
+    ObservedTags::Read(BTreeMap::new())
+}
+
+fn looked_twice(scene: Scene) -> Scene {
+    scene.with(|scene| scene.recollection.not_owner_for = Some(Duration::from_secs(5)))
+}
+
+fn never_managed(scene: Scene) -> Scene {
+    scene.with(|scene| scene.object.status.get_or_insert_default().managed_store_id = None)
+}
+
+/// A store that the operator created this long ago, and that shows no tags.
+fn lagging(seconds: i64) -> Scene {
+    let mut created = active(untagged());
+    if let Observed::Present(present) = &mut created {
+        let time = now() - jiff::SignedDuration::from_secs(seconds);
+        present.store.creation_time = Some(time.to_string());
+    }
+    Scene::deleting().seen(created).with(|scene| scene.object.spec.sequence_store_id = None)
 }
 
 #[test]
@@ -149,14 +172,17 @@ fn every_rule_of_deletion() {
         ),
         (
             "a store of another object",
-            Scene::deleting().seen(active(tags_of(OTHER_UID))),
+            looked_twice(Scene::deleting().seen(active(tags_of(OTHER_UID)))),
             "OwnershipConflict -finalizer, poll",
         ),
         (
+            "a store of another object, by a first look",
+            Scene::deleting().seen(active(tags_of(OTHER_UID))),
+            "Deleting, confirm",
+        ),
+        (
             "an older object names it",
-            Scene::deleting()
-                .seen(active(ObservedTags::Read(BTreeMap::new())))
-                .with(|s| s.rival = Some("ns/b")),
+            looked_twice(Scene::deleting().seen(active(untagged())).with(|s| s.rival = Some("ns/b"))),
             "OwnershipConflict -finalizer, poll",
         ),
         (
@@ -167,17 +193,43 @@ fn every_rule_of_deletion() {
             "DeletionBlocked, poll",
         ),
         (
+            "a store that was only named",
+            looked_twice(never_managed(Scene::deleting().seen(active(untagged())))),
+            "NeverManaged -finalizer, poll",
+        ),
+        (
+            "a store that was only named, by a first look",
+            never_managed(Scene::deleting().seen(active(untagged()))),
+            "Deleting, confirm",
+        ),
+        (
+            "a store that was only named, and adopted a moment ago",
+            looked_twice(never_managed(Scene::deleting().seen(active(untagged())))).with(|s| {
+                let uid = Field::Tag(crate::crd::OWNER_UID_TAG.into());
+                let adopted = Correction { accepted: 1, last: Duration::from_secs(59) };
+                s.recollection.corrections.insert(uid, adopted);
+            }),
+            "Deleting, confirm",
+        ),
+        (
+            "a store that was never managed, but ours by tag",
+            never_managed(Scene::deleting()),
+            "Deleting delete, quick",
+        ),
+        (
             "an older object, but ours by tag",
             Scene::deleting().seen(active(tags_of(UID))).with(|s| s.rival = Some("ns/b")),
             "Deleting delete, quick",
         ),
         (
             "an untagged store from an edited status",
-            Scene::deleting()
-                .seen(active(ObservedTags::Read(BTreeMap::new())))
-                .with(|s| s.object.spec.sequence_store_id = None),
+            looked_twice(
+                Scene::deleting().seen(active(untagged())).with(|s| s.object.spec.sequence_store_id = None),
+            ),
             "OwnershipConflict -finalizer, poll",
         ),
+        ("a new store whose tags lag", looked_twice(lagging(59)), "Deleting, confirm"),
+        ("a store that lost its tags", looked_twice(lagging(61)), "OwnershipConflict -finalizer, poll"),
         ("DELETING", Scene::deleting().seen(in_status("DELETING")), "Deleting, quick"),
         ("our delete is not seen yet", accepted_ago(DELETE_GRACE / 2), "Deleting, quick"),
         ("our delete had no effect", accepted_ago(DELETE_GRACE), "Deleting delete, quick"),

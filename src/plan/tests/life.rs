@@ -9,12 +9,12 @@ use crate::crd::{
     DeletionPolicy, ETagAlgorithmFamily, INTENT_ANNOTATION, ManagementPolicy, PAUSED_ANNOTATION,
     RECREATE_ANNOTATION, TAKE_OVER_ANNOTATION,
 };
-use crate::plan::{Action, State};
+use crate::plan::{Action, PinnedBy, State, TakeOver};
 use crate::samples::{
     ACCOUNT, ID, OTHER_ACCOUNT, OTHER_ID, OTHER_UID, UID, absent, call_error, intent, own_tags, present,
     store, tags_of,
 };
-use crate::store::intent::Intent;
+use crate::store::intent::{AttemptOutcome, Intent};
 use crate::store::observed::{Observed, ObservedTags};
 use crate::store::owner_match::OwnerMatch;
 
@@ -35,6 +35,10 @@ fn observing(scene: Scene) -> Scene {
 
 fn absent_for(seconds: u64) -> Scene {
     Scene::settled().seen(absent()).with(|s| s.recollection.absent_for = Some(Duration::from_secs(seconds)))
+}
+
+fn looked_twice(scene: Scene) -> Scene {
+    scene.with(|s| s.recollection.not_owner_for = Some(Duration::from_secs(5)))
 }
 
 fn never_seen(scene: Scene) -> Scene {
@@ -113,27 +117,42 @@ fn every_rule_for_a_known_store() {
         ),
         (
             "the same, and an older object that is known",
-            untagged().with(|s| (s.unlisted, s.rival) = (vec!["namespace b".into()], Some("ns/b"))),
+            never_seen(
+                untagged().with(|s| (s.unlisted, s.rival) = (vec!["namespace b".into()], Some("ns/b"))),
+            ),
             "OwnershipConflict, poll",
         ),
-        ("a store of another object", taken(), "OwnershipConflict, poll"),
+        ("a store of another object", never_seen(taken()), "OwnershipConflict, poll"),
+        ("its own store shows another owner", taken(), "ConfirmingOwner, confirm"),
+        ("its own store shows another owner twice", looked_twice(taken()), "OwnershipConflict, poll"),
         (
             "taken over",
-            taken().annotated(TAKE_OVER_ANNOTATION, OTHER_UID).with(|s| s.owner_is_gone = true),
+            taken().annotated(TAKE_OVER_ANNOTATION, OTHER_UID).with(|s| s.take_over = TakeOver::Allowed),
             "Adopting adopt, quick",
         ),
         (
             "not taken over from a live owner",
-            taken().annotated(TAKE_OVER_ANNOTATION, OTHER_UID),
+            looked_twice(taken().annotated(TAKE_OVER_ANNOTATION, OTHER_UID)),
             "OwnershipConflict, poll",
         ),
         (
             "not taken over from somebody else",
-            taken().annotated(TAKE_OVER_ANNOTATION, "nobody").with(|s| s.owner_is_gone = true),
+            looked_twice(taken())
+                .annotated(TAKE_OVER_ANNOTATION, "nobody")
+                .with(|s| s.take_over = TakeOver::Allowed),
             "OwnershipConflict, poll",
         ),
         ("Observe watches any store", observing(taken()), "Available, poll"),
-        ("an older object names it", untagged().with(|s| s.rival = Some("ns/b")), "OwnershipConflict, poll"),
+        (
+            "an older object names it",
+            never_seen(untagged().with(|s| s.rival = Some("ns/b"))),
+            "OwnershipConflict, poll",
+        ),
+        (
+            "an older object names its own store",
+            untagged().with(|s| s.rival = Some("ns/b")),
+            "ConfirmingOwner, confirm",
+        ),
         (
             "an older object, but ours by tag",
             Scene::settled().with(|s| s.rival = Some("ns/b")),
@@ -192,6 +211,11 @@ fn every_rule_for_a_known_store() {
 #[test]
 fn every_rule_for_an_unknown_store() {
     let open = || intent(None).render();
+    let in_account = || Intent { account: Some(ACCOUNT.into()), ..intent(None) }.render();
+    let refused = || {
+        let outcome = Some(AttemptOutcome::Refused);
+        Intent { account: Some(ACCOUNT.into()), outcome, ..intent(None) }.render()
+    };
     let known_for = |scene: Scene, seconds| {
         scene.with(|s| s.recollection.attempt_known_for = Duration::from_secs(seconds))
     };
@@ -230,6 +254,25 @@ fn every_rule_for_an_unknown_store() {
             "Creating create +finalizer, quick",
         ),
         (
+            "an attempt that AWS refused",
+            unnamed(OwnerMatch::Nothing).annotated(INTENT_ANNOTATION, &refused()),
+            "Creating create +finalizer, quick",
+        ),
+        (
+            "an attempt that AWS refused in another account",
+            unnamed(OwnerMatch::Nothing)
+                .annotated(INTENT_ANNOTATION, &refused())
+                .seen(Observed::Searched { found: OwnerMatch::Nothing, account: OTHER_ACCOUNT.into() }),
+            "Creating create +finalizer, quick",
+        ),
+        (
+            "an attempt of unknown outcome in another account",
+            unnamed(OwnerMatch::Nothing)
+                .annotated(INTENT_ANNOTATION, &in_account())
+                .seen(Observed::Searched { found: OwnerMatch::Nothing, account: OTHER_ACCOUNT.into() }),
+            "WrongAccount +finalizer, poll",
+        ),
+        (
             "another object's intent",
             unnamed(OwnerMatch::Nothing)
                 .annotated(INTENT_ANNOTATION, &Intent { uid: OTHER_UID.into(), ..intent(None) }.render()),
@@ -259,7 +302,11 @@ fn states_carry_what_their_messages_name() {
         .seen(present(OTHER_ACCOUNT, Some("ACTIVE"), ObservedTags::Read(own_tags())))
         .plan()
         .state;
-    let expected = State::WrongAccount { recorded: ACCOUNT.into(), credentials: OTHER_ACCOUNT.into() };
+    let expected = State::WrongAccount {
+        recorded: ACCOUNT.into(),
+        credentials: OTHER_ACCOUNT.into(),
+        pinned_by: PinnedBy::Store,
+    };
     assert_eq!(state, expected);
 }
 

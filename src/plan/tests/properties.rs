@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use super::Scene;
 use crate::crd::FINALIZER;
 use crate::crd::ManagementPolicy;
-use crate::plan::{Action, FinalizerStep, State};
+use crate::plan::{Action, FinalizerStep, State, TakeOver};
 use crate::samples::{UID, any_scene, any_valid_spec};
 use crate::store::identity;
 use crate::store::observed::{Observed, ObservedPolicy, ObservedTags};
@@ -88,6 +88,8 @@ proptest! {
         prop_assert!(owner.is_none_or(|owner| owner == UID), "a store of {owner:?}");
         let named = object.names_store();
         prop_assert!(owner.is_some() || (named && scene.rival.is_none()), "a store that nobody gave this object");
+        let managed = object.status.as_ref().and_then(|status| status.managed_store_id.as_ref());
+        prop_assert!(owner.is_some() || managed == Some(id), "a store that was only named");
         prop_assert!(same_account(&scene, &present.account), "another account");
         prop_assert_eq!(id, &present.store.id, "another store than was looked at");
         let desired = scene.desired().expect("a spec that can be read");
@@ -121,7 +123,10 @@ proptest! {
                 prop_assert!(same_account(&scene, &present.account), "another account");
                 prop_assert!(matches!(present.tags, ObservedTags::Read(_)), "tags that were not read");
                 prop_assert!(present.tags.owner() != Some(UID), "its own store is still there");
-                prop_assert!(matches!(plan.state, State::OwnershipConflict { .. }), "{plan:?}");
+                let why = matches!(plan.state, State::OwnershipConflict { .. } | State::NeverManaged { .. });
+                prop_assert!(why, "{plan:?}");
+                let confirmed = scene.recollection.not_owner_for.is_some_and(|time| time.as_secs() >= 5);
+                prop_assert!(confirmed, "a single look at its tags");
             }
             Observed::Searched { .. } => prop_assert!(scene.desired().is_ok_and(|desired| desired.id.is_none())),
             other => return Err(TestCaseError::fail(format!("let go after {other:?}"))),
@@ -142,7 +147,7 @@ proptest! {
             Observed::Present(present) => {
                 prop_assert!(matches!(present.tags, ObservedTags::Read(_)), "tags that were not read");
                 prop_assert!(same_account(&scene, &present.account), "another account");
-                let displaced = matches!(plan.action, Action::Adopt { .. }) && scene.owner_is_gone;
+                let displaced = matches!(plan.action, Action::Adopt { .. }) && scene.take_over == TakeOver::Allowed;
                 let ours = present.tags.owner().is_none_or(|owner| owner == UID);
                 prop_assert!(ours || displaced, "a store of {:?}", present.tags.owner());
             }

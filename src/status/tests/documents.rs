@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::aws::{CallError, Cause, Class, Operation};
 use crate::crd::{Drift, INTENT_ANNOTATION, SequenceStore, SequenceStoreSpec};
-use crate::plan::{State, StoreOwner};
+use crate::plan::{NotKept, PinnedBy, State, StoreOwner, TaggedOwner, TakeOver};
 use crate::status::{Input, event, find, next};
 use crate::store::desired::{Defaults, Desired};
 use crate::store::intent::Intent;
@@ -136,6 +136,21 @@ fn states() -> Vec<State> {
         desired: Some("principal arn:aws:iam::111122223333:role/analysis".into()),
         observed: Some("deleted principal AROAEXAMPLE1".into()),
     };
+    let tagged = |take_over| {
+        let object = Some("lab/genomes".into());
+        conflict(StoreOwner::Tagged(TaggedOwner {
+            uid: "0b5c6a0e-1".into(),
+            object,
+            cluster: None,
+            take_over,
+        }))
+    };
+    let account = |credentials: &str, pinned_by| State::WrongAccount {
+        recorded: "111122223333".into(),
+        credentials: credentials.into(),
+        pinned_by,
+    };
+    let not_kept = |what| State::RecordNotKept { what, is_ready: false };
     let (id, region) = ("3936421177", "us-east-1");
     let missing = |named| State::StoreMissing { id: id.into(), region: region.into(), named };
     let (get, create) = (Operation::GetSequenceStore, Operation::CreateSequenceStore);
@@ -156,10 +171,17 @@ fn states() -> Vec<State> {
         State::StoreNotNamed,
         missing(false),
         missing(true),
-        State::WrongAccount { recorded: "111122223333".into(), credentials: "444455556666".into() },
-        State::WrongAccount { recorded: "111122223333".into(), credentials: "111122223333".into() },
+        account("444455556666", PinnedBy::Store),
+        account("111122223333", PinnedBy::Store),
+        account("444455556666", PinnedBy::Attempt),
+        not_kept(NotKept::Intent),
+        not_kept(NotKept::Finalizer),
+        not_kept(NotKept::TagKeys),
+        not_kept(NotKept::Refused),
         conflict(StoreOwner::OlderObject("lab/genomes".into())),
-        conflict(StoreOwner::Uid("0b5c6a0e-1".into())),
+        tagged(TakeOver::NotAskedFor),
+        tagged(TakeOver::OwnerManages),
+        tagged(TakeOver::OwnerUnknown),
         conflict(StoreOwner::Untagged),
     ]
 }
@@ -184,6 +206,7 @@ fn message(state: &State) -> String {
         denied_for: None,
         denied_grace: Duration::from_secs(300),
         managed_tag_keys: None,
+        tag_keys_gone: &BTreeSet::new(),
         now: Timestamp::UNIX_EPOCH,
     });
     find(&new.conditions, "Synced").map(|condition| condition.message.clone()).expect("a condition")

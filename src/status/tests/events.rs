@@ -20,6 +20,7 @@ fn after(scene: &Scene, state: &State) -> SequenceStoreStatus {
         denied_for: None,
         denied_grace: std::time::Duration::from_secs(300),
         managed_tag_keys: None,
+        tag_keys_gone: &std::collections::BTreeSet::new(),
         now: now(),
     })
 }

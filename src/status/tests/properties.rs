@@ -1,5 +1,6 @@
 //! What holds for the status after any observation of any object.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -23,6 +24,7 @@ fn after(scene: &Scene, now: Timestamp) -> SequenceStoreStatus {
         denied_for: scene.recollection.denied_for,
         denied_grace: Duration::from_secs(300),
         managed_tag_keys: None,
+        tag_keys_gone: &BTreeSet::new(),
         now,
     })
 }

@@ -1,10 +1,11 @@
 //! The conditions of every state and of every class of failure.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::aws::{Class, Operation};
 use crate::crd::{Drift, RECONCILE_ANNOTATION, SequenceStoreStatus};
-use crate::plan::{State, StoreOwner};
+use crate::plan::{NotKept, PinnedBy, State, StoreOwner, TaggedOwner};
 use crate::samples::{ACCOUNT, CLASSES, ID, Scene, call_error, now, present, tags_of};
 use crate::status::{Input, Reason, find, next};
 use crate::store::observed::{Observed, ObservedTags};
@@ -37,6 +38,7 @@ impl Pass {
             denied_for: self.denied_for,
             denied_grace: GRACE,
             managed_tag_keys: None,
+            tag_keys_gone: &BTreeSet::new(),
             now: now(),
         })
     }
@@ -102,11 +104,17 @@ fn every_state_has_its_conditions() {
         ),
         (State::NotConverging(drift()), "False/NotConverging False/NotConverging Stalled"),
         (
-            State::OwnershipConflict { owner: StoreOwner::Uid("x".into()) },
+            State::OwnershipConflict {
+                owner: StoreOwner::Tagged(TaggedOwner { uid: "x".into(), ..Default::default() }),
+            },
             "False/OwnershipConflict False/OwnershipConflict Stalled",
         ),
         (
-            State::WrongAccount { recorded: account("1"), credentials: account("2") },
+            State::WrongAccount {
+                recorded: account("1"),
+                credentials: account("2"),
+                pinned_by: PinnedBy::Store,
+            },
             "False/WrongAccount False/WrongAccount Stalled",
         ),
         (
@@ -119,6 +127,16 @@ fn every_state_has_its_conditions() {
         ),
         (State::StoreNotNamed, "False/StoreNotFound False/StoreNotFound Stalled"),
         (State::Deleting, "False/Deleting False/Deleting Reconciling"),
+        (State::NeverManaged { id: ID.into() }, "False/Deleting False/Deleting Reconciling"),
+        (
+            State::RecordNotKept { what: NotKept::Intent, is_ready: false },
+            "False/RecordNotKept False/RecordNotKept Stalled",
+        ),
+        (
+            State::RecordNotKept { what: NotKept::Finalizer, is_ready: true },
+            "True/Available False/RecordNotKept ",
+        ),
+        (State::ConfirmingOwner, "False/Progressing False/Progressing Reconciling"),
         (State::Deleted, "False/Deleting False/Deleting Reconciling"),
         (State::Released, "False/Deleting False/Deleting Reconciling"),
         (State::DeletionBlocked(Vec::new()), "False/DeletionBlocked False/DeletionBlocked Reconciling"),
@@ -217,8 +235,10 @@ fn a_failed_call_keeps_store_and_drift() {
 #[test]
 fn a_store_of_another_owner_or_account_is_not_recorded() {
     for state in [
-        State::OwnershipConflict { owner: StoreOwner::Uid("x".into()) },
-        State::WrongAccount { recorded: "1".into(), credentials: "2".into() },
+        State::OwnershipConflict {
+            owner: StoreOwner::Tagged(TaggedOwner { uid: "x".into(), ..Default::default() }),
+        },
+        State::WrongAccount { recorded: "1".into(), credentials: "2".into(), pinned_by: PinnedBy::Store },
     ] {
         let mut pass = Pass::of(state);
         pass.scene.object.status = None;

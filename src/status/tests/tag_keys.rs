@@ -1,5 +1,6 @@
 //! The keys of tags that the operator manages are on record before the call that writes them.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::crd::{INTENT_ANNOTATION, SequenceStoreStatus};
@@ -18,6 +19,7 @@ fn status(scene: &Scene, state: &State, managed_tag_keys: Option<&[String]>) -> 
         denied_for: None,
         denied_grace: Duration::from_secs(300),
         managed_tag_keys,
+        tag_keys_gone: &BTreeSet::new(),
         now: now(),
     })
 }

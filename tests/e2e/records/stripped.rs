@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use kube::api::{DeleteParams, Patch, PatchParams};
 use kube::ResourceExt;
+use kube::api::{DeleteParams, Patch, PatchParams};
 use sequencestore_operator::crd::{FINALIZER, INTENT_ANNOTATION, SequenceStore, SequenceStoreSpec};
 use serde_json::json;
 
@@ -167,8 +167,7 @@ async fn no_create_is_sent_while_a_policy_strips_the_finalizer(cluster: Arc<Clus
 
 async fn no_create_is_sent_while_a_policy_refuses_its_record(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let expression =
-        "!has(object.metadata.annotations) || !('healthomics.dev/create-intent' in object.metadata.annotations)";
+    let expression = "!has(object.metadata.annotations) || !('healthomics.dev/create-intent' in object.metadata.annotations)";
     let policy = Policy::refuses(&world, expression).await?;
     until_active(&world, intent_patch(), |tried| tried.is_err()).await?;
     ensure_no_create_until_removed(&world, policy, INTENT_ANNOTATION).await
@@ -227,8 +226,10 @@ async fn tags_are_written_only_after_their_keys_are_on_record(cluster: Arc<Clust
     world.until_condition("a", "Synced", "True", "InSync").await?;
     let policy = Policy::mutates(&world, "sequencestores/status", STRIP_TAG_KEYS).await?;
     let patch = json!({"status": {"managedTagKeys": ["probe"]}});
-    until_active(&world, patch, |tried| tried.is_ok_and(|object| status(&object).managed_tag_keys.is_empty()))
-        .await?;
+    until_active(&world, patch, |tried| {
+        tried.is_ok_and(|object| status(&object).managed_tag_keys.is_empty())
+    })
+    .await?;
     let before = world.calls("TagResource").await?.len();
     world.patch("a", json!({"spec": {"tags": {"team": "genomics"}}})).await?;
     let object = world.until_condition("a", "Ready", "False", "RecordNotKept").await?;
