@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::ownership::was_claimed_lately;
 use super::{Action, Input, Next, Plan, State, update};
 use crate::aws::CreateRequest;
 use crate::store::create_request::request_hash;
@@ -56,6 +57,10 @@ pub(super) fn create(input: &Input<'_>) -> Option<Plan> {
 /// succeed.
 pub(super) fn nothing_to_delete(input: &Input<'_>) -> Option<Plan> {
     let (Observed::Searched { .. }, Ok(desired)) = (input.observed, input.desired) else { return None };
+    // The search may still show the former owner of a store that this object has just adopted.
+    if was_claimed_lately(input) {
+        return Some(Plan::wait(State::Deleting, Next::Confirm));
+    }
     Some(match desired.intent.as_ref().and_then(|intent| open_attempt(input, intent)) {
         Some(rest) => Plan::wait(State::Deleting, within(input, rest)),
         None => Plan::release(State::Released),

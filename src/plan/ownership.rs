@@ -110,16 +110,20 @@ pub(super) fn our_absence_is_confirmed(input: &Input<'_>, present: &Present) -> 
 
 /// Whether reads may not show our uid yet, because AWS accepted it a moment ago: with the store, or in a TagResource.
 fn is_too_new(input: &Input<'_>, present: &Present) -> bool {
-    let grace = input.settings.create_grace;
-    let uid_tag = Field::Tag(OWNER_UID_TAG.to_owned());
-    let was_tagged = input.recollection.corrections.get(&uid_tag).is_some_and(|written| written.last < grace);
     let intent = input.desired.ok().and_then(|desired| desired.intent.as_ref());
     let was_created = intent.is_some_and(|intent| {
         let is_this = intent.id.as_ref().is_none_or(|id| *id == present.store.id);
         let may_have = intent.may_have_a_store() && !is_certainly_refused(input, intent);
         is_this && may_have && rest_of_window(input, intent).is_some()
     });
-    was_tagged || was_created || (!input.object.names_store() && is_young(input, present))
+    was_claimed_lately(input) || was_created || (!input.object.names_store() && is_young(input, present))
+}
+
+/// Whether AWS accepted a uid of this object for a store so lately that reads may not show it yet.
+pub(super) fn was_claimed_lately(input: &Input<'_>) -> bool {
+    let uid_tag = Field::Tag(OWNER_UID_TAG.to_owned());
+    let written = input.recollection.corrections.get(&uid_tag);
+    written.is_some_and(|written| written.last < input.settings.create_grace)
 }
 
 /// Whether the store was created less than the create grace ago. The date is AWS's: clocks may differ a little.

@@ -60,6 +60,13 @@ fn looked_twice(scene: Scene) -> Scene {
     scene.with(|scene| scene.recollection.not_owner_for = Some(Duration::from_secs(5)))
 }
 
+/// AWS accepted the owner tags.
+fn adopted_lately(scene: Scene) -> Scene {
+    let uid = Field::Tag(crate::crd::OWNER_UID_TAG.into());
+    let adopted = Correction { accepted: 1, last: Duration::from_secs(59) };
+    scene.with(|scene| drop(scene.recollection.corrections.insert(uid, adopted)))
+}
+
 fn never_managed(scene: Scene) -> Scene {
     scene.with(|scene| scene.object.status.get_or_insert_default().managed_store_id = None)
 }
@@ -204,11 +211,7 @@ fn every_rule_of_deletion() {
         ),
         (
             "a store that was only named, and adopted a moment ago",
-            looked_twice(never_managed(Scene::deleting().seen(active(untagged())))).with(|s| {
-                let uid = Field::Tag(crate::crd::OWNER_UID_TAG.into());
-                let adopted = Correction { accepted: 1, last: Duration::from_secs(59) };
-                s.recollection.corrections.insert(uid, adopted);
-            }),
+            adopted_lately(looked_twice(never_managed(Scene::deleting().seen(active(untagged()))))),
             "Deleting, confirm",
         ),
         (
@@ -240,7 +243,12 @@ fn every_rule_of_deletion() {
         ("refused a moment ago", refused(counted(3), false), "DeletionBlocked, poll"),
         ("refused, and due again", refused(counted(3), true), "DeletionBlocked delete, quick"),
         ("nothing was created", unnamed(OwnerMatch::Nothing), "Released -finalizer, poll"),
-        ("a former object's store is left alone", unnamed(former), "Released -finalizer, poll"),
+        ("a former object's store is left alone", unnamed(former.clone()), "Released -finalizer, poll"),
+        (
+            "a former object's store that was adopted a moment ago",
+            adopted_lately(unnamed(former)),
+            "Deleting, confirm",
+        ),
         (
             "an attempt that may still land",
             unnamed(OwnerMatch::Nothing).annotated(crate::crd::INTENT_ANNOTATION, &intent(None).render()),

@@ -23,10 +23,12 @@ tests![
 const STRIP_ANNOTATION: &str = "has(object.metadata.annotations) && \
     'healthomics.dev/create-intent' in object.metadata.annotations ? \
     [JSONPatch{op: 'remove', path: '/metadata/annotations/' + jsonpatch.escapeKey('healthomics.dev/create-intent')}] : []";
+/// It also sets a label, as such a webhook may: each version of the object then differs from the one before.
 const STRIP_FINALIZER: &str = "has(object.metadata.finalizers) && \
     object.metadata.finalizers.exists(f, f == 'healthomics.dev/sequencestore') ? \
     [JSONPatch{op: 'replace', path: '/metadata/finalizers', \
-    value: object.metadata.finalizers.filter(f, f != 'healthomics.dev/sequencestore')}] : []";
+    value: object.metadata.finalizers.filter(f, f != 'healthomics.dev/sequencestore')}, \
+    JSONPatch{op: 'add', path: '/metadata/labels', value: {'stripped': 'yes'}}] : []";
 const STRIP_TAG_KEYS: &str = "has(object.status) && has(object.status.managedTagKeys) ? \
     [JSONPatch{op: 'remove', path: '/status/managedTagKeys'}] : []";
 
