@@ -187,7 +187,11 @@ fn read_sets_are_counted_again_soon_unless_counting_is_denied() {
         let mut record = Record::default();
         record.applied(&Action::None, &refused(class), start, 1.0);
         let is_denied = class == Class::Denied;
-        assert_eq!(record.known(start + seconds(1)).read_sets.is_some(), is_denied, "{class:?}");
+        assert_eq!(
+            record.known(seconds(300), start + seconds(1)).read_sets.is_some(),
+            is_denied,
+            "{class:?}"
+        );
         assert_eq!(record.delete_again_in(start).is_none(), is_denied, "{class:?}");
         let due = |at| recollection(&record, start + seconds(at)).refusal.is_some_and(|refusal| refusal.due);
         assert!(!due(0) && due(2) != is_denied && due(300), "{class:?}");

@@ -64,7 +64,7 @@ fn looked_twice(scene: Scene) -> Scene {
 fn adopted_lately(scene: Scene) -> Scene {
     let uid = Field::Tag(crate::crd::OWNER_UID_TAG.into());
     let adopted = Correction { accepted: 1, last: Duration::from_secs(59) };
-    scene.with(|scene| drop(scene.recollection.corrections.insert(uid, adopted)))
+    scene.with(|scene| scene.recollection.corrections.extend([(uid, adopted)]))
 }
 
 fn never_managed(scene: Scene) -> Scene {

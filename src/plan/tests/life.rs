@@ -209,6 +209,7 @@ fn every_rule_for_a_known_store() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn every_rule_for_an_unknown_store() {
     let open = || intent(None).render();
     let in_account = || Intent { account: Some(ACCOUNT.into()), ..intent(None) }.render();

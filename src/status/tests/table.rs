@@ -70,6 +70,7 @@ pub(super) fn drift() -> Vec<Drift> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn every_state_has_its_conditions() {
     let tags_denied = call_error(Operation::ListTagsForResource, Class::Denied);
     let account = |account: &str| account.to_owned();

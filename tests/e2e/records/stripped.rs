@@ -145,7 +145,7 @@ async fn ensure_no_create_until_removed(world: &World, policy: Policy<'_>, names
     ensure!(sent <= passes + 2, "{sent} patches in {passes} passes");
     policy.removed().await?;
     let end = tokio::time::Instant::now() + TIMEOUT;
-    while !condition(&world.one_more_pass("a").await?, "Ready").is_some_and(|ready| ready.status == "True") {
+    while condition(&world.one_more_pass("a").await?, "Ready").is_none_or(|ready| ready.status != "True") {
         ensure!(tokio::time::Instant::now() < end, "no recovery\n{}", world.logs());
     }
     ensure!(world.aws.all_stores().await?.len() == 1, "{} stores", world.aws.all_stores().await?.len());
