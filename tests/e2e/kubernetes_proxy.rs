@@ -175,6 +175,9 @@ async fn forward(State(shared): State<Arc<Shared>>, request: Request) -> Respons
     let (parts, body) = request.into_parts();
     let path = parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
     let line = format!("{} {path}", parts.method);
+    // Before the request is counted: a watch that a test has seen begin is one that it can end.
+    let mut watches = shared.watches.subscribe();
+    let began = watches.borrow_and_update().ended;
     shared.requests.lock().unwrap_or_else(PoisonError::into_inner).push(line.clone());
     let mut faults = shared.faults.subscribe();
     loop {
@@ -199,11 +202,11 @@ async fn forward(State(shared): State<Arc<Shared>>, request: Request) -> Respons
         }
     }
     let sent = sent.body(kube::client::Body::from(body)).expect("the request was valid before");
-    let watches = shared.watches.subscribe();
     match shared.client.send(sent).await {
         Ok(response) => {
             let (parts, body) = response.into_parts();
-            let body = if is_watch(&line) { watched(Body::new(body), watches) } else { Body::new(body) };
+            let body =
+                if is_watch(&line) { watched(Body::new(body), watches, began) } else { Body::new(body) };
             let mut response = answer(parts.status, body);
             if let Some(kind) = parts.headers.get(header::CONTENT_TYPE) {
                 response.headers_mut().insert(header::CONTENT_TYPE, kind.clone());
@@ -221,8 +224,7 @@ fn answer(status: StatusCode, body: Body) -> Response {
 }
 
 /// The events of a watch, as long as the test lets them through.
-fn watched(body: Body, mut watches: watch::Receiver<Watches>) -> Body {
-    let began = watches.borrow_and_update().ended;
+fn watched(body: Body, watches: watch::Receiver<Watches>, began: usize) -> Body {
     let events = futures::stream::unfold(
         (body.into_data_stream(), watches, false),
         move |(mut events, mut watches, mut is_over)| async move {

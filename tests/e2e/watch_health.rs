@@ -42,6 +42,12 @@ impl Watched {
         self.world.operator(&Start { environment, health: self.address.clone(), flags, ..Start::default() })
     }
 
+    /// Waits until the operator is ready and its watch has begun, which comes a moment after the list.
+    async fn until_watching(&self) -> Result<(), Error> {
+        self.until("/readyz", "200", "ok").await?;
+        self.proxy.until_requests(1, is_watch).await
+    }
+
     /// Waits until the probe answers with this code and a body with this text.
     async fn until(&self, path: &str, code: &str, says: &str) -> Result<(), Error> {
         let end = tokio::time::Instant::now() + TIMEOUT;
@@ -71,7 +77,7 @@ async fn a_list_or_a_watch_that_is_never_answered_is_given_up(cluster: Arc<Clust
     proxy.heal();
     world.adopt("listed", &first).await?;
     world.until_ready("listed").await?;
-    watched.until("/readyz", "200", "ok").await?;
+    watched.until_watching().await?;
     // The start of a watch.
     let before = proxy.requests(is_watch);
     proxy.fail(Fault::Swallow, is_watch);
@@ -89,7 +95,7 @@ async fn readiness_ends_with_the_permission_to_list_and_returns_with_it(
     let watched = Watched::new(cluster).await?;
     let (world, proxy) = (&watched.world, &watched.proxy);
     let operator = watched.operator(&[])?;
-    watched.until("/readyz", "200", "ok").await?;
+    watched.until_watching().await?;
     proxy.fail(Fault::forbidden(), is_list_or_watch);
     proxy.end_watches();
     watched.until("/readyz", "503", &world.namespace).await?;
@@ -111,7 +117,7 @@ async fn a_kind_that_the_api_server_no_longer_knows_is_named_until_it_returns(
     let watched = Watched::new(cluster).await?;
     let (world, proxy) = (&watched.world, &watched.proxy);
     let _operator = watched.operator(&[])?;
-    watched.until("/readyz", "200", "ok").await?;
+    watched.until_watching().await?;
     proxy.fail(Fault::no_api_group(), |request| request.contains("/apis/healthomics.dev"));
     proxy.end_watches();
     watched.until("/readyz", "503", "CustomResourceDefinition").await?;
@@ -150,7 +156,7 @@ async fn a_watch_that_is_refused_as_too_old_is_listed_again(cluster: Arc<Cluster
     let watched = Watched::new(cluster).await?;
     let (world, proxy) = (&watched.world, &watched.proxy);
     let _operator = watched.operator(&[])?;
-    watched.until("/readyz", "200", "ok").await?;
+    watched.until_watching().await?;
     let is_list = |request: &str| is_list_or_watch(request) && !is_watch(request);
     let before = proxy.requests(is_list);
     let expired = json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Expired", "code": 410,
@@ -195,6 +201,7 @@ async fn a_watch_that_is_not_heard_fails_the_liveness_probe(cluster: Arc<Cluster
     let _operator = watched.operator(&["--watch-timeout=1s"])?;
     watched.until("/readyz", "200", "ok").await?;
     watched.until("/healthz", "200", "ok").await?;
+    watched.until_watching().await?;
     proxy.fail(Fault::Swallow, is_list_or_watch);
     proxy.silence_watches();
     watched.until("/healthz", "500", &world.namespace).await?;
