@@ -22,8 +22,8 @@ pub(super) const LOAD_TIMEOUT: Duration = Duration::from_secs(7);
 /// A failed source is left alone for so long, however many calls wait for credentials.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// How long after a failure to reach STS it is not tried again, where something else tells the account.
-const WITHOUT_STS: Duration = Duration::from_secs(600);
+/// Begins the SDK's text about a profile that it could not read.
+const PROFILE_UNREADABLE: &str = "ProfileFile provider could not be built";
 
 /// Providers that get the account together with the key from whoever issued the key. What a person has written beside a
 /// key, in `AWS_ACCOUNT_ID` or a profile, may belong to another one.
@@ -52,8 +52,6 @@ struct State {
     account_by_key: HashMap<String, String>,
     /// Accounts that a person has written beside a key.
     written_by_key: HashMap<String, String>,
-    /// Until then they count, because STS could not be reached.
-    written_until: Option<Instant>,
     /// Loaded to learn the key; the next caller takes them.
     loaded: Option<Credentials>,
     failed: Option<(Instant, LoadFailed)>,
@@ -70,22 +68,12 @@ impl TrackedCredentials {
     }
 
     pub(super) fn account_of(&self, access_key_id: &str) -> Option<String> {
-        let state = self.state();
-        let is_believed = state.written_until.is_some_and(|until| Instant::now() < until);
-        let written = || state.written_by_key.get(access_key_id).filter(|_| is_believed);
-        state.account_by_key.get(access_key_id).or_else(written).cloned()
+        self.state().account_by_key.get(access_key_id).cloned()
     }
 
     /// The account that a person has written beside the key. It counts only where nobody else can be asked.
     pub(super) fn written_account_of(&self, access_key_id: &str) -> Option<String> {
         self.state().written_by_key.get(access_key_id).cloned()
-    }
-
-    /// The same, which [`Self::account_of`] returns from now on, until STS is to be tried again.
-    pub(super) fn believe_written_account_of(&self, access_key_id: &str) -> Option<String> {
-        let account = self.written_account_of(access_key_id)?;
-        self.state().written_until = Some(Instant::now() + WITHOUT_STS);
-        Some(account)
     }
 
     pub(super) fn remember(&self, access_key_id: String, account: String) {
@@ -136,12 +124,10 @@ impl TrackedCredentials {
         }
     }
 
-    /// The SDK never tries a profile again that it could not read; its first error says why.
     fn recent_failure(&self) -> Option<LoadFailed> {
         let state = self.state();
         let (at, failed) = state.failed.as_ref()?;
-        let is_final = matches!(*failed.error, CredentialsError::InvalidConfiguration(_));
-        (is_final || at.elapsed() < PAUSE).then(|| failed.clone())
+        (failed.is_final() || at.elapsed() < PAUSE).then(|| failed.clone())
     }
 
     fn note(&self, credentials: &Credentials) {
@@ -199,6 +185,13 @@ pub(super) struct LoadFailed {
 impl LoadFailed {
     pub(super) fn new(role: Option<String>, had_credentials: bool, error: CredentialsError) -> Self {
         Self { role, had_credentials, error: Arc::new(error) }
+    }
+
+    /// The SDK never tries a profile again that it could not read, and only its first error says why. Any other mistake
+    /// may be mended while the process runs, such as the trust policy of a role.
+    fn is_final(&self) -> bool {
+        matches!(*self.error, CredentialsError::InvalidConfiguration(_))
+            && self.error.source().is_some_and(|why| why.to_string().starts_with(PROFILE_UNREADABLE))
     }
 }
 
@@ -266,8 +259,7 @@ mod tests {
             let origin = tracked.load_first().await.expect("credentials");
             assert_eq!(origin.provider, provider);
             assert_eq!(tracked.account_of("AKIA").is_some(), from_issuer);
-            assert_eq!(tracked.believe_written_account_of("AKIA").is_some(), !from_issuer);
-            assert_eq!(tracked.account_of("AKIA").as_deref(), Some("123456789012"));
+            assert_eq!(tracked.written_account_of("AKIA").is_some(), !from_issuer);
         }
         let tracked = tracked(credentials("EcsContainer", Some("an account")));
         tracked.load_first().await.expect("credentials");
@@ -292,5 +284,16 @@ mod tests {
             tracked.provide().await.expect_err("down");
         }
         assert_eq!(down.0.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn only_a_profile_that_the_sdk_could_not_read_is_never_tried_again() {
+        let is_final = |error| LoadFailed::new(None, false, error).is_final();
+        let profile = format!("{PROFILE_UNREADABLE}: the profile `x` is a loop");
+        assert!(is_final(CredentialsError::invalid_configuration(profile)));
+        for other in ["RegionDisabledException", "AssumeRoleUnauthorizedAccess", "invalid auth token"] {
+            assert!(!is_final(CredentialsError::invalid_configuration(other)), "{other}");
+        }
+        assert!(!is_final(CredentialsError::provider_error("down")));
     }
 }

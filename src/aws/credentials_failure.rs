@@ -199,6 +199,17 @@ mod tests {
     }
 
     #[test]
+    fn a_role_that_sts_cannot_give_in_this_region_is_named() {
+        let code = "RegionDisabledException";
+        let metadata =
+            ErrorMetadata::builder().code(code).message("STS is not activated in this region").build();
+        let raw = HttpResponse::new(403.try_into().expect("a status"), SdkBody::empty());
+        let disabled = SdkError::service_error(AssumeRoleError::generic(metadata), raw);
+        let role = Some("arn:aws:iam::123456789012:role/r".to_owned());
+        assert_eq!(class(CredentialsError::invalid_configuration(disabled)), (Class::Credentials, role));
+    }
+
+    #[test]
     fn a_source_that_gave_credentials_before_has_gone_only_for_now() {
         let gone = || CredentialsError::not_loaded(ConnectorError::timeout("instance metadata".into()));
         assert_eq!(class_after(true, gone()).0, Class::CredentialsUnavailable);
