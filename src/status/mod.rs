@@ -124,8 +124,7 @@ fn reported(input: &Input<'_>, state: &State, old: &SequenceStoreStatus) -> Sequ
         | State::PrincipalsRenamed(fields)
         | State::NotConverging(fields)
         | State::ImmutableFieldDiffers(fields) => fields.clone(),
-        // The pass compared nothing, so the last known drift stands.
-        State::CallFailed(_) | State::TagsUnreadable(_) | State::PolicyUnreadable(_) => old.drift.clone(),
+        state if compares_nothing(state) => old.drift.clone(),
         _ => Vec::new(),
     };
     new.deletion_blocked_by = match state {
@@ -135,6 +134,24 @@ fn reported(input: &Input<'_>, state: &State, old: &SequenceStoreStatus) -> Sequ
     };
     new.conditions = conditions(input, state, old);
     new
+}
+
+/// In these states nobody has compared the store with the spec, or not all of it, so the last known drift stands. The plan
+/// reads there too what it need not try again.
+fn compares_nothing(state: &State) -> bool {
+    matches!(
+        state,
+        State::CallFailed(_)
+            | State::TagsUnreadable(_)
+            | State::PolicyUnreadable(_)
+            | State::ObjectsNotListed { .. }
+            | State::InvalidSpec { .. }
+            | State::ConfirmingAbsence
+            | State::Adopting
+            | State::Updating
+            | State::Failed { .. }
+            | State::UnknownStatus { .. }
+    )
 }
 
 /// A pause changes `Synced` and nothing else: even the generation does not count as acted on.

@@ -314,3 +314,25 @@ fn reasons_are_camel_case_and_unique() {
     names.dedup();
     assert_eq!(names.len(), Reason::ALL.len());
 }
+
+/// The plan reads in `status.drift` that a policy with renamed principals was told and need not be written again.
+#[test]
+fn states_in_which_nothing_was_compared_keep_the_last_known_drift() {
+    for state in [
+        State::Updating,
+        State::Adopting,
+        State::ObjectsNotListed { places: vec!["lab".into()] },
+        State::ConfirmingAbsence,
+        State::InvalidSpec { message: "m".into() },
+        State::UnknownStatus { status: None },
+        State::Failed { message: None },
+        State::CallFailed(call_error(Operation::UpdateSequenceStore, Class::Denied)),
+    ] {
+        let mut pass = Pass::of(state);
+        pass.scene.object.status.get_or_insert_default().drift = drift();
+        assert_eq!(pass.next().drift, drift(), "{:?}", pass.state);
+    }
+    let mut settled = Pass::of(State::Available);
+    settled.scene.object.status.get_or_insert_default().drift = drift();
+    assert_eq!(settled.next().drift, []);
+}
