@@ -143,7 +143,7 @@ impl Pass<'_> {
         let recollection = self.record.recollection(prepared.poll_interval, Instant::now());
         let observer = self.context.observer();
         let observation = observer.observe(prepared, &recollection, known, Timestamp::now()).await;
-        self.record.observed(prepared, &observation, Instant::now());
+        self.record.observed(prepared, &observation, Instant::now(), fastrand::f64());
         observation
     }
 
@@ -263,7 +263,7 @@ impl Pass<'_> {
             State::RecordNotKept { is_ready: false, .. } => {
                 Some(self.record.failed(Class::Transient, now, fastrand::f64()))
             }
-            state => self.record.ended(state.error(), now, fastrand::f64()),
+            state => self.record.ended(&observation.observed, state.error(), now, fastrand::f64()),
         };
         let recollection = self.record.recollection(prepared.poll_interval, now);
         let result = Report {

@@ -32,6 +32,8 @@ pub struct Observer<'a> {
 pub struct Known {
     /// The S3 access policy, if it was read recently.
     pub policy: Option<KnownPolicy>,
+    /// AWS denied the read of it, and it is too early to try again.
+    pub policy_denied: Option<CallError>,
     /// Id and tags of a store that the operator has just created.
     pub tags: Option<(String, BTreeMap<String, String>)>,
     /// Stores of an attempt made before the user set `sequenceStoreId` were searched for, and the user was told of them.
@@ -63,8 +65,8 @@ pub struct Observation {
     /// What AWS was asked about; none where the plan does not depend on AWS.
     pub target: Option<Target>,
     pub observed: Observed,
-    /// AWS was asked for the S3 access policy, and answered.
-    pub policy_was_read: bool,
+    /// AWS was asked for the S3 access policy in this pass.
+    pub policy_was_asked: bool,
     /// The same search was done in this pass.
     pub strays_were_searched: bool,
     /// The same check was done in this pass.
@@ -90,7 +92,7 @@ impl Observer<'_> {
         let mut observation = Observation {
             target: plan::target(&prepared.object, prepared.desired.as_ref()),
             observed: Observed::NotAsked,
-            policy_was_read: false,
+            policy_was_asked: false,
             strays_were_searched: false,
             strays_were_checked: false,
             take_over: TakeOver::NotAskedFor,
@@ -112,7 +114,7 @@ impl Observer<'_> {
                     (strays.searched, strays.checked);
                 present.strays = strays.ids;
             }
-            (present.policy, observation.policy_was_read) =
+            (present.policy, observation.policy_was_asked) =
                 self.policy(prepared, &present.store, known).await;
         }
         self.other_objects(prepared, &mut observation).await;

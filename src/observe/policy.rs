@@ -22,9 +22,12 @@ impl Observer<'_> {
         if let Some(known) = known.policy.as_ref().filter(|known| known.access_point == access_point) {
             return (ObservedPolicy::Read(known.document.clone()), false);
         }
+        if let Some(denied) = &known.policy_denied {
+            return (ObservedPolicy::Unreadable(denied.clone()), false);
+        }
         match self.aws.get_policy(prepared.region().unwrap_or_default(), access_point).await {
             Ok(document) => (ObservedPolicy::Read(document), true),
-            Err(error) => (ObservedPolicy::Unreadable(error), false),
+            Err(error) => (ObservedPolicy::Unreadable(error), true),
         }
     }
 }

@@ -24,6 +24,8 @@ const COUNT_EVERY: Duration = Duration::from_secs(600);
 const CREATED_TAGS_LAST: Duration = Duration::from_secs(30);
 /// The S3 access policy is read at least this often where the spec manages it.
 const POLICY_EVERY: Duration = Duration::from_secs(3600);
+/// What is read so long after a write shows it.
+const POLICY_SETTLES: Duration = Duration::from_secs(60);
 /// The part of the poll interval after which a pass counts as the next poll: jitter makes polls up to a tenth shorter.
 const NEXT_POLL_FROM: f64 = 0.85;
 
@@ -79,6 +81,8 @@ struct PolicyRead {
     at: Instant,
     trigger: Trigger,
     policy: KnownPolicy,
+    /// It differs from the spec in the names of principals only: writing it again changes nothing.
+    is_renamed: bool,
 }
 
 #[derive(Debug)]
@@ -94,10 +98,12 @@ pub(super) struct Refused {
     pub(super) shortcut: Shortcut,
 }
 
-fn policy_read(present: &Present, trigger: Trigger, at: Instant) -> Option<PolicyRead> {
+fn policy_read(prepared: &Prepared, present: &Present, trigger: Trigger, at: Instant) -> Option<PolicyRead> {
     let ObservedPolicy::Read(document) = &present.policy else { return None };
     let access_point = present.store.access_point()?.to_owned();
-    Some(PolicyRead { at, trigger, policy: KnownPolicy { access_point, document: document.clone() } })
+    let is_renamed = differences(&prepared.object, present).renamed_principals.is_some();
+    let policy = KnownPolicy { access_point, document: document.clone() };
+    Some(PolicyRead { at, trigger, policy, is_renamed })
 }
 
 // === the start of a pass ===
@@ -174,14 +180,17 @@ impl Record {
         let refused = self.refused.as_ref().filter(|refused| {
             is_recent(refused.counted_at, COUNT_EVERY) && is_worth_keeping(&refused.read_sets)
         });
+        let written = self.corrections.get(&Field::S3AccessPolicy).map(|(_, at)| *at);
         // Read again on a new generation, on request, hourly, and while an update of it does not show.
         let policy = self.policy.as_ref().filter(|read| {
-            read.trigger == self.trigger
-                && is_recent(read.at, POLICY_EVERY)
-                && !self.corrections.contains_key(&Field::S3AccessPolicy)
+            let shows = |written| read.is_renamed && read.at >= written + POLICY_SETTLES;
+            read.trigger == self.trigger && is_recent(read.at, POLICY_EVERY) && written.is_none_or(shows)
         });
+        let policy_denied =
+            self.denied.get(&Operation::GetS3AccessPolicy).filter(|denied| now < denied.until);
         Known {
             policy: policy.map(|read| read.policy.clone()),
+            policy_denied: policy_denied.map(|denied| denied.error.clone()),
             tags: created.map(|(id, tags, _)| (id.clone(), tags.clone())),
             strays_searched: self.strays_searched,
             strays_checked: self.strays_checked.as_ref().is_some_and(|(at, trigger)| {
@@ -230,8 +239,8 @@ impl Record {
         self.latest = Some(object.clone());
     }
 
-    /// The observe step is over.
-    pub fn observed(&mut self, prepared: &Prepared, observation: &Observation, now: Instant) {
+    /// The observe step is over. `random` is in `0.0..1.0`.
+    pub fn observed(&mut self, prepared: &Prepared, observation: &Observation, now: Instant, random: f64) {
         match (&observation.observed, &observation.target) {
             (Observed::Absent { account }, Some(Target::Store { region, id })) => {
                 let sought = (region.clone(), id.clone(), account.clone());
@@ -243,8 +252,11 @@ impl Record {
                 self.unshown.observed(prepared, present, now);
                 // From now on the tags are read: somebody may change them.
                 self.created = None;
-                if observation.policy_was_read {
-                    self.policy = policy_read(present, self.trigger.clone(), now);
+                if observation.policy_was_asked {
+                    self.policy = policy_read(prepared, present, self.trigger.clone(), now);
+                    if let ObservedPolicy::Unreadable(error) = &present.policy {
+                        self.policy_unreadable(error, now, random);
+                    }
                 }
             }
             _ => {}
@@ -270,12 +282,17 @@ impl Record {
         let mut differing: BTreeSet<Field> = found.into_iter().map(|difference| difference.field).collect();
         differing.extend(prepared.owner.missing_from(tags).into_keys().map(Field::Tag));
         // A policy that was not read may still differ.
-        if !matches!(present.policy, ObservedPolicy::Read(_)) {
+        let policy_is_unknown = !matches!(present.policy, ObservedPolicy::Read(_));
+        if policy_is_unknown {
             differing.insert(Field::S3AccessPolicy);
         }
         self.corrections.retain(|field, _| differing.contains(field));
+        let is_unread = policy_is_unknown && prepared.object.spec.s3_access_policy.is_some();
         // A denial of an operation that is no longer needed says nothing about the next time.
-        self.denied.retain(|operation, _| differing.iter().any(|field| field.is_set_by(*operation)));
+        self.denied.retain(|operation, _| match operation {
+            Operation::GetS3AccessPolicy => is_unread,
+            operation => differing.iter().any(|field| field.is_set_by(*operation)),
+        });
     }
 
     /// Finalizer and intent are written.
@@ -334,10 +351,7 @@ impl Record {
                 }
                 self.accepted(fields, now);
             }
-            Effect::Denied(error) => {
-                let denied = Denied::again(self.denied.get(&error.operation), error, now, random);
-                self.denied.insert(error.operation, denied);
-            }
+            Effect::Denied(error) => self.is_denied(error, now, random),
             Effect::DeleteAccepted => {
                 self.delete_accepted = Some(now);
                 self.refused = None;

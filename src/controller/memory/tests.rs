@@ -13,7 +13,9 @@ use crate::crd::{RECONCILE_ANNOTATION, SequenceStore, Store};
 use crate::observe::{KnownPolicy, Observation};
 use crate::plan::{Action, Recollection, TakeOver, Target};
 use crate::samples::{ID, OTHER_ID, REGION, Scene, call_error, intent, store};
-use crate::store::{Defaults, Intent, Observed, ObservedPolicy, ObservedTags, Prepared, Present, prepare};
+use crate::store::{
+    Defaults, Field, Intent, Observed, ObservedPolicy, ObservedTags, Prepared, Present, prepare,
+};
 
 fn recollection(record: &Record, now: Instant) -> Recollection {
     record.recollection(Duration::from_secs(300), now)
@@ -32,7 +34,7 @@ fn observation(id: &str, observed: Observed) -> Observation {
     Observation {
         target: Some(Target::Store { region: REGION.into(), id: id.into() }),
         observed,
-        policy_was_read: false,
+        policy_was_asked: false,
         strays_were_searched: false,
         strays_were_checked: false,
         take_over: TakeOver::NotAskedFor,
@@ -44,6 +46,11 @@ fn observation(id: &str, observed: Observed) -> Observation {
 
 fn absent(account: &str) -> Observed {
     Observed::Absent { account: account.into() }
+}
+
+/// AWS was asked, and answered.
+fn asked() -> Observed {
+    absent("123456789012")
 }
 
 fn annotated(intent: &Intent) -> SequenceStore {
@@ -59,7 +66,7 @@ fn early_passes_do_not_lengthen_the_wait() {
     assert_eq!(recollection(&record, start).failures, 1);
     record.failed(Class::Transient, start + seconds(400), 1.0);
     assert_eq!(recollection(&record, start).failures, 2);
-    assert_eq!(record.ended(None, start, 1.0), None);
+    assert_eq!(record.ended(&asked(), None, start, 1.0), None);
     assert_eq!(recollection(&record, start), Recollection::default());
 }
 
@@ -68,8 +75,8 @@ fn a_store_that_is_seen_ends_a_series_of_404s() {
     let mut record = Record::default();
     let start = Instant::now();
     let later = start + seconds(9);
-    record.observed(&prepared(), &observation(ID, absent("123456789012")), start);
-    record.observed(&prepared(), &observation(ID, absent("123456789012")), later);
+    record.observed(&prepared(), &observation(ID, absent("123456789012")), start, 0.5);
+    record.observed(&prepared(), &observation(ID, absent("123456789012")), later, 0.5);
     assert_eq!(recollection(&record, later).absent_for, Some(seconds(9)));
     let present = Observed::Present(Box::new(Present {
         store: Store::default(),
@@ -78,7 +85,7 @@ fn a_store_that_is_seen_ends_a_series_of_404s() {
         strays: None,
         policy: ObservedPolicy::NotRead,
     }));
-    record.observed(&prepared(), &observation(ID, present), later);
+    record.observed(&prepared(), &observation(ID, present), later, 0.5);
     assert_eq!(recollection(&record, later).absent_for, None);
 }
 
@@ -86,10 +93,10 @@ fn a_store_that_is_seen_ends_a_series_of_404s() {
 fn a_404_about_one_store_says_nothing_about_another() {
     let mut record = Record::default();
     let start = Instant::now();
-    record.observed(&prepared(), &observation(ID, absent("123456789012")), start);
+    record.observed(&prepared(), &observation(ID, absent("123456789012")), start, 0.5);
     let later = start + seconds(9);
     for account in ["123456789012", "210987654321"] {
-        record.observed(&prepared(), &observation(OTHER_ID, absent(account)), later);
+        record.observed(&prepared(), &observation(OTHER_ID, absent(account)), later, 0.5);
         assert_eq!(recollection(&record, later).absent_for, Some(Duration::ZERO), "{account}");
     }
 }
@@ -145,7 +152,7 @@ fn changes_in_a_loop_do_not_repeat_a_denied_read() {
         let now = start + seconds(second);
         if record.rest(&object, now).is_none() {
             record.begin(&object, now);
-            record.ended(Some(&denied), now, 1.0);
+            record.ended(&asked(), Some(&denied), now, 1.0);
             passes.push(second);
         }
     }
@@ -156,8 +163,67 @@ fn changes_in_a_loop_do_not_repeat_a_denied_read() {
     assert_eq!(record.rest(&Scene::deleting().object, now), None);
     let paused = Scene::settled().annotated(crate::crd::PAUSED_ANNOTATION, "true").object;
     assert_eq!(record.rest(&paused, now), None);
-    record.ended(None, now, 1.0);
+    record.ended(&asked(), None, now, 1.0);
     assert_eq!(record.rest(&object, now), None);
+}
+
+#[test]
+fn passes_that_ask_nothing_do_not_repeat_a_denied_read() {
+    let (object, start) = (Scene::settled().object, Instant::now());
+    let paused = Scene::settled().annotated(crate::crd::PAUSED_ANNOTATION, "true").object;
+    let mut invalid = object.clone();
+    invalid.metadata.generation = Some(3);
+    let denied = call_error(Operation::GetSequenceStore, Class::Denied);
+    for other in [&paused, &invalid] {
+        let (mut record, mut asked_at) = (Record::default(), Vec::new());
+        for second in 0..100 {
+            let now = start + seconds(second);
+            let is_other = second % 2 == 1;
+            let object = if is_other { other } else { &object };
+            if record.rest(object, now).is_some() {
+                continue;
+            }
+            record.begin(object, now);
+            if is_other {
+                record.ended(&Observed::NotAsked, None, now, 1.0);
+            } else {
+                record.ended(&asked(), Some(&denied), now, 1.0);
+                asked_at.push(second);
+            }
+        }
+        assert!((2..=5).contains(&asked_at.len()), "{asked_at:?}");
+    }
+}
+
+#[test]
+fn requests_in_a_loop_do_not_repeat_a_denied_read_of_the_policy() {
+    let (mut record, start) = (Record::default(), Instant::now());
+    let Observed::Present(mut present) = Scene::settled().observed else { panic!("no store") };
+    let denied = call_error(Operation::GetS3AccessPolicy, Class::Denied);
+    present.policy = ObservedPolicy::Unreadable(denied.clone());
+    let seen = observation(ID, Observed::Present(present.clone()));
+    let mut prepared = prepared();
+    let mut object = (*prepared.object).clone();
+    object.spec.s3_access_policy = Some(Default::default());
+    prepared.object = Arc::new(object);
+    let mut asked = Vec::new();
+    for second in 0..100 {
+        let now = start + seconds(second);
+        record.begin(&Scene::settled().annotated(RECONCILE_ANNOTATION, &second.to_string()).object, now);
+        assert_eq!(record.rest(&prepared.object, now + seconds(1)), None, "everything else goes on");
+        let policy_was_asked = record.known(seconds(300), now).policy_denied.is_none();
+        if policy_was_asked {
+            asked.push(second);
+        }
+        record.observed(&prepared, &Observation { policy_was_asked, ..seen.clone() }, now, 1.0);
+        record.ended(&seen.observed, Some(&denied), now, 1.0);
+    }
+    assert_eq!(asked, [0, 1, 11, 31, 71]);
+    // Once it can be read, nothing is left of the denial.
+    present.policy = ObservedPolicy::Read(None);
+    let read = Observation { policy_was_asked: true, ..observation(ID, Observed::Present(present)) };
+    record.observed(&prepared, &read, start + seconds(100), 1.0);
+    assert_eq!(recollection(&record, start + seconds(100)).denials, BTreeMap::new());
 }
 
 #[test]
@@ -166,14 +232,14 @@ fn a_pass_that_does_something_else_does_not_restart_the_grace_of_a_denied_update
     let start = Instant::now();
     let denied = call_error(Operation::UpdateSequenceStore, Class::Denied);
     record.applied(&Action::None, &Effect::Denied(denied.clone()), start, 0.5);
-    record.ended(Some(&denied), start, 0.5);
-    record.ended(None, start + seconds(10), 0.5);
-    record.ended(Some(&denied), start + seconds(20), 0.5);
+    record.ended(&asked(), Some(&denied), start, 0.5);
+    record.ended(&asked(), None, start + seconds(10), 0.5);
+    record.ended(&asked(), Some(&denied), start + seconds(20), 0.5);
     assert_eq!(recollection(&record, start + seconds(20)).denied_for, Some(seconds(20)));
     // Once the store needs no update, the denial is forgotten.
     let Observed::Present(present) = Scene::settled().observed else { panic!("no store") };
-    record.observed(&prepared(), &observation(ID, Observed::Present(present)), start + seconds(30));
-    record.ended(None, start + seconds(30), 0.5);
+    record.observed(&prepared(), &observation(ID, Observed::Present(present)), start + seconds(30), 0.5);
+    record.ended(&asked(), None, start + seconds(30), 0.5);
     assert_eq!(recollection(&record, start + seconds(30)).denied_for, None);
 }
 
@@ -221,7 +287,7 @@ fn unfinished_passes_are_retried_in_growing_gaps() {
     let mut record = Record::default();
     let wait = |record: &mut Record| {
         // The calls to AWS succeed each time.
-        record.ended(None, Instant::now(), 1.0);
+        record.ended(&asked(), None, Instant::now(), 1.0);
         record.unfinished(1.0).as_secs()
     };
     let waits: Vec<u64> = (0..5).map(|_| wait(&mut record)).collect();
@@ -282,7 +348,7 @@ fn tags_of_a_new_store_stand_in_for_one_read_and_only_for_a_while() {
     record.applied(&Action::None, &created, now, 0.5);
     assert_eq!(record.known(seconds(300), now).tags, Some((ID.to_owned(), tags)));
     assert_eq!(record.known(seconds(300), now + seconds(30)).tags, None);
-    record.observed(&prepared(), &observation(ID, Observed::Present(Box::new(present))), now);
+    record.observed(&prepared(), &observation(ID, Observed::Present(Box::new(present))), now, 0.5);
     assert_eq!(record.known(seconds(300), now).tags, None);
 }
 
@@ -327,10 +393,38 @@ fn a_policy_is_read_again_after_an_hour_and_on_request() {
     };
     let access_point = present.store.access_point().expect("an access point").to_owned();
     let seen = observation(ID, Observed::Present(Box::new(present)));
-    record.observed(&prepared(), &Observation { policy_was_read: true, ..seen }, now);
+    record.observed(&prepared(), &Observation { policy_was_asked: true, ..seen }, now, 0.5);
     let expected = KnownPolicy { access_point, document: Some("{}".into()) };
     assert_eq!(record.known(seconds(300), now + seconds(3599)).policy, Some(expected));
     assert_eq!(record.known(seconds(300), now + seconds(3600)).policy, None);
     record.begin(&Scene::settled().annotated(RECONCILE_ANNOTATION, "now").object, now);
     assert_eq!(record.known(seconds(300), now).policy, None);
+}
+
+#[test]
+fn a_policy_with_renamed_principals_is_read_hourly_once_its_write_must_show() {
+    let policy = |principal: &str| {
+        serde_json::json!({"Statement": [{"Effect": "Allow", "Principal": {"AWS": principal},
+            "Action": "s3:GetObject", "Resource": "r"}]})
+    };
+    let mut prepared = prepared();
+    let mut object = (*prepared.object).clone();
+    object.spec.s3_access_policy = policy("arn:aws:iam::111122223333:role/r").as_object().cloned();
+    prepared.object = Arc::new(object);
+    let Observed::Present(mut present) = Scene::settled().observed else { panic!("no store") };
+    present.policy = ObservedPolicy::Read(Some(policy("AROAEXAMPLE1").to_string()));
+    let seen = observation(ID, Observed::Present(present));
+    let read = Observation { policy_was_asked: true, ..seen };
+
+    let (mut record, start) = (Record::default(), Instant::now());
+    record.begin(&prepared.object, start);
+    let written = Effect::Accepted { fields: vec![Field::S3AccessPolicy], present: None };
+    record.applied(&Action::None, &written, start, 0.5);
+    record.observed(&prepared, &read, start + seconds(2), 0.5);
+    assert_eq!(record.known(seconds(300), start + seconds(3)).policy, None, "the write may not show yet");
+    record.observed(&prepared, &read, start + seconds(300), 0.5);
+    assert!(record.known(seconds(300), start + seconds(301)).policy.is_some());
+    assert_eq!(record.known(seconds(300), start + seconds(3900)).policy, None);
+    // The plan still knows that it was written.
+    assert!(recollection(&record, start).corrections.contains_key(&Field::S3AccessPolicy));
 }

@@ -4,7 +4,7 @@
 //! | wait | how long | what a change of the object does to it |
 //! |---|---|---|
 //! | between two passes | a second from the start of the first one | nothing |
-//! | after AWS denied a call that changes something | as the class says; other calls go on | ends it, see [`Shortcut`] |
+//! | after AWS denied a call that changes something, or the read of the policy | as the class says; other calls go on | ends it, see [`Shortcut`] |
 //! | after AWS denied a call without which nothing can be done | the same | the same |
 //! | after the API server refused a write | a second, then twice as long each time | ends it |
 //! | after AWS refused a delete | the poll interval; less if the read sets could not be counted for a moment | the same |
@@ -16,11 +16,12 @@ use super::shortcut::Shortcut;
 use crate::aws::{CallError, Class, Operation, ReadSetCount};
 use crate::controller::backoff;
 use crate::crd::SequenceStore;
+use crate::store::Observed;
 
 /// One object must not take more than its share: its passes begin at least this far apart.
 const BETWEEN_PASSES: Duration = Duration::from_secs(1);
 
-/// AWS denied an operation that changes a store.
+/// AWS denied an operation without which the others go on.
 #[derive(Clone, Debug)]
 pub(super) struct Denied {
     pub(super) error: CallError,
@@ -80,7 +81,8 @@ impl Record {
     pub(super) fn pass_begins(&mut self, object: &SequenceStore, is_asked: bool, now: Instant) {
         self.waits.began = Some(now);
         self.waits.was_being_deleted = object.is_being_deleted();
-        if self.waits.is_blocked && self.due.is_some_and(|due| due > now) {
+        // A pause makes no call, so it ends no wait early.
+        if self.waits.is_blocked && !object.is_paused() && self.due.is_some_and(|due| due > now) {
             self.waits.shortcut.take(now);
         }
         if is_asked {
@@ -89,9 +91,35 @@ impl Record {
         }
     }
 
+    /// AWS has just denied an operation without which the others go on.
+    pub(super) fn is_denied(&mut self, error: &CallError, now: Instant, random: f64) {
+        let denied = Denied::again(self.denied.get(&error.operation), error, now, random);
+        self.denied.insert(error.operation, denied);
+    }
+
+    /// The S3 access policy could not be read. A denial is not tried again at once.
+    pub(super) fn policy_unreadable(&mut self, error: &CallError, now: Instant, random: f64) {
+        if is_denial(error.class) {
+            self.is_denied(error, now, random);
+        } else {
+            self.denied.remove(&error.operation);
+        }
+    }
+
     /// All calls to AWS are over. Returns the wait until the next pass, if one of them failed.
-    pub fn ended(&mut self, error: Option<&CallError>, now: Instant, random: f64) -> Option<Duration> {
+    pub fn ended(
+        &mut self,
+        observed: &Observed,
+        error: Option<&CallError>,
+        now: Instant,
+        random: f64,
+    ) -> Option<Duration> {
         let Some(error) = error else {
+            // A pass that asks AWS nothing, as of a paused object or an invalid spec, does not show that AWS allows again
+            // what it denied.
+            if *observed == Observed::NotAsked {
+                return None;
+            }
             self.waits.is_blocked = false;
             self.waits.shortcut = Shortcut::default();
             self.failures = 0;
@@ -103,10 +131,9 @@ impl Record {
             return None;
         };
         let wait = self.failed(error.class, now, random);
-        let is_change = self.denied.contains_key(&error.operation);
-        self.waits.is_blocked =
-            is_denial(error.class) && !is_change && error.operation != Operation::GetS3AccessPolicy;
-        if !is_change {
+        let goes_on = self.denied.contains_key(&error.operation);
+        self.waits.is_blocked = is_denial(error.class) && !goes_on;
+        if !goes_on {
             return Some(wait);
         }
         // The first of the denied operations that may be tried again.
