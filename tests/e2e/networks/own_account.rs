@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
+use healthomics_simulator::{Fault, FaultAction};
 use sequencestore_operator::crd::SequenceStoreSpec;
 use serde_json::json;
 
@@ -17,6 +18,7 @@ tests![
     credentials_that_carry_their_account_need_no_sts,
     an_account_set_by_hand_counts_where_sts_cannot_be_reached,
     an_account_set_by_hand_never_overrules_sts,
+    an_account_set_by_hand_does_not_count_for_one_lost_answer_of_sts,
     a_store_is_created_without_sts,
 ];
 
@@ -86,6 +88,27 @@ async fn an_account_set_by_hand_never_overrules_sts(cluster: Arc<Cluster>) -> Re
     world.adopt("a", &store).await?;
     world.until_ready("a").await?;
     operator.kill().await;
+    let environment = BTreeMap::from([("AWS_ACCOUNT_ID", ACCOUNT.to_owned())]);
+    let start = Start { access_key: "AKIAOTHERACCOUNT0000", environment, ..Start::default() };
+    world.delete("a").await?;
+    let _operator = world.operator(&start)?;
+    world.until_condition("a", "Ready", "False", "WrongAccount").await?;
+    ensure!(has_finalizer(&world.api.get("a").await?), "the finalizer is gone");
+    world.ensure_there_in_aws(&store).await
+}
+
+/// A proxy answers for STS when the operator starts and when it first looks for the store.
+async fn an_account_set_by_hand_does_not_count_for_one_lost_answer_of_sts(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
+    let (world, operator) = World::with_operator(cluster).await?;
+    world.aws.set_account("AKIAOTHERACCOUNT0000", "210987654321").await?;
+    let store = world.seed().await?;
+    world.adopt("a", &store).await?;
+    world.until_ready("a").await?;
+    operator.kill().await;
+    let page = Fault::always("sts:GetCallerIdentity", FaultAction::Html { status: 502 });
+    world.aws.script_fault(&Fault { times: Some(2), ..page }).await?;
     let environment = BTreeMap::from([("AWS_ACCOUNT_ID", ACCOUNT.to_owned())]);
     let start = Start { access_key: "AKIAOTHERACCOUNT0000", environment, ..Start::default() };
     world.delete("a").await?;

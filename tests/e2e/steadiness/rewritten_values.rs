@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use healthomics_simulator::{Knobs, LocationSlash, PolicyReadBack, SeedStore, SseConfig, StoreRecord};
+use healthomics_simulator::{
+    Knobs, LocationSlash, PolicyReadBack, SeedStore, SseConfig, StoreRecord, UpdatingWhen,
+};
 use sequencestore_operator::crd::{ManagementPolicy, S3AccessConfig, SequenceStoreSpec};
 use serde_json::{Value, json};
 
@@ -67,6 +69,16 @@ fn with_policy(store: &StoreRecord, policy: &Value) -> SequenceStoreSpec {
 
 async fn show_policies_as(world: &World, form: PolicyReadBack) -> Result<(), Error> {
     Ok(world.aws.set_knobs(&Knobs { policy_read_back: form, ..Knobs::default() }).await?)
+}
+
+async fn show_deleted_principals_and_update_slowly(world: &World) -> Result<(), Error> {
+    let knobs = Knobs {
+        policy_read_back: PolicyReadBack::DeletedPrincipals,
+        updating_when: UpdatingWhen::Always,
+        updating_gets: 2,
+        ..Knobs::default()
+    };
+    Ok(world.aws.set_knobs(&knobs).await?)
 }
 
 /// Requests a pass, which reads the policy again, and checks that it changed nothing and found nothing.
@@ -154,6 +166,19 @@ async fn a_deleted_principal_is_told_and_not_written_again(cluster: Arc<Cluster>
     for _ in 0..4 {
         world.one_more_pass("a").await?;
     }
+    let puts = world.calls("PutS3AccessPolicy").await?.len();
+    ensure!(puts == 1, "the policy was written {puts} times");
+    // An update of something else changes nothing about it.
+    show_deleted_principals_and_update_slowly(&world).await?;
+    world.patch("a", json!({"spec": {"description": "new"}})).await?;
+    world.until_calls("UpdateSequenceStore", 1).await?;
+    let settled = world.until("a", "Ready, and Synced tells of the deleted principal", |object| {
+        let is_of_this_generation = status(object).observed_generation == object.metadata.generation;
+        let is_ready = condition(object, "Ready").is_some_and(|ready| ready.status == "True");
+        is_of_this_generation && is_ready && message(object, "Synced").contains("deleted principal")
+    });
+    settled.await?;
+    world.one_more_pass("a").await?;
     let puts = world.calls("PutS3AccessPolicy").await?.len();
     ensure!(puts == 1, "the policy was written {puts} times");
     // Another difference beside it is corrected; a user who names another principal mends the rest.
