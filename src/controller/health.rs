@@ -122,8 +122,9 @@ mod tests {
     #[test]
     fn the_liveness_probe_fails_where_a_watch_is_silent_or_the_loop_stands_still() {
         let now = Instant::now();
-        let watches = Arc::new(Watches::of(&["lab".into()], now));
+        let watches = Arc::new(Watches::of(&["lab".into()]));
         let health = Health::of(Arc::clone(&watches), Duration::from_secs(300));
+        watches.heard(0, now);
         let code = |after: u64| health.healthz(now + Duration::from_secs(after)).0.as_u16();
         // The loop has not begun, and nothing of AWS or of readiness counts.
         assert_eq!((code(0), code(299), code(301)), (200, 200, 500));
@@ -135,7 +136,7 @@ mod tests {
     #[test]
     fn readiness_names_what_is_missing_and_ends_with_a_stop() {
         let now = Instant::now();
-        let watches = Arc::new(Watches::of(&["lab".into()], now));
+        let watches = Arc::new(Watches::of(&["lab".into()]));
         let health = Health::of(Arc::clone(&watches), Duration::from_secs(300));
         let (code, body) = health.readyz(false, now);
         assert!(code.as_u16() == 503 && body.contains("namespace lab"), "{body}");

@@ -28,13 +28,17 @@ impl Triggers {
         self.last.remove(object);
     }
 
-    /// A complete list takes the place of what was known before. Returns the objects that it triggers, and those that have
-    /// vanished.
-    pub fn relisted(&mut self, listed: Listed) -> (Vec<Reference>, Vec<Reference>) {
+    /// A complete list takes the place of what was known before. Returns the objects that it triggers, and those of the
+    /// cached ones that have vanished: a list that broke off has left objects in the cache too.
+    pub fn relisted(
+        &mut self,
+        listed: Listed,
+        cached: impl Iterator<Item = Reference>,
+    ) -> (Vec<Reference>, Vec<Reference>) {
         let before = std::mem::replace(&mut self.last, listed.triggers);
         let changed = self.last.iter().filter(|(object, now)| before.get(*object) != Some(*now));
         let changed = changed.map(|(object, _)| object.clone()).collect();
-        let vanished = before.into_keys().filter(|object| !self.last.contains_key(object)).collect();
+        let vanished = cached.filter(|object| !self.last.contains_key(object)).collect();
         (changed, vanished)
     }
 }
@@ -114,8 +118,11 @@ mod tests {
         for object in [object("edited", "1", 2), object("new", "4", 1), object("same", "3", 1)] {
             listed.add(&object);
         }
-        let (changed, vanished) = triggers.relisted(listed);
-        assert_eq!((names(&changed), names(&vanished)), (vec!["edited", "new"], vec!["gone"]));
+        // The last one came with a list that broke off.
+        let cached = [object("edited", "1", 2), object("gone", "2", 1), object("broken-off", "5", 1)];
+        let cached = cached.iter().map(ObjectRef::from_obj);
+        let (changed, vanished) = triggers.relisted(listed, cached);
+        assert_eq!((names(&changed), names(&vanished)), (vec!["edited", "new"], vec!["broken-off", "gone"]));
         assert!(!triggers.changed(&object("new", "4", 1)), "the watch after the list");
     }
 }

@@ -22,6 +22,8 @@ use crate::kubernetes::{Error, WatchNumber, WatchedObject};
 const MARGIN: Duration = Duration::from_secs(5);
 /// A server or proxy that ends every watch at once must not be asked in a loop.
 const SHORTEST_WATCH: Duration = Duration::from_secs(1);
+/// A watch that lives so long, or shows an object, runs. One that breaks off sooner has repaired nothing.
+const SETTLED_AFTER: Duration = Duration::from_secs(3);
 /// After so many failures in a row the watch is not resumed: its objects are listed again.
 const FAILURES_BEFORE_LISTING: u32 = 5;
 /// The longest wait between two attempts. A refusal costs little, and should be over soon after its cause.
@@ -66,6 +68,7 @@ impl Watch {
 
     /// Runs until it is dropped.
     pub async fn run(mut self) {
+        self.heard();
         loop {
             match self.list().await {
                 Ok(version) => self.follow(version).await,
@@ -92,7 +95,10 @@ impl Watch {
         };
         self.look_for_the_namespace().await;
         let cache = &self.context.kubernetes.cache;
-        let (changed, vanished) = self.triggers.relisted(listed);
+        let cached = cache.objects();
+        let cached = cached.iter().map(|object| ObjectRef::from_obj(object.as_ref()));
+        let in_scope = |object: &Reference| self.namespace.is_none() || object.namespace == self.namespace;
+        let (changed, vanished) = self.triggers.relisted(listed, cached.filter(in_scope));
         vanished.iter().for_each(|object| cache.remove(object));
         cache.watches.listed(self.number, Instant::now());
         let objects = cache.objects();
@@ -115,9 +121,15 @@ impl Watch {
 
     /// Follows the watch from this version on, until the objects must be listed again.
     async fn follow(&mut self, mut version: String) {
+        let mut is_behind = false;
         loop {
+            if self.context.kubernetes.cache.watches.lacks_its_namespace(self.number) {
+                self.look_for_the_namespace().await;
+            }
             let began = Instant::now();
             let over = match self.start(&version).await {
+                // Nobody knows for how long it was refused: only a list says what is there now.
+                Ok(_) if is_behind => return,
                 Ok(events) => self.read(events, &mut version).await,
                 Err(error) => match error.status_code() {
                     Some(410) => Over::Expired,
@@ -126,7 +138,7 @@ impl Watch {
             };
             match over {
                 Over::Ended => {
-                    self.heard();
+                    self.settled();
                     self.failures = 0;
                     tokio::time::sleep(SHORTEST_WATCH.saturating_sub(began.elapsed())).await;
                 }
@@ -137,10 +149,10 @@ impl Watch {
                 }
                 Over::Failed(failure) => {
                     self.failed(&failure).await;
-                    let is_refused = matches!(failure, Failure::Forbidden(_) | Failure::NotFound(_));
-                    if is_refused || self.failures >= FAILURES_BEFORE_LISTING {
+                    if lists_again(&failure, self.failures) {
                         return;
                     }
+                    is_behind |= matches!(failure, Failure::Forbidden(_));
                 }
             }
         }
@@ -148,20 +160,32 @@ impl Watch {
 
     async fn start(&self, version: &str) -> Result<Events, Error> {
         let timeout = self.context.watch_timeout;
-        let events = start_watch(self.deadline(), &self.api, version, timeout).await?;
-        if self.context.kubernetes.cache.watches.began(self.number, Instant::now()) {
+        start_watch(self.deadline(), &self.api, version, timeout).await
+    }
+
+    /// The watch runs. What waited for it is queued.
+    fn settled(&self) {
+        let cache = &self.context.kubernetes.cache;
+        if cache.watches.began(self.number, Instant::now()) {
             tracing::info!(namespace = self.namespace, "the SequenceStores are listed and watched again");
+            cache.no_longer_waiting().into_iter().for_each(|object| self.queue(object));
         }
-        Ok(events)
     }
 
     async fn read(&mut self, mut events: Events, version: &mut String) -> Over {
+        let mut is_settled = false;
         loop {
-            let event = match tokio::time::timeout(self.context.watch_timeout + MARGIN, events.next()).await {
+            let longest = if is_settled { self.context.watch_timeout + MARGIN } else { SETTLED_AFTER };
+            let event = match tokio::time::timeout(longest, events.next()).await {
                 Ok(Some(event)) => event,
                 Ok(None) => return Over::Ended,
+                Err(_) if !is_settled => {
+                    is_settled = true;
+                    self.settled();
+                    continue;
+                }
                 Err(_) => {
-                    return Over::Failed(Failure::Other("the watch was silent for too long".into()));
+                    return Over::Failed(Failure::NoAnswer("the watch was silent for too long".into()));
                 }
             };
             let event = match event {
@@ -169,10 +193,12 @@ impl Watch {
                 Err(error) => return Over::Failed(Failure::from_watch(error)),
             };
             self.heard();
-            self.failures = 0;
             if let ControlFlow::Break(over) = self.event(event, version) {
                 return over;
             }
+            // An error in the stream is no success: only now the failures are over.
+            (self.failures, is_settled) = (0, true);
+            self.settled();
         }
     }
 
@@ -182,6 +208,8 @@ impl Watch {
                 note_version(&object, version);
                 let (reference, is_changed) = (ObjectRef::from_obj(&object), self.triggers.changed(&object));
                 self.context.kubernetes.cache.put(object);
+                // Where objects are, there is a namespace.
+                self.context.kubernetes.cache.watches.namespace_is_missing(self.number, false);
                 if is_changed {
                     self.queue(reference);
                 }
@@ -211,7 +239,7 @@ impl Watch {
         self.failures = self.failures.saturating_add(1);
         let longest = match failure {
             Failure::Forbidden(_) | Failure::NotFound(_) => LONGEST_WAIT_AFTER_REFUSAL,
-            Failure::Invalid(_) | Failure::Other(_) => LONGEST_WAIT,
+            Failure::Invalid(_) | Failure::NoAnswer(_) | Failure::Other(_) => LONGEST_WAIT,
         };
         tokio::time::sleep(wait(self.failures, longest, fastrand::f64())).await;
     }
@@ -243,10 +271,20 @@ fn deadline(watch_timeout: Duration) -> Duration {
 }
 
 /// A watch of which nothing was heard for longer than this does not recover by itself: it was given up as dead, and several
-/// attempts to start it anew got no answer either.
+/// attempts to start it anew neither got an answer nor failed in time. An error, or a refused connection, is heard.
 #[must_use]
 pub fn longest_silence(watch_timeout: Duration) -> Duration {
     watch_timeout + MARGIN + 3 * deadline(watch_timeout)
+}
+
+/// Whether the watch is not resumed after so many failures in a row: its objects are listed again. While it alone is refused,
+/// a list now and then shows what happens, and costs the API server much more than the attempts to watch.
+fn lists_again(failure: &Failure, failures: u32) -> bool {
+    match failure {
+        Failure::NotFound(_) => true,
+        Failure::Forbidden(_) => failures.is_power_of_two() || failures.is_multiple_of(64),
+        Failure::Invalid(_) | Failure::NoAnswer(_) | Failure::Other(_) => failures >= FAILURES_BEFORE_LISTING,
+    }
 }
 
 /// Half a second, then twice as long each time. `random` is in `0.0..1.0`.
@@ -265,6 +303,15 @@ mod tests {
         let waits: Vec<u128> = [1, 2, 3, 9, u32::MAX].map(|n| wait(n, LONGEST_WAIT, 1.0).as_millis()).into();
         assert_eq!(waits, [500, 1000, 2000, 30_000, 30_000]);
         assert_eq!(wait(9, LONGEST_WAIT_AFTER_REFUSAL, 0.0), Duration::from_millis(2500));
+    }
+
+    #[test]
+    fn a_watch_that_alone_is_refused_is_listed_less_and_less_often() {
+        let refused = Failure::Forbidden("no".into());
+        let lists: Vec<u32> = (1..300).filter(|failures| lists_again(&refused, *failures)).collect();
+        assert_eq!(lists, [1, 2, 4, 8, 16, 32, 64, 128, 192, 256]);
+        let error = Failure::Other("500".into());
+        assert_eq!([1, 4, 5, 6].map(|failures| lists_again(&error, failures)), [false, false, true, true]);
     }
 
     #[test]

@@ -4,9 +4,10 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use kube::ResourceExt;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::runtime::reflector::{self, ObjectRef};
 use kube::runtime::watcher::Event;
+use kube::{Resource, ResourceExt};
 
 use super::{WatchedObject, Watches};
 use crate::crd::SequenceStore;
@@ -34,7 +35,7 @@ impl Cache {
     /// A cache that needs no watch.
     #[must_use]
     pub fn complete(objects: &[WatchedObject]) -> Self {
-        let watches = Watches::of(&[], Instant::now());
+        let watches = Watches::of(&[]);
         watches.listed(0, Instant::now());
         let cache = Self::of(Arc::new(watches));
         objects.iter().for_each(|object| cache.put(object.clone()));
@@ -86,18 +87,18 @@ impl Cache {
         if self.watches.unlisted().is_empty() { self.waiting().drain().collect() } else { Vec::new() }
     }
 
-    /// Whether an object with this uid exists and manages its store.
+    /// Whether an object with this uid exists and manages its store, as far as it can be decoded.
     #[must_use]
     pub fn has_manager(&self, uid: &str) -> bool {
-        let objects = self.objects();
-        decoded(&objects).any(|object| object.uid_str() == uid && object.manages())
+        let manages = |object: &WatchedObject| object.claim().is_none_or(SequenceStore::manages);
+        self.objects().iter().any(|object| object.uid().as_deref() == Some(uid) && manages(object))
     }
 
     /// The oldest of the older objects that manage the same store, as `namespace/name`.
     #[must_use]
     pub fn rival(&self, prepared: &Prepared, defaults: &Defaults) -> Option<String> {
         let objects = self.objects();
-        oldest_rival(prepared, decoded(&objects), defaults)
+        oldest_rival(prepared, objects.iter().map(AsRef::as_ref), defaults)
     }
 
     fn writer(&self) -> MutexGuard<'_, reflector::store::Writer<WatchedObject>> {
@@ -109,23 +110,28 @@ impl Cache {
     }
 }
 
-fn decoded(objects: &[Arc<WatchedObject>]) -> impl Iterator<Item = &SequenceStore> {
-    objects.iter().filter_map(|object| object.0.as_ref().ok())
-}
-
 fn oldest_rival<'a>(
     prepared: &Prepared,
-    others: impl Iterator<Item = &'a SequenceStore>,
+    others: impl Iterator<Item = &'a WatchedObject>,
     defaults: &Defaults,
 ) -> Option<String> {
     let Prepared { object, desired: Ok(desired), .. } = prepared else { return None };
-    let age = |object: &SequenceStore| (object.creation_timestamp().map(|time| time.0), object.uid());
+    desired.id.as_ref()?;
+    let age = |metadata: &ObjectMeta| {
+        (metadata.creation_timestamp.as_ref().map(|time| time.0), metadata.uid.clone())
+    };
+    // An object whose spec is invalid in other fields still names its store.
+    let is_in_region = |other: &SequenceStore| {
+        Desired::of(other, defaults).map_or(true, |other| other.region == desired.region)
+    };
+    let means_the_store = |other: &SequenceStore| {
+        other.manages() && identity::store_id(other) == desired.id && is_in_region(other)
+    };
     others
-        .filter(|other| other.uid() != object.uid() && age(other) < age(object) && other.manages())
-        .filter(|other| desired.id.is_some() && identity::store_id(other) == desired.id)
-        // An object whose spec is invalid in other fields still names its store.
-        .filter(|other| Desired::of(other, defaults).map_or(true, |other| other.region == desired.region))
-        .min_by_key(|other| age(other))
+        .filter(|other| other.uid() != object.uid() && age(other.meta()) < age(object.meta()))
+        // One that cannot be read at all may mean this store.
+        .filter(|other| other.claim().is_none_or(means_the_store))
+        .min_by_key(|other| age(other.meta()))
         .map(|other| format!("{}/{}", other.namespace().unwrap_or_default(), other.name_any()))
 }
 
@@ -153,7 +159,10 @@ mod tests {
         let defaults = Defaults { region: Some("us-east-1".into()), poll_interval: Duration::from_secs(300) };
         let me = object("me", 10, "1111111111");
         let prepared = prepare(Arc::new(me.clone()), &defaults, "cluster");
-        let rival = |others: &[SequenceStore]| oldest_rival(&prepared, others.iter(), &defaults);
+        let rival = |others: &[SequenceStore]| {
+            let others: Vec<_> = others.iter().cloned().map(|other| WatchedObject(Ok(other))).collect();
+            oldest_rival(&prepared, others.iter(), &defaults)
+        };
         assert_eq!(rival(&[object("old", 5, "1111111111"), me.clone()]).as_deref(), Some("ns/old"));
         assert_eq!(rival(&[object("young", 15, "1111111111")]), None);
         assert_eq!(rival(&[object("other", 5, "2222222222")]), None);
@@ -163,5 +172,41 @@ mod tests {
         let mut elsewhere = object("elsewhere", 5, "1111111111");
         elsewhere.spec.region = Some("us-west-2".into());
         assert_eq!(rival(&[elsewhere]), None);
+    }
+
+    /// An object whose spec cannot be decoded, as the API server sends it.
+    fn undecodable(name: &str, second: i64, spec: &str) -> WatchedObject {
+        let made = jiff::Timestamp::from_second(second).expect("a time");
+        let object = WatchedObject::decode(&format!(
+            r#"{{"metadata":{{"name":"{name}","namespace":"ns","uid":"{name}","creationTimestamp":"{made}"}},"spec":{spec}}}"#
+        ));
+        assert!(object.0.is_err(), "{spec}");
+        object
+    }
+
+    fn deep(members: &str) -> String {
+        format!(r#"{{{members},"s3AccessPolicy":{}{}}}"#, "[".repeat(200), "]".repeat(200))
+    }
+
+    #[test]
+    fn an_older_object_that_became_undecodable_keeps_its_store() {
+        let defaults = Defaults { region: Some("us-east-1".into()), poll_interval: Duration::from_secs(300) };
+        let prepared = prepare(Arc::new(object("me", 10, "1111111111")), &defaults, "cluster");
+        let rival = |second: i64, spec: &str| {
+            Cache::complete(&[undecodable("old", second, spec)]).rival(&prepared, &defaults)
+        };
+        assert_eq!(rival(5, &deep(r#""sequenceStoreId":"1111111111""#)).as_deref(), Some("ns/old"));
+        assert_eq!(rival(15, &deep(r#""sequenceStoreId":"1111111111""#)), None);
+        assert_eq!(rival(5, &deep(r#""sequenceStoreId":"2222222222""#)), None);
+        assert_eq!(rival(5, &deep(r#""sequenceStoreId":"1111111111","managementPolicy":"Observe""#)), None);
+        assert_eq!(rival(5, &deep(r#""sequenceStoreId":"1111111111","region":"us-west-2""#)), None);
+        assert_eq!(rival(5, "7").as_deref(), Some("ns/old"), "nobody knows which store it means");
+    }
+
+    #[test]
+    fn an_owner_that_became_undecodable_still_manages_its_store() {
+        let manages = |spec: &str| Cache::complete(&[undecodable("owner", 5, spec)]).has_manager("owner");
+        assert!(manages(&deep(r#""sequenceStoreId":"1111111111""#)) && manages("7"));
+        assert!(!manages(&deep(r#""managementPolicy":"Observe""#)));
     }
 }

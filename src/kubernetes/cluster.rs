@@ -150,7 +150,10 @@ pub(crate) enum Failure {
     /// The API server rejects the object.
     #[error("{0}")]
     Invalid(String),
-    /// Another error response, or none.
+    /// None came in time.
+    #[error("{0}")]
+    NoAnswer(String),
+    /// Another error response, or no connection.
     #[error("{0}")]
     Other(String),
 }
@@ -160,7 +163,7 @@ impl From<Error> for Failure {
         let source = match error {
             Error::Request { source, .. } => source,
             Error::NoAnswer { after, .. } => {
-                return Self::Other(format!("no response within {} s", after.as_secs()));
+                return Self::NoAnswer(format!("no response within {} s", after.as_secs()));
             }
             Error::Undecodable { why, .. } => {
                 return Self::Other(format!("an object cannot be decoded: {why}"));

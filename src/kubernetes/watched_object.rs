@@ -10,7 +10,9 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_path_to_error::{Path, Segment};
 
-use crate::crd::SequenceStore;
+use crate::crd::{
+    INTENT_ANNOTATION, ManagementPolicy, SequenceStore, SequenceStoreSpec, SequenceStoreStatus, Store,
+};
 
 /// Far above any object that the operator could use: a policy has at most 15 KB, and all annotations together 256 KiB.
 const MOST_BYTES: usize = 512 * 1024;
@@ -28,6 +30,8 @@ pub struct WatchedObject(pub Result<SequenceStore, InvalidObject>);
 pub struct InvalidObject {
     pub metadata: ObjectMeta,
     pub why: Undecodable,
+    /// Of the object only what says which store it means, and whether it manages it; none where even that cannot be read.
+    pub claim: Option<Box<SequenceStore>>,
 }
 
 /// Why an object cannot be decoded. Holds nothing of its content.
@@ -45,12 +49,36 @@ impl WatchedObject {
     /// Never fails: the metadata alone decide whose object it is.
     #[must_use]
     pub fn decode(text: &str) -> Self {
-        let mut object =
-            Self(sequence_store(text).map_err(|why| InvalidObject { metadata: metadata(text), why }));
+        let mut object = Self(sequence_store(text).map_err(|why| InvalidObject::of(text, why)));
         let metadata = object.meta_mut();
         metadata.managed_fields = None;
         metadata.annotations.iter_mut().for_each(|annotations| drop(annotations.remove(LAST_APPLIED)));
         object
+    }
+
+    /// What is known about which store the object means. None where the object may mean any store.
+    #[must_use]
+    pub fn claim(&self) -> Option<&SequenceStore> {
+        self.0.as_ref().map_or_else(|invalid| invalid.claim.as_deref(), Some)
+    }
+}
+
+impl InvalidObject {
+    /// Its owner may have made it undecodable long after it got its store, which stays its own.
+    fn of(text: &str, why: Undecodable) -> Self {
+        let metadata = metadata(text);
+        let claim = claim(text).map(|mut object| {
+            let intent = metadata.annotations.as_ref().and_then(|all| all.get_key_value(INTENT_ANNOTATION));
+            object.metadata = ObjectMeta {
+                name: metadata.name.clone(),
+                namespace: metadata.namespace.clone(),
+                uid: metadata.uid.clone(),
+                annotations: intent.map(|(key, value)| [(key.clone(), value.clone())].into()),
+                ..ObjectMeta::default()
+            };
+            object
+        });
+        Self { metadata, why, claim }
     }
 }
 
@@ -133,6 +161,43 @@ fn metadata(text: &str) -> ObjectMeta {
     };
     let whole = serde_json::from_str::<Whole>(text).ok().map(|whole| whole.metadata);
     whole.or_else(part).unwrap_or_default()
+}
+
+/// Everything is skipped but what says which store the object means. Without metadata.
+fn claim(text: &str) -> Option<Box<SequenceStore>> {
+    #[derive(Deserialize)]
+    struct Whole {
+        spec: Option<SpecPart>,
+        status: Option<StatusPart>,
+    }
+    #[derive(Default, Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct SpecPart {
+        sequence_store_id: Option<String>,
+        management_policy: Option<ManagementPolicy>,
+        region: Option<String>,
+    }
+    #[derive(Deserialize)]
+    struct StatusPart {
+        store: Option<StorePart>,
+        region: Option<String>,
+    }
+    #[derive(Deserialize)]
+    struct StorePart {
+        id: String,
+        arn: Option<String>,
+    }
+    let Whole { spec, status } = serde_json::from_str(text).ok()?;
+    let SpecPart { sequence_store_id, management_policy, region } = spec.unwrap_or_default();
+    let spec =
+        SequenceStoreSpec { sequence_store_id, management_policy, region, ..SequenceStoreSpec::default() };
+    let mut object = SequenceStore::new("", spec);
+    object.status = status.map(|StatusPart { store, region }| {
+        let store =
+            store.map(|StorePart { id, arn }| Store { id, arn: arn.unwrap_or_default(), ..Store::default() });
+        SequenceStoreStatus { store, region, ..SequenceStoreStatus::default() }
+    });
+    Some(Box::new(object))
 }
 
 /// Without the content: kube logs what it watches.
@@ -246,6 +311,23 @@ mod tests {
         assert_eq!(why(&object("a", r#"{"name":["secret"]}"#)), Undecodable::Malformed("spec.name".into()));
         let text = format!("{:?}", WatchedObject::decode(&object("a", r#"{"name":"secret"}"#)));
         assert_eq!(text, "ns/a");
+    }
+
+    #[test]
+    fn an_undecodable_object_still_says_which_store_it_manages() {
+        let spec =
+            deep().replacen('{', r#"{"sequenceStoreId":"1111111111","managementPolicy":"Observe","#, 1);
+        let object = WatchedObject::decode(&object("a", &spec));
+        assert!(object.0.is_err());
+        let claim = object.claim().expect("what it says of its store");
+        assert_eq!(claim.spec.sequence_store_id.as_deref(), Some("1111111111"));
+        assert!(!claim.manages() && claim.uid_str() == "a");
+        let recorded =
+            r#"{"metadata":{"name":"a"},"spec":{"tags":7},"status":{"store":{"id":"2222222222"}}}"#;
+        let object = WatchedObject::decode(recorded);
+        let status = object.claim().and_then(|claim| claim.status.as_ref());
+        assert_eq!(status.and_then(|s| s.store.as_ref()).map(|s| s.id.as_str()), Some("2222222222"));
+        assert!(WatchedObject::decode(r#"{"metadata":{},"spec":{"sequenceStoreId":7}}"#).claim().is_none());
     }
 
     #[test]

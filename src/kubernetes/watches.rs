@@ -22,11 +22,12 @@ pub type WatchNumber = usize;
 struct WatchState {
     /// None for all namespaces.
     namespace: Option<String>,
-    /// The list was tried at least once, with whatever outcome.
+    /// The list was tried: it is in, was refused, or failed twice.
     was_tried: bool,
     /// The objects are known.
     is_listed: bool,
-    heard: Instant,
+    /// None until the watch begins: a start that waits for the API server is not a silent watch.
+    heard: Option<Instant>,
     trouble: Option<Trouble>,
     namespace_is_missing: bool,
 }
@@ -52,12 +53,12 @@ impl WatchState {
 
 impl Watches {
     #[must_use]
-    pub fn of(namespaces: &[String], now: Instant) -> Self {
+    pub fn of(namespaces: &[String]) -> Self {
         let state = |namespace: Option<String>| WatchState {
             namespace,
             was_tried: false,
             is_listed: false,
-            heard: now,
+            heard: None,
             trouble: None,
             namespace_is_missing: false,
         };
@@ -74,20 +75,25 @@ impl Watches {
         self.states().iter().map(|state| state.namespace.clone()).enumerate().collect()
     }
 
-    /// The API server said something: an object, a bookmark, the end of a watch or a refusal.
+    /// The watch makes progress: something came, or an attempt ended in time, if only with an error.
     pub fn heard(&self, number: WatchNumber, now: Instant) {
-        self.change(number, |state| state.heard = now);
+        self.change(number, |state| state.heard = Some(now));
     }
 
-    /// The list is complete.
+    /// The list is complete. After a refusal this is not enough: what may be listed may still not be watched, and the list
+    /// would soon be untrue.
     pub fn listed(&self, number: WatchNumber, now: Instant) {
-        self.change(number, |state| (state.was_tried, state.is_listed, state.heard) = (true, true, now));
+        self.change(number, |state| {
+            let is_refused = state.trouble.as_ref().is_some_and(|trouble| trouble.is_refusal);
+            (state.was_tried, state.heard) = (true, Some(now));
+            state.is_listed |= !is_refused;
+        });
     }
 
-    /// The watch after the list has begun: only now nothing is wrong any more. True where something was.
+    /// The watch after the list runs: only now nothing is wrong any more. True where something was.
     pub fn began(&self, number: WatchNumber, now: Instant) -> bool {
         self.change(number, |state| {
-            state.heard = now;
+            (state.is_listed, state.heard) = (true, Some(now));
             state.trouble.take().is_some()
         })
         .unwrap_or_default()
@@ -96,11 +102,14 @@ impl Watches {
     /// A list or a watch failed. Returns what is wrong, where that is news.
     pub fn failed(&self, number: WatchNumber, failure: &Failure, now: Instant) -> Option<String> {
         self.change(number, |state| {
-            state.was_tried = true;
             // A refusal is a clear word, and makes what is cached untrue in the long run.
             let is_refusal = matches!(failure, Failure::Forbidden(_) | Failure::NotFound(_));
-            if is_refusal {
-                (state.heard, state.is_listed) = (now, false);
+            state.is_listed &= !is_refusal;
+            // Any other failure may be over with the next attempt, and no pass should see it.
+            state.was_tried |= is_refusal || state.trouble.is_some();
+            // A restart cannot help against an API server that answers with errors, or refuses connections.
+            if !matches!(failure, Failure::NoAnswer(_)) {
+                state.heard = Some(now);
             }
             let text = trouble(&state.place(), failure);
             let before = state.trouble.take();
@@ -119,7 +128,13 @@ impl Watches {
         is_missing && before == Some(false)
     }
 
-    /// Waits until every watch has tried its list once. Before, an object may look alone that is not.
+    /// Whether the namespace did not exist when it was looked for last.
+    #[must_use]
+    pub fn lacks_its_namespace(&self, number: WatchNumber) -> bool {
+        self.states().get(number).is_some_and(|state| state.namespace_is_missing)
+    }
+
+    /// Waits until every watch has tried its list, a second time where that may help. Before, an object may look alone that is not.
     pub async fn until_tried(&self) {
         let mut changed = self.changed.subscribe();
         while !self.states().iter().all(|state| state.was_tried) {
@@ -160,7 +175,8 @@ impl Watches {
     /// The watches that nothing was heard of for longer than this, one line each.
     #[must_use]
     pub fn unheard(&self, longest: Duration, now: Instant) -> Vec<String> {
-        let is_unheard = |state: &&WatchState| now.duration_since(state.heard) > longest;
+        let is_unheard =
+            |state: &&WatchState| state.heard.is_some_and(|heard| now.duration_since(heard) > longest);
         let line = |state: &WatchState| {
             format!("the watch of {} was not heard for more than {} s", state.place(), longest.as_secs())
         };
@@ -185,7 +201,7 @@ fn trouble(place: &str, failure: &Failure) -> String {
             "the operator is forbidden to list and watch SequenceStores in {place}: check its Role or ClusterRole, and \
              whether the namespace exists"
         ),
-        Failure::Invalid(text) | Failure::Other(text) => {
+        Failure::Invalid(text) | Failure::NoAnswer(text) | Failure::Other(text) => {
             let text: String = text.chars().take(300).collect();
             format!("the SequenceStores of {place} cannot be listed and watched: {text}")
         }
@@ -198,7 +214,7 @@ mod tests {
 
     fn watches() -> (Watches, Instant) {
         let now = Instant::now();
-        (Watches::of(&["a".into(), "b".into()], now), now)
+        (Watches::of(&["a".into(), "b".into()]), now)
     }
 
     #[test]
@@ -226,6 +242,11 @@ mod tests {
         assert_eq!(watches.missing(now).len(), 1);
         watches.listed(1, now);
         assert_eq!(watches.missing(now).len(), 1, "it may list, and perhaps not watch");
+        assert_eq!(
+            watches.unlisted(),
+            ["namespace b"],
+            "what waits for the list would be queued for nothing"
+        );
         assert!(watches.began(1, now) && !watches.began(1, now));
         assert!(watches.missing(now).is_empty() && watches.unlisted().is_empty());
     }
@@ -245,12 +266,20 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_heard_and_silence_is_not() {
+    fn an_error_is_heard_and_silence_is_not() {
         let (watches, start) = watches();
         let (longest, later) = (Duration::from_secs(60), start + Duration::from_secs(61));
+        assert_eq!(watches.unheard(longest, later), [""; 0], "no watch has begun");
+        (0..2).for_each(|number| watches.heard(number, start));
         assert_eq!(watches.unheard(longest, start + Duration::from_secs(60)), [""; 0]);
-        watches.failed(0, &Failure::Forbidden(String::new()), later);
-        watches.failed(1, &Failure::Other("no response within 30 s".into()), later);
+        watches.failed(1, &Failure::NoAnswer("no response within 30 s".into()), later);
+        for error in [Failure::Forbidden("no".into()), Failure::Other("connection refused".into())] {
+            assert_eq!(watches.unheard(longest, later).len(), 2, "{error}");
+            watches.failed(0, &error, later);
+            assert_eq!(watches.unheard(longest, later).len(), 1, "{error}");
+            watches.heard(0, start);
+        }
+        watches.heard(0, later);
         assert_eq!(
             watches.unheard(longest, later),
             ["the watch of namespace b was not heard for more than 60 s"]
@@ -266,5 +295,16 @@ mod tests {
             watches.failed(number, &Failure::NotFound("404 page not found".into()), now);
         }
         assert_eq!(watches.missing(now), [CRD_NOT_INSTALLED]);
+    }
+
+    #[tokio::test]
+    async fn one_passing_failure_of_the_first_list_is_not_the_end_of_the_start() {
+        let (watches, now) = watches();
+        let is_tried = || futures::FutureExt::now_or_never(watches.until_tried()).is_some();
+        watches.failed(0, &Failure::Forbidden("no".into()), now);
+        watches.failed(1, &Failure::Other("connection reset".into()), now);
+        assert!(!is_tried());
+        watches.failed(1, &Failure::Other("connection reset".into()), now);
+        assert!(is_tried(), "but it does not last for ever");
     }
 }

@@ -183,10 +183,13 @@ pub(super) fn of(state: &State, denied_for: Option<Duration>, denied_grace: Dura
 }
 
 fn objects_not_listed(places: &[String]) -> String {
+    // Only a namespace that a flag names can be taken out of it.
+    let is_named = places.iter().any(|place| place.starts_with("namespace "));
+    let or_else = if is_named { ", or take the namespace out of --watch-namespace" } else { "" };
     format!(
         "The store has no owner tag, and the operator cannot list the SequenceStores of {}, where an older object may name \
-         the same store. Until it can, it neither claims nor changes the store: allow it to list and watch sequencestores \
-         there, or take the namespace out of --watch-namespace.",
+         the same store. Until it can, it neither claims nor changes the store. The body of /readyz says why; where it is \
+         forbidden, allow it to list and watch sequencestores there{or_else}.",
         places.join(", ")
     )
 }

@@ -54,6 +54,8 @@ struct Watches {
     ended: usize,
     /// The last line of watches that end is the error 410.
     are_gone: bool,
+    /// Every watch sends an error and ends.
+    break_off: bool,
 }
 
 struct Shared {
@@ -132,6 +134,15 @@ impl KubernetesProxy {
     /// Ends the watches that run with the error 410: their version is too old.
     pub fn expire_watches(&self) {
         self.end(true);
+    }
+
+    /// From now on every watch begins, sends the error 500 and ends.
+    pub fn break_watches_off(&self) {
+        self.shared.watches.send_modify(|watches| watches.break_off = true);
+    }
+
+    pub fn mend_watches(&self) {
+        self.shared.watches.send_modify(|watches| watches.break_off = false);
     }
 
     fn end(&self, are_gone: bool) {
@@ -233,14 +244,17 @@ fn watched(body: Body, watches: watch::Receiver<Watches>, began: usize) -> Body 
                     return None;
                 }
                 let now = *watches.borrow_and_update();
-                if now.ended > began {
-                    if !now.are_gone {
-                        return None;
-                    }
+                let error = match now {
+                    Watches { break_off: true, .. } => Some((500, "InternalError", "etcdserver: no leader")),
+                    Watches { are_gone: true, .. } => Some((410, "Expired", "too old resource version")),
+                    _ => None,
+                };
+                if now.ended > began || now.break_off {
+                    let (code, reason, message) = error?;
                     is_over = true;
-                    let gone = json!({"type": "ERROR", "object": {"kind": "Status", "apiVersion": "v1",
-                        "status": "Failure", "message": "too old resource version", "reason": "Expired", "code": 410}});
-                    return Some((Ok(Bytes::from(format!("{gone}\n"))), (events, watches, is_over)));
+                    let error = json!({"type": "ERROR", "object": {"kind": "Status", "apiVersion": "v1",
+                        "status": "Failure", "message": message, "reason": reason, "code": code}});
+                    return Some((Ok(Bytes::from(format!("{error}\n"))), (events, watches, is_over)));
                 }
                 tokio::select! {
                     event = events.next(), if !now.is_silent => {

@@ -9,11 +9,12 @@ use serde_json::{Value, json};
 use crate::assertions::has_finalizer;
 use crate::cli_runner::CliUser;
 use crate::isolation::cluster_without_rules;
-use crate::world::{Cluster, Error, Start, TIMEOUT, World, ensure, tests};
+use crate::world::{Cluster, Error, Start, TIMEOUT, World, ensure, message, tests};
 
 tests![
     an_object_nested_too_deep_stops_no_other_object,
     an_object_nested_too_deep_and_being_deleted_keeps_its_finalizer,
+    an_older_object_that_cannot_be_decoded_keeps_its_store,
     no_policy_text_is_in_the_log_at_any_level,
     forty_objects_of_the_largest_size_fit_into_the_memory_of_the_pod,
 ];
@@ -103,6 +104,25 @@ async fn an_object_nested_too_deep_and_being_deleted_keeps_its_finalizer(
     world.until_gone("deep").await?;
     ensure!(has_finalizer(&world.api.get("other").await?), "the other object has lost its finalizer");
     Ok(())
+}
+
+async fn an_older_object_that_cannot_be_decoded_keeps_its_store(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let world = World::new(cluster).await?;
+    let store = world.seed().await?;
+    world.kubectl_apply(&manifest("older", &store.id, &nested(130), &[]).to_string()).await?.checked()?;
+    // Creation times have whole seconds.
+    let made = jiff::Timestamp::now().as_second() + 1;
+    while jiff::Timestamp::now().as_second() <= made {
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    world.adopt("younger", &store).await?;
+    let _operator = world.operator(&Start::default())?;
+    let object = world.until_condition("younger", "Ready", "False", "OwnershipConflict").await?;
+    ensure!(message(&object, "Ready").contains("older"), "{:?}", object.status);
+    world.delete("younger").await?;
+    world.until_gone("younger").await?;
+    world.ensure_there_in_aws(&store).await?;
+    world.ensure_no_store_changed().await
 }
 
 async fn no_policy_text_is_in_the_log_at_any_level(cluster: Arc<Cluster>) -> Result<(), Error> {

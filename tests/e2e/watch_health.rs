@@ -18,6 +18,7 @@ tests![
     a_kind_that_the_api_server_no_longer_knows_is_named_until_it_returns,
     the_operator_survives_the_deletion_of_the_crd,
     a_watch_that_is_refused_as_too_old_is_listed_again,
+    a_watch_that_sends_nothing_but_errors_is_listed_again_and_named,
     a_missing_api_group_is_named_at_start,
     a_watch_that_is_not_heard_fails_the_liveness_probe,
 ];
@@ -169,6 +170,24 @@ async fn a_watch_that_is_refused_as_too_old_is_listed_again(cluster: Arc<Cluster
     world.adopt("a", &store).await?;
     world.until_ready("a").await?;
     proxy.heal();
+    watched.until("/readyz", "200", "ok").await
+}
+
+async fn a_watch_that_sends_nothing_but_errors_is_listed_again_and_named(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
+    let watched = Watched::new(cluster).await?;
+    let (world, proxy) = (&watched.world, &watched.proxy);
+    let _operator = watched.operator(&[])?;
+    watched.until_watching().await?;
+    proxy.break_watches_off();
+    let store = world.seed().await?;
+    // The list alone finds it.
+    world.adopt("a", &store).await?;
+    world.until_ready("a").await?;
+    watched.until("/readyz", "503", &world.namespace).await?;
+    watched.until("/healthz", "200", "").await?;
+    proxy.mend_watches();
     watched.until("/readyz", "200", "ok").await
 }
 

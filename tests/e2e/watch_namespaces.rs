@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use healthomics_simulator::{Fault as AwsFault, FaultAction};
 use k8s_openapi::api::core::v1::Namespace;
@@ -20,6 +21,7 @@ use crate::world::{
 
 tests![
     a_namespace_that_may_not_be_listed_holds_up_only_claims_and_deletions,
+    a_namespace_that_may_be_listed_but_not_watched_costs_no_polls,
     an_older_object_in_a_namespace_that_could_not_be_listed_keeps_its_store,
     an_empty_or_malformed_namespace_is_refused,
     an_environment_variable_that_is_set_to_nothing_counts_as_unset,
@@ -82,6 +84,36 @@ async fn a_namespace_that_may_not_be_listed_holds_up_only_claims_and_deletions(
     world.until_condition("claimed", "Synced", "True", "InSync").await?;
     world.until_gone("deleted").await?;
     world.ensure_gone_in_aws(&deleted).await
+}
+
+async fn a_namespace_that_may_be_listed_but_not_watched_costs_no_polls(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
+    let world = World::new(cluster).await?;
+    let proxy = KubernetesProxy::start(&world.cluster.kubeconfig).await?;
+    let closed = namespace(&world).await?;
+    let path = format!("/namespaces/{closed}/");
+    let is_of_closed = move |request: &str| is_list_or_watch(request) && request.contains(&path);
+    let may_list = Arc::new(AtomicBool::new(false));
+    let (is_refused, is_allowed) = (is_of_closed.clone(), Arc::clone(&may_list));
+    proxy.fail(Fault::forbidden(), move |request| {
+        is_refused(request) && (is_watch(request) || !is_allowed.load(Ordering::Relaxed))
+    });
+    let store = world.seed().await?;
+    world.adopt("claimed", &store).await?;
+    let environment = [("KUBECONFIG", proxy.kubeconfig.display().to_string())].into();
+    let flags = vec!["--poll-interval=1h".into(), format!("--watch-namespace={closed}")];
+    let _operator = world.operator(&Start { environment, flags, ..Start::default() })?;
+    world.until_condition("claimed", "Synced", "False", "ObjectsNotListed").await?;
+    let polls = world.gets_of(&store).await?.len();
+    may_list.store(true, Ordering::Relaxed);
+    proxy.until_requests(3, |request| is_of_closed(request) && is_watch(request)).await?;
+    let more = world.gets_of(&store).await?.len() - polls;
+    ensure!(more == 0, "{more} polls, although the next is due in an hour");
+    world.ensure_no_store_changed().await?;
+    proxy.heal();
+    world.until_condition("claimed", "Synced", "True", "InSync").await?;
+    Ok(())
 }
 
 async fn an_older_object_in_a_namespace_that_could_not_be_listed_keeps_its_store(

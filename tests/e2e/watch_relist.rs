@@ -10,7 +10,10 @@ use serde_json::json;
 use crate::kubernetes_proxy::{Fault, KubernetesProxy, is_later_page};
 use crate::world::{Cluster, Error, Start, World, ensure, spec_for, status, tests};
 
-tests![a_relist_of_several_pages_loses_no_change,];
+tests![
+    a_relist_of_several_pages_loses_no_change,
+    an_object_of_a_list_that_broke_off_is_forgotten_once_it_is_gone,
+];
 
 fn through(proxy: &KubernetesProxy) -> Start {
     let environment = [("KUBECONFIG", proxy.kubeconfig.display().to_string())].into();
@@ -64,5 +67,34 @@ async fn a_relist_of_several_pages_loses_no_change(cluster: Arc<Cluster>) -> Res
     world.until("a-edited", "the edited description", applied).await?;
     let code = operator.terminate().await?;
     ensure!(code == Some(0), "exits with {code:?}");
+    Ok(())
+}
+
+async fn an_object_of_a_list_that_broke_off_is_forgotten_once_it_is_gone(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
+    let world = World::new(cluster).await?;
+    let proxy = KubernetesProxy::start(&world.cluster.kubeconfig).await?;
+    let store = world.seed().await?;
+    let older = world.adopt("a-older", &store).await?;
+    let made = older.metadata.creation_timestamp.ok_or("no creation time")?.0.as_second();
+    for number in 0..15 {
+        let mut object = SequenceStore::new(&format!("b-{number:03}"), SequenceStoreSpec::default());
+        object.metadata.annotations = Some([("healthomics.dev/paused".into(), "true".into())].into());
+        world.api.create(&PostParams::default(), &object).await?;
+    }
+    // Creation times have whole seconds.
+    while jiff::Timestamp::now().as_second() <= made {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    world.adopt("c-younger", &store).await?;
+    proxy.fail(Fault::Answer(500, "{}".into()), is_later_page);
+    let _operator = world.operator(&through(&proxy))?;
+    proxy.until_requests(1, is_later_page).await?;
+    world.api.delete("a-older", &DeleteParams::default()).await?;
+    world.until_gone("a-older").await?;
+    proxy.heal();
+    // The older object would have the store, if it were still there.
+    world.until_ready("c-younger").await?;
     Ok(())
 }

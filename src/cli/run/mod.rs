@@ -5,7 +5,7 @@ mod flags;
 mod log;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -33,7 +33,7 @@ pub(super) async fn execute(flags: RunFlags) -> Result<(), String> {
     let listener = health::bind(flags.health_probe_bind_address)
         .await
         .map_err(|e| format!("cannot listen on {}: {e}", flags.health_probe_bind_address))?;
-    let watches = Arc::new(Watches::of(&flags.namespaces(), Instant::now()));
+    let watches = Arc::new(Watches::of(&flags.namespaces()));
     let silence = controller::longest_silence(flags.watch_timeout);
     let health = Arc::new(Health::of(Arc::clone(&watches), silence));
     let server = tokio::spawn(health::serve(listener, Arc::clone(&health), shutdown.clone()));
@@ -89,7 +89,7 @@ async fn cluster_uid(client: &kube::Client, shutdown: &CancellationToken) -> Res
     loop {
         match cluster::uid(client).await {
             Ok(uid) => return Ok(Some(uid)),
-            Err(Failure::Other(text)) => {
+            Err(Failure::Other(text) | Failure::NoAnswer(text)) => {
                 if told.as_ref() != Some(&text) {
                     tracing::warn!("cannot reach the Kubernetes API server; trying again: {text}");
                 }
