@@ -261,8 +261,7 @@ pub struct Knobs {
 
     /// Responses append `{store id}/` to `accessLogLocation`.
     pub access_log_appends_store_id: bool,
-    /// With [`Knobs::access_log_appends_store_id`], no slash stands before the id, unless the
-    /// location is a whole bucket: that would name another bucket.
+    /// With [`Knobs::access_log_appends_store_id`], no slash stands before the id.
     pub access_log_without_slash_before_id: bool,
     /// The slash at the end of locations.
     pub location_slash: LocationSlash,

@@ -126,10 +126,8 @@ fn s3_access(record: &StoreRecord, knobs: &Knobs, salt: u64) -> Value {
         if !knobs.access_log_appends_store_id {
             return with_slash(location, knobs.location_slash);
         }
-        let location = location.trim_end_matches('/');
-        let is_bucket = !location.trim_start_matches("s3://").contains('/');
-        let slash = if knobs.access_log_without_slash_before_id && !is_bucket { "" } else { "/" };
-        let location = format!("{location}{slash}{}/", record.id);
+        let slash = if knobs.access_log_without_slash_before_id { "" } else { "/" };
+        let location = format!("{}{slash}{}/", location.trim_end_matches('/'), record.id);
         with_slash(&location, knobs.location_slash)
     });
     members.clearable(record, "accessLogLocation", location.map(Value::from), json!(""));
