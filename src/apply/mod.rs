@@ -57,17 +57,20 @@ pub async fn write_ahead(
         (_, FinalizerStep::Remove) => (FinalizerStep::Keep, None),
         (_, step) => (step, plan.intent.as_deref().cloned()),
     };
+    let is_create = matches!(plan.action, Action::Create { .. });
+    // A store must not carry the uid of an object that may go without the operator.
+    let is_needed = is_create || step == FinalizerStep::Add && matches!(plan.action, Action::Adopt { .. });
+    let wanted = Wanted { step, intent: intent.as_ref(), is_needed };
     let (mut written, mut not_kept) = (None, None);
     if try_first {
         let tried = kubernetes.try_metadata(object, step, intent.as_ref()).await;
-        not_kept = answer(tried, step, intent.as_ref())?.1;
+        not_kept = answer(tried, wanted)?.1;
     }
     let was_written = not_kept.is_none();
     if was_written {
         let answered = kubernetes.patch_metadata(object, step, intent.as_ref()).await;
-        (written, not_kept) = answer(answered, step, intent.as_ref())?;
+        (written, not_kept) = answer(answered, wanted)?;
     }
-    let is_create = matches!(plan.action, Action::Create { .. });
     let is_on_record = was_written && !matches!(not_kept, Some(NotKept::Intent | NotKept::Refused));
     let intent = intent.map(|intent| (intent, recording));
     Ok(WrittenAhead {
@@ -81,19 +84,28 @@ pub async fn write_ahead(
 
 type Answered = (Option<Arc<SequenceStore>>, Option<NotKept>);
 
-/// What the API server made of a write. Whatever does not need the record goes on after a refusal.
+/// What is to be on record.
+#[derive(Clone, Copy)]
+struct Wanted<'a> {
+    step: FinalizerStep,
+    intent: Option<&'a Intent>,
+    /// The AWS call of the plan must not be sent without it.
+    is_needed: bool,
+}
+
+/// What the API server made of a write. Whatever does not need the record goes on after a refusal, and where a webhook of
+/// the cluster fails or hangs.
 fn answer(
     answered: Result<Option<Arc<SequenceStore>>, Error>,
-    step: FinalizerStep,
-    intent: Option<&Intent>,
+    wanted: Wanted<'_>,
 ) -> Result<Answered, Error> {
     match answered {
         Ok(written) => {
-            let not_kept = written.as_ref().and_then(|written| not_kept(written, step, intent));
+            let not_kept = written.as_ref().and_then(|written| not_kept(written, wanted.step, wanted.intent));
             Ok((written, not_kept))
         }
-        Err(error) if error.is_refusal() => {
-            tracing::warn!("the API server refuses what must be on record: {error}");
+        Err(error) if error.is_refusal() || !wanted.is_needed && error.may_last() => {
+            tracing::warn!("the API server does not write what must be on record: {error}");
             Ok((None, Some(NotKept::Refused)))
         }
         Err(error) => Err(error),
@@ -222,4 +234,33 @@ fn is_denial(error: &CallError) -> bool {
 
 fn names(fields: &[Field]) -> String {
     fields.iter().map(Field::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn api_error(code: u16) -> Error {
+        let status = serde_json::json!({"code": code, "reason": "", "message": "words"});
+        let status = serde_json::from_value(status).expect("a status");
+        Error::Request { step: "write", source: Box::new(kube::Error::Api(status)) }
+    }
+
+    #[test]
+    fn a_webhook_that_is_down_stops_only_what_needs_the_record() {
+        let no_answer = || Error::NoAnswer { step: "write", after: std::time::Duration::from_secs(10) };
+        let after = |error, is_needed| {
+            let wanted = Wanted { step: FinalizerStep::Add, intent: None, is_needed };
+            answer(Err(error), wanted).ok().map(|(_, not_kept)| not_kept)
+        };
+        let goes_on = Some(Some(NotKept::Refused));
+        for error in [no_answer, || api_error(500), || api_error(503)] {
+            assert_eq!(after(error(), false), goes_on);
+            assert_eq!(after(error(), true), None, "no Create without its record");
+        }
+        assert_eq!([false, true].map(|is_needed| after(api_error(422), is_needed)), [goes_on; 2]);
+        for code in [404, 409, 429] {
+            assert_eq!(after(api_error(code), false), None, "{code} soon passes, or the object is another");
+        }
+    }
 }

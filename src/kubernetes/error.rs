@@ -57,6 +57,12 @@ impl Error {
         self.status().is_some_and(|status| matches!(status.code, 400 | 403 | 422))
     }
 
+    /// The write failed for a reason that may last and lies with the cluster: besides a refusal, a webhook that fails or
+    /// does not answer. What does not need the write must not wait for it.
+    pub fn may_last(&self) -> bool {
+        !matches!(self.status_code(), Some(404 | 409 | 429))
+    }
+
     fn status(&self) -> Option<&kube::core::Status> {
         match self {
             Self::Request { source, .. } => match source.as_ref() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::ownership::was_claimed_lately;
+use super::ownership::is_certainly_not_ours;
 use super::{Action, Input, Next, Plan, State, update};
 use crate::aws::CreateRequest;
 use crate::store::create_request::request_hash;
@@ -56,9 +56,11 @@ pub(super) fn create(input: &Input<'_>) -> Option<Plan> {
 /// Nothing is created while the object is being deleted. "No store exists" is concluded only once no attempt can still
 /// succeed.
 pub(super) fn nothing_to_delete(input: &Input<'_>) -> Option<Plan> {
-    let (Observed::Searched { .. }, Ok(desired)) = (input.observed, input.desired) else { return None };
-    // The search may still show the former owner of a store that this object has just adopted.
-    if was_claimed_lately(input) {
+    let (Observed::Searched { found, .. }, Ok(desired)) = (input.observed, input.desired) else {
+        return None;
+    };
+    // The search may still show the former owner of a store that this object has adopted.
+    if matches!(found, OwnerMatch::Former { .. }) && !is_certainly_not_ours(input) {
         return Some(Plan::wait(State::Deleting, Next::Confirm));
     }
     Some(match desired.intent.as_ref().and_then(|intent| open_attempt(input, intent)) {

@@ -4,7 +4,9 @@ use kube::ResourceExt;
 
 use super::absence::absence_is_confirmed;
 use super::creation::nothing_to_delete;
-use super::ownership::{lacks_our_tag, our_absence_is_confirmed, stranger, wrong_account};
+use super::ownership::{
+    is_certainly_not_ours, lacks_our_tag, our_absence_is_confirmed, stranger, wrong_account,
+};
 use super::{Action, DELETE_GRACE, Input, Next, Plan, Refusal, Rule, State, call_failed, invalid, paused};
 use crate::aws::{Class, ReadSetCount};
 use crate::crd::{DeletionBlock, DeletionBlockReason, FINALIZER, SequenceStore, StoreStatus};
@@ -85,7 +87,8 @@ fn tags_unreadable(input: &Input<'_>) -> Option<Plan> {
 fn confirming_owner(input: &Input<'_>) -> Option<Plan> {
     let present = input.observed.present().filter(|present| lacks_our_tag(input, present))?;
     let stays = stranger(input, present).is_some() || !identity::has_managed(input.object, &present.store.id);
-    let unsure = stays && !our_absence_is_confirmed(input, present);
+    let is_certain = is_certainly_not_ours(input) && our_absence_is_confirmed(input, present);
+    let unsure = stays && !is_certain;
     unsure.then(|| Plan::wait(State::Deleting, Next::Confirm))
 }
 

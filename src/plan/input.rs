@@ -54,7 +54,8 @@ pub struct Settings {
     pub create_grace: Duration,
 }
 
-/// What earlier passes of this process left behind. Losing it in a restart costs calls, never safety.
+/// What earlier passes of this process left behind. Losing it in a restart costs calls and time, never safety: what is
+/// concluded from something that is not there counts from the first look of this process.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recollection {
     /// Age of the first of an unbroken series of 404s.

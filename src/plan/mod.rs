@@ -90,15 +90,17 @@ pub fn plan(input: &Input<'_>) -> Plan {
     plan
 }
 
-/// The finalizer is held where deleting the object must delete a known store, and, whatever the policies, while an
-/// attempt to create a store is unresolved. Otherwise it is removed, so that an object with `Retain` or `Observe` can be
+/// The finalizer is held where deleting the object must delete a known store or one that is being adopted, and, whatever
+/// the policies, while an attempt to create a store is unresolved. Otherwise it is removed, so that an object with `Retain` or `Observe` can be
 /// deleted after the operator is uninstalled.
 fn finalizer_while_alive(input: &Input<'_>, plan: &Plan) -> FinalizerStep {
     let known = identity::store_id(input.object).is_some() || input.observed.present().is_some();
     let recorded = input.desired.is_ok_and(|desired| desired.intent.is_some());
     let unresolved =
         !known && (recorded || plan.intent.is_some() || matches!(plan.action, Action::Create { .. }));
-    let wanted = (input.object.deletes_store() && known) || unresolved;
+    // The uid is written to a store of a former object before that store is known: reads may not show it for a while.
+    let adopts = matches!(plan.state, State::Adopting | State::NotConverging(_));
+    let wanted = (input.object.deletes_store() && (known || adopts)) || unresolved;
     // While AWS could not be observed, nobody knows whether a store exists, so the finalizer stays as it is.
     let blind = input.desired.is_err() || matches!(input.observed, Observed::Failed(_) | Observed::NotAsked);
     if !known && blind {

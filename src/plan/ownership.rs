@@ -56,6 +56,10 @@ pub(super) fn stranger(input: &Input<'_>, present: &Present) -> Option<State> {
     let owner = match (present.tags.owner(), input.rival) {
         (Some(owner), _) if owner == input.object.uid_str() => return None,
         (Some(_), _) => StoreOwner::Tagged(tagged_owner(input, present.known_tags()?)),
+        // The tags may well show the uid of this object, if only they could be read.
+        (None, _) if matches!(present.tags, ObservedTags::Unreadable(_)) && may_be_tagged(input, present) => {
+            return None;
+        }
         (None, Some(rival)) => StoreOwner::OlderObject(rival.to_owned()),
         // An id that neither the spec names nor the owner tag confirms came from an edited status.
         (None, None) if !input.object.names_store() && matches!(present.tags, ObservedTags::Read(_)) => {
@@ -108,6 +112,14 @@ pub(super) fn our_absence_is_confirmed(input: &Input<'_>, present: &Present) -> 
     looked_twice && !is_too_new(input, present)
 }
 
+/// Whether it is certain that the store does not carry our uid, so that a deletion may leave it behind. An earlier process
+/// may have written the uid, or a TagResource that got no answer: nothing remembers that, so this process must have looked
+/// for as long as reads may lag.
+pub(super) fn is_certainly_not_ours(input: &Input<'_>) -> bool {
+    let long_enough = input.settings.create_grace.max(ABSENCE_CONFIRMED_AFTER);
+    input.recollection.not_owner_for.is_some_and(|time| time >= long_enough) && !was_claimed_lately(input)
+}
+
 /// Whether reads may not show our uid yet, because AWS accepted it a moment ago: with the store, or in a TagResource.
 fn is_too_new(input: &Input<'_>, present: &Present) -> bool {
     let intent = input.desired.ok().and_then(|desired| desired.intent.as_ref());
@@ -120,7 +132,7 @@ fn is_too_new(input: &Input<'_>, present: &Present) -> bool {
 }
 
 /// Whether AWS accepted a uid of this object for a store so lately that reads may not show it yet.
-pub(super) fn was_claimed_lately(input: &Input<'_>) -> bool {
+fn was_claimed_lately(input: &Input<'_>) -> bool {
     let uid_tag = Field::Tag(OWNER_UID_TAG.to_owned());
     let written = input.recollection.corrections.get(&uid_tag);
     written.is_some_and(|written| written.last < input.settings.create_grace)

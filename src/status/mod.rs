@@ -95,13 +95,15 @@ fn reported(input: &Input<'_>, state: &State, old: &SequenceStoreStatus) -> Sequ
         SequenceStoreStatus { observed_generation: input.object.metadata.generation, ..old.clone() };
     if let (Observed::Present(present), true) = (input.observed, may_record(state))
         && !awaits_adoption(input, present, old)
+        && (*state != State::ConfirmingOwner || is_recorded(present, old))
     {
         new.store = Some(mirror(present, old.store.as_ref()));
         new.account_id = Some(present.account.clone());
         new.region = input.region.map(ToOwned::to_owned);
         new.managed_tag_keys = managed_tag_keys(input, present, old);
-        let is_known = !matches!(state, State::ObjectsNotListed { .. });
-        if is_known && is_managed(input, present) {
+        // Otherwise an older object may have it.
+        let is_certain = !matches!(state, State::ObjectsNotListed { .. } | State::ConfirmingOwner);
+        if is_certain && is_managed(input, present) {
             new.managed_store_id = Some(present.store.id.clone());
         }
     }

@@ -3,5 +3,6 @@
 mod documents;
 mod events;
 mod properties;
+mod records;
 mod table;
 mod tag_keys;

@@ -29,7 +29,7 @@ fn short_create_grace() -> Start {
     start
 }
 
-fn owner_tags(uid: &str, cluster: &str, namespace: &str, name: &str) -> BTreeMap<String, String> {
+pub fn owner_tags(uid: &str, cluster: &str, namespace: &str, name: &str) -> BTreeMap<String, String> {
     let pairs = [("uid", uid), ("cluster", cluster), ("namespace", namespace), ("name", name)];
     pairs.into_iter().map(|(key, value)| (format!("healthomics.dev/{key}"), value.to_owned())).collect()
 }

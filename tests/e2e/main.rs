@@ -108,6 +108,7 @@ const TESTS: &[&[Test]] = &[
     ratcheting::TESTS,
     read_sets::TESTS,
     records::absence::TESTS,
+    records::claims::TESTS,
     records::deletable::TESTS,
     records::owner_names::TESTS,
     records::refused_create::TESTS,

@@ -285,7 +285,8 @@ impl World {
     }
 
     pub async fn until_gone(&self, name: &str) -> Result<(), Error> {
-        let end = tokio::time::Instant::now() + TIMEOUT;
+        // A store that does not show the owner tag of the object is given up only after the create grace.
+        let end = tokio::time::Instant::now() + 2 * TIMEOUT;
         while let Some(object) = self.api.get_opt(name).await? {
             if tokio::time::Instant::now() >= end {
                 return Err(format!("{name} is still there: {:?}\n{}", object.status, self.logs()).into());

@@ -165,7 +165,7 @@ impl Snapshot {
         // Once only: where a second look does not confirm the first, no further step can be forecast.
         if plan.next == Next::Confirm && self.recollection.absent_for.is_none() {
             self.recollection.absent_for = Some(ABSENCE_CONFIRMED_AFTER);
-            self.recollection.not_owner_for = Some(ABSENCE_CONFIRMED_AFTER);
+            self.recollection.not_owner_for = Some(std::time::Duration::MAX);
             return true;
         }
         let in_aws = self.observed.present().and_then(|present| present.store.known_status());

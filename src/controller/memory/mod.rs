@@ -7,7 +7,7 @@
 //! | `plan::Recollection` | a record at one moment, with durations | the plan step |
 //! | `observe::Known` | what need not be asked from AWS again | the observe and the apply step |
 //!
-//! Losing a record, as in a restart, costs calls, never safety.
+//! Losing a record, as in a restart, costs calls and time, never safety: nothing is concluded from what is not in it.
 
 mod put_back;
 mod record;

@@ -16,7 +16,7 @@ use crate::crd::{AnnotationFinding, SequenceStore};
 use crate::observe::{Known, KnownPolicy, Observation};
 use crate::plan::{Action, Correction, Denial, NotKept, Recollection, Refusal, Target};
 use crate::store::drift::differences;
-use crate::store::{AttemptOutcome, Field, Intent, Observed, ObservedPolicy, Prepared, Present};
+use crate::store::{AttemptOutcome, Field, Intent, Observed, ObservedPolicy, OwnerMatch, Prepared, Present};
 
 /// The read sets of a store are counted at most this often.
 const COUNT_EVERY: Duration = Duration::from_secs(600);
@@ -258,6 +258,9 @@ impl Record {
                         self.policy_unreadable(error, now, random);
                     }
                 }
+            }
+            (Observed::Searched { found: OwnerMatch::Former { arn, .. }, .. }, _) => {
+                self.unshown.not_ours(arn, now);
             }
             _ => {}
         }

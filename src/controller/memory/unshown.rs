@@ -21,9 +21,9 @@ impl Unshown {
     /// A look at the store. Where the tags could not be read, it is none.
     pub(super) fn observed(&mut self, prepared: &Prepared, present: &Present, now: Instant) {
         let Some(shown) = present.known_tags() else { return };
-        let before = self.owner.take().filter(|(arn, _)| *arn == present.store.arn);
-        if !prepared.owner.own(shown) {
-            self.owner = before.or_else(|| Some((present.store.arn.clone(), now)));
+        match prepared.owner.own(shown) {
+            true => self.owner = None,
+            false => self.not_ours(&present.store.arn, now),
         }
         let object = &prepared.object;
         let Some(wanted) = &object.spec.tags else {
@@ -37,6 +37,12 @@ impl Unshown {
         for key in unshown {
             self.tag_keys.entry(key.clone()).or_insert(now);
         }
+    }
+
+    /// A look at a store that does not show the uid of the object.
+    pub(super) fn not_ours(&mut self, arn: &str, now: Instant) {
+        let before = self.owner.take().filter(|(before, _)| before == arn);
+        self.owner = before.or_else(|| Some((arn.to_owned(), now)));
     }
 
     /// AWS accepted a change of tags.

@@ -56,8 +56,13 @@ fn untagged() -> ObservedTags {
     ObservedTags::Read(BTreeMap::new())
 }
 
-fn looked_twice(scene: Scene) -> Scene {
-    scene.with(|scene| scene.recollection.not_owner_for = Some(Duration::from_secs(5)))
+fn looked_for(seconds: u64, scene: Scene) -> Scene {
+    scene.with(|scene| scene.recollection.not_owner_for = Some(Duration::from_secs(seconds)))
+}
+
+/// This process has looked for as long as reads may lag.
+fn looked_long(scene: Scene) -> Scene {
+    looked_for(60, scene)
 }
 
 /// AWS accepted the owner tags.
@@ -179,7 +184,7 @@ fn every_rule_of_deletion() {
         ),
         (
             "a store of another object",
-            looked_twice(Scene::deleting().seen(active(tags_of(OTHER_UID)))),
+            looked_long(Scene::deleting().seen(active(tags_of(OTHER_UID)))),
             "OwnershipConflict -finalizer, poll",
         ),
         (
@@ -188,8 +193,18 @@ fn every_rule_of_deletion() {
             "Deleting, confirm",
         ),
         (
+            "a store of another object, before this process can know that an earlier one did not claim it",
+            looked_for(59, Scene::deleting().seen(active(tags_of(OTHER_UID)))),
+            "Deleting, confirm",
+        ),
+        (
+            "a store that was only named, before this process can know that an earlier one did not claim it",
+            looked_for(59, never_managed(Scene::deleting().seen(active(untagged())))),
+            "Deleting, confirm",
+        ),
+        (
             "an older object names it",
-            looked_twice(Scene::deleting().seen(active(untagged())).with(|s| s.rival = Some("ns/b"))),
+            looked_long(Scene::deleting().seen(active(untagged())).with(|s| s.rival = Some("ns/b"))),
             "OwnershipConflict -finalizer, poll",
         ),
         (
@@ -201,7 +216,7 @@ fn every_rule_of_deletion() {
         ),
         (
             "a store that was only named",
-            looked_twice(never_managed(Scene::deleting().seen(active(untagged())))),
+            looked_long(never_managed(Scene::deleting().seen(active(untagged())))),
             "NeverManaged -finalizer, poll",
         ),
         (
@@ -211,7 +226,7 @@ fn every_rule_of_deletion() {
         ),
         (
             "a store that was only named, and adopted a moment ago",
-            adopted_lately(looked_twice(never_managed(Scene::deleting().seen(active(untagged()))))),
+            adopted_lately(looked_long(never_managed(Scene::deleting().seen(active(untagged()))))),
             "Deleting, confirm",
         ),
         (
@@ -226,13 +241,13 @@ fn every_rule_of_deletion() {
         ),
         (
             "an untagged store from an edited status",
-            looked_twice(
+            looked_long(
                 Scene::deleting().seen(active(untagged())).with(|s| s.object.spec.sequence_store_id = None),
             ),
             "OwnershipConflict -finalizer, poll",
         ),
-        ("a new store whose tags lag", looked_twice(lagging(59)), "Deleting, confirm"),
-        ("a store that lost its tags", looked_twice(lagging(61)), "OwnershipConflict -finalizer, poll"),
+        ("a new store whose tags lag", looked_long(lagging(59)), "Deleting, confirm"),
+        ("a store that lost its tags", looked_long(lagging(61)), "OwnershipConflict -finalizer, poll"),
         ("DELETING", Scene::deleting().seen(in_status("DELETING")), "Deleting, quick"),
         ("our delete is not seen yet", accepted_ago(DELETE_GRACE / 2), "Deleting, quick"),
         ("our delete had no effect", accepted_ago(DELETE_GRACE), "Deleting delete, quick"),
@@ -243,10 +258,19 @@ fn every_rule_of_deletion() {
         ("refused a moment ago", refused(counted(3), false), "DeletionBlocked, poll"),
         ("refused, and due again", refused(counted(3), true), "DeletionBlocked delete, quick"),
         ("nothing was created", unnamed(OwnerMatch::Nothing), "Released -finalizer, poll"),
-        ("a former object's store is left alone", unnamed(former.clone()), "Released -finalizer, poll"),
+        (
+            "a former object's store is left alone",
+            looked_long(unnamed(former.clone())),
+            "Released -finalizer, poll",
+        ),
         (
             "a former object's store that was adopted a moment ago",
-            adopted_lately(unnamed(former)),
+            adopted_lately(looked_long(unnamed(former.clone()))),
+            "Deleting, confirm",
+        ),
+        (
+            "a former object's store that an earlier process may have adopted",
+            looked_for(59, unnamed(former)),
             "Deleting, confirm",
         ),
         (

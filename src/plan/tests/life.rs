@@ -6,14 +6,15 @@ use std::time::Duration;
 use super::{Scene, check};
 use crate::aws::{Class, Operation};
 use crate::crd::{
-    DeletionPolicy, ETagAlgorithmFamily, INTENT_ANNOTATION, ManagementPolicy, PAUSED_ANNOTATION,
+    DeletionPolicy, ETagAlgorithmFamily, FINALIZER, INTENT_ANNOTATION, ManagementPolicy, PAUSED_ANNOTATION,
     RECREATE_ANNOTATION, TAKE_OVER_ANNOTATION,
 };
-use crate::plan::{Action, PinnedBy, State, TakeOver};
+use crate::plan::{Action, Correction, PinnedBy, State, TakeOver};
 use crate::samples::{
     ACCOUNT, ID, OTHER_ACCOUNT, OTHER_ID, OTHER_UID, UID, absent, call_error, intent, own_tags, present,
     store, tags_of,
 };
+use crate::store::Field;
 use crate::store::intent::{AttemptOutcome, Intent};
 use crate::store::observed::{Observed, ObservedTags};
 use crate::store::owner_match::OwnerMatch;
@@ -227,7 +228,33 @@ fn every_rule_for_an_unknown_store() {
     check(vec![
         ("nothing found", unnamed(OwnerMatch::Nothing), "Creating create +finalizer, quick"),
         ("nothing found under Observe", observing(unnamed(OwnerMatch::Nothing)), "StoreNotNamed, poll"),
-        ("a former object's store", unnamed(former()), "Adopting adopt, quick"),
+        ("a former object's store", unnamed(former()), "Adopting adopt +finalizer, quick"),
+        (
+            "a former object's store that was adopted, and the search lags",
+            unnamed(former()).with(|s| {
+                s.object.metadata.finalizers = Some(vec![FINALIZER.into()]);
+                let lately = Correction { accepted: 1, last: Duration::from_secs(1) };
+                let fields = own_tags().into_keys().map(Field::Tag);
+                s.recollection.corrections_of = s.object.metadata.generation;
+                s.recollection.corrections = fields.map(|field| (field, lately)).collect();
+            }),
+            "Adopting, quick",
+        ),
+        (
+            "a former object's store under Retain",
+            unnamed(former()).with(|s| s.object.spec.deletion_policy = Some(DeletionPolicy::Retain)),
+            "Adopting adopt, quick",
+        ),
+        (
+            "tags denied, and an older object names the recorded store",
+            Scene::settled()
+                .seen(active(ObservedTags::Unreadable(call_error(
+                    Operation::ListTagsForResource,
+                    Class::Denied,
+                ))))
+                .with(|s| s.rival = Some("ns/b")),
+            "TagsUnreadable, backoff",
+        ),
         ("a former object's store under Observe", observing(unnamed(former())), "StoreNotNamed, poll"),
         (
             "an attempt is open",
