@@ -51,6 +51,14 @@ pub enum Effect {
     },
 }
 
+impl Effect {
+    /// The call changed nothing, and whatever else there is to do can be done in the same pass.
+    #[must_use]
+    pub fn leaves_the_rest(&self) -> bool {
+        matches!(self, Self::Denied(_) | Self::NotRecorded { what: NotKept::TagKeys, .. })
+    }
+}
+
 impl From<Effect> for Outcome {
     fn from(effect: Effect) -> Self {
         Self { effect, events: Vec::new() }

@@ -9,10 +9,9 @@ use kube::ResourceExt;
 use super::context::Context;
 use super::error::Error;
 use super::memory::Record;
-use super::report::{Report, Reported, conclude, observed_after, report};
+use super::report::{Report, Reported, conclude, not_released, observed_after, report};
 use super::requeue::requeue_after;
 use crate::apply::{self, Effect, Outcome};
-use crate::aws::Class;
 use crate::crd::{INTENT_ANNOTATION, SequenceStore, annotation_findings};
 use crate::kubernetes;
 use crate::observe::{Known, Observation};
@@ -63,7 +62,9 @@ pub async fn pass(
     // A denied call changed nothing, so whatever else there is to do is done in the same pass. The status then says what
     // all denials together mean, and not something else after each of them.
     for _ in 0..MOST_DENIALS {
-        let Effect::Denied(_) = applied.outcome.effect else { break };
+        if !applied.outcome.effect.leaves_the_rest() {
+            break;
+        }
         prepared = prepare(applied.object.clone(), &context.defaults, &context.settings.cluster);
         let next = pass.plan(&prepared, &observation);
         if next.action == Action::None {
@@ -251,17 +252,21 @@ impl Pass<'_> {
         plan: &Plan,
         Applied { object, outcome, not_kept }: Applied,
     ) -> Result<Ended, Error> {
-        let kubernetes = &self.context.kubernetes;
         let observation = match observed_after(&outcome.effect) {
             Some(observed) => observation.with(observed),
             None => observation,
         };
-        let conclusion = conclude(plan, &outcome.effect, || self.plan(prepared, &observation));
+        let releases = plan.finalizer == FinalizerStep::Remove;
+        let conclusion = match releases && object.is_being_deleted() && self.record.is_release_stuck() {
+            // What became of the store was told when the removal was tried first.
+            true => not_released(),
+            false => conclude(plan, &outcome.effect, || self.plan(prepared, &observation)),
+        };
         let conclusion = conclusion.with_missing_record(not_kept);
         let now = Instant::now();
         let backoff = match &conclusion.state {
             State::RecordNotKept { is_ready: false, .. } => {
-                Some(self.record.failed(Class::Transient, now, fastrand::f64()))
+                Some(self.record.not_recorded(now, fastrand::f64()))
             }
             state => self.record.ended(&observation.observed, state.error(), now, fastrand::f64()),
         };
@@ -282,11 +287,16 @@ impl Pass<'_> {
         };
         // AWS was changed, whether or not the status could be written.
         events.extend(outcome.events);
-        if plan.finalizer == FinalizerStep::Remove && object.is_being_deleted() {
+        // The conditions do not show it while something else is to be told.
+        let is_shown = matches!(conclusion.state, State::RecordNotKept { .. });
+        if let Some(what) = not_kept.filter(|_| self.record.is_news(not_kept) && !is_shown) {
+            events.push(event::record_not_kept(what, observation.observed.present().is_some()));
+        }
+        if releases && object.is_being_deleted() {
             events.extend(event::store_kept(&conclusion.state, &observation.observed));
         }
         self.tell(&object, &newest, events, &observation).await;
-        let (object, releases) = (newest, plan.finalizer == FinalizerStep::Remove);
+        let object = newest;
         match failed {
             // An object that is about to go needs no status: a status that the API server refuses must not hold it.
             Some(error) if object.is_being_deleted() && releases => {
@@ -296,11 +306,13 @@ impl Pass<'_> {
             None => {}
         }
         if releases {
-            let removed = kubernetes.patch_metadata(&object, plan.finalizer, plan.intent.as_deref()).await?;
-            removed.iter().for_each(|object| self.record.returned(object));
-            let is_stuck = removed.is_some_and(|object| object.has_our_finalizer());
+            let is_stuck = self.release(&object, plan).await?;
             if object.is_being_deleted() && !is_stuck {
                 return Ok(Ended::Released);
+            }
+            // The next pass tells.
+            if self.record.release_tried(is_stuck) {
+                return Ok(Ended::RequeueAfter(self.record.unfinished(fastrand::f64())));
             }
         }
         let wait = requeue_after(plan, &conclusion, backoff, prepared.poll_interval, fastrand::f64());
@@ -308,6 +320,22 @@ impl Pass<'_> {
         let is_blocked = matches!(conclusion.state, State::DeletionBlocked(_));
         let sooner = self.record.delete_again_in(now).filter(|_| is_blocked);
         Ok(Ended::RequeueAfter(sooner.map_or(wait, |sooner| sooner.min(wait))))
+    }
+
+    /// Removes the finalizer. Returns whether it is still there.
+    async fn release(&mut self, object: &SequenceStore, plan: &Plan) -> Result<bool, Error> {
+        let kubernetes = &self.context.kubernetes;
+        match kubernetes.patch_metadata(object, plan.finalizer, plan.intent.as_deref()).await {
+            Ok(removed) => {
+                removed.iter().for_each(|object| self.record.returned(object));
+                Ok(removed.is_some_and(|object| object.has_our_finalizer()))
+            }
+            Err(error) if error.is_refusal() => {
+                tracing::warn!("the finalizer cannot be removed: {error}");
+                Ok(true)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Publishes the Events. Strays count as told once the status shows them.
@@ -321,7 +349,7 @@ impl Pass<'_> {
         events.extend(new_strays(before, &observation.observed));
         self.context.kubernetes.publish(before, events).await;
         if new_strays(newest, &observation.observed).is_none() {
-            self.record.strays_told(observation, Instant::now());
+            self.record.strays_told(observation);
         }
     }
 
@@ -349,4 +377,23 @@ fn new_strays(object: &SequenceStore, observed: &Observed) -> Option<Event> {
 fn has_tag_keys(object: &SequenceStore, keys: &[String]) -> bool {
     let saved = object.status.as_ref().map(|status| status.managed_tag_keys.as_slice()).unwrap_or_default();
     keys.iter().all(|key| saved.contains(key))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::samples::{OTHER_ID, Scene};
+
+    /// Where the status write fails, the next pass finds the strays again and tells of them again.
+    #[test]
+    fn strays_count_as_told_only_once_the_status_shows_them() {
+        let mut scene = Scene::settled();
+        if let Observed::Present(present) = &mut scene.observed {
+            present.strays = Some(vec![OTHER_ID.into()]);
+        }
+        let event = new_strays(&scene.object, &scene.observed);
+        assert!(event.is_some_and(|event| event.note.contains(OTHER_ID)));
+        scene.object.status.get_or_insert_default().stray_stores = vec![OTHER_ID.into()];
+        assert_eq!(new_strays(&scene.object, &scene.observed), None);
+    }
 }

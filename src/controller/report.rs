@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::context::Context;
 use crate::apply::Effect;
-use crate::crd::{SequenceStore, SequenceStoreStatus};
+use crate::crd::{DeletionBlock, DeletionBlockReason, FINALIZER, SequenceStore, SequenceStoreStatus};
 use crate::kubernetes::{Error, Kubernetes, Precondition};
 use crate::plan::{Next, NotKept, Plan, Recollection, Refusal, State, blocked_by_aws, gone_tag_keys};
 use crate::status::{
@@ -43,6 +43,18 @@ impl Conclusion {
     }
 }
 
+/// The operator has finished with the store of an object that is being deleted, and its finalizer stays.
+#[must_use]
+pub fn not_released() -> Conclusion {
+    let message = format!(
+        "the operator has finished with the store, and something in the cluster does not let it remove its finalizer \
+         {FINALIZER}, or puts it back: look for admission webhooks and policies that apply to \
+         sequencestores.healthomics.dev"
+    );
+    let block = DeletionBlock::new(DeletionBlockReason::Finalizers, message);
+    Conclusion::of(State::DeletionBlocked(vec![block]), Next::Poll)
+}
+
 /// The store as the response to the AWS call shows it.
 #[must_use]
 pub fn observed_after(effect: &Effect) -> Option<Observed> {
@@ -63,7 +75,9 @@ pub fn conclude(plan: &Plan, effect: &Effect, plan_again: impl FnOnce() -> Plan)
     let so = |state| Conclusion::of(state, plan.next);
     match effect {
         Effect::Nothing | Effect::Accepted { present: None, .. } => planned(),
-        Effect::Accepted { present: Some(_), .. } | Effect::Denied(_) => {
+        Effect::Accepted { present: Some(_), .. }
+        | Effect::Denied(_)
+        | Effect::NotRecorded { what: NotKept::TagKeys, .. } => {
             let again = plan_again();
             if again.action.operation().is_none() {
                 Conclusion::of(again.state, again.next)
@@ -199,6 +213,29 @@ mod tests {
         for effect in [Effect::Nothing, Effect::Accepted { fields: Vec::new(), present: None }] {
             assert_eq!(conclude(&plan(), &effect, never).state, plan().state);
         }
+    }
+
+    #[test]
+    fn a_tag_whose_key_is_not_on_record_concerns_nothing_else() {
+        let mut scene = Scene::settled();
+        scene.object.spec.tags = Some([("team".to_owned(), "genomics".to_owned())].into());
+        scene.object.spec.description = Some("new".into());
+        assert!(matches!(scene.plan().action, Action::Update { .. }));
+        scene.object.spec.description = None;
+        assert!(matches!(scene.plan().action, Action::Tag { .. }));
+        let not_kept = Effect::NotRecorded { what: NotKept::TagKeys, attempt: None };
+        assert!(not_kept.leaves_the_rest());
+        scene.recollection.tag_keys_not_kept = true;
+        let concluded = conclude(&plan(), &not_kept, || scene.plan());
+        let ready = State::RecordNotKept { what: NotKept::TagKeys, is_ready: true };
+        assert_eq!((concluded.state, concluded.next), (ready, Next::Poll));
+        scene.object.status.get_or_insert_default().managed_tag_keys = vec!["dropped".into()];
+        if let Observed::Present(present) = &mut scene.observed
+            && let crate::store::ObservedTags::Read(tags) = &mut present.tags
+        {
+            tags.insert("dropped".into(), "1".into());
+        }
+        assert!(matches!(scene.plan().action, Action::Untag { .. }), "other tags are still removed");
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::crd::{OwnerTags, SequenceStore, TAKE_OVER_ANNOTATION};
 use crate::kubernetes::Kubernetes;
 use crate::plan::{self, Recollection, Settings, TakeOver, Target};
 use crate::store::{Defaults, Observed, Prepared, Present};
+pub use strays::StrayLook;
 
 /// What the observe step needs.
 #[derive(Clone, Copy)]
@@ -38,8 +39,8 @@ pub struct Known {
     pub tags: Option<(String, BTreeMap<String, String>)>,
     /// Stores of an attempt made before the user set `sequenceStoreId` were searched for, and the user was told of them.
     pub strays_searched: bool,
-    /// It was checked recently whether the strays in status are still there.
-    pub strays_checked: bool,
+    /// Earlier looks at the strays in status, by id.
+    pub strays: BTreeMap<String, StrayLook>,
     /// The read sets in a store whose delete AWS refused, if they were counted recently.
     pub read_sets: Option<Result<ReadSetCount, CallError>>,
 }
@@ -69,8 +70,8 @@ pub struct Observation {
     pub policy_was_asked: bool,
     /// The same search was done in this pass.
     pub strays_were_searched: bool,
-    /// The same check was done in this pass.
-    pub strays_were_checked: bool,
+    /// Strays that this pass looked at, and whether they were there.
+    pub strays_looked_at: Vec<(String, bool)>,
     pub take_over: TakeOver,
     /// An older object with the same store id, in its spec or recorded, as `namespace/name`.
     pub rival: Option<String>,
@@ -94,7 +95,7 @@ impl Observer<'_> {
             observed: Observed::NotAsked,
             policy_was_asked: false,
             strays_were_searched: false,
-            strays_were_checked: false,
+            strays_looked_at: Vec::new(),
             take_over: TakeOver::NotAskedFor,
             rival: None,
             unlisted: Vec::new(),
@@ -110,8 +111,8 @@ impl Observer<'_> {
         if let Observed::Present(present) = &mut observation.observed {
             if present.strays.is_none() {
                 let strays = self.strays(prepared, recollection, known, now).await;
-                (observation.strays_were_searched, observation.strays_were_checked) =
-                    (strays.searched, strays.checked);
+                (observation.strays_were_searched, observation.strays_looked_at) =
+                    (strays.searched, strays.looked_at);
                 present.strays = strays.ids;
             }
             (present.policy, observation.policy_was_asked) =

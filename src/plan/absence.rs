@@ -79,3 +79,24 @@ fn recreation(input: &Input<'_>, missing: &str) -> Option<Plan> {
     };
     Some(Plan { intent: Some(Box::new(intent)), ..Plan::wait(State::Creating, Next::Quick) })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    #[test]
+    fn a_managed_key_is_let_go_once_its_absence_is_certain_and_not_before() {
+        let gone = |unshown_for, create_grace| {
+            let unshown_tag_keys = BTreeMap::from([("team".to_owned(), Duration::from_secs(unshown_for))]);
+            let recollection = Recollection { unshown_tag_keys, ..Recollection::default() };
+            !gone_tag_keys(&recollection, Duration::from_secs(create_grace)).is_empty()
+        };
+        assert!(gone(60, 60), "every write of it must be visible by now");
+        assert!(!gone(59, 60), "a write of it may not be visible yet");
+        assert!(!gone(4, 1), "one look is no proof");
+        assert!(gone(5, 1));
+        assert!(!gone(0, 0));
+    }
+}

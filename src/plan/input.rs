@@ -62,6 +62,8 @@ pub struct Recollection {
     pub absent_for: Option<Duration>,
     /// Age of the first of an unbroken series of looks at the tags of the store that did not show this object's uid.
     pub not_owner_for: Option<Duration>,
+    /// In this pass the API server did not keep the record of the tags that were to be written.
+    pub tag_keys_not_kept: bool,
     /// Managed keys of tags that the spec no longer has, and for how long no look at the store has shown them. For the
     /// report step.
     pub unshown_tag_keys: BTreeMap<String, Duration>,

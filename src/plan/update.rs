@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::life::drifts;
 use super::policy::{is_known_renaming, policy_action};
-use super::{Action, Denial, Input, Next, Plan, State, tag_limit};
+use super::{Action, Denial, Input, Next, NotKept, Plan, State, tag_limit};
 use crate::aws::Operation;
 use crate::crd::OWNER_UID_TAG;
 use crate::store::drift::{Differences, differences};
@@ -67,7 +67,11 @@ pub(super) fn correct(input: &Input<'_>) -> Option<Plan> {
     let (actions, without_room) = actions(input, present, tags, &due);
     let denied = |action: &Action| denial(input, action.operation()?).filter(|denial| denial.waits);
     let first_denied = actions.iter().find_map(denied).map(|denial| denial.error.clone());
-    let action = actions.into_iter().find(|action| denied(action).is_none());
+    // A tag whose key is not on record is not written, which concerns nothing else.
+    let has_no_record =
+        |action: &Action| input.recollection.tag_keys_not_kept && matches!(action, Action::Tag { .. });
+    let lacks_record = actions.iter().any(has_no_record);
+    let action = actions.into_iter().find(|action| denied(action).is_none() && !has_no_record(action));
 
     Some(match (action, first_denied) {
         (action, _) if !stuck.is_empty() => {
@@ -80,6 +84,9 @@ pub(super) fn correct(input: &Input<'_>) -> Option<Plan> {
             Plan::wait(State::CallFailed(error), Next::Backoff)
         }
         (None, Some(error)) => Plan::wait(State::ChangeDenied { error, drift: all }, Next::Backoff),
+        (None, None) if lacks_record => {
+            Plan::wait(State::RecordNotKept { what: NotKept::TagKeys, is_ready: true }, Next::Poll)
+        }
         (None, None) if !without_room.is_empty() => {
             let state = State::TagLimit { present: counted(tags), missing: without_room, drift: all };
             Plan::wait(state, Next::Poll)

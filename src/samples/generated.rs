@@ -16,6 +16,7 @@ use crate::crd::{
 };
 use crate::plan::{Correction, Denial, Refusal, TakeOver};
 use crate::store::Field;
+use crate::store::intent::AttemptOutcome;
 use crate::store::owner_match::OwnerMatch;
 
 pub(crate) const CLASSES: [Class; 10] = [
@@ -133,6 +134,7 @@ fn any_annotations() -> impl Strategy<Value = BTreeMap<String, String>> {
     let intents = vec![
         intent(None).render(),
         intent(Some(ID)).render(),
+        Intent { outcome: Some(AttemptOutcome::Refused), ..intent(None) }.render(),
         Intent { uid: OTHER_UID.into(), ..intent(None) }.render(),
         Intent { epoch: 1, attempt: 0, replaces: Some(ID.into()), ..intent(None) }.render(),
         "{".into(),
@@ -224,10 +226,12 @@ prop_compose! {
         not_created in option::weighted(0.2, (0..2_u32, 1..3_u32)),
         attempt_known_for in select(vec![0_u64, 10, 74, 75, 400]),
         policy_rejected in any::<bool>(),
+        tag_keys_not_kept in any::<bool>(),
     ) -> Recollection {
         Recollection {
             absent_for: absent.map(Duration::from_secs),
             not_owner_for: not_owner.map(Duration::from_secs),
+            tag_keys_not_kept,
             unshown_tag_keys: BTreeMap::new(),
             delete_accepted_for: accepted.map(Duration::from_secs),
             refusal: refusal.map(|(read_sets, due)| Refusal { read_sets, due }),

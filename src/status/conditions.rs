@@ -152,10 +152,10 @@ pub(super) fn of(state: &State, denied_for: Option<Duration>, denied_grace: Dura
             C::stalled(Reason::WrongAccount, wrong_account(recorded, credentials, *pinned_by))
         }
         State::RecordNotKept { what, is_ready: true } => {
-            C::ready(false, Reason::RecordNotKept, record_not_kept(*what))
+            C::ready(false, Reason::RecordNotKept, record_not_kept(*what, true))
         }
         State::RecordNotKept { what, is_ready: false } => {
-            C::stalled(Reason::RecordNotKept, record_not_kept(*what))
+            C::stalled(Reason::RecordNotKept, record_not_kept(*what, false))
         }
         State::StoreMissing { id, region, named } => {
             C::stalled(Reason::StoreMissing, store_missing(id, region, *named))

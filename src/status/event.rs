@@ -8,8 +8,9 @@ use kube::runtime::events::EventType;
 
 use super::conditions;
 use super::names::first_of;
+use super::ownership;
 use crate::crd::{AnnotationFinding, Drift, SequenceStore, SequenceStoreStatus};
-use crate::plan::State;
+use crate::plan::{NotKept, State};
 use crate::status::{Reason, find};
 use crate::store::Observed;
 
@@ -117,6 +118,12 @@ pub fn store_kept(state: &State, observed: &Observed) -> Vec<Event> {
         present.store.id
     );
     vec![Event::warning("StoreKept", "Delete", note)]
+}
+
+/// The API server did not keep what the operator records on the object, and the conditions tell something else.
+#[must_use]
+pub fn record_not_kept(what: NotKept, has_store: bool) -> Event {
+    Event::warning(Reason::RecordNotKept.as_str(), "Record", ownership::record_not_kept(what, has_store))
 }
 
 /// The object cannot be decoded. The note holds nothing of the object: its content may be of any size. `why` says what is

@@ -45,10 +45,15 @@ fn tagged_owner(owner: &TaggedOwner) -> String {
 }
 
 /// Names what is missing, and how to find out who removes it.
-pub(super) fn record_not_kept(what: NotKept) -> String {
+pub(super) fn record_not_kept(what: NotKept, has_store: bool) -> String {
     let remedy = "look for mutating webhooks and admission policies that apply to sequencestores.healthomics.dev, and \
                   let them leave it alone";
     match what {
+        NotKept::Intent if has_store => format!(
+            "Something in the cluster removes the annotation {INTENT_ANNOTATION}, in which the operator records the id of \
+             the store that it created. Without this record the id is in the status alone, and if that is lost, the \
+             operator must find the store by its name and owner tags: {remedy}."
+        ),
         NotKept::Intent => format!(
             "Something in the cluster removes the annotation {INTENT_ANNOTATION}, in which the operator records what it \
              is about to create. Without this record it creates no store: {remedy}."
@@ -61,6 +66,12 @@ pub(super) fn record_not_kept(what: NotKept) -> String {
             "Something in the cluster removes the field status.managedTagKeys, in which the operator records the tags \
              that it sets. Without this record it sets no tags: {remedy}, and check that the CRD has the version of the \
              operator."
+        ),
+        NotKept::Refused if has_store => format!(
+            "The API server does not let the operator write the finalizer {FINALIZER} or the annotation \
+             {INTENT_ANNOTATION}. Without the finalizer the store would stay when the object is deleted: look for \
+             admission webhooks and policies that refuse them or fail (the operator's log has their message), and check \
+             its RBAC permissions."
         ),
         NotKept::Refused => format!(
             "The API server refuses to let the operator write the finalizer {FINALIZER} or the annotation \

@@ -13,7 +13,7 @@ use super::waits::{Denied, PassWaits, is_worth_keeping};
 use crate::apply::{Effect, WrittenAhead};
 use crate::aws::{CallError, Class, Operation, ReadSetCount};
 use crate::crd::{AnnotationFinding, SequenceStore};
-use crate::observe::{Known, KnownPolicy, Observation};
+use crate::observe::{Known, KnownPolicy, Observation, StrayLook};
 use crate::plan::{Action, Correction, Denial, NotKept, Recollection, Refusal, Target};
 use crate::store::drift::differences;
 use crate::store::{AttemptOutcome, Field, Intent, Observed, ObservedPolicy, OwnerMatch, Prepared, Present};
@@ -51,14 +51,20 @@ pub struct Record {
     trigger: Trigger,
     /// The strays of an abandoned attempt were searched for, and told.
     strays_searched: bool,
-    /// When it was last checked whether the strays in status are still there, and what triggered that.
-    strays_checked: Option<(Instant, Trigger)>,
+    /// The last looks at the strays in status, by id.
+    strays: BTreeMap<String, StrayLooked>,
     unshown: Unshown,
     put_back: PutBack,
     /// The API server did not keep the last record that was to be written to the object.
     not_kept: bool,
     /// The same of the last keys of tags.
     tag_keys_not_kept: bool,
+    /// The missing record of which an Event has told.
+    told_not_kept: Option<NotKept>,
+    /// The API server did not let the operator remove its finalizer, or something put it back.
+    release_is_stuck: bool,
+    /// The keys were not kept in this pass.
+    tags_must_wait: bool,
     /// The annotations without effect that Events have pointed out.
     pointed_out: Vec<AnnotationFinding>,
     /// The last intent seen on the object, and since when this process knows of its attempt.
@@ -75,6 +81,15 @@ type Trigger = (Option<i64>, Option<String>);
 
 /// Region, id and account in which a store was looked for.
 type Sought = (String, String, String);
+
+/// A look at a stray.
+#[derive(Debug)]
+struct StrayLooked {
+    at: Instant,
+    trigger: Trigger,
+    /// The first of an unbroken series of looks that did not find it.
+    unseen_since: Option<Instant>,
+}
 
 #[derive(Debug)]
 struct PolicyRead {
@@ -126,6 +141,7 @@ impl Record {
         let trigger = (object.metadata.generation, object.reconcile_request().map(ToOwned::to_owned));
         let is_asked = self.trigger != trigger;
         self.trigger = trigger;
+        self.tags_must_wait = false;
         self.pass_begins(object, is_asked, now);
     }
 
@@ -193,11 +209,21 @@ impl Record {
             policy_denied: policy_denied.map(|denied| denied.error.clone()),
             tags: created.map(|(id, tags, _)| (id.clone(), tags.clone())),
             strays_searched: self.strays_searched,
-            strays_checked: self.strays_checked.as_ref().is_some_and(|(at, trigger)| {
-                *trigger == self.trigger && is_recent(*at, poll_interval.mul_f64(NEXT_POLL_FROM))
-            }),
+            strays: self.stray_looks(poll_interval, now),
             read_sets: refused.map(|refused| refused.read_sets.clone()),
         }
+    }
+
+    fn stray_looks(&self, poll_interval: Duration, now: Instant) -> BTreeMap<String, StrayLook> {
+        let next_poll = poll_interval.mul_f64(NEXT_POLL_FROM);
+        let look = |looked: &StrayLooked| {
+            let age = now.duration_since(looked.at);
+            let is_recent =
+                looked.unseen_since.is_none() && looked.trigger == self.trigger && age < next_poll;
+            let unseen_for = looked.unseen_since.map(|since| now.duration_since(since));
+            StrayLook { age, is_recent, unseen_for }
+        };
+        self.strays.iter().map(|(id, looked)| (id.clone(), look(looked))).collect()
     }
 
     /// What a plan may know of earlier passes. AWS's refusal to delete a store is tried again at the poll interval.
@@ -213,6 +239,7 @@ impl Record {
         Recollection {
             absent_for: since(self.absent.as_ref().map(|(_, since)| *since)),
             not_owner_for: self.unshown.owner_for(now),
+            tag_keys_not_kept: self.tags_must_wait,
             unshown_tag_keys: self.unshown.tag_keys_for(now),
             delete_accepted_for: since(self.delete_accepted),
             refusal: self.refused.as_ref().map(|refused| Refusal {
@@ -264,14 +291,23 @@ impl Record {
             }
             _ => {}
         }
+        self.looked_at_strays(prepared, &observation.strays_looked_at, now);
         self.converged(prepared, &observation.observed);
     }
 
     /// The status, as the API server has it now, shows the strays that this pass found.
-    pub fn strays_told(&mut self, observation: &Observation, now: Instant) {
+    pub fn strays_told(&mut self, observation: &Observation) {
         self.strays_searched |= observation.strays_were_searched;
-        if observation.strays_were_checked {
-            self.strays_checked = Some((now, self.trigger.clone()));
+    }
+
+    fn looked_at_strays(&mut self, prepared: &Prepared, looked_at: &[(String, bool)], now: Instant) {
+        let told = prepared.object.status.as_ref().map(|status| status.stray_stores.as_slice());
+        self.strays.retain(|id, _| told.unwrap_or_default().contains(id));
+        for (id, is_there) in looked_at {
+            let before = self.strays.get(id).and_then(|looked| looked.unseen_since);
+            let unseen_since = (!is_there).then(|| before.unwrap_or(now));
+            let looked = StrayLooked { at: now, trigger: self.trigger.clone(), unseen_since };
+            self.strays.insert(id.clone(), looked);
         }
     }
 
@@ -317,6 +353,23 @@ impl Record {
         self.not_kept
     }
 
+    /// Whether this missing record is another one than that of the pass before.
+    pub fn is_news(&mut self, not_kept: Option<NotKept>) -> bool {
+        let is_news = not_kept.is_some() && self.told_not_kept != not_kept;
+        self.told_not_kept = not_kept;
+        is_news
+    }
+
+    #[must_use]
+    pub fn is_release_stuck(&self) -> bool {
+        self.release_is_stuck
+    }
+
+    /// The finalizer was to be removed. Returns whether it is the first time that it stayed.
+    pub fn release_tried(&mut self, is_stuck: bool) -> bool {
+        is_stuck && !std::mem::replace(&mut self.release_is_stuck, is_stuck)
+    }
+
     #[must_use]
     pub fn are_tag_keys_stripped(&self) -> bool {
         self.tag_keys_not_kept
@@ -333,6 +386,7 @@ impl Record {
         self.unshown.applied(action, effect);
         if matches!(action, Action::Tag { .. }) {
             self.tag_keys_not_kept = matches!(effect, Effect::NotRecorded { what: NotKept::TagKeys, .. });
+            self.tags_must_wait = self.tag_keys_not_kept;
         }
         match effect {
             Effect::Created(present) => {

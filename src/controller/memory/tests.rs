@@ -11,10 +11,11 @@ use crate::apply::Effect;
 use crate::aws::{Class, Operation};
 use crate::crd::{RECONCILE_ANNOTATION, SequenceStore, Store};
 use crate::observe::{KnownPolicy, Observation};
-use crate::plan::{Action, Recollection, TakeOver, Target};
+use crate::plan::{Action, NotKept, Recollection, TakeOver, Target};
 use crate::samples::{ID, OTHER_ID, REGION, Scene, call_error, intent, store};
 use crate::store::{
-    Defaults, Field, Intent, Observed, ObservedPolicy, ObservedTags, Prepared, Present, prepare,
+    AttemptOutcome, Defaults, Field, Intent, Observed, ObservedPolicy, ObservedTags, Prepared, Present,
+    prepare,
 };
 
 fn recollection(record: &Record, now: Instant) -> Recollection {
@@ -36,7 +37,7 @@ fn observation(id: &str, observed: Observed) -> Observation {
         observed,
         policy_was_asked: false,
         strays_were_searched: false,
-        strays_were_checked: false,
+        strays_looked_at: Vec::new(),
         take_over: TakeOver::NotAskedFor,
         rival: None,
         unlisted: Vec::new(),
@@ -427,4 +428,66 @@ fn a_policy_with_renamed_principals_is_read_hourly_once_its_write_must_show() {
     assert_eq!(record.known(seconds(300), start + seconds(3900)).policy, None);
     // The plan still knows that it was written.
     assert!(recollection(&record, start).corrections.contains_key(&Field::S3AccessPolicy));
+}
+
+#[test]
+fn a_missing_record_is_news_once() {
+    let mut record = Record::default();
+    let news = [Some(NotKept::Finalizer), Some(NotKept::Finalizer), Some(NotKept::Refused), None];
+    assert_eq!(news.map(|not_kept| record.is_news(not_kept)), [true, false, true, false]);
+    assert!(record.is_news(Some(NotKept::Refused)), "it was kept in between");
+}
+
+#[test]
+fn a_finalizer_that_cannot_be_removed_is_told_once() {
+    let mut record = Record::default();
+    assert_eq!([false, true, true].map(|is_stuck| record.release_tried(is_stuck)), [false, true, false]);
+    assert!(record.is_release_stuck());
+}
+
+/// AWS denied a call, and later something in the cluster stripped a record: a request must not wait for the denial.
+#[test]
+fn a_record_that_is_not_kept_ends_the_wait_of_an_older_denial() {
+    let (mut record, now) = (Record::default(), Instant::now());
+    let object = Scene::settled().object;
+    record.begin(&object, now);
+    record.ended(
+        &Observed::NotAsked,
+        Some(&call_error(Operation::GetSequenceStore, Class::Denied)),
+        now,
+        1.0,
+    );
+    let later = now + seconds(5);
+    // A person has asked, and the next one must wait.
+    record.begin(&object, later);
+    let rest = |record: &Record| record.rest(&object, later + seconds(2));
+    assert!(rest(&record).is_some());
+    record.not_recorded(later, 1.0);
+    assert_eq!(rest(&record), None);
+}
+
+fn refused(record: &mut Record, attempt: u32) {
+    let error = call_error(Operation::CreateSequenceStore, Class::Denied);
+    record.applied(&Action::None, &Effect::NotCreated { epoch: 0, attempt, error }, Instant::now(), 1.0);
+}
+
+#[test]
+fn a_chain_of_refusals_goes_on_after_a_restart_if_it_is_on_record() {
+    let second = Intent { attempt: 2, ..intent(None) };
+    let on_record = Intent { outcome: Some(AttemptOutcome::Refused), ..intent(None) };
+    let mut restarted = Record::default();
+    restarted.lost_intent(&annotated(&on_record), Instant::now());
+    assert!(restarted.is_refused(&on_record));
+    refused(&mut restarted, 2);
+    assert!(restarted.is_refused(&second));
+}
+
+/// A crash between AWS's no and its record, or an attempt without an answer: a store may exist.
+#[test]
+fn a_refusal_after_an_attempt_of_unknown_outcome_is_not_recorded_as_one() {
+    let mut restarted = Record::default();
+    restarted.lost_intent(&annotated(&intent(None)), Instant::now());
+    assert!(!restarted.is_refused(&intent(None)), "nobody knows what came of it");
+    refused(&mut restarted, 2);
+    assert!(!restarted.is_refused(&Intent { attempt: 2, ..intent(None) }));
 }

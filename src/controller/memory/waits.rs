@@ -143,6 +143,14 @@ impl Record {
         Some(wait)
     }
 
+    /// The API server did not keep a record without which nothing goes on. AWS denied nothing, so a person who asks is not
+    /// made to wait for an older denial.
+    pub fn not_recorded(&mut self, now: Instant, random: f64) -> Duration {
+        self.waits.is_blocked = false;
+        self.waits.shortcut = Shortcut::default();
+        self.failed(Class::Transient, now, random)
+    }
+
     /// Counts a failed pass and says how long to wait. A pass that came early, because the object changed, does not make
     /// the wait longer. `random` is in `0.0..1.0`.
     pub fn failed(&mut self, class: Class, now: Instant, random: f64) -> Duration {
