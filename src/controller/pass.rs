@@ -287,11 +287,7 @@ impl Pass<'_> {
         };
         // AWS was changed, whether or not the status could be written.
         events.extend(outcome.events);
-        // The conditions do not show it while something else is to be told.
-        let is_shown = matches!(conclusion.state, State::RecordNotKept { .. });
-        if let Some(what) = not_kept.filter(|_| self.record.is_news(not_kept) && !is_shown) {
-            events.push(event::record_not_kept(what, observation.observed.present().is_some()));
-        }
+        events.extend(self.news_of_record(not_kept, &conclusion.state, &observation.observed));
         if releases && object.is_being_deleted() {
             events.extend(event::store_kept(&conclusion.state, &observation.observed));
         }
@@ -317,9 +313,25 @@ impl Pass<'_> {
         }
         let wait = requeue_after(plan, &conclusion, backoff, prepared.poll_interval, fastrand::f64());
         self.record.finished();
-        let is_blocked = matches!(conclusion.state, State::DeletionBlocked(_));
-        let sooner = self.record.delete_again_in(now).filter(|_| is_blocked);
-        Ok(Ended::RequeueAfter(sooner.map_or(wait, |sooner| sooner.min(wait))))
+        Ok(Ended::RequeueAfter(self.deletes_again_in(&conclusion.state, now).map_or(wait, |at| at.min(wait))))
+    }
+
+    /// When a delete that AWS refused is sent again.
+    fn deletes_again_in(&self, state: &State, now: Instant) -> Option<Duration> {
+        let is_blocked = matches!(state, State::DeletionBlocked(_));
+        self.record.delete_again_in(now).filter(|_| is_blocked)
+    }
+
+    /// Tells once of a record that the API server does not keep, where the conditions show something else.
+    fn news_of_record(
+        &mut self,
+        not_kept: Option<NotKept>,
+        state: &State,
+        observed: &Observed,
+    ) -> Option<Event> {
+        let is_shown = matches!(state, State::RecordNotKept { .. });
+        let what = not_kept.filter(|_| self.record.is_news(not_kept) && !is_shown)?;
+        Some(event::record_not_kept(what, observed.present().is_some()))
     }
 
     /// Removes the finalizer. Returns whether it is still there.

@@ -28,7 +28,7 @@ const ALL: [&str; 9] = [
 ];
 
 /// Allows every action except this one.
-async fn deny(world: &World, action: &str) -> Result<(), Error> {
+pub async fn deny(world: &World, action: &str) -> Result<(), Error> {
     let allowed =
         ALL.into_iter().filter(|allowed| *allowed != action).map(|a| format!("omics:{a}")).collect();
     Ok(world.aws.allow_actions(ACCOUNT, Some(allowed)).await?)

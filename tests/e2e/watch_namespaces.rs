@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use healthomics_simulator::{Fault as AwsFault, FaultAction};
+use healthomics_simulator::{Fault as AwsFault, FaultAction, StoreRecord};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, PostParams};
 use sequencestore_operator::crd::{SequenceStore, SequenceStoreSpec};
@@ -14,9 +14,10 @@ use tokio::process::Command;
 
 use crate::cli_runner::run_to_end;
 use crate::kubernetes_proxy::{Fault, KubernetesProxy, is_list_or_watch, is_watch};
+use crate::missing_permissions::deny;
 use crate::process::get;
 use crate::world::{
-    Cluster, Error, Start, TIMEOUT, World, condition, ensure, message, spec_for, status, tests,
+    ACCOUNT, Cluster, Error, Start, TIMEOUT, World, condition, ensure, message, spec_for, status, tests,
 };
 
 tests![
@@ -36,6 +37,18 @@ async fn namespace(world: &World) -> Result<String, Error> {
     Ok(created.metadata.name.unwrap_or_default())
 }
 
+/// Makes an object that manages a store whose owner tags AWS lets nobody write.
+async fn managed_without_owner_tags(world: &World, name: &str, store: &StoreRecord) -> Result<(), Error> {
+    deny(world, "TagResource").await?;
+    let operator = world.operator(&Start::default())?;
+    world.adopt(name, store).await?;
+    let is_managed = |object: &SequenceStore| status(object).managed_store_id.as_ref() == Some(&store.id);
+    world.until(name, "managed", is_managed).await?;
+    operator.kill().await;
+    world.aws.allow_actions(ACCOUNT, None).await?;
+    Ok(())
+}
+
 async fn a_namespace_that_may_not_be_listed_holds_up_only_claims_and_deletions(
     cluster: Arc<Cluster>,
 ) -> Result<(), Error> {
@@ -45,8 +58,8 @@ async fn a_namespace_that_may_not_be_listed_holds_up_only_claims_and_deletions(
     let path = format!("/namespaces/{closed}/");
     proxy.fail(Fault::forbidden(), move |request| is_list_or_watch(request) && request.contains(&path));
     let (claimed, deleted, polled) = (world.seed().await?, world.seed().await?, world.seed().await?);
+    managed_without_owner_tags(&world, "deleted", &deleted).await?;
     world.adopt("claimed", &claimed).await?;
-    world.adopt("deleted", &deleted).await?;
     let poller = SequenceStoreSpec { poll_interval: Some("10s".into()), ..spec_for(&polled) };
     world.create("poller", poller).await?;
     let environment = [("KUBECONFIG", proxy.kubeconfig.display().to_string())].into();
@@ -144,12 +157,12 @@ async fn an_older_object_in_a_namespace_that_could_not_be_listed_keeps_its_store
     for name in ["kept", "deleted"] {
         world.until_condition(name, "Synced", "False", "ObjectsNotListed").await?;
     }
+    // This object never managed the store that it names, so nothing waits, and the store stays.
     world.delete("deleted").await?;
-    world.until_condition("deleted", "Ready", "False", "DeletionBlocked").await?;
-    proxy.heal();
-    // The younger objects lose, and the stores stay.
-    world.until_condition("kept", "Ready", "False", "OwnershipConflict").await?;
     world.until_gone("deleted").await?;
+    proxy.heal();
+    // The younger object loses.
+    world.until_condition("kept", "Ready", "False", "OwnershipConflict").await?;
     world.ensure_there_in_aws(&deleted).await?;
     world.ensure_there_in_aws(&kept).await?;
     let uid = older.get("kept").await?.metadata.uid;
