@@ -226,7 +226,8 @@ proptest! {
         let Some(last) = desired.intent else { return Ok(()) };
         prop_assert!((next.epoch, next.attempt) > (last.epoch, last.attempt), "the same attempt again");
         let memory = &scene.recollection;
-        let never_sent = last.attempt == 0 || memory.not_created == Some((last.epoch, last.attempt));
-        prop_assert!(never_sent || memory.attempt_known_for.as_secs() >= 75, "an attempt is unresolved");
+        let is_refused = last.outcome.is_some() || memory.not_created == Some((last.epoch, last.attempt));
+        let made_nothing = last.attempt == 0 || is_refused;
+        prop_assert!(made_nothing || memory.attempt_known_for.as_secs() >= 75, "an attempt is unresolved");
     }
 }
