@@ -99,8 +99,14 @@ where
 }
 
 /// Writes what status and Events must not contain: AWS's message and request id. Never the request itself,
-/// which can hold the members of a spec.
+/// which can hold the members of a spec, and nothing that may quote a policy.
 fn log(call: Call<'_>, error: &CallError) {
+    let detail = match call.operation {
+        Operation::PutS3AccessPolicy if error.class == Class::Terminal => {
+            "AWS rejects the policy; the conditions of the object have its words"
+        }
+        _ => &error.detail,
+    };
     macro_rules! event {
         ($level:expr) => {
             tracing::event!(
@@ -111,8 +117,7 @@ fn log(call: Call<'_>, error: &CallError) {
                 class = ?error.class,
                 code = error.code.as_deref(),
                 aws_request_id = error.request_id.as_deref(),
-                "AWS call failed: {}",
-                error.detail
+                "AWS call failed: {detail}"
             )
         };
     }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use healthomics_simulator::{Fault, FaultAction};
 use k8s_openapi::api::events::v1::Event;
 use kube::Api;
 use serde_json::{Value, json};
@@ -133,10 +134,24 @@ async fn no_policy_text_is_in_the_log_at_any_level(cluster: Arc<Cluster>) -> Res
     written["spec"]["s3AccessPolicy"]["Statement"][0]["Sid"] = json!(MARKER);
     written["spec"]["s3AccessPolicy"]["Statement"][0]["Resource"] =
         json!(store.s3_access.s3_access_point_arn);
+    // AWS refuses the policy, and quotes it.
+    let quoted = FaultAction::Error {
+        code: "ValidationException".into(),
+        status: None,
+        message: Some(format!("invalid statement {MARKER}")),
+        retry_after_ms: None,
+    };
+    world.aws.script_fault(&Fault::once("PutS3AccessPolicy", quoted)).await?;
     world.kubectl_apply(&written.to_string()).await?.checked()?;
+    let object = world.until_condition("a", "Ready", "False", "InvalidSpec").await?;
+    ensure!(
+        message(&object, "Ready").contains(MARKER),
+        "its reader is not told AWS's words: {:?}",
+        object.status
+    );
+    // AWS takes it, and shows it.
+    world.reconcile_now("a").await?;
     world.until_condition("a", "Synced", "True", "InSync").await?;
-    world.until_calls("PutS3AccessPolicy", 1).await?;
-    // A policy that AWS refuses, and one that is read back.
     world.reconcile_now("a").await?;
     world.until_calls("GetS3AccessPolicy", 2).await?;
     world.delete("a").await?;
