@@ -200,7 +200,7 @@ mod tests {
         assert_eq!(rival(5, &deep(r#""sequenceStoreId":"2222222222""#)), None);
         assert_eq!(rival(5, &deep(r#""sequenceStoreId":"1111111111","managementPolicy":"Observe""#)), None);
         assert_eq!(rival(5, &deep(r#""sequenceStoreId":"1111111111","region":"us-west-2""#)), None);
-        assert_eq!(rival(5, "7").as_deref(), Some("ns/old"), "nobody knows which store it means");
+        assert_eq!(rival(5, "7"), None, "it names no store, and holds up nobody");
     }
 
     #[test]

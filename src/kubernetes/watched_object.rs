@@ -10,9 +10,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_path_to_error::{Path, Segment};
 
-use crate::crd::{
-    INTENT_ANNOTATION, ManagementPolicy, SequenceStore, SequenceStoreSpec, SequenceStoreStatus, Store,
-};
+use crate::crd::{INTENT_ANNOTATION, SequenceStore, SequenceStoreSpec, SequenceStoreStatus, Store};
 
 /// Far above any object that the operator could use: a policy has at most 15 KB, and all annotations together 256 KiB.
 const MOST_BYTES: usize = 512 * 1024;
@@ -166,16 +164,21 @@ fn metadata(text: &str) -> ObjectMeta {
 /// Everything is skipped but what says which store the object means. Without metadata.
 fn claim(text: &str) -> Option<Box<SequenceStore>> {
     #[derive(Deserialize)]
-    struct Whole {
-        spec: Option<SpecPart>,
-        status: Option<StatusPart>,
+    struct Whole<'a> {
+        #[serde(borrow)]
+        spec: Option<&'a RawValue>,
+        #[serde(borrow)]
+        status: Option<&'a RawValue>,
     }
     #[derive(Default, Deserialize)]
     #[serde(rename_all = "camelCase")]
-    struct SpecPart {
-        sequence_store_id: Option<String>,
-        management_policy: Option<ManagementPolicy>,
-        region: Option<String>,
+    struct SpecPart<'a> {
+        #[serde(borrow)]
+        sequence_store_id: Option<&'a RawValue>,
+        #[serde(borrow)]
+        management_policy: Option<&'a RawValue>,
+        #[serde(borrow)]
+        region: Option<&'a RawValue>,
     }
     #[derive(Deserialize)]
     struct StatusPart {
@@ -188,16 +191,26 @@ fn claim(text: &str) -> Option<Box<SequenceStore>> {
         arn: Option<String>,
     }
     let Whole { spec, status } = serde_json::from_str(text).ok()?;
-    let SpecPart { sequence_store_id, management_policy, region } = spec.unwrap_or_default();
-    let spec =
-        SequenceStoreSpec { sequence_store_id, management_policy, region, ..SequenceStoreSpec::default() };
+    // A field of a wrong type counts as absent: it names no store, and it does not say `Observe`.
+    let spec: SpecPart<'_> = spec.and_then(read).unwrap_or_default();
+    let spec = SequenceStoreSpec {
+        sequence_store_id: spec.sequence_store_id.and_then(read),
+        management_policy: spec.management_policy.and_then(read),
+        region: spec.region.and_then(read),
+        ..SequenceStoreSpec::default()
+    };
     let mut object = SequenceStore::new("", spec);
-    object.status = status.map(|StatusPart { store, region }| {
+    object.status = status.and_then(read).map(|StatusPart { store, region }| {
         let store =
             store.map(|StorePart { id, arn }| Store { id, arn: arn.unwrap_or_default(), ..Store::default() });
         SequenceStoreStatus { store, region, ..SequenceStoreStatus::default() }
     });
     Some(Box::new(object))
+}
+
+/// None for a value of another type.
+fn read<'a, T: Deserialize<'a>>(json: &'a RawValue) -> Option<T> {
+    serde_json::from_str(json.get()).ok()
 }
 
 /// Without the content: kube logs what it watches.
@@ -327,7 +340,10 @@ mod tests {
         let object = WatchedObject::decode(recorded);
         let status = object.claim().and_then(|claim| claim.status.as_ref());
         assert_eq!(status.and_then(|s| s.store.as_ref()).map(|s| s.id.as_str()), Some("2222222222"));
-        assert!(WatchedObject::decode(r#"{"metadata":{},"spec":{"sequenceStoreId":7}}"#).claim().is_none());
+        let text = r#"{"metadata":{},"spec":{"sequenceStoreId":7,"managementPolicy":7}}"#;
+        let object = WatchedObject::decode(text);
+        let claim = object.claim().expect("it names no store");
+        assert!(claim.manages() && claim.spec.sequence_store_id.is_none());
     }
 
     #[test]

@@ -39,12 +39,12 @@ pub async fn cluster_without_rules(like: &Cluster) -> Result<Arc<Cluster>, Error
 
 async fn an_undecodable_object_does_not_stop_others(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster_without_rules(&cluster).await?).await?;
-    let (first, second) = (world.seed().await?, world.seed().await?);
+    let (first, second, third) = (world.seed().await?, world.seed().await?, world.seed().await?);
     let manifest = |name: &str, spec: Value| {
         let (version, kind) = ("healthomics.dev/v1alpha1", "SequenceStore");
         json!({"apiVersion": version, "kind": kind, "metadata": {"name": name}, "spec": spec}).to_string()
     };
-    let broken = json!({"sequenceStoreId": first.id, "tags": "x"});
+    let broken = json!({"sequenceStoreId": third.id, "tags": "x"});
     world.kubectl_apply(&manifest("broken", broken)).await?.checked()?;
     world.adopt("before", &first).await?;
     let _operator = world.operator(&Start::default())?;
