@@ -6,12 +6,17 @@ use tokio::sync::Mutex;
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::aws::{CallError, Class};
+use crate::controller::backoff;
 
 /// AWS quota of GetSequenceStore, ListSequenceStores and ListTagsForResource each, in requests per second for an
 /// account and region.
 pub(super) const QUOTA: f64 = 5.0;
 /// The same for GetS3AccessPolicy.
 pub(super) const POLICY_QUOTA: f64 = 1.0;
+/// Between the first attempt and the second; then twice as long each time.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+/// More than the last of the attempts below waits.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// Attempts where AWS responds that it is throttling or temporarily failing.
 const ATTEMPTS: u32 = 6;
 /// Attempts where AWS does not respond. Fewer, because the cause is more often a wrong region or endpoint.
@@ -48,8 +53,8 @@ impl RateLimit {
             attempt += 1;
             match request().await {
                 Err(error) if attempt < attempts(&error) => {
-                    let seconds = f64::from(1 << attempt) * (0.5 + fastrand::f64() / 2.0) / 2.0;
-                    tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
+                    let wait = backoff::growing(FIRST_WAIT, LONGEST_WAIT, attempt);
+                    tokio::time::sleep(backoff::spread(wait, fastrand::f64())).await;
                 }
                 result => return result,
             }

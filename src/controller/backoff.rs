@@ -1,4 +1,4 @@
-//! The back-off of failed passes by the class of the error, and the jitter of polls. Pure: no I/O.
+//! Waits that grow, the back-off of failed passes by the class of the error, and the jitter of polls. Pure: no I/O.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::aws::Class;
 #[must_use]
 pub fn wait(class: Class, failures: u32, random: f64) -> Duration {
     // In seconds.
-    let (first, cap) = match class {
+    let (first, longest) = match class {
         Class::Transient | Class::Conflict | Class::Unreadable => (1, 300),
         Class::Throttled => (2, 300),
         // Calls that wait for the same source share one attempt, so that short waits do not add to its load.
@@ -19,8 +19,19 @@ pub fn wait(class: Class, failures: u32, random: f64) -> Duration {
         // `requeue` takes the poll interval for Terminal; this bounds how fast failures are counted.
         Class::Terminal | Class::NotFound => (60, 600),
     };
-    let doublings = failures.saturating_sub(1).min(16);
-    let longest = Duration::from_secs((first << doublings).min(cap));
+    spread(growing(Duration::from_secs(first), Duration::from_secs(longest), failures), random)
+}
+
+/// `first` after the first time, then twice as long each time, up to `longest`.
+#[must_use]
+pub fn growing(first: Duration, longest: Duration, times: u32) -> Duration {
+    first.saturating_mul(1 << times.saturating_sub(1).min(16)).min(longest)
+}
+
+/// Between half of `longest` and all of it, so that what failed at the same time is not tried at the same time. `random` is
+/// in `0.0..1.0`.
+#[must_use]
+pub fn spread(longest: Duration, random: f64) -> Duration {
     longest.mul_f64(0.5 + 0.5 * random)
 }
 

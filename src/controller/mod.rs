@@ -2,7 +2,7 @@
 //!
 //! `run` wires it up, `watch` follows the objects, `reconcile` runs one pass, `pass` has its five steps.
 
-mod backoff;
+pub mod backoff;
 pub mod context;
 mod error;
 pub mod health;

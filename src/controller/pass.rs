@@ -329,8 +329,9 @@ impl Pass<'_> {
         state: &State,
         observed: &Observed,
     ) -> Option<Event> {
+        let is_news = self.record.is_news(not_kept);
         let is_shown = matches!(state, State::RecordNotKept { .. });
-        let what = not_kept.filter(|_| self.record.is_news(not_kept) && !is_shown)?;
+        let what = not_kept.filter(|_| is_news && !is_shown)?;
         Some(event::record_not_kept(what, observed.present().is_some()))
     }
 

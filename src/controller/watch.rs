@@ -12,6 +12,7 @@ use kube::api::WatchEvent;
 use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
 
+use super::backoff;
 use super::context::Context;
 use super::triggers::{Listed, Reference, Triggers};
 use crate::kubernetes::cluster::{self, Failure};
@@ -289,9 +290,7 @@ fn lists_again(failure: &Failure, failures: u32) -> bool {
 
 /// Half a second, then twice as long each time. `random` is in `0.0..1.0`.
 fn wait(failures: u32, longest: Duration, random: f64) -> Duration {
-    let doublings = failures.saturating_sub(1).min(8);
-    let wait = Duration::from_millis(500 << doublings).min(longest);
-    wait.mul_f64(0.5 + 0.5 * random)
+    backoff::spread(backoff::growing(Duration::from_millis(500), longest, failures), random)
 }
 
 #[cfg(test)]

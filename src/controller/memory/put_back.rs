@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::controller::backoff;
+
 /// Between the first attempt and the second. From then on the wait doubles.
 const FIRST_WAIT: Duration = Duration::from_secs(30);
 const LONGEST_WAIT: Duration = Duration::from_secs(900);
@@ -18,16 +20,15 @@ impl PutBack {
         let times = match self.tried {
             None => 0,
             Some((times, last)) => {
-                let wait = (FIRST_WAIT * 2_u32.saturating_pow(times.saturating_sub(1))).min(LONGEST_WAIT);
                 let waited = now.duration_since(last);
-                if waited < wait {
+                if waited < backoff::growing(FIRST_WAIT, LONGEST_WAIT, times) {
                     return false;
                 }
                 // It stayed where it was for long: this is another removal.
-                if waited > 2 * LONGEST_WAIT { 0 } else { times.min(10) }
+                if waited > 2 * LONGEST_WAIT { 0 } else { times }
             }
         };
-        self.tried = Some((times + 1, now));
+        self.tried = Some((times.saturating_add(1), now));
         true
     }
 }

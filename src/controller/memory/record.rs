@@ -367,7 +367,8 @@ impl Record {
 
     /// The finalizer was to be removed. Returns whether it is the first time that it stayed.
     pub fn release_tried(&mut self, is_stuck: bool) -> bool {
-        is_stuck && !std::mem::replace(&mut self.release_is_stuck, is_stuck)
+        let was_stuck = std::mem::replace(&mut self.release_is_stuck, is_stuck);
+        is_stuck && !was_stuck
     }
 
     #[must_use]

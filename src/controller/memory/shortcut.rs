@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::controller::backoff;
+
 /// Between the first two times. Each gap is twice as long as the one before.
 const FIRST_GAP: Duration = Duration::from_secs(10);
 const LONGEST_GAP: Duration = Duration::from_secs(600);
@@ -17,8 +19,7 @@ pub struct Shortcut {
 impl Shortcut {
     /// The earliest time at which a change may end the wait again; none if it may at once.
     pub fn next(&self) -> Option<Instant> {
-        let gap = FIRST_GAP.saturating_mul(1 << self.times.saturating_sub(1).min(16)).min(LONGEST_GAP);
-        self.last.map(|last| last + gap)
+        self.last.map(|last| last + backoff::growing(FIRST_GAP, LONGEST_GAP, self.times))
     }
 
     pub fn is_open(&self, now: Instant) -> bool {
