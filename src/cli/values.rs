@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::aws::is_account_id;
-use crate::crd::StoreStatus;
+use crate::crd::{StoreStatus, is_dns_label};
 use crate::store::desired::parse_duration;
 
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
@@ -108,12 +108,8 @@ pub(super) fn status(text: &str) -> Result<StoreStatus, String> {
 }
 
 pub(super) fn namespace(text: &str) -> Result<String, String> {
-    let form = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    let fits = (1..=63).contains(&text.len())
-        && text.chars().all(form)
-        && !text.starts_with('-')
-        && !text.ends_with('-');
-    fits.then(|| text.to_owned())
+    is_dns_label(text)
+        .then(|| text.to_owned())
         .ok_or_else(|| "write the name of a namespace: lower-case letters, digits and hyphens".into())
 }
 

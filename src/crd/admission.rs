@@ -6,6 +6,7 @@
 
 use serde_json::{Map, Value};
 
+use super::names::{is_dns_label, is_dns_subdomain};
 use super::rules::{self, FieldRule};
 use super::schema::spec_schema;
 
@@ -140,12 +141,8 @@ fn store_name(manifest: &Value, spec: &Value) -> Option<String> {
 /// The API server's own rules for names.
 fn names(manifest: &Value) -> Vec<String> {
     let name = manifest["metadata"]["name"].as_str().unwrap_or_default();
-    let part = |part: &str| {
-        let form = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-        !part.is_empty() && part.chars().all(form) && !part.starts_with('-') && !part.ends_with('-')
-    };
     let mut found = Vec::new();
-    if !name.is_empty() && (name.len() > 253 || !name.split('.').all(part)) {
+    if !name.is_empty() && !is_dns_subdomain(name) {
         found.push(
             "metadata.name must have at most 253 characters: lower-case letters, digits, hyphens and dots, with a letter \
              or digit at the start and the end of each part between dots"
@@ -153,7 +150,7 @@ fn names(manifest: &Value) -> Vec<String> {
         );
     }
     if let Some(namespace) = manifest["metadata"]["namespace"].as_str()
-        && (namespace.len() > 63 || !part(namespace))
+        && !is_dns_label(namespace)
     {
         found.push(
             "metadata.namespace must have at most 63 characters: lower-case letters, digits and hyphens, with a letter or \

@@ -9,7 +9,9 @@ use super::absence::ABSENCE_CONFIRMED_AFTER;
 use super::creation::{is_certainly_refused, rest_of_window};
 use super::{Input, Next, PinnedBy, Plan, State, StoreOwner, TaggedOwner, TakeOver};
 use crate::aws::StoreArn;
-use crate::crd::{CLUSTER_TAG, NAME_TAG, NAMESPACE_TAG, OWNER_UID_TAG, TAKE_OVER_ANNOTATION};
+use crate::crd::{
+    CLUSTER_TAG, NAME_TAG, NAMESPACE_TAG, OWNER_UID_TAG, TAKE_OVER_ANNOTATION, is_dns_subdomain,
+};
 use crate::store::intent::CLOCKS_APART;
 use crate::store::observed::{Observed, ObservedTags, Present};
 use crate::store::{Field, Intent, identity};
@@ -72,12 +74,7 @@ pub(super) fn stranger(input: &Input<'_>, present: &Present) -> Option<State> {
 
 /// Anybody can write tags, so only what can be the name of an object is shown as one.
 fn tagged_owner(input: &Input<'_>, tags: &BTreeMap<String, String>) -> TaggedOwner {
-    let name_like = |text: &&String| {
-        let allowed =
-            |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'.');
-        !text.is_empty() && text.bytes().all(allowed)
-    };
-    let name = |key: &str| tags.get(key).filter(name_like);
+    let name = |key: &str| tags.get(key).filter(|text| is_dns_subdomain(text));
     let cluster = tags.get(CLUSTER_TAG).filter(|cluster| **cluster != input.settings.cluster);
     TaggedOwner {
         uid: tags.get(OWNER_UID_TAG).cloned().unwrap_or_default(),
