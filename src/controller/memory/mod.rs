@@ -12,6 +12,7 @@
 mod put_back;
 mod record;
 mod shortcut;
+mod strays;
 #[cfg(test)]
 mod tests;
 mod unshown;

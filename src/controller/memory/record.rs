@@ -8,12 +8,13 @@ use kube::ResourceExt;
 
 use super::put_back::PutBack;
 use super::shortcut::Shortcut;
+use super::strays::Strays;
 use super::unshown::Unshown;
 use super::waits::{Denied, PassWaits, is_worth_keeping};
 use crate::apply::{Effect, WrittenAhead};
 use crate::aws::{CallError, Class, Operation, ReadSetCount};
 use crate::crd::{AnnotationFinding, SequenceStore};
-use crate::observe::{Known, KnownPolicy, Observation, StrayLook};
+use crate::observe::{Known, KnownPolicy, Observation};
 use crate::plan::{Action, Correction, Denial, NotKept, Recollection, Refusal, Target};
 use crate::store::drift::differences;
 use crate::store::{AttemptOutcome, Field, Intent, Observed, ObservedPolicy, OwnerMatch, Prepared, Present};
@@ -49,10 +50,7 @@ pub struct Record {
     /// AWS rejected the S3 access policy of this generation.
     policy_rejected: Option<i64>,
     trigger: Trigger,
-    /// The strays of an abandoned attempt were searched for, and told.
-    strays_searched: bool,
-    /// The last looks at the strays in status, by id.
-    strays: BTreeMap<String, StrayLooked>,
+    strays: Strays,
     unshown: Unshown,
     put_back: PutBack,
     /// The API server did not keep the last record that was to be written to the object.
@@ -77,19 +75,10 @@ pub struct Record {
 }
 
 /// Generation and reconcile request. When one of them changes, a user wants what failed to be tried again.
-type Trigger = (Option<i64>, Option<String>);
+pub(super) type Trigger = (Option<i64>, Option<String>);
 
 /// Region, id and account in which a store was looked for.
 type Sought = (String, String, String);
-
-/// A look at a stray.
-#[derive(Debug)]
-struct StrayLooked {
-    at: Instant,
-    trigger: Trigger,
-    /// The first of an unbroken series of looks that did not find it.
-    unseen_since: Option<Instant>,
-}
 
 #[derive(Debug)]
 struct PolicyRead {
@@ -208,22 +197,10 @@ impl Record {
             policy: policy.map(|read| read.policy.clone()),
             policy_denied: policy_denied.map(|denied| denied.error.clone()),
             tags: created.map(|(id, tags, _)| (id.clone(), tags.clone())),
-            strays_searched: self.strays_searched,
-            strays: self.stray_looks(poll_interval, now),
+            strays_searched: self.strays.were_searched(),
+            strays: self.strays.looks(&self.trigger, poll_interval.mul_f64(NEXT_POLL_FROM), now),
             read_sets: refused.map(|refused| refused.read_sets.clone()),
         }
-    }
-
-    fn stray_looks(&self, poll_interval: Duration, now: Instant) -> BTreeMap<String, StrayLook> {
-        let next_poll = poll_interval.mul_f64(NEXT_POLL_FROM);
-        let look = |looked: &StrayLooked| {
-            let age = now.duration_since(looked.at);
-            let is_recent =
-                looked.unseen_since.is_none() && looked.trigger == self.trigger && age < next_poll;
-            let unseen_for = looked.unseen_since.map(|since| now.duration_since(since));
-            StrayLook { age, is_recent, unseen_for }
-        };
-        self.strays.iter().map(|(id, looked)| (id.clone(), look(looked))).collect()
     }
 
     /// What a plan may know of earlier passes. AWS's refusal to delete a store is tried again at the poll interval.
@@ -291,24 +268,13 @@ impl Record {
             }
             _ => {}
         }
-        self.looked_at_strays(prepared, &observation.strays_looked_at, now);
+        self.strays.looked_at(&prepared.object, &observation.strays_looked_at, &self.trigger, now);
         self.converged(prepared, &observation.observed);
     }
 
     /// The status, as the API server has it now, shows the strays that this pass found.
     pub fn strays_told(&mut self, observation: &Observation) {
-        self.strays_searched |= observation.strays_were_searched;
-    }
-
-    fn looked_at_strays(&mut self, prepared: &Prepared, looked_at: &[(String, bool)], now: Instant) {
-        let told = prepared.object.status.as_ref().map(|status| status.stray_stores.as_slice());
-        self.strays.retain(|id, _| told.unwrap_or_default().contains(id));
-        for (id, is_there) in looked_at {
-            let before = self.strays.get(id).and_then(|looked| looked.unseen_since);
-            let unseen_since = (!is_there).then(|| before.unwrap_or(now));
-            let looked = StrayLooked { at: now, trigger: self.trigger.clone(), unseen_since };
-            self.strays.insert(id.clone(), looked);
-        }
+        self.strays.told(observation.strays_were_searched);
     }
 
     /// Fields that no longer differ have converged.
