@@ -23,12 +23,6 @@ tests![
     the_operator_reports_duplicate_stores_and_leaves_them_alone,
 ];
 
-fn short_create_grace() -> Start {
-    let mut start = Start::default();
-    start.flags.push("--create-grace=2s".into());
-    start
-}
-
 pub fn owner_tags(uid: &str, cluster: &str, namespace: &str, name: &str) -> BTreeMap<String, String> {
     let pairs = [("uid", uid), ("cluster", cluster), ("namespace", namespace), ("name", name)];
     pairs.into_iter().map(|(key, value)| (format!("healthomics.dev/{key}"), value.to_owned())).collect()
@@ -131,11 +125,11 @@ async fn the_operator_updates_owner_tags_when_the_cluster_name_changes(
     cluster: Arc<Cluster>,
 ) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let operator = world.operator(&short_create_grace())?;
+    let operator = world.operator(&Start::with_create_grace(2))?;
     world.create("renamed", SequenceStoreSpec::default()).await?;
     world.until_ready("renamed").await?;
     operator.kill().await;
-    let _operator = world.operator(&Start { cluster_name: "another", ..short_create_grace() })?;
+    let _operator = world.operator(&Start { cluster_name: "another", ..Start::with_create_grace(2) })?;
     world.until_calls("TagResource", 1).await?;
     world.until_ready("renamed").await?;
     let stores = world.aws.all_stores().await?;
@@ -147,14 +141,14 @@ async fn the_operator_updates_owner_tags_when_the_cluster_name_changes(
 
 async fn a_changed_default_region_creates_no_second_store(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let operator = world.operator(&short_create_grace())?;
+    let operator = world.operator(&Start::with_create_grace(2))?;
     world.create("stays", SequenceStoreSpec::default()).await?;
     world.until_ready("stays").await?;
     operator.kill().await;
     // Without a status, only the create intent records the region.
     let wipe = kube::api::Patch::Merge(json!({"status": null}));
     world.api.patch_status("stays", &kube::api::PatchParams::default(), &wipe).await?;
-    let _operator = world.operator(&Start { region: Some("us-west-2"), ..short_create_grace() })?;
+    let _operator = world.operator(&Start { region: Some("us-west-2"), ..Start::with_create_grace(2) })?;
     let object = world.until_ready("stays").await?;
     ensure!(status(&object).region.as_deref() == Some("us-east-1"), "{:?}", status(&object).region);
     ensure!(world.aws.all_stores().await?.len() == 1, "one store");
@@ -163,7 +157,7 @@ async fn a_changed_default_region_creates_no_second_store(cluster: Arc<Cluster>)
 
 async fn a_copied_manifest_gets_its_own_store(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let _operator = world.operator(&short_create_grace())?;
+    let _operator = world.operator(&Start::with_create_grace(2))?;
     world.create("original", SequenceStoreSpec::default()).await?;
     let original =
         world.until("original", "an intent", |o| o.annotations().contains_key(INTENT_ANNOTATION)).await?;
@@ -192,7 +186,7 @@ async fn a_recreated_object_finds_its_store_after_its_finalizer_was_removed(
     cluster: Arc<Cluster>,
 ) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let operator = world.operator(&short_create_grace())?;
+    let operator = world.operator(&Start::with_create_grace(2))?;
     world.create("torn", SequenceStoreSpec::default()).await?;
     let before = world.until_ready("torn").await?;
     operator.kill().await;
@@ -200,7 +194,7 @@ async fn a_recreated_object_finds_its_store_after_its_finalizer_was_removed(
     world.delete("torn").await?;
     world.until_gone("torn").await?;
     world.create("torn", SequenceStoreSpec::default()).await?;
-    let _operator = world.operator(&short_create_grace())?;
+    let _operator = world.operator(&Start::with_create_grace(2))?;
     let after = world.until_ready("torn").await?;
     ensure!(before.uid() != after.uid(), "another object");
     ensure!(status(&before).store.map(|s| s.id) == status(&after).store.map(|s| s.id), "the same store");
@@ -222,7 +216,7 @@ async fn the_operator_reports_duplicate_stores_and_leaves_them_alone(
     };
     let newer = world.seed_with(seed("2024-01-01T00:00:00.000Z")).await?;
     let older = world.seed_with(seed("2023-01-01T00:00:00.000Z")).await?;
-    let _operator = world.operator(&short_create_grace())?;
+    let _operator = world.operator(&Start::with_create_grace(2))?;
     let object = world.until_ready("twice").await?;
     ensure!(
         status(&object).store.is_some_and(|store| store.id == older.id),

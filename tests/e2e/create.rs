@@ -24,15 +24,9 @@ tests![
     two_replicas_create_one_store_per_object,
 ];
 
-fn short_create_grace() -> Start {
-    let mut start = Start::default();
-    start.flags.push("--create-grace=2s".into());
-    start
-}
-
 async fn with_operator(cluster: Arc<Cluster>) -> Result<(World, Operator), Error> {
     let world = World::new(cluster).await?;
-    let operator = world.operator(&short_create_grace())?;
+    let operator = world.operator(&Start::with_create_grace(2))?;
     Ok((world, operator))
 }
 
@@ -138,7 +132,7 @@ async fn a_crash_between_create_and_its_response_makes_no_second_store(
     operator.kill().await;
     ensure!(status(&world.api.get("killed").await?).store.is_none(), "the status already has the id");
     world.aws.release_held().await?;
-    let _operator = world.operator(&short_create_grace())?;
+    let _operator = world.operator(&Start::with_create_grace(2))?;
     world.until_ready("killed").await?;
     ensure!(stores_ever_created(&world).await? == 1, "{} stores", stores_ever_created(&world).await?);
     Ok(())
@@ -151,7 +145,7 @@ async fn a_crash_before_aws_acts_on_the_create_makes_one_store(cluster: Arc<Clus
     world.create("unsent", SequenceStoreSpec::default()).await?;
     world.until_calls("CreateSequenceStore", 1).await?;
     operator.kill().await;
-    let _operator = world.operator(&short_create_grace())?;
+    let _operator = world.operator(&Start::with_create_grace(2))?;
     world.until_ready("unsent").await?;
     ensure!(stores_ever_created(&world).await? == 1, "{} stores", stores_ever_created(&world).await?);
     Ok(())
@@ -162,7 +156,7 @@ async fn the_operator_reports_a_store_left_by_an_abandoned_create(
     cluster: Arc<Cluster>,
 ) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let _operator = world.operator(&short_create_grace())?;
+    let _operator = world.operator(&Start::with_create_grace(2))?;
     let other = world.seed().await?;
     let hidden = Knobs { list_lag_ms: 6_000, ..Knobs::default() };
     world.aws.set_knobs(&hidden).await?;
@@ -235,7 +229,7 @@ async fn the_operator_rebuilds_a_wiped_status(cluster: Arc<Cluster>) -> Result<(
     world
         .patch("wiped", json!({"metadata": {"annotations": {"healthomics.dev/create-intent": null}}}))
         .await?;
-    let _operator = world.operator(&short_create_grace())?;
+    let _operator = world.operator(&Start::with_create_grace(2))?;
     let after = world.until_ready("wiped").await?;
     ensure!(
         status(&before).store.map(|s| s.id) == status(&after).store.map(|s| s.id),
@@ -291,7 +285,7 @@ async fn a_denied_create_leaves_no_store_and_recovers(cluster: Arc<Cluster>) -> 
 
 async fn two_replicas_create_one_store_per_object(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _one) = with_operator(cluster).await?;
-    let _other = world.operator(&short_create_grace())?;
+    let _other = world.operator(&Start::with_create_grace(2))?;
     world.aws.set_knobs(&Knobs { token_window_ms: Some(0), list_lag_ms: 1000, ..Knobs::default() }).await?;
     for n in 0..5 {
         world.create(&format!("twin-{n}"), SequenceStoreSpec::default()).await?;

@@ -84,9 +84,7 @@ async fn a_denied_tag_change_affects_synced_only(cluster: Arc<Cluster>) -> Resul
 
 async fn the_operator_stops_writing_owner_tags_that_never_appear(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let mut start = Start::default();
-    start.flags.push("--create-grace=1s".into());
-    let _operator = world.operator(&start)?;
+    let _operator = world.operator(&Start::with_create_grace(1))?;
     let seeded = world.seed().await?;
     let no_tags = FaultAction::Replace { member: "tags".into(), value: json!({}) };
     world.aws.script_fault(&Fault::always("ListTagsForResource", no_tags)).await?;

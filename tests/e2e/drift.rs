@@ -99,9 +99,7 @@ async fn a_user_resolves_not_converging_by_setting_the_observed_value(
     cluster: Arc<Cluster>,
 ) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let mut start = Start::default();
-    start.flags.push("--create-grace=1s".into());
-    let _operator = world.operator(&start)?;
+    let _operator = world.operator(&Start::with_create_grace(1))?;
     let store = world.seed().await?;
     let value = json!("AWS knows better");
     let replaced = FaultAction::Replace { member: "description".into(), value };

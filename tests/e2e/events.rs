@@ -28,9 +28,7 @@ async fn events(world: &World, name: &str) -> Result<Vec<(String, String, i32)>,
 
 async fn the_operator_emits_an_event_for_each_transition(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let mut start = Start::default();
-    start.flags.push("--create-grace=1s".into());
-    let _operator = world.operator(&start)?;
+    let _operator = world.operator(&Start::with_create_grace(1))?;
     world.create("life", SequenceStoreSpec::default()).await?;
     let object = world.until_ready("life").await?;
     let id = object.status.and_then(|status| status.store).ok_or("a store")?.id;

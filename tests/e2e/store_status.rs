@@ -21,12 +21,6 @@ tests![
     a_deletion_in_progress_is_reported_as_deleting,
 ];
 
-fn short_create_grace() -> Start {
-    let mut start = Start::default();
-    start.flags.push("--create-grace=2s".into());
-    start
-}
-
 fn described(text: &str, spec: SequenceStoreSpec) -> SequenceStoreSpec {
     SequenceStoreSpec { description: Some(text.into()), ..spec }
 }
@@ -114,7 +108,7 @@ async fn a_failed_store_stalls_the_object_until_it_is_active_again(
     cluster: Arc<Cluster>,
 ) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let _operator = world.operator(&short_create_grace())?;
+    let _operator = world.operator(&Start::with_create_grace(2))?;
     let create_fails = Some("The KMS key is disabled.".to_owned());
     world.aws.set_knobs(&Knobs { create_fails, creating_gets: 1, ..Knobs::default() }).await?;
     world.create("made", described("wanted", SequenceStoreSpec::default())).await?;
@@ -152,7 +146,7 @@ async fn an_unknown_create_outcome_is_reported_until_the_store_is_found(
     cluster: Arc<Cluster>,
 ) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let _operator = world.operator(&short_create_grace())?;
+    let _operator = world.operator(&Start::with_create_grace(2))?;
     world.aws.set_knobs(&Knobs { list_lag_ms: 1500, ..Knobs::default() }).await?;
     let lost = FaultAction::error("InternalServerException");
     world.aws.script_fault(&Fault::once_after_commit("CreateSequenceStore", lost)).await?;

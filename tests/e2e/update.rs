@@ -65,9 +65,7 @@ async fn the_operator_updates_and_clears_every_mutable_field(cluster: Arc<Cluste
 
 async fn manage_corrects_drift_and_observe_only_reports_it(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let mut start = Start::default();
-    start.flags.push("--create-grace=1s".into());
-    let _operator = world.operator(&start)?;
+    let _operator = world.operator(&Start::with_create_grace(1))?;
     let (mine, watched) = (world.seed().await?, world.seed().await?);
     let wanted = |store| SequenceStoreSpec { description: Some("wanted".into()), ..spec_for(store) };
     world.create("mine", wanted(&mine)).await?;
@@ -132,9 +130,7 @@ async fn the_operator_manages_tags_key_by_key(cluster: Arc<Cluster>) -> Result<(
 
 async fn the_operator_stops_writing_a_field_that_never_converges(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let mut start = Start::default();
-    start.flags.push("--create-grace=1s".into());
-    let _operator = world.operator(&start)?;
+    let _operator = world.operator(&Start::with_create_grace(1))?;
     let seeded = world.seed().await?;
     let member = |operation: &str| Fault {
         times: None,

@@ -17,7 +17,8 @@ use crate::kubernetes_proxy::{Fault, KubernetesProxy, is_list_or_watch, is_watch
 use crate::missing_permissions::deny;
 use crate::process::get;
 use crate::world::{
-    ACCOUNT, Cluster, Error, Start, TIMEOUT, World, condition, ensure, message, spec_for, status, tests,
+    ACCOUNT, Cluster, Error, Operator, Start, TIMEOUT, World, condition, ensure, message, spec_for, status,
+    tests,
 };
 
 tests![
@@ -35,6 +36,13 @@ async fn namespace(world: &World) -> Result<String, Error> {
     let namespace: Namespace = serde_json::from_value(json!({"metadata": {"generateName": "e2e-"}}))?;
     let created = Api::all(world.client.clone()).create(&PostParams::default(), &namespace).await?;
     Ok(created.metadata.name.unwrap_or_default())
+}
+
+/// Starts an operator that reaches the API server through the proxy and watches a second namespace.
+fn operator_of_both(world: &World, proxy: &KubernetesProxy, second: &str) -> Result<Operator, Error> {
+    let environment = [("KUBECONFIG", proxy.kubeconfig.display().to_string())].into();
+    let flags = vec!["--poll-interval=1h".into(), format!("--watch-namespace={second}")];
+    world.operator(&Start { environment, flags, ..Start::default() })
 }
 
 /// Makes an object that manages a store whose owner tags AWS lets nobody write.
@@ -62,9 +70,7 @@ async fn a_namespace_that_may_not_be_listed_holds_up_only_claims_and_deletions(
     world.adopt("claimed", &claimed).await?;
     let poller = SequenceStoreSpec { poll_interval: Some("10s".into()), ..spec_for(&polled) };
     world.create("poller", poller).await?;
-    let environment = [("KUBECONFIG", proxy.kubeconfig.display().to_string())].into();
-    let flags = vec!["--poll-interval=1h".into(), format!("--watch-namespace={closed}")];
-    let _operator = world.operator(&Start { environment, flags, ..Start::default() })?;
+    let _operator = operator_of_both(&world, &proxy, &closed)?;
 
     // They are mirrored, and say what waits for what.
     let waits = |object: &SequenceStore| {
@@ -114,9 +120,7 @@ async fn a_namespace_that_may_be_listed_but_not_watched_costs_no_polls(
     });
     let store = world.seed().await?;
     world.adopt("claimed", &store).await?;
-    let environment = [("KUBECONFIG", proxy.kubeconfig.display().to_string())].into();
-    let flags = vec!["--poll-interval=1h".into(), format!("--watch-namespace={closed}")];
-    let _operator = world.operator(&Start { environment, flags, ..Start::default() })?;
+    let _operator = operator_of_both(&world, &proxy, &closed)?;
     world.until_condition("claimed", "Synced", "False", "ObjectsNotListed").await?;
     let polls = world.gets_of(&store).await?.len();
     may_list.store(true, Ordering::Relaxed);
@@ -151,9 +155,7 @@ async fn an_older_object_in_a_namespace_that_could_not_be_listed_keeps_its_store
     }
     world.adopt("kept", &kept).await?;
     world.adopt("deleted", &deleted).await?;
-    let environment = [("KUBECONFIG", proxy.kubeconfig.display().to_string())].into();
-    let flags = vec!["--poll-interval=1h".into(), format!("--watch-namespace={closed}")];
-    let _operator = world.operator(&Start { environment, flags, ..Start::default() })?;
+    let _operator = operator_of_both(&world, &proxy, &closed)?;
     for name in ["kept", "deleted"] {
         world.until_condition(name, "Synced", "False", "ObjectsNotListed").await?;
     }

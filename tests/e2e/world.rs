@@ -109,6 +109,15 @@ impl Default for Start {
     }
 }
 
+impl Start {
+    /// With this window, in seconds, in which AWS may not show a new store.
+    pub fn with_create_grace(seconds: u32) -> Self {
+        let mut start = Self::default();
+        start.flags.push(format!("--create-grace={seconds}s"));
+        start
+    }
+}
+
 /// An operator process; dropping it kills it.
 pub struct Operator {
     pub child: Child,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
-use healthomics_simulator::{Fault, FaultAction};
+use healthomics_simulator::{Fault, FaultAction, StoreRecord};
 use sequencestore_operator::crd::SequenceStoreSpec;
 use serde_json::json;
 
@@ -80,40 +80,40 @@ async fn an_account_set_by_hand_counts_where_sts_cannot_be_reached(
     Ok(())
 }
 
-/// With the wrong account a 404 would be believed, and the object released while its store stays.
-async fn an_account_set_by_hand_never_overrules_sts(cluster: Arc<Cluster>) -> Result<(), Error> {
+/// An object whose store is in the usual account. The keys of another account are ready, and no operator runs.
+async fn managed_before_the_keys_change(cluster: Arc<Cluster>) -> Result<(World, StoreRecord), Error> {
     let (world, operator) = World::with_operator(cluster).await?;
     world.aws.set_account("AKIAOTHERACCOUNT0000", "210987654321").await?;
     let store = world.seed().await?;
     world.adopt("a", &store).await?;
     world.until_ready("a").await?;
     operator.kill().await;
+    Ok((world, store))
+}
+
+/// Starts the operator with these keys and an `AWS_ACCOUNT_ID` that contradicts them, while the object is being deleted.
+async fn ensure_not_released(world: &World, store: &StoreRecord) -> Result<(), Error> {
     let environment = BTreeMap::from([("AWS_ACCOUNT_ID", ACCOUNT.to_owned())]);
     let start = Start { access_key: "AKIAOTHERACCOUNT0000", environment, ..Start::default() };
     world.delete("a").await?;
     let _operator = world.operator(&start)?;
     world.until_condition("a", "Ready", "False", "WrongAccount").await?;
     ensure!(has_finalizer(&world.api.get("a").await?), "the finalizer is gone");
-    world.ensure_there_in_aws(&store).await
+    world.ensure_there_in_aws(store).await
+}
+
+/// With the wrong account a 404 would be believed, and the object released while its store stays.
+async fn an_account_set_by_hand_never_overrules_sts(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let (world, store) = managed_before_the_keys_change(cluster).await?;
+    ensure_not_released(&world, &store).await
 }
 
 /// A proxy answers for STS when the operator starts and when it first looks for the store.
 async fn an_account_set_by_hand_does_not_count_for_one_lost_answer_of_sts(
     cluster: Arc<Cluster>,
 ) -> Result<(), Error> {
-    let (world, operator) = World::with_operator(cluster).await?;
-    world.aws.set_account("AKIAOTHERACCOUNT0000", "210987654321").await?;
-    let store = world.seed().await?;
-    world.adopt("a", &store).await?;
-    world.until_ready("a").await?;
-    operator.kill().await;
+    let (world, store) = managed_before_the_keys_change(cluster).await?;
     let page = Fault::always("sts:GetCallerIdentity", FaultAction::Html { status: 502 });
     world.aws.script_fault(&Fault { times: Some(2), ..page }).await?;
-    let environment = BTreeMap::from([("AWS_ACCOUNT_ID", ACCOUNT.to_owned())]);
-    let start = Start { access_key: "AKIAOTHERACCOUNT0000", environment, ..Start::default() };
-    world.delete("a").await?;
-    let _operator = world.operator(&start)?;
-    world.until_condition("a", "Ready", "False", "WrongAccount").await?;
-    ensure!(has_finalizer(&world.api.get("a").await?), "the finalizer is gone");
-    world.ensure_there_in_aws(&store).await
+    ensure_not_released(&world, &store).await
 }

@@ -20,12 +20,6 @@ tests![
 
 const UID: &str = "healthomics.dev/uid";
 
-fn with_grace(seconds: u32) -> Start {
-    let mut start = Start::default();
-    start.flags.push(format!("--create-grace={seconds}s"));
-    start
-}
-
 fn lagging() -> Knobs {
     Knobs { tags_lag_ms: 12_000, tags_lag_empty: true, ..Knobs::default() }
 }
@@ -104,7 +98,7 @@ async fn ensure_two_looks(world: &World) -> Result<(), Error> {
 async fn a_lost_owner_tag_is_a_conflict_only_after_a_second_look(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     // A short window: the creation must be over.
-    let _operator = world.operator(&with_grace(1))?;
+    let _operator = world.operator(&Start::with_create_grace(1))?;
     removed_owner_tags(&world).await?;
     let object = world.until_condition("a", "Ready", "False", "OwnershipConflict").await?;
     ensure_stalled(&object)?;
@@ -113,7 +107,7 @@ async fn a_lost_owner_tag_is_a_conflict_only_after_a_second_look(cluster: Arc<Cl
 
 async fn a_deletion_gives_up_a_store_only_after_a_second_look(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let _operator = world.operator(&with_grace(1))?;
+    let _operator = world.operator(&Start::with_create_grace(1))?;
     let id = removed_owner_tags(&world).await?;
     world.delete("a").await?;
     world.until_gone("a").await?;
@@ -128,7 +122,7 @@ async fn a_tag_removed_from_the_spec_while_reads_lag_is_removed_in_the_end(
     cluster: Arc<Cluster>,
 ) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let _operator = world.operator(&with_grace(20))?;
+    let _operator = world.operator(&Start::with_create_grace(20))?;
     let store = world.seed().await?;
     world.adopt("a", &store).await?;
     world.until_condition("a", "Synced", "True", "InSync").await?;

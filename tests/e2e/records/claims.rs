@@ -13,12 +13,6 @@ tests![
     a_claim_made_before_a_restart_is_not_forgotten,
 ];
 
-fn start() -> Start {
-    let mut start = Start::default();
-    start.flags.push("--create-grace=20s".into());
-    start
-}
-
 /// Reads show the tags from before a write.
 fn lagging() -> Knobs {
     Knobs { tags_lag_ms: 12_000, tags_lag_empty: false, ..Knobs::default() }
@@ -37,7 +31,7 @@ async fn a_store_that_was_just_adopted_again_is_deleted_with_its_object(
     cluster: Arc<Cluster>,
 ) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let _operator = world.operator(&start())?;
+    let _operator = world.operator(&Start::with_create_grace(20))?;
     let retained =
         SequenceStoreSpec { deletion_policy: Some(DeletionPolicy::Retain), ..SequenceStoreSpec::default() };
     world.create("a", retained).await?;
@@ -59,14 +53,14 @@ async fn a_claim_made_before_a_restart_is_not_forgotten(cluster: Arc<Cluster>) -
     let tags = owner_tags(former, "lost", "ns", "name");
     let store = world.seed_with(SeedStore { tags, ..SeedStore::default() }).await?;
     world.aws.set_knobs(&lagging()).await?;
-    let operator = world.operator(&start())?;
+    let operator = world.operator(&Start::with_create_grace(20))?;
     let mut heir = sequencestore_operator::crd::SequenceStore::new("heir", spec_for(&store));
     heir.metadata.annotations = Some([("healthomics.dev/take-over".to_owned(), former.to_owned())].into());
     world.api.create(&Default::default(), &heir).await?;
     world.until_calls("TagResource", 1).await?;
     operator.kill().await;
     world.delete("heir").await?;
-    let _operator = world.operator(&start())?;
+    let _operator = world.operator(&Start::with_create_grace(20))?;
     world.until_gone("heir").await?;
     ensure_gone_in_aws(&world, &store.id).await
 }

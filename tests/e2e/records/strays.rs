@@ -16,12 +16,6 @@ tests![
     duplicate_stores_are_shown_while_they_are_there,
 ];
 
-fn short_create_grace() -> Start {
-    let mut start = Start::default();
-    start.flags.push("--create-grace=2s".into());
-    start
-}
-
 /// `status.strayStores`
 async fn strays(world: &World) -> Result<Vec<String>, Error> {
     let resource = ApiResource::erase::<SequenceStore>(&());
@@ -51,7 +45,7 @@ async fn a_store_left_by_an_abandoned_create_is_shown_while_it_is_there(
     cluster: Arc<Cluster>,
 ) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let operator = world.operator(&short_create_grace())?;
+    let operator = world.operator(&Start::with_create_grace(2))?;
     let other = world.seed().await?;
     world.aws.set_knobs(&Knobs { list_lag_ms: 6_000, ..Knobs::default() }).await?;
     let unclear = Fault { side: Side::AfterCommit, ..Fault::once("CreateSequenceStore", FaultAction::Reset) };
@@ -68,7 +62,7 @@ async fn a_store_left_by_an_abandoned_create_is_shown_while_it_is_there(
     world.one_more_pass("a").await?;
     until_strays(&world, &[&stray.id]).await?;
     operator.kill().await;
-    let _operator = world.operator(&short_create_grace())?;
+    let _operator = world.operator(&Start::with_create_grace(2))?;
     world.one_more_pass("a").await?;
     until_strays(&world, &[&stray.id]).await?;
     world.aws.remove_store(&stray.arn).await?;
@@ -95,7 +89,7 @@ async fn duplicate_stores_are_shown_while_they_are_there(cluster: Arc<Cluster>) 
     };
     world.seed_with(seed("2023-01-01T00:00:00.000Z")).await?;
     let newer = world.seed_with(seed("2024-01-01T00:00:00.000Z")).await?;
-    let _operator = world.operator(&short_create_grace())?;
+    let _operator = world.operator(&Start::with_create_grace(2))?;
     world.until_ready("a").await?;
     until_strays(&world, &[&newer.id]).await?;
     world.one_more_pass("a").await?;
