@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `client` | the SDK clients, one for each region, built from the environment |
 //! | `call` | the one function that every request goes through: deadline, error class, log |
+//! | `budget` | who may send the next request |
 //! | `required_members` | what each response must have; a 200 without it is no answer |
 //! | `page` | the one loop over the pages of a listing |
 //! | `operation`, `error`, `cause` | the operations with their IAM actions; `CallError`, its classes and its causes in words |
@@ -16,6 +17,7 @@
 //! | `request`, `mirror`, `arn`, `endpoint` | pure parts: the members of requests and responses, ARNs, endpoints |
 
 mod arn;
+mod budget;
 mod call;
 mod cause;
 mod client;
@@ -38,6 +40,8 @@ mod stores;
 mod tags;
 
 pub(crate) use arn::{StoreArn, is_account_id};
+#[allow(unused_imports, reason = "the queue of passes will use it")]
+pub use budget::Urgency;
 pub(crate) use call::CALL_TIMEOUT;
 #[cfg(test)]
 pub(crate) use cause::Cause;

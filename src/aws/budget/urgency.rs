@@ -1,0 +1,25 @@
+//! How urgent something is: a pass that waits for a worker, and a request that waits for AWS's quota. No I/O.
+
+/// The most urgent first: `CreateOrDelete < Update`.
+#[allow(dead_code, reason = "the queue of passes will use it")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Urgency {
+    /// A store is to be created or deleted.
+    CreateOrDelete,
+    /// A store is to be changed.
+    Update,
+    /// A person asked: a new generation of the spec, or the annotation that requests a reconciliation.
+    Asked,
+    /// A poll.
+    Ordinary,
+    /// A poll of a store that AWS is creating, changing or deleting.
+    InMotion,
+    /// A look that nobody waits for.
+    Background,
+}
+
+impl Urgency {
+    #[allow(dead_code, reason = "the queue of passes will read it")]
+    pub const ALL: [Self; 6] =
+        [Self::CreateOrDelete, Self::Update, Self::Asked, Self::Ordinary, Self::InMotion, Self::Background];
+}
