@@ -14,7 +14,7 @@ use super::memory::Record;
 use super::pass::{Ended, pass};
 use crate::aws::CALL_TIMEOUT;
 use crate::crd::{SequenceStore, SequenceStoreSpec};
-use crate::kubernetes::{InvalidObject, WatchedObject};
+use crate::kubernetes::{InvalidObject, Uid, WatchedObject};
 use crate::status::event;
 use crate::store::prepare;
 
@@ -44,7 +44,7 @@ pub async fn reconcile(object: Arc<WatchedObject>, context: Arc<Context>) -> Res
             return Ok(Requeue::await_change());
         }
     };
-    let uid = object.uid_str().to_owned();
+    let uid = Uid::of(object.as_ref());
     let mut record = context.memory.take(&uid);
     let ended = match stop_after(PASS_DEADLINE, pass(&context, object.clone(), &mut record)).await {
         Ok(ended) => Ok(ended),

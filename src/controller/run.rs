@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use futures::channel::mpsc;
 use futures::future::join_all;
 use futures::{StreamExt, stream};
-use kube::ResourceExt;
 use kube::runtime::reflector::ObjectRef;
 use kube::runtime::{Controller, controller, watcher};
 use tokio_util::sync::CancellationToken;
@@ -20,7 +19,7 @@ use super::memory::Memory;
 use super::reconcile::{after_error, reconcile};
 use super::triggers::Reference;
 use super::watch::{Queue, Watch};
-use crate::kubernetes::WatchedObject;
+use crate::kubernetes::{Uid, WatchedObject};
 
 /// How often the cache is searched for objects that were overlooked.
 const SEARCH_EVERY: Duration = Duration::from_secs(60);
@@ -37,7 +36,9 @@ pub async fn run(context: Arc<Context>, health: &Health, concurrency: u16, shutd
         }));
     let passes = Controller::for_stream(stream::pending(), context.kubernetes.cache.reader())
         .with_config(controller::Config::default().concurrency(concurrency))
-        .reconcile_on(triggers)
+        .reconcile_on(
+            triggers.map(|object: Reference| ObjectRef::new(object.name()).within(object.namespace())),
+        )
         .graceful_shutdown_on(shutdown.clone().cancelled_owned())
         .run(reconcile, after_error, Arc::clone(&context))
         .for_each(|result| async move { log(result) });
@@ -72,7 +73,7 @@ async fn queue_overlooked(context: &Context, queue: &Queue) {
     loop {
         tokio::time::sleep(SEARCH_EVERY).await;
         let objects = context.kubernetes.cache.objects();
-        let overlooked = overlooked(&objects, &context.memory, &mut new, Instant::now());
+        let overlooked = overlooked(objects, &context.memory, &mut new, Instant::now());
         for object in overlooked {
             tracing::debug!(%object, "no pass for longer than its poll interval");
             let _ = queue.unbounded_send(object);
@@ -83,16 +84,16 @@ async fn queue_overlooked(context: &Context, queue: &Queue) {
 /// Objects whose pass is long due, and those that the search before found without any pass. `new` is what each search leaves
 /// to the next one.
 fn overlooked(
-    objects: &[Arc<WatchedObject>],
+    objects: impl Iterator<Item = Arc<WatchedObject>>,
     memory: &Memory,
-    new: &mut HashSet<String>,
+    new: &mut HashSet<Uid>,
     now: Instant,
 ) -> Vec<Reference> {
     let mut unknown = HashSet::new();
     let mut found = Vec::new();
     // One that cannot be decoded gets no pass until it changes.
-    for object in objects.iter().filter(|object| object.0.is_ok()) {
-        let uid = object.uid().unwrap_or_default();
+    for object in objects.filter(|object| object.0.is_ok()) {
+        let uid = Uid::of(object.as_ref());
         let is_overlooked = match memory.is_overdue(&uid, now) {
             Some(is_overdue) => is_overdue,
             None => {
@@ -102,14 +103,15 @@ fn overlooked(
             }
         };
         if is_overlooked {
-            found.push(ObjectRef::from_obj(object.as_ref()));
+            found.push(Reference::of(object.as_ref()));
         }
     }
     *new = unknown;
     found
 }
 
-type PassResult = Result<(Reference, controller::Action), controller::Error<PassFailed, watcher::Error>>;
+type PassResult =
+    Result<(ObjectRef<WatchedObject>, controller::Action), controller::Error<PassFailed, watcher::Error>>;
 
 fn log(result: PassResult) {
     match result {
@@ -143,12 +145,14 @@ mod tests {
     #[test]
     fn an_object_whose_trigger_was_lost_gets_a_pass() {
         let (memory, now, mut new) = (Memory::default(), Instant::now(), HashSet::new());
-        let polled = memory.take("polled");
-        memory.put_back("polled", polled, Some(now + Duration::from_secs(300)));
+        let uid = Uid::from("polled");
+        let polled = memory.take(&uid);
+        memory.put_back(&uid, polled, Some(now + Duration::from_secs(300)));
         let objects = [object("polled"), object("never")];
         let mut names = |after: u64| -> Vec<String> {
-            let found = overlooked(&objects, &memory, &mut new, now + Duration::from_secs(after));
-            found.into_iter().map(|object| object.name).collect()
+            let found =
+                overlooked(objects.iter().cloned(), &memory, &mut new, now + Duration::from_secs(after));
+            found.into_iter().map(|object| object.name().to_owned()).collect()
         };
         assert_eq!(names(0), [""; 0], "a new object is queued already");
         assert_eq!(names(60), ["never"]);

@@ -4,12 +4,10 @@ use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use kube::Resource;
-use kube::runtime::reflector::ObjectRef;
 
 use crate::crd::{FINALIZER, INTENT_ANNOTATION, PREFIX};
+pub use crate::kubernetes::Reference;
 use crate::kubernetes::WatchedObject;
-
-pub type Reference = ObjectRef<WatchedObject>;
 
 /// The last trigger of each object of one watch.
 #[derive(Debug, Default)]
@@ -18,10 +16,12 @@ pub struct Triggers {
 }
 
 impl Triggers {
-    /// The object as the watch shows it now. True where that triggers a pass.
-    pub fn changed(&mut self, object: &WatchedObject) -> bool {
-        let now = trigger(object);
-        self.last.insert(ObjectRef::from_obj(object), now) != Some(now)
+    /// The watch shows the object now, with this trigger. True where that needs a pass.
+    pub fn changed(&mut self, object: &Reference, now: u64) -> bool {
+        match self.last.get_mut(object) {
+            Some(last) => std::mem::replace(last, now) != now,
+            None => self.last.insert(object.clone(), now).is_none(),
+        }
     }
 
     pub fn forget(&mut self, object: &Reference) {
@@ -33,13 +33,13 @@ impl Triggers {
     pub fn relisted(
         &mut self,
         listed: Listed,
-        cached: impl Iterator<Item = Reference>,
+        mut cached: Vec<Reference>,
     ) -> (Vec<Reference>, Vec<Reference>) {
         let before = std::mem::replace(&mut self.last, listed.triggers);
         let changed = self.last.iter().filter(|(object, now)| before.get(*object) != Some(*now));
         let changed = changed.map(|(object, _)| object.clone()).collect();
-        let vanished = cached.filter(|object| !self.last.contains_key(object)).collect();
-        (changed, vanished)
+        cached.retain(|object| !self.last.contains_key(object));
+        (changed, cached)
     }
 }
 
@@ -50,14 +50,14 @@ pub struct Listed {
 }
 
 impl Listed {
-    pub fn add(&mut self, object: &WatchedObject) {
-        self.triggers.insert(ObjectRef::from_obj(object), trigger(object));
+    pub fn add(&mut self, object: Reference, trigger: u64) {
+        self.triggers.insert(object, trigger);
     }
 }
 
 /// A hash of what other people and controllers change on an object. The operator's own writes (status, finalizer, intent)
 /// must not trigger a pass.
-fn trigger(object: &WatchedObject) -> u64 {
+pub fn trigger(object: &WatchedObject) -> u64 {
     let metadata = object.meta();
     let mut hasher = DefaultHasher::new();
     // Another object may have taken the name while the watch was interrupted.
@@ -88,8 +88,12 @@ mod tests {
         WatchedObject(Ok(object))
     }
 
+    fn is_changed(triggers: &mut Triggers, object: &WatchedObject) -> bool {
+        triggers.changed(&Reference::of(object), trigger(object))
+    }
+
     fn names(objects: &[Reference]) -> Vec<&str> {
-        let mut names: Vec<&str> = objects.iter().map(|object| object.name.as_str()).collect();
+        let mut names: Vec<&str> = objects.iter().map(Reference::name).collect();
         names.sort_unstable();
         names
     }
@@ -97,32 +101,32 @@ mod tests {
     #[test]
     fn only_changes_by_others_trigger_a_pass() {
         let mut triggers = Triggers::default();
-        assert!(triggers.changed(&object("a", "1", 1)));
+        assert!(is_changed(&mut triggers, &object("a", "1", 1)));
         let mut same = object("a", "1", 1);
         let metadata = same.meta_mut();
         metadata.finalizers = Some(vec![FINALIZER.into()]);
         metadata.annotations = Some([(INTENT_ANNOTATION.to_owned(), "{}".to_owned())].into());
         metadata.resource_version = Some("9".into());
-        assert!(!triggers.changed(&same));
-        assert!(triggers.changed(&object("a", "1", 2)));
-        assert!(triggers.changed(&object("a", "2", 2)), "another object of the same name");
+        assert!(!is_changed(&mut triggers, &same));
+        assert!(is_changed(&mut triggers, &object("a", "1", 2)));
+        assert!(is_changed(&mut triggers, &object("a", "2", 2)), "another object of the same name");
     }
 
     #[test]
     fn a_relist_triggers_what_changed_and_finds_what_vanished() {
         let mut triggers = Triggers::default();
         for object in [object("edited", "1", 1), object("gone", "2", 1), object("same", "3", 1)] {
-            triggers.changed(&object);
+            is_changed(&mut triggers, &object);
         }
         let mut listed = Listed::default();
         for object in [object("edited", "1", 2), object("new", "4", 1), object("same", "3", 1)] {
-            listed.add(&object);
+            listed.add(Reference::of(&object), trigger(&object));
         }
         // The last one came with a list that broke off.
         let cached = [object("edited", "1", 2), object("gone", "2", 1), object("broken-off", "5", 1)];
-        let cached = cached.iter().map(ObjectRef::from_obj);
+        let cached = cached.iter().map(Reference::of).collect();
         let (changed, vanished) = triggers.relisted(listed, cached);
         assert_eq!((names(&changed), names(&vanished)), (vec!["edited", "new"], vec!["broken-off", "gone"]));
-        assert!(!triggers.changed(&object("new", "4", 1)), "the watch after the list");
+        assert!(!is_changed(&mut triggers, &object("new", "4", 1)), "the watch after the list");
     }
 }

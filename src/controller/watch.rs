@@ -1,7 +1,6 @@
 //! Lists the objects of one namespace, or of all, follows their watch, and queues the objects that need a pass. I/O: reads
 //! Kubernetes.
 
-use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -9,15 +8,14 @@ use std::time::{Duration, Instant};
 use futures::StreamExt;
 use futures::channel::mpsc::UnboundedSender;
 use kube::api::WatchEvent;
-use kube::runtime::reflector::ObjectRef;
 use kube::{Api, ResourceExt};
 
 use super::backoff;
 use super::context::Context;
-use super::triggers::{Listed, Reference, Triggers};
+use super::triggers::{Listed, Reference, Triggers, trigger};
 use crate::kubernetes::cluster::{self, Failure};
 use crate::kubernetes::pages::{Events, LIST_TIMEOUT, page_within, start_watch};
-use crate::kubernetes::{Error, WatchNumber, WatchedObject};
+use crate::kubernetes::{Error, Uid, WatchNumber, WatchedObject};
 
 /// How much longer than the API server's own limit a watch may be silent before it counts as dead.
 const MARGIN: Duration = Duration::from_secs(5);
@@ -86,8 +84,8 @@ impl Watch {
             let page = page_within(self.deadline(), &self.api, token.as_deref()).await?;
             self.context.kubernetes.cache.watches.heard(self.number, Instant::now());
             for object in page.objects {
-                listed.add(&object);
-                self.context.kubernetes.cache.put(object);
+                let trigger = trigger(&object);
+                listed.add(self.context.kubernetes.cache.put(object), trigger);
             }
             match page.next {
                 Some(next) => token = Some(next),
@@ -96,16 +94,12 @@ impl Watch {
         };
         self.look_for_the_namespace().await;
         let cache = &self.context.kubernetes.cache;
-        let cached = cache.objects();
-        let cached = cached.iter().map(|object| ObjectRef::from_obj(object.as_ref()));
-        let in_scope = |object: &Reference| self.namespace.is_none() || object.namespace == self.namespace;
-        let (changed, vanished) = self.triggers.relisted(listed, cached.filter(in_scope));
+        let mut cached = cache.references();
+        cached.retain(|object| self.namespace.as_ref().is_none_or(|own| object.namespace() == own));
+        let (changed, vanished) = self.triggers.relisted(listed, cached);
         vanished.iter().for_each(|object| cache.remove(object));
         cache.watches.listed(self.number, Instant::now());
-        let objects = cache.objects();
-        self.context
-            .memory
-            .keep_only(&objects.iter().filter_map(|object| object.uid()).collect::<HashSet<_>>());
+        self.context.memory.keep_only(|uid| cache.has(uid));
         changed.into_iter().chain(cache.no_longer_waiting()).for_each(|object| self.queue(object));
         Ok(version)
     }
@@ -207,8 +201,9 @@ impl Watch {
         match event {
             WatchEvent::Added(object) | WatchEvent::Modified(object) => {
                 note_version(&object, version);
-                let (reference, is_changed) = (ObjectRef::from_obj(&object), self.triggers.changed(&object));
-                self.context.kubernetes.cache.put(object);
+                let trigger = trigger(&object);
+                let reference = self.context.kubernetes.cache.put(object);
+                let is_changed = self.triggers.changed(&reference, trigger);
                 // Where objects are, there is a namespace.
                 self.context.kubernetes.cache.watches.namespace_is_missing(self.number, false);
                 if is_changed {
@@ -217,10 +212,10 @@ impl Watch {
             }
             WatchEvent::Deleted(object) => {
                 note_version(&object, version);
-                let reference = ObjectRef::from_obj(&object);
+                let reference = Reference::of(&object);
                 self.triggers.forget(&reference);
                 self.context.kubernetes.cache.remove(&reference);
-                self.context.memory.forget(&object.uid().unwrap_or_default());
+                self.context.memory.forget(&Uid::of(&object));
             }
             WatchEvent::Bookmark(bookmark) => *version = bookmark.metadata.resource_version,
             WatchEvent::Error(status) if status.code == 410 => return ControlFlow::Break(Over::Expired),

@@ -9,27 +9,40 @@ use kube::runtime::reflector::{self, ObjectRef};
 use kube::runtime::watcher::Event;
 use kube::{Resource, ResourceExt};
 
-use super::{WatchedObject, Watches};
+use super::objects::Objects;
+use super::{Reference, Uid, WatchedObject, Watches};
 use crate::crd::SequenceStore;
 use crate::store::{Defaults, Desired, Prepared, identity};
 
 /// The objects of all watches.
 pub struct Cache {
-    writer: Mutex<reflector::store::Writer<WatchedObject>>,
-    objects: reflector::Store<WatchedObject>,
+    objects: Mutex<Objects>,
     pub watches: Arc<Watches>,
     /// What waits until the objects of all namespaces are known.
-    waiting: Mutex<HashSet<ObjectRef<WatchedObject>>>,
+    waiting: Mutex<HashSet<Reference>>,
+    /// The same objects as kube's controller reads them.
+    writer: Mutex<reflector::store::Writer<WatchedObject>>,
+    reader: reflector::Store<WatchedObject>,
 }
 
 impl Cache {
     #[must_use]
     pub fn of(watches: Arc<Watches>) -> Self {
-        let (objects, mut writer) = reflector::store();
+        let (reader, mut writer) = reflector::store();
         // From here on the controller may read; it begins when the watches have tried their lists.
         writer.apply_watcher_event(&Event::Init);
         writer.apply_watcher_event(&Event::InitDone);
-        Self { writer: Mutex::new(writer), objects, watches, waiting: Mutex::default() }
+        let (objects, waiting, writer) = (Mutex::default(), Mutex::default(), Mutex::new(writer));
+        Self { objects, watches, waiting, writer, reader }
+    }
+
+    #[must_use]
+    pub fn reader(&self) -> reflector::Store<WatchedObject> {
+        self.reader.clone()
+    }
+
+    fn tell_controller(&self, event: &Event<WatchedObject>) {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner).apply_watcher_event(event);
     }
 
     /// A cache that needs no watch.
@@ -38,41 +51,60 @@ impl Cache {
         let watches = Watches::of(&[]);
         watches.listed(0, Instant::now());
         let cache = Self::of(Arc::new(watches));
-        objects.iter().for_each(|object| cache.put(object.clone()));
+        for object in objects {
+            cache.put(object.clone());
+        }
         cache
     }
 
-    pub fn put(&self, object: WatchedObject) {
-        self.writer().apply_watcher_event(&Event::Apply(object));
+    /// Returns the reference of the object, whose text is shared with the cache.
+    pub fn put(&self, object: WatchedObject) -> Reference {
+        self.tell_controller(&Event::Apply(object.clone()));
+        self.locked().put(object)
     }
 
-    pub fn remove(&self, object: &ObjectRef<WatchedObject>) {
-        if let Some(found) = self.objects.get(object) {
-            self.writer().apply_watcher_event(&Event::Delete(found.as_ref().clone()));
+    pub fn remove(&self, reference: &Reference) {
+        let reader = ObjectRef::new(reference.name()).within(reference.namespace());
+        if let Some(found) = self.reader.get(&reader) {
+            self.tell_controller(&Event::Delete(found.as_ref().clone()));
         }
+        self.locked().remove(reference);
     }
 
+    /// The object as the watch showed it last. Decoded for the caller, so that nobody holds on to all objects.
     #[must_use]
-    pub fn reader(&self) -> reflector::Store<WatchedObject> {
-        self.objects.clone()
+    pub fn get(&self, reference: &Reference) -> Option<Arc<WatchedObject>> {
+        self.locked().get(reference)
     }
 
+    /// All references; the objects are got one by one.
     #[must_use]
-    pub fn objects(&self) -> Vec<Arc<WatchedObject>> {
-        self.objects.state()
+    pub fn references(&self) -> Vec<Reference> {
+        self.locked().references()
+    }
+
+    /// All objects, one at a time: those that are there when their turn comes.
+    pub fn objects(&self) -> impl Iterator<Item = Arc<WatchedObject>> {
+        self.references().into_iter().filter_map(|reference| self.get(&reference))
     }
 
     /// Whether an object with this uid is cached under its name.
     #[must_use]
     pub fn holds(&self, object: &WatchedObject) -> bool {
-        self.objects.get(&ObjectRef::from_obj(object)).is_some_and(|found| found.uid() == object.uid())
+        self.locked().is(&Reference::of(object), Uid::of(object))
+    }
+
+    /// Whether an object with this uid is cached.
+    #[must_use]
+    pub fn has(&self, uid: &Uid) -> bool {
+        self.locked().has(uid)
     }
 
     /// Where older objects may exist that are not known. The object is queued again once they are.
     #[must_use]
     pub fn await_lists(&self, object: &SequenceStore) -> Vec<String> {
         // Noted first: the last list may come in between.
-        let reference = ObjectRef::new(&object.name_any()).within(&object.namespace().unwrap_or_default());
+        let reference = Reference::of(object);
         self.waiting().insert(reference.clone());
         let unlisted = self.watches.unlisted();
         if unlisted.is_empty() {
@@ -83,7 +115,7 @@ impl Cache {
 
     /// What waited for the lists, if all of them are in.
     #[must_use]
-    pub fn no_longer_waiting(&self) -> Vec<ObjectRef<WatchedObject>> {
+    pub fn no_longer_waiting(&self) -> Vec<Reference> {
         if self.watches.unlisted().is_empty() { self.waiting().drain().collect() } else { Vec::new() }
     }
 
@@ -91,21 +123,22 @@ impl Cache {
     #[must_use]
     pub fn has_manager(&self, uid: &str) -> bool {
         let manages = |object: &WatchedObject| object.claim().is_none_or(SequenceStore::manages);
-        self.objects().iter().any(|object| object.uid().as_deref() == Some(uid) && manages(object))
+        self.locked().with_uid(&uid.into()).iter().any(|object| manages(object))
     }
 
     /// The oldest of the older objects that manage the same store, as `namespace/name`.
     #[must_use]
     pub fn rival(&self, prepared: &Prepared, defaults: &Defaults) -> Option<String> {
-        let objects = self.objects();
+        let store = prepared.desired.as_ref().ok()?.id.as_ref()?;
+        let objects = self.locked().that_may_manage(store);
         oldest_rival(prepared, objects.iter().map(AsRef::as_ref), defaults)
     }
 
-    fn writer(&self) -> MutexGuard<'_, reflector::store::Writer<WatchedObject>> {
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner)
+    fn locked(&self) -> MutexGuard<'_, Objects> {
+        self.objects.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn waiting(&self) -> MutexGuard<'_, HashSet<ObjectRef<WatchedObject>>> {
+    fn waiting(&self) -> MutexGuard<'_, HashSet<Reference>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -4,7 +4,9 @@ mod cache;
 pub mod cluster;
 mod error;
 mod events;
+mod objects;
 pub mod pages;
+mod reference;
 mod watched_object;
 mod watches;
 
@@ -21,6 +23,7 @@ use crate::store::Intent;
 pub use cache::Cache;
 pub use error::Error;
 use events::Recorder;
+pub use reference::{Reference, Uid};
 pub use watched_object::{InvalidObject, Undecodable, WatchedObject};
 pub use watches::{WatchNumber, Watches};
 

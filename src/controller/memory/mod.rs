@@ -18,11 +18,12 @@ mod tests;
 mod unshown;
 mod waits;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::crd::SequenceStore;
+use crate::kubernetes::Uid;
 pub use record::Record;
 
 /// A pass that is later than this was overlooked. A full queue delays it too, and queueing it twice costs nothing.
@@ -31,12 +32,13 @@ const LATE: Duration = Duration::from_secs(120);
 /// Records by the uid of their object, so that a recreated object starts afresh.
 #[derive(Debug, Default)]
 pub struct Memory {
-    entries: Mutex<HashMap<String, Entry>>,
+    entries: Mutex<HashMap<Uid, Entry>>,
 }
 
 #[derive(Debug, Default)]
 struct Entry {
-    record: Record,
+    /// None while a pass has it.
+    record: Option<Box<Record>>,
     /// When the next pass is due; none before the first one has ended.
     due: Option<Instant>,
 }
@@ -44,40 +46,40 @@ struct Entry {
 impl Memory {
     /// Takes the record of an object. Two passes of one object never run at the same time.
     #[must_use]
-    pub fn take(&self, uid: &str) -> Record {
-        std::mem::take(&mut self.entries().entry(uid.to_owned()).or_default().record)
+    pub fn take(&self, uid: &Uid) -> Box<Record> {
+        self.entries().entry(uid.clone()).or_default().record.take().unwrap_or_default()
     }
 
     /// How long this object must wait until its next pass may begin, whatever triggers it.
     pub fn rest(&self, object: &SequenceStore, now: Instant) -> Option<Duration> {
-        self.entries().get(object.uid_str())?.record.rest(object, now)
+        self.entries().get(&Uid::of(object))?.record.as_ref()?.rest(object, now)
     }
 
     /// Puts the record back, unless the object was forgotten since. `due` is when the next pass is.
-    pub fn put_back(&self, uid: &str, record: Record, due: Option<Instant>) {
+    pub fn put_back(&self, uid: &Uid, record: Box<Record>, due: Option<Instant>) {
         if let Some(place) = self.entries().get_mut(uid) {
-            *place = Entry { record, due };
+            *place = Entry { record: Some(record), due };
         }
     }
 
     /// The object is gone.
-    pub fn forget(&self, uid: &str) {
+    pub fn forget(&self, uid: &Uid) {
         self.entries().remove(uid);
     }
 
     /// Forgets all objects but these.
-    pub fn keep_only(&self, uids: &HashSet<String>) {
-        self.entries().retain(|uid, _| uids.contains(uid));
+    pub fn keep_only(&self, is_kept: impl Fn(&Uid) -> bool) {
+        self.entries().retain(|uid, _| is_kept(uid));
     }
 
     /// Whether the next pass of an object is long due; none where nothing says when it is.
     #[must_use]
-    pub fn is_overdue(&self, uid: &str, now: Instant) -> Option<bool> {
+    pub fn is_overdue(&self, uid: &Uid, now: Instant) -> Option<bool> {
         let due = self.entries().get(uid)?.due?;
         Some(now > due + LATE)
     }
 
-    fn entries(&self) -> MutexGuard<'_, HashMap<String, Entry>> {
+    fn entries(&self) -> MutexGuard<'_, HashMap<Uid, Entry>> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -150,26 +150,28 @@ fn tags_of_a_new_store_stand_in_for_one_read_and_only_for_a_while() {
 #[test]
 fn records_of_vanished_objects_are_forgotten_after_a_list() {
     let memory = Memory::default();
-    for uid in ["listed", "vanished", "vanished during its pass"] {
+    let [listed, vanished, in_pass] = ["listed", "vanished", "vanished during its pass"].map(Uid::from);
+    for uid in [&listed, &vanished, &in_pass] {
         let record = memory.take(uid);
-        if uid != "vanished during its pass" {
+        if *uid != in_pass {
             memory.put_back(uid, record, None);
         }
     }
-    memory.keep_only(&["listed".to_owned()].into());
-    memory.put_back("vanished during its pass", Record::default(), None);
-    assert_eq!(memory.entries().keys().collect::<Vec<_>>(), ["listed"]);
+    memory.keep_only(|uid| *uid == listed);
+    memory.put_back(&in_pass, Box::default(), None);
+    assert_eq!(memory.entries().keys().collect::<Vec<_>>(), [&listed]);
 }
 
 #[test]
 fn a_record_of_a_forgotten_object_is_not_put_back() {
     let memory = Memory::default();
-    let record = memory.take("uid");
-    memory.forget("uid");
-    memory.put_back("uid", record, None);
+    let uid = Uid::from("uid");
+    let record = memory.take(&uid);
+    memory.forget(&uid);
+    memory.put_back(&uid, record, None);
     assert_eq!(memory.entries().len(), 0);
-    let record = memory.take("uid");
-    memory.put_back("uid", record, None);
+    let record = memory.take(&uid);
+    memory.put_back(&uid, record, None);
     assert_eq!(memory.entries().len(), 1);
 }
 
