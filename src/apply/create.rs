@@ -3,14 +3,14 @@
 use std::time::Instant;
 
 use super::{Effect, Outcome};
-use crate::aws::{Aws, CreateRequest};
+use crate::aws::{Aws, CreateRequest, Turn};
 use crate::status::event;
 use crate::store::intent::LEAVES_WITHIN;
 use crate::store::{Intent, ObservedPolicy, ObservedTags, Present};
 
 /// The attempt leaves soon after it was recorded, or not at all: after that time another replica may make the next one.
 pub(super) async fn create(
-    aws: &Aws,
+    (aws, turn): (&Aws, Turn),
     account: &str,
     (intent, recording): (&Intent, Instant),
     request: &CreateRequest,
@@ -20,7 +20,7 @@ pub(super) async fn create(
         tracing::warn!("recording the attempt to create a store took too long; the attempt is not sent");
         return Outcome::from(Effect::CreationUnknown { attempt });
     }
-    match aws.create(&intent.region, account, &intent.client_token(), request).await {
+    match aws.create(turn, (&intent.region, account), &intent.client_token(), request).await {
         Ok(created) => {
             tracing::info!(store_id = created.store.id, region = intent.region, "created a store");
             let present = Present {

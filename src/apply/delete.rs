@@ -1,11 +1,11 @@
 //! Deletes a store, and counts its read sets where AWS refuses. I/O: AWS.
 
 use super::{Effect, Outcome};
-use crate::aws::{Aws, Class};
+use crate::aws::{Aws, Class, Turn};
 use crate::observe::Known;
 
-pub(super) async fn delete(aws: &Aws, region: &str, id: &str, known: &Known) -> Outcome {
-    let Err(error) = aws.delete(region, id).await else {
+pub(super) async fn delete((aws, turn): (&Aws, Turn), region: &str, id: &str, known: &Known) -> Outcome {
+    let Err(error) = aws.delete(turn, region, id).await else {
         tracing::info!(store_id = id, region, "AWS accepted the delete");
         return Outcome::from(Effect::DeleteAccepted);
     };

@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
-use crate::aws::{Aws, CallError, Class, Operation, UpdateRequest};
+use crate::aws::{Aws, CallError, Class, Operation, Turn, UpdateRequest};
 use crate::crd::SequenceStore;
 use crate::kubernetes::{Error, Kubernetes};
 use crate::observe::Known;
@@ -124,19 +124,20 @@ fn not_kept(written: &SequenceStore, step: FinalizerStep, intent: Option<&Intent
     }
 }
 
-/// Sends the plan's AWS call. Needs an AWS client.
-pub async fn send(
-    aws: &Aws,
+/// Sends the plan's AWS call. Needs an AWS client, and the turn of this call: without it nothing is sent.
+pub(crate) async fn send(
+    (aws, turn): (&Aws, Option<Turn>),
     observed: &Observed,
     action: &Action,
     ahead: &WrittenAhead,
     known: &Known,
 ) -> Outcome {
+    let Some(turn) = turn else { return Outcome::from(Effect::Nothing) };
     match action {
         Action::None => Outcome::from(Effect::Nothing),
         Action::Create { account, request, intent } => match (&ahead.attempt, ahead.not_kept) {
             (Some((intent, recording)), None) => {
-                create::create(aws, account, (intent, *recording), request).await
+                create::create((aws, turn), account, (intent, *recording), request).await
             }
             // An attempt that is not recorded is never sent.
             (_, what) => {
@@ -145,29 +146,29 @@ pub async fn send(
             }
         },
         Action::Adopt { region, arn, tags, former } => {
-            let sent = aws.tag(region, arn, tags).await;
+            let sent = aws.tag(turn, region, arn, tags).await;
             adopted(ahead.object.uid_str(), observed, former, tag_fields(tags.keys()), sent)
         }
         Action::Update { region, id, request } => {
-            let sent = aws.update(region, id, request).await;
+            let sent = aws.update(turn, region, id, request).await;
             updated(observed, id, request, sent)
         }
         Action::Tag { region, arn, tags, .. } => {
-            let sent = aws.tag(region, arn, tags).await;
+            let sent = aws.tag(turn, region, arn, tags).await;
             accepted(sent, tag_fields(tags.keys()), event::tags_updated())
         }
         Action::Untag { region, arn, keys } => {
-            let sent = aws.untag(region, arn, keys).await;
+            let sent = aws.untag(turn, region, arn, keys).await;
             accepted(sent, tag_fields(keys.iter()), event::tags_updated())
         }
         Action::SetPolicy { region, access_point, policy } => {
             let sent = match policy {
-                Some(document) => aws.put_policy(region, access_point, document).await,
-                None => aws.delete_policy(region, access_point).await,
+                Some(document) => aws.put_policy(turn, region, access_point, document).await,
+                None => aws.delete_policy(turn, region, access_point).await,
             };
             accepted(sent, vec![Field::S3AccessPolicy], event::s3_access_policy_updated())
         }
-        Action::DeleteStore { region, id } => delete::delete(aws, region, id, known).await,
+        Action::DeleteStore { region, id } => delete::delete((aws, turn), region, id, known).await,
     }
 }
 

@@ -1,9 +1,9 @@
-//! The one function through which every request to AWS goes: deadline, error class and log. I/O.
+//! The one function through which every request to AWS goes: request budget, deadline, error class and log. I/O.
 //!
 //! That a response has the members which the service model requires is checked before `Aws::call` sees it, by the
 //! interceptor `RequiredMembers` of every client.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aws_sdk_omics::config::http::HttpResponse;
 use aws_sdk_omics::error::{ProvideErrorMetadata, SdkError};
@@ -11,6 +11,7 @@ use aws_sdk_omics::operation::RequestId;
 use tracing::Level;
 
 use super::cause::Cause;
+use super::turn::Turn;
 use super::{Aws, CallError, Class, Failure, Operation, host};
 
 /// Limit for one request, from loading the credentials to the last byte of the response.
@@ -41,27 +42,68 @@ impl<'a> Call<'a> {
     }
 }
 
+/// A throttled request is sent so often in all, and not again after this time.
+const MOST_TRIES: u32 = 5;
+const TRIED_FOR: Duration = Duration::from_secs(30);
+
 impl Aws {
-    /// Awaits `request` until the deadline and hands the response to `read`, which checks it and takes from
-    /// it what the caller needs. Every failure is logged here, so callers do not log it again.
+    /// Waits for the request budget, then awaits `request` until the deadline and hands the response to `read`, which
+    /// checks it and takes from it what the caller needs. Every failure is logged here, so callers do not log it again.
     ///
-    /// Whatever must apply to every request belongs here. To come: a request budget, awaited before the deadline starts
-    /// to run; and metrics.
+    /// Whatever must apply to every request belongs here. To come: metrics.
     ///
     /// # Errors
     /// The class of AWS's error. [`Class::Transient`] when no response arrives in time: the request may have
-    /// taken effect. [`Class::Unreadable`] with the detail that `read` returns.
-    pub(super) async fn call<O, E, T>(
+    /// taken effect. [`Class::Unreadable`] with the detail that `read` returns. [`Class::Throttled`] only where AWS throttles
+    /// one try after the other.
+    pub(super) async fn call<O, E, T, F>(
         &self,
         call: Call<'_>,
-        request: impl Future<Output = Result<O, SdkError<E, HttpResponse>>>,
+        request: impl Fn() -> F,
         read: impl FnOnce(O) -> Result<T, String>,
     ) -> Result<T, CallError>
     where
+        F: Future<Output = Result<O, SdkError<E, HttpResponse>>>,
         O: RequestId,
         E: ProvideErrorMetadata + RequestId + std::error::Error + Send + Sync + 'static,
     {
-        let (sent, host) = host::noted(send(call.operation, CALL_TIMEOUT, request)).await;
+        self.call_in_turn(call, None, request, read).await
+    }
+
+    /// The same for a call whose turn has come already.
+    pub(super) async fn call_in_turn<O, E, T, F>(
+        &self,
+        call: Call<'_>,
+        turn: Option<Turn>,
+        request: impl Fn() -> F,
+        read: impl FnOnce(O) -> Result<T, String>,
+    ) -> Result<T, CallError>
+    where
+        F: Future<Output = Result<O, SdkError<E, HttpResponse>>>,
+        O: RequestId,
+        E: ProvideErrorMetadata + RequestId + std::error::Error + Send + Sync + 'static,
+    {
+        let budget = &self.shared.budget;
+        let mut token = turn.and_then(|turn| turn.token_for(call));
+        let (began, mut tries) = (Instant::now(), 1);
+        let (sent, host) = loop {
+            let token = match token.take() {
+                Some(token) => token,
+                None => budget.token(call.region, call.operation, &self.caller).await,
+            };
+            token.spend();
+            let (sent, host) = host::noted(send(call.operation, CALL_TIMEOUT, Box::pin(request()))).await;
+            if let Err(error) = &sent
+                && error.class == Class::Throttled
+            {
+                budget.refused(call.region, call.operation);
+                if is_sent_again(call.operation, tries, began.elapsed()) {
+                    tries += 1;
+                    continue;
+                }
+            }
+            break (sent, host);
+        };
         let outcome = match sent {
             Ok(response) => {
                 let request_id = response.request_id().map(ToOwned::to_owned);
@@ -77,6 +119,12 @@ impl Aws {
             call.failed(error)
         })
     }
+}
+
+/// Whether a request that AWS throttled, and so did not carry out, is sent again: one refusal must not discard all that a
+/// pass has read. Each CreateSequenceStore has a record of its own, so the next one is another pass's.
+fn is_sent_again(operation: Operation, tries: u32, tried_for: Duration) -> bool {
+    operation != Operation::CreateSequenceStore && tries < MOST_TRIES && tried_for < TRIED_FOR
 }
 
 /// The SDK has timeouts of its own; this one holds even where the SDK's do not apply.
@@ -140,7 +188,6 @@ mod tests {
     use aws_sdk_omics::error::ErrorMetadata;
     use aws_sdk_omics::operation::get_sequence_store::GetSequenceStoreError;
     use aws_sdk_omics::primitives::SdkBody;
-    use aws_types::SdkConfig;
 
     const CALL: Call<'static> = Call { operation: Operation::GetSequenceStore, region: "us-east-1" };
 
@@ -156,7 +203,7 @@ mod tests {
     }
 
     fn aws() -> Aws {
-        Aws::new(SdkConfig::builder().build(), None)
+        Aws::for_tests()
     }
 
     fn refusal(code: &str, status: u16) -> SdkError<GetSequenceStoreError, HttpResponse> {
@@ -167,13 +214,13 @@ mod tests {
 
     #[tokio::test]
     async fn a_response_is_returned_as_read_takes_it() {
-        let request = async { Outcome::Ok(Response) };
+        let request = || async { Outcome::Ok(Response) };
         assert_eq!(aws().call(CALL, request, |response| Ok((response, 1))).await, Ok((Response, 1)));
     }
 
     #[tokio::test]
     async fn a_response_that_read_refuses_is_unreadable_and_keeps_its_request_id() {
-        let request = async { Outcome::Ok(Response) };
+        let request = || async { Outcome::Ok(Response) };
         let error =
             aws().call(CALL, request, |_| Err::<(), _>("empty".to_owned())).await.expect_err("refused");
         assert_eq!((error.operation, error.class), (Operation::GetSequenceStore, Class::Unreadable));
@@ -182,7 +229,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_error_of_aws_has_its_class_code_and_message() {
-        let request = async { Outcome::Err(refusal("ResourceNotFoundException", 404)) };
+        let request = || async { Outcome::Err(refusal("ResourceNotFoundException", 404)) };
         let error = aws().call(CALL, request, |_| Ok(())).await.expect_err("404");
         assert_eq!(error.class, Class::NotFound);
         assert_eq!(error.code.as_deref(), Some("ResourceNotFoundException"));
@@ -196,6 +243,35 @@ mod tests {
         let error = error.expect_err("the deadline is over");
         assert_eq!((error.operation, error.class), (Operation::CreateSequenceStore, Class::Transient));
         assert!(!error.is_definite_no());
+    }
+
+    #[test]
+    fn a_throttled_request_is_sent_again_a_few_times_and_a_create_is_not() {
+        use Operation::{CreateSequenceStore, DeleteSequenceStore, GetSequenceStore};
+        let soon = Duration::from_secs(1);
+        for operation in [GetSequenceStore, DeleteSequenceStore] {
+            assert!(is_sent_again(operation, MOST_TRIES - 1, soon));
+            assert!(!is_sent_again(operation, MOST_TRIES, soon));
+            assert!(!is_sent_again(operation, 1, TRIED_FOR));
+        }
+        assert!(!is_sent_again(CreateSequenceStore, 1, soon));
+    }
+
+    #[tokio::test]
+    async fn one_refusal_does_not_fail_a_read() {
+        let sent = std::cell::Cell::new(0);
+        let request = || {
+            sent.set(sent.get() + 1);
+            let is_refused = sent.get() == 1;
+            async move {
+                match is_refused {
+                    true => Outcome::Err(refusal("ThrottlingException", 429)),
+                    false => Outcome::Ok(Response),
+                }
+            }
+        };
+        assert_eq!(aws().call(CALL, request, |_| Ok(())).await, Ok(()));
+        assert_eq!(sent.get(), 2);
     }
 
     #[test]

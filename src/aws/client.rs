@@ -2,7 +2,7 @@
 //! I/O only at start, where the environment, profiles, certificates and instance metadata are read.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_config::BehaviorVersion;
@@ -12,10 +12,11 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_omics::config::Region;
 use aws_types::SdkConfig;
 
+use super::budget::{Budget, Caller, Quotas, Reading, Waits};
 use super::call::CALL_TIMEOUT;
 use super::credentials::{NoCredentials, TrackedCredentials};
 use super::required_members::RequiredMembers;
-use super::{endpoint, host, http};
+use super::{Operation, endpoint, host, http};
 use crate::network::{Proxies, added_certificates};
 
 /// Limit for opening a connection, TCP and TLS together.
@@ -26,9 +27,16 @@ const CREDENTIALS_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 /// More than AWS has regions with HealthOmics. Specs may name any number of regions, also such as do not exist.
 const MOST_REGIONS: usize = 32;
 
-/// Clients for the regions in use. They share one connection pool and one set of credentials.
-#[derive(Debug)]
+/// Clients for the regions in use, on behalf of one caller. Clones share everything but the caller: one connection pool,
+/// one set of credentials, one request budget.
+#[derive(Clone, Debug)]
 pub struct Aws {
+    pub(super) shared: Arc<Shared>,
+    pub(super) caller: Caller,
+}
+
+#[derive(Debug)]
+pub(super) struct Shared {
     config: SdkConfig,
     clients: Mutex<RegionClients<aws_sdk_omics::Client>>,
     /// In use where the tag operations have an endpoint of their own.
@@ -37,15 +45,17 @@ pub struct Aws {
     /// Endpoint of the tag operations, where it is not that of the others.
     tags_endpoint: Option<String>,
     pub(super) credentials: TrackedCredentials,
+    pub(super) budget: Arc<Budget>,
 }
 
 impl Aws {
     /// Loads what the SDK reads by itself: region, credentials chain and endpoints; and how to reach them: proxies and
-    /// certificate authorities. `region` overrides the region of the environment.
+    /// certificate authorities. `region` overrides the region of the environment. `quotas` are those that the process keeps
+    /// to.
     ///
     /// # Errors
     /// Settings with which no request could be sent: one line, with what to correct.
-    pub(crate) async fn from_environment(region: Option<String>) -> Result<Self, String> {
+    pub(crate) async fn from_environment(region: Option<String>, quotas: Quotas) -> Result<Self, String> {
         let http = http::client(Proxies::from_environment()?, &added_certificates()?)?;
         // Retries and limits of the requests for credentials. Those of the calls are set by `Self::new`.
         let timeouts = TimeoutConfig::builder()
@@ -63,11 +73,93 @@ impl Aws {
         let loaded = loader.load().await;
         let tags_endpoint = endpoint::of_tags()?;
         endpoint::check(&loaded, tags_endpoint.is_some())?;
-        Ok(Self { tags_endpoint, ..Self::new(loaded, endpoint::configured_role().await) })
+        let shared = Shared::new(loaded, endpoint::configured_role().await, quotas);
+        Ok(Self { shared: Arc::new(Shared { tags_endpoint, ..shared }), caller: Caller::default() })
     }
 
+    /// How long the caller has waited for the request budget.
+    #[must_use]
+    pub(crate) fn waits(&self) -> &Waits {
+        &self.caller.waits
+    }
+
+    /// Without credentials and region.
+    #[cfg(test)]
+    pub(crate) fn for_tests() -> Self {
+        Self::new(SdkConfig::builder().build())
+    }
+
+    /// With AWS's default quotas.
+    #[cfg(test)]
+    pub(super) fn new(loaded: SdkConfig) -> Self {
+        Self { shared: Arc::new(Shared::new(loaded, None, Quotas::default())), caller: Caller::default() }
+    }
+
+    /// The same clients on behalf of this caller.
+    #[must_use]
+    pub(crate) fn acting_for(&self, caller: Caller) -> Self {
+        Self { shared: Arc::clone(&self.shared), caller }
+    }
+
+    /// Lets no more request out. A call that waits for its turn waits for ever.
+    pub(crate) fn stop(&self) {
+        self.shared.budget.close();
+    }
+
+    pub(crate) async fn stopped(&self) {
+        self.shared.budget.closed().await;
+    }
+
+    /// The buckets of the request budget in use at this moment, by region and operation.
+    #[allow(dead_code, reason = "for metrics")]
+    pub(crate) fn budget_readings(&self) -> Vec<(String, Operation, Reading)> {
+        self.shared.budget.readings()
+    }
+
+    /// The region of the environment: `AWS_REGION`, the profile, or instance metadata.
+    #[must_use]
+    pub(crate) fn default_region(&self) -> Option<String> {
+        self.shared.config.region().map(ToString::to_string).filter(|region| !region.is_empty())
+    }
+
+    /// For all operations but those about tags.
+    pub(super) fn omics(&self, region: &str) -> aws_sdk_omics::Client {
+        self.shared.omics(region)
+    }
+
+    /// For the operations about tags, which AWS serves from a host of their own.
+    pub(super) fn omics_tags(&self, region: &str) -> aws_sdk_omics::Client {
+        let Some(endpoint) = &self.shared.tags_endpoint else { return self.omics(region) };
+        let mut clients = self.shared.tag_clients.lock().unwrap_or_else(PoisonError::into_inner);
+        clients.of(region, || self.shared.make_client(region, Some(endpoint)))
+    }
+
+    /// Where the calls about stores, those about tags and those of STS go, for a person to read.
+    pub(crate) fn endpoints(&self, region: &str) -> [String; 3] {
+        let Shared { config, tags_endpoint, .. } = self.shared.as_ref();
+        let omics = endpoint::url(config, "Omics");
+        let tags = tags_endpoint.clone().or_else(|| omics.clone());
+        let of_aws = |prefix: &str, service: &str| endpoint::of_aws(config, region, prefix, service);
+        [
+            omics.unwrap_or_else(|| of_aws("control-storage-", "omics")),
+            tags.unwrap_or_else(|| of_aws("tags-", "omics")),
+            endpoint::url(config, "STS").unwrap_or_else(|| of_aws("", "sts")),
+        ]
+    }
+
+    /// Builds a new client each time: STS is called once for each access key.
+    pub(super) fn sts(&self, region: &str) -> aws_sdk_sts::Client {
+        let config =
+            aws_sdk_sts::config::Builder::from(&self.shared.config).region(Region::new(region.to_owned()));
+        aws_sdk_sts::Client::from_conf(
+            config.interceptor(host::NoteHost).interceptor(RequiredMembers).build(),
+        )
+    }
+}
+
+impl Shared {
     /// `role` is the one that the credentials are to assume, if any.
-    pub(super) fn new(loaded: SdkConfig, role: Option<String>) -> Self {
+    fn new(loaded: SdkConfig, role: Option<String>, quotas: Quotas) -> Self {
         let provider =
             loaded.credentials_provider().unwrap_or_else(|| SharedCredentialsProvider::new(NoCredentials));
         let credentials = TrackedCredentials::new(provider, role);
@@ -93,26 +185,13 @@ impl Aws {
             custom_endpoint,
             tags_endpoint: None,
             credentials,
+            budget: Budget::new(quotas),
         }
     }
 
-    /// The region of the environment: `AWS_REGION`, the profile, or instance metadata.
-    #[must_use]
-    pub(crate) fn default_region(&self) -> Option<String> {
-        self.config.region().map(ToString::to_string).filter(|region| !region.is_empty())
-    }
-
-    /// For all operations but those about tags.
-    pub(super) fn omics(&self, region: &str) -> aws_sdk_omics::Client {
+    fn omics(&self, region: &str) -> aws_sdk_omics::Client {
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         clients.of(region, || self.make_client(region, None))
-    }
-
-    /// For the operations about tags, which AWS serves from a host of their own.
-    pub(super) fn omics_tags(&self, region: &str) -> aws_sdk_omics::Client {
-        let Some(endpoint) = &self.tags_endpoint else { return self.omics(region) };
-        let mut clients = self.tag_clients.lock().unwrap_or_else(PoisonError::into_inner);
-        clients.of(region, || self.make_client(region, Some(endpoint)))
     }
 
     fn make_client(&self, region: &str, endpoint: Option<&String>) -> aws_sdk_omics::Client {
@@ -127,26 +206,6 @@ impl Aws {
             config = config.interceptor(endpoint::NoHostPrefix);
         }
         aws_sdk_omics::Client::from_conf(config.build())
-    }
-
-    /// Where the calls about stores, those about tags and those of STS go, for a person to read.
-    pub(crate) fn endpoints(&self, region: &str) -> [String; 3] {
-        let omics = endpoint::url(&self.config, "Omics");
-        let tags = self.tags_endpoint.clone().or_else(|| omics.clone());
-        let of_aws = |prefix: &str, service: &str| endpoint::of_aws(&self.config, region, prefix, service);
-        [
-            omics.unwrap_or_else(|| of_aws("control-storage-", "omics")),
-            tags.unwrap_or_else(|| of_aws("tags-", "omics")),
-            endpoint::url(&self.config, "STS").unwrap_or_else(|| of_aws("", "sts")),
-        ]
-    }
-
-    /// Builds a new client each time: STS is called once for each access key.
-    pub(super) fn sts(&self, region: &str) -> aws_sdk_sts::Client {
-        let config = aws_sdk_sts::config::Builder::from(&self.config).region(Region::new(region.to_owned()));
-        aws_sdk_sts::Client::from_conf(
-            config.interceptor(host::NoteHost).interceptor(RequiredMembers).build(),
-        )
     }
 }
 

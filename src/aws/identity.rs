@@ -29,7 +29,7 @@ impl Aws {
     /// rest on one lost call.
     pub(crate) async fn account(&self, region: &str) -> Result<String, CallError> {
         let key = self.load_credentials(region).await?.access_key_id;
-        if let Some(account) = self.credentials.account_of(&key) {
+        if let Some(account) = self.shared.credentials.account_of(&key) {
             return Ok(account);
         }
         let answer = self.caller(region).await.map(|(account, _)| account);
@@ -37,7 +37,7 @@ impl Aws {
             Ok(account) => account,
             // A private network may have no way to STS. What a person has written beside the key counts then.
             Err(error) if is_out_of_reach(&error) => {
-                return self.credentials.written_account_of(&key).ok_or(error);
+                return self.shared.credentials.written_account_of(&key).ok_or(error);
             }
             Err(error) => return Err(error),
         };
@@ -54,11 +54,12 @@ impl Aws {
                 Ok(Identity { account, principal, provider })
             }
             Err(error) => {
-                let known = self.credentials.account_of(&access_key_id);
-                let account =
-                    known.or_else(|| self.credentials.written_account_of(&access_key_id)).ok_or(error)?;
+                let known = self.shared.credentials.account_of(&access_key_id);
+                let account = known
+                    .or_else(|| self.shared.credentials.written_account_of(&access_key_id))
+                    .ok_or(error)?;
                 let assumed = ["WebIdentityToken", "AssumeRoleProvider"].contains(&provider.as_str());
-                let principal = self.credentials.role().filter(|_| assumed);
+                let principal = self.shared.credentials.role().filter(|_| assumed);
                 Ok(Identity { account, principal, provider })
             }
         }
@@ -67,7 +68,7 @@ impl Aws {
     /// Loads the credentials if no request has done so yet: only then their key is known.
     async fn load_credentials(&self, region: &str) -> Result<Origin, CallError> {
         let operation = Operation::GetCallerIdentity;
-        self.credentials.load_first().await.map_err(|error| {
+        self.shared.credentials.load_first().await.map_err(|error| {
             let call = Call::new(operation, region);
             let failure = credentials_failure::of(operation, &error);
             call.failed(failure.unwrap_or_else(|| CallError::unreadable(operation, error.to_string())))
@@ -76,7 +77,7 @@ impl Aws {
 
     /// Account and principal, as STS tells them.
     async fn caller(&self, region: &str) -> Result<(String, Option<String>), CallError> {
-        let request = self.sts(region).get_caller_identity().send();
+        let request = || self.sts(region).get_caller_identity().send();
         self.call(Call::new(Operation::GetCallerIdentity, region), request, |response| {
             let account = response.account().filter(|account| is_account_id(account));
             let account = account.ok_or_else(|| "the response names no account".to_owned())?;
@@ -88,9 +89,9 @@ impl Aws {
     /// Ties `account` to the access key that a request was signed with. Where the credentials have been
     /// rotated since the request was prepared, nothing is remembered: nothing tells which of the two signed it.
     pub(super) fn remember_account(&self, signed_with: Option<String>, account: &str) {
-        let in_use = self.credentials.access_key_id();
+        let in_use = self.shared.credentials.access_key_id();
         if let Some(key) = signed_with.filter(|key| in_use.as_ref() == Some(key)) {
-            self.credentials.remember(key, account.to_owned());
+            self.shared.credentials.remember(key, account.to_owned());
         }
     }
 }
@@ -163,7 +164,7 @@ mod tests {
             .credentials_provider(SharedCredentialsProvider::new(keys))
             .http_client(http_client_fn(move |_, _| script.clone()))
             .build();
-        Aws::new(config, None)
+        Aws::new(config)
     }
 
     async fn account(aws: &Aws) -> Option<String> {

@@ -5,7 +5,8 @@
 //! |---|---|
 //! | `client` | the SDK clients, one for each region, built from the environment |
 //! | `call` | the one function that every request goes through: deadline, error class, log |
-//! | `budget` | who may send the next request |
+//! | `budget` | the request budget: every request waits in it for a token |
+//! | `turn` | a token taken ahead, for a call that must leave at once |
 //! | `required_members` | what each response must have; a 200 without it is no answer |
 //! | `page` | the one loop over the pages of a listing |
 //! | `operation`, `error`, `cause` | the operations with their IAM actions; `CallError`, its classes and its causes in words |
@@ -38,10 +39,10 @@ mod required_members;
 mod s3_access_policy;
 mod stores;
 mod tags;
+mod turn;
 
 pub(crate) use arn::{StoreArn, is_account_id};
-#[allow(unused_imports, reason = "the queue of passes will use it")]
-pub use budget::Urgency;
+pub use budget::{Caller, Quotas, Urgency, Waits};
 pub(crate) use call::CALL_TIMEOUT;
 #[cfg(test)]
 pub(crate) use cause::Cause;
@@ -54,3 +55,4 @@ pub use operation::Operation;
 pub use read_sets::ReadSetCount;
 pub use request::{CreateRequest, UpdateRequest};
 pub use stores::NamedStore;
+pub(crate) use turn::Turn;

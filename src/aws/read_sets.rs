@@ -50,12 +50,16 @@ impl Aws {
             None,
             |token| {
                 let request = self.omics(region).list_read_sets().sequence_store_id(id);
-                let request = request.max_results(PAGE_SIZE).set_next_token(token).send();
-                self.call(call, request, |response| {
-                    let statuses =
-                        response.read_sets.iter().map(|read_set| read_set.status().as_str().to_owned());
-                    Ok((statuses.collect::<Vec<String>>(), response.next_token))
-                })
+                let request = request.max_results(PAGE_SIZE).set_next_token(token);
+                self.call(
+                    call,
+                    move || request.clone().send(),
+                    |response| {
+                        let statuses =
+                            response.read_sets.iter().map(|read_set| read_set.status().as_str().to_owned());
+                        Ok((statuses.collect::<Vec<String>>(), response.next_token))
+                    },
+                )
             },
             |statuses| statuses.into_iter().try_for_each(|status| count.add(status)),
         )

@@ -2,7 +2,7 @@
 //! region. I/O.
 
 use super::call::Call;
-use super::{Aws, CallError, Class, Operation};
+use super::{Aws, CallError, Class, Operation, Turn};
 
 impl Aws {
     /// None where the store has no policy.
@@ -11,27 +11,37 @@ impl Aws {
         region: &str,
         access_point: &str,
     ) -> Result<Option<String>, CallError> {
-        let request = self.omics(region).get_s3_access_policy().s3_access_point_arn(access_point).send();
+        let request = self.omics(region).get_s3_access_policy().s3_access_point_arn(access_point);
         let call = Call::new(Operation::GetS3AccessPolicy, region);
-        unless_missing(self.call(call, request, |response| Ok(response.s3_access_policy)).await)
+        unless_missing(
+            self.call(call, || request.clone().send(), |response| Ok(response.s3_access_policy)).await,
+        )
     }
 
     pub(crate) async fn put_policy(
         &self,
+        turn: Turn,
         region: &str,
         access_point: &str,
         policy: &str,
     ) -> Result<(), CallError> {
         let request = self.omics(region).put_s3_access_policy().s3_access_point_arn(access_point);
-        let request = request.s3_access_policy(policy).send();
-        self.call(Call::new(Operation::PutS3AccessPolicy, region), request, |_| Ok(())).await
+        let request = request.s3_access_policy(policy);
+        let call = Call::new(Operation::PutS3AccessPolicy, region);
+        self.call_in_turn(call, Some(turn), || request.clone().send(), |_| Ok(())).await
     }
 
     /// Succeeds also where the store has no policy.
-    pub(crate) async fn delete_policy(&self, region: &str, access_point: &str) -> Result<(), CallError> {
-        let request = self.omics(region).delete_s3_access_policy().s3_access_point_arn(access_point).send();
+    pub(crate) async fn delete_policy(
+        &self,
+        turn: Turn,
+        region: &str,
+        access_point: &str,
+    ) -> Result<(), CallError> {
+        let request = self.omics(region).delete_s3_access_policy().s3_access_point_arn(access_point);
         let call = Call::new(Operation::DeleteS3AccessPolicy, region);
-        unless_missing(self.call(call, request, |_| Ok(())).await).map(|_| ())
+        unless_missing(self.call_in_turn(call, Some(turn), || request.clone().send(), |_| Ok(())).await)
+            .map(|_| ())
     }
 }
 

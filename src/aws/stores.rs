@@ -10,7 +10,7 @@ use aws_sdk_omics::types::{
 
 use super::call::Call;
 use super::page::{PAGE_SIZE, each_page, next_token};
-use super::{Aws, CallError, CreateRequest, Operation, StoreArn, UpdateRequest, mirror};
+use super::{Aws, CallError, CreateRequest, Operation, StoreArn, Turn, UpdateRequest, mirror};
 use crate::crd::{self, Store};
 
 /// Limit for the search by name. A name with more stores than fit on 100 pages is a fault of the listing.
@@ -51,21 +51,25 @@ impl Aws {
     /// [`super::Class::NotFound`] for a 404; [`super::Class::Unreadable`] for a 200 that is not about this
     /// store in this region.
     pub(crate) async fn get(&self, region: &str, id: &str) -> Result<StoreResponse, CallError> {
-        let key = self.credentials.access_key_id();
-        let request = self.omics(region).get_sequence_store().id(id).send();
+        let key = self.shared.credentials.access_key_id();
+        let request = self.omics(region).get_sequence_store().id(id);
         let response = self
-            .call(Call::new(Operation::GetSequenceStore, region), request, |response| {
-                // The SDK turns the response `200 {}` into a store with an empty id.
-                let store = mirror::got(&response);
-                let arn = StoreArn::parse(&store.arn).filter(|arn| arn.id == id && arn.region == region);
-                match arn.map(|arn| arn.account.to_owned()) {
-                    Some(account) if store.id == id => Ok(StoreResponse { store, account }),
-                    _ => Err(format!("the response is not about store {id} in {region}")),
-                }
-            })
+            .call(
+                Call::new(Operation::GetSequenceStore, region),
+                || request.clone().send(),
+                |response| {
+                    // The SDK turns the response `200 {}` into a store with an empty id.
+                    let store = mirror::got(&response);
+                    let arn = StoreArn::parse(&store.arn).filter(|arn| arn.id == id && arn.region == region);
+                    match arn.map(|arn| arn.account.to_owned()) {
+                        Some(account) if store.id == id => Ok(StoreResponse { store, account }),
+                        _ => Err(format!("the response is not about store {id} in {region}")),
+                    }
+                },
+            )
             .await?;
         // No key is known before the first request; the SDK loads the credentials during it.
-        self.remember_account(key.or_else(|| self.credentials.access_key_id()), &response.account);
+        self.remember_account(key.or_else(|| self.shared.credentials.access_key_id()), &response.account);
         Ok(response)
     }
 
@@ -121,7 +125,7 @@ impl Aws {
         Ok((stores, next))
     }
 
-    /// One page of all stores, for a caller that paces the requests itself.
+    /// One page of all stores.
     ///
     /// # Errors
     /// [`super::Class::Unreadable`] for a store without a well-formed ARN, or a response that repeats `token`.
@@ -143,8 +147,8 @@ impl Aws {
         read: impl FnOnce(ListSequenceStoresOutput) -> Result<T, String>,
     ) -> Result<T, CallError> {
         let request = self.omics(region).list_sequence_stores();
-        let request = request.set_filter(filter).max_results(PAGE_SIZE).set_next_token(token).send();
-        self.call(Call::new(Operation::ListSequenceStores, region), request, read).await
+        let request = request.set_filter(filter).max_results(PAGE_SIZE).set_next_token(token);
+        self.call(Call::new(Operation::ListSequenceStores, region), || request.clone().send(), read).await
     }
 
     /// A success is a 200 with a store id and an ARN of this region and of `account`, the account of the
@@ -154,8 +158,8 @@ impl Aws {
     /// After any error AWS may have created a store, unless [`CallError::is_definite_no`].
     pub(crate) async fn create(
         &self,
-        region: &str,
-        account: &str,
+        turn: Turn,
+        (region, account): (&str, &str),
         token: &str,
         request: &CreateRequest,
     ) -> Result<StoreResponse, CallError> {
@@ -184,23 +188,28 @@ impl Aws {
             .set_fallback_location(fallback_location)
             .set_s3_access_config(access_log_location.map(access_config))
             .set_propagated_set_level_tags(propagated_set_level_tags)
-            .set_tags(Some(tags.into_iter().collect()))
-            .send();
-        self.call(call, request, |response| {
-            let store = mirror::created(&response);
-            match StoreArn::parse(&store.arn) {
-                Some(arn) if arn.id == store.id && arn.region == region && arn.account == account => {
-                    Ok(StoreResponse { store, account: account.to_owned() })
+            .set_tags(Some(tags.into_iter().collect()));
+        self.call_in_turn(
+            call,
+            Some(turn),
+            || request.clone().send(),
+            |response| {
+                let store = mirror::created(&response);
+                match StoreArn::parse(&store.arn) {
+                    Some(arn) if arn.id == store.id && arn.region == region && arn.account == account => {
+                        Ok(StoreResponse { store, account: account.to_owned() })
+                    }
+                    _ => Err("the response names no store of this account and region".to_owned()),
                 }
-                _ => Err("the response names no store of this account and region".to_owned()),
-            }
-        })
+            },
+        )
         .await
     }
 
     /// Changes the members that are set in `request`.
     pub(crate) async fn update(
         &self,
+        turn: Turn,
         region: &str,
         id: &str,
         request: &UpdateRequest,
@@ -220,16 +229,17 @@ impl Aws {
             .set_description(description)
             .set_fallback_location(fallback_location)
             .set_s3_access_config(access_log_location.map(access_config))
-            .set_propagated_set_level_tags(propagated_set_level_tags)
-            .send();
+            .set_propagated_set_level_tags(propagated_set_level_tags);
         let call = Call::new(Operation::UpdateSequenceStore, region);
-        self.call(call, request, |response| Ok(mirror::updated(&response))).await
+        let send = || request.clone().send();
+        self.call_in_turn(call, Some(turn), send, |response| Ok(mirror::updated(&response))).await
     }
 
     /// A success means that AWS has accepted the deletion, not that the store is gone.
-    pub(crate) async fn delete(&self, region: &str, id: &str) -> Result<(), CallError> {
-        let request = self.omics(region).delete_sequence_store().id(id).send();
-        self.call(Call::new(Operation::DeleteSequenceStore, region), request, |_| Ok(())).await
+    pub(crate) async fn delete(&self, turn: Turn, region: &str, id: &str) -> Result<(), CallError> {
+        let request = self.omics(region).delete_sequence_store().id(id);
+        let call = Call::new(Operation::DeleteSequenceStore, region);
+        self.call_in_turn(call, Some(turn), || request.clone().send(), |_| Ok(())).await
     }
 }
 

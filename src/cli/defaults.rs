@@ -8,11 +8,8 @@ pub(super) const DENIED_GRACE: &str = "5m";
 pub(super) const CONCURRENCY: u16 = 8;
 pub(super) const HEALTH_PROBE_BIND_ADDRESS: &str = ":8081";
 pub(super) const LOG_LEVEL: &str = "info";
-/// Share of AWS's request quotas that `export` and `plan --all-namespaces` use.
+/// Share of AWS's request quotas that the process uses.
 pub(super) const QUOTA_SHARE: &str = "0.8";
+/// Share of AWS's request quotas for what nobody waits for.
+pub(super) const BACKGROUND_SHARE: &str = "0.1";
 pub(super) const WATCH_TIMEOUT: &str = "200s";
-
-/// [`QUOTA_SHARE`] for commands without a flag for it.
-pub(super) fn quota_share() -> f64 {
-    QUOTA_SHARE.parse().unwrap_or(1.0)
-}

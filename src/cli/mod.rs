@@ -12,7 +12,7 @@ mod output;
 mod permissions;
 mod plan;
 mod progress;
-mod rate_limit;
+mod retry;
 mod run;
 mod shared_flags;
 mod table;

@@ -6,7 +6,8 @@ use std::time::Duration;
 use clap::{Args, ValueHint};
 
 use super::defaults;
-use super::values::{cluster_name, duration, region};
+use super::values::{cluster_name, duration, quota, region, share};
+use crate::aws::{Operation, Quotas};
 use crate::kubernetes::cluster;
 
 /// Where the stores are, and which cluster their owner tags name.
@@ -32,6 +33,26 @@ pub struct TimingFlags {
     /// repeats a create request whose outcome it does not know
     #[arg(long, env = "SEQSTORE_CREATE_GRACE", default_value = defaults::CREATE_GRACE, value_parser = duration, value_name = "TIME")]
     pub(super) create_grace: Duration,
+}
+
+/// How many requests AWS allows, and how many of them this process sends.
+#[derive(Args, Clone, Debug)]
+pub struct QuotaFlags {
+    /// Share of the AWS request quotas to use, above 0 and at most 1
+    #[arg(long, env = "SEQSTORE_QUOTA_SHARE", default_value = defaults::QUOTA_SHARE, value_parser = share, value_name = "SHARE")]
+    quota_share: f64,
+
+    /// Request quota of your AWS account that is not AWS's default, in requests per second, such as GetSequenceStore=20;
+    /// repeatable or comma-separated
+    #[arg(long = "quota", env = "SEQSTORE_QUOTA", value_delimiter = ',', value_parser = quota, value_name = "OPERATION=TPS")]
+    quotas: Vec<(Operation, f64)>,
+}
+
+impl QuotaFlags {
+    pub(super) fn quotas(&self) -> Quotas {
+        let of_account = self.quotas.iter().copied().collect();
+        Quotas { share: self.quota_share, of_account, ..Quotas::default() }
+    }
 }
 
 /// Which cluster to connect to, with kubectl's flags and defaults.

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::aws::is_account_id;
+use crate::aws::{Operation, is_account_id};
 use crate::crd::{StoreStatus, is_dns_label};
 use crate::store::desired::parse_duration;
 
@@ -85,6 +85,21 @@ pub(super) fn key_arn(text: &str) -> Result<String, String> {
 pub(super) fn share(text: &str) -> Result<f64, String> {
     let share = text.parse::<f64>().ok().filter(|share| *share > 0.0 && *share <= 1.0);
     share.ok_or_else(|| "write a number above 0 and at most 1, such as 0.8".into())
+}
+
+/// `OPERATION=TPS`: a quota of the AWS account.
+pub(super) fn quota(text: &str) -> Result<(Operation, f64), String> {
+    let limited = || Operation::ALL.into_iter().filter(|operation| operation.default_quota().is_some());
+    let (name, rate) = text.split_once('=').unwrap_or((text, ""));
+    let operation = limited().find(|operation| operation.name().eq_ignore_ascii_case(name.trim()));
+    let rate = rate.trim().parse::<f64>().ok().filter(|rate| *rate >= 0.01 && *rate <= 10_000.0);
+    operation.zip(rate).ok_or_else(|| {
+        let known: Vec<&str> = limited().map(Operation::name).collect();
+        format!(
+            "write an operation and its requests per second, such as GetSequenceStore=20; operations: {}",
+            known.join(", ")
+        )
+    })
 }
 
 /// `key=value`, or `key` for any value.

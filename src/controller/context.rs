@@ -22,8 +22,9 @@ pub struct Context {
 }
 
 impl Context {
-    pub fn observer(&self) -> Observer<'_> {
-        let Self { kubernetes, aws, defaults, settings, .. } = self;
+    /// `aws` acts for the object that is observed.
+    pub fn observer<'a>(&'a self, aws: &'a Aws) -> Observer<'a> {
+        let Self { kubernetes, defaults, settings, .. } = self;
         Observer { aws, kubernetes, defaults, settings }
     }
 }

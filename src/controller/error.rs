@@ -19,6 +19,8 @@ pub enum Error {
     Kubernetes(#[from] kubernetes::Error),
     #[error("the pass took longer than {0:?} and was stopped")]
     Deadline(Duration),
+    #[error("the operator stops while the pass waits for its turn to call AWS")]
+    Stopping,
     /// A bug in the operator.
     #[error("the pass panicked: {0}")]
     Panic(String),
@@ -39,7 +41,7 @@ impl Error {
     pub fn asks_to_wait(&self) -> Option<Duration> {
         match self {
             Self::Kubernetes(error) => error.asks_to_wait(),
-            Self::Deadline(_) | Self::Panic(_) => None,
+            Self::Deadline(_) | Self::Stopping | Self::Panic(_) => None,
         }
     }
 }

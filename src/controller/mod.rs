@@ -13,6 +13,7 @@ mod report;
 mod requeue;
 mod run;
 mod triggers;
+mod urgency;
 mod watch;
 
 pub use memory::Memory;

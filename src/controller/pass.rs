@@ -1,6 +1,7 @@
 //! One pass over one object: prepare, observe, plan, apply, report. Each step takes what the one before returned. I/O.
 
 mod records;
+mod turns;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -14,6 +15,7 @@ use super::memory::Record;
 use super::report::{Report, Reported, conclude, not_released, observed_after, report};
 use super::requeue::requeue_after;
 use crate::apply::{self, Effect, Outcome};
+use crate::aws::{Aws, Turn};
 use crate::crd::{SequenceStore, annotation_findings};
 use crate::observe::{Known, Observation};
 use crate::plan::{self, Action, FinalizerStep, NotKept, Plan, State};
@@ -32,13 +34,15 @@ pub enum Ended {
     Released,
 }
 
-/// Runs the steps. `record` is what earlier passes of the process left behind; only this pass changes it.
+/// Runs the steps. `aws` acts for this object; `record` is what earlier passes of the process left behind, and only this pass
+/// changes it.
 pub async fn pass(
     context: &Context,
+    aws: &Aws,
     cached: Arc<SequenceStore>,
     record: &mut Record,
 ) -> Result<Ended, Error> {
-    let mut pass = Pass { context, record };
+    let mut pass = Pass { context, aws, record };
 
     // Prepare (Kubernetes client required only to put back a record of a creation that somebody removed).
     let object = pass.with_lost_intent(pass.record.newest(cached)).await;
@@ -52,11 +56,12 @@ pub async fn pass(
     let known = pass.record.known(prepared.poll_interval, Instant::now());
     let observation = pass.observe(&prepared, &known).await;
 
-    // Plan (no client required).
-    let mut plan = pass.plan(&prepared, &observation);
+    // Plan (no client required), and wait until the call of the plan may be sent.
+    let plan = pass.plan(&prepared, &observation);
+    let (mut observation, mut plan, turn) = pass.in_turn(&prepared, &known, observation, plan).await;
 
     // Apply (AWS and Kubernetes clients required).
-    let Some(mut applied) = pass.apply(&prepared, &observation, &plan, &known).await? else {
+    let Some(mut applied) = pass.apply(&prepared, &observation, (&plan, turn), &known).await? else {
         return Ok(Ended::RequeueAfter(pass.record.unfinished(fastrand::f64())));
     };
     context.kubernetes.publish(&prepared.object, event::drift_found(&prepared.object, &plan.state)).await;
@@ -71,7 +76,9 @@ pub async fn pass(
         if next.action == Action::None {
             break;
         }
-        let Some(mut next_applied) = pass.apply(&prepared, &observation, &next, &known).await? else {
+        let (newest, next, turn) = pass.in_turn(&prepared, &known, observation, next).await;
+        observation = newest;
+        let Some(mut next_applied) = pass.apply(&prepared, &observation, (&next, turn), &known).await? else {
             return Ok(Ended::RequeueAfter(pass.record.unfinished(fastrand::f64())));
         };
         next_applied.not_kept = next_applied.not_kept.or(applied.not_kept);
@@ -84,6 +91,7 @@ pub async fn pass(
 
 struct Pass<'a> {
     context: &'a Context,
+    aws: &'a Aws,
     record: &'a mut Record,
 }
 
@@ -106,7 +114,7 @@ impl Pass<'_> {
 
     async fn observe(&mut self, prepared: &Prepared, known: &Known) -> Observation {
         let recollection = self.record.recollection(prepared.poll_interval, Instant::now());
-        let observer = self.context.observer();
+        let observer = self.context.observer(self.aws);
         let observation = observer.observe(prepared, &recollection, known, Timestamp::now()).await;
         self.record.observed(prepared, &observation, Instant::now(), fastrand::f64());
         observation
@@ -117,15 +125,19 @@ impl Pass<'_> {
         plan::plan(&observation.input(prepared, &recollection, &self.context.settings))
     }
 
-    /// None where somebody changed the object since the plan was made: then nothing is changed in AWS.
+    /// None where somebody changed the object since the plan was made, or another call is necessary by now than the one that
+    /// waited for its turn: then nothing is changed in AWS.
     async fn apply(
         &mut self,
         prepared: &Prepared,
         observation: &Observation,
-        plan: &Plan,
+        (plan, turn): (&Plan, Option<Turn>),
         known: &Known,
     ) -> Result<Option<Applied>, Error> {
-        let Context { kubernetes, aws, .. } = self.context;
+        let (kubernetes, aws) = (&self.context.kubernetes, self.aws);
+        if plan.action != Action::None && turn.is_none() {
+            return Ok(None);
+        }
         if plan.action != Action::None && !self.is_current(&prepared.object).await? {
             return Ok(None);
         }
@@ -138,7 +150,7 @@ impl Pass<'_> {
             tag_keys_kept = has_tag_keys(&ahead.object, managed);
         }
         let outcome = match tag_keys_kept {
-            true => apply::send(aws, &observation.observed, &plan.action, &ahead, known).await,
+            true => apply::send((aws, turn), &observation.observed, &plan.action, &ahead, known).await,
             false => Outcome::from(Effect::NotRecorded { what: NotKept::TagKeys, attempt: None }),
         };
         self.record.applied(&plan.action, &outcome.effect, Instant::now(), fastrand::f64());

@@ -12,14 +12,19 @@ use super::context::Context;
 use super::error::{Error, PassFailed};
 use super::memory::Record;
 use super::pass::{Ended, pass};
-use crate::aws::CALL_TIMEOUT;
+use super::urgency;
+use crate::aws::{Aws, CALL_TIMEOUT, Caller, Waits};
 use crate::crd::{SequenceStore, SequenceStoreSpec};
 use crate::kubernetes::{InvalidObject, Uid, WatchedObject};
 use crate::status::event;
 use crate::store::prepare;
 
-/// The longest a pass may take. It is shorter than the time that a Pod is given to stop.
+/// The longest a pass may take, without the time that it waits for its turn to call AWS. It is shorter than the time that a Pod
+/// is given to stop; a pass that waits then is stopped at once.
 pub const PASS_DEADLINE: Duration = Duration::from_secs(45);
+
+/// How often it is looked at whether a pass still waits.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// An API server that asks for more is asked again all the same.
 const LONGEST_ASKED_WAIT: Duration = Duration::from_secs(300);
@@ -40,13 +45,19 @@ pub async fn reconcile(object: Arc<WatchedObject>, context: Arc<Context>) -> Res
         Ok(object) => Arc::new(object.clone()),
         Err(invalid) => {
             // Nothing is left to do, even if the Event could not be published.
-            let _ = stop_after(PASS_DEADLINE, undecodable(&context, invalid)).await;
+            let aws = context.aws.acting_for(Caller::default());
+            let _ = stop_after(PASS_DEADLINE, &aws, undecodable(&context, invalid)).await;
             return Ok(Requeue::await_change());
         }
     };
     let uid = Uid::of(object.as_ref());
     let mut record = context.memory.take(&uid);
-    let ended = match stop_after(PASS_DEADLINE, pass(&context, object.clone(), &mut record)).await {
+    let urgency = urgency::of(&object, record.is_delete_accepted());
+    let aws = context
+        .aws
+        .acting_for(Caller::new(object.metadata.namespace.as_deref().unwrap_or_default(), urgency));
+    let running = Box::pin(pass(&context, &aws, object.clone(), &mut record));
+    let ended = match stop_after(PASS_DEADLINE, &aws, running).await {
         Ok(ended) => Ok(ended),
         Err(error) => {
             let is_cached = || context.kubernetes.cache.holds(&watched);
@@ -126,34 +137,80 @@ async fn undecodable(context: &Context, invalid: &InvalidObject) -> Result<Ended
     Ok(Ended::Released)
 }
 
+/// Stops a pass that takes too long, and one that waits for its turn when the operator stops.
 async fn stop_after(
     deadline: Duration,
+    aws: &Aws,
     pass: impl Future<Output = Result<Ended, Error>>,
 ) -> Result<Ended, Error> {
-    match tokio::time::timeout(deadline, AssertUnwindSafe(pass).catch_unwind()).await {
-        Ok(Ok(ended)) => ended,
-        Ok(Err(panic)) => {
+    tokio::select! {
+        ended = AssertUnwindSafe(pass).catch_unwind() => ended.unwrap_or_else(|panic| {
             let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-            let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
-            Err(Error::Panic(text))
+            Err(Error::Panic(text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()))
+        }),
+        () = used_up(deadline, aws.waits()) => Err(Error::Deadline(deadline)),
+        () = stopped_while_waiting(aws) => Err(Error::Stopping),
+    }
+}
+
+/// Returns when the time is used up. It does not run while the pass waits for its turn.
+async fn used_up(deadline: Duration, waits: &Waits) {
+    let began = Instant::now();
+    loop {
+        let now = Instant::now();
+        let used = (now - began).saturating_sub(waits.so_far(now));
+        match deadline.checked_sub(used).filter(|left| !left.is_zero()) {
+            Some(left) if waits.is_waiting() => tokio::time::sleep(left.max(LOOK_EVERY)).await,
+            Some(left) => tokio::time::sleep(left).await,
+            None => return,
         }
-        Err(_) => Err(Error::Deadline(deadline)),
+    }
+}
+
+async fn stopped_while_waiting(aws: &Aws) {
+    aws.stopped().await;
+    while !aws.waits().is_waiting() {
+        tokio::time::sleep(LOOK_EVERY).await;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aws::Operation;
+
+    fn aws() -> Aws {
+        Aws::for_tests()
+    }
 
     #[tokio::test]
     async fn a_panic_ends_only_its_own_pass() {
-        let ended = stop_after(Duration::from_secs(1), async { panic!("defect {}", 7) }).await;
+        let ended = stop_after(Duration::from_secs(1), &aws(), async { panic!("defect {}", 7) }).await;
         assert!(matches!(ended, Err(Error::Panic(text)) if text == "defect 7"));
     }
 
     #[tokio::test]
     async fn a_pass_that_hangs_is_stopped() {
-        let ended = stop_after(Duration::from_millis(10), std::future::pending()).await;
+        let ended = stop_after(Duration::from_millis(10), &aws(), std::future::pending()).await;
         assert!(matches!(ended, Err(Error::Deadline(_))));
+    }
+
+    #[tokio::test]
+    async fn the_deadline_does_not_run_while_a_pass_waits_for_its_turn_and_a_stop_ends_the_wait() {
+        let (aws, create) = (aws(), Operation::CreateSequenceStore);
+        aws.turn(create, "us-east-1").await.spend();
+        let waits = async {
+            // AWS allows less than one a second.
+            aws.turn(create, "us-east-1").await.spend();
+            Ok(Ended::Released)
+        };
+        assert_eq!(stop_after(Duration::from_millis(300), &aws, waits).await.ok(), Some(Ended::Released));
+        let waits = async {
+            aws.turn(create, "us-east-1").await.spend();
+            Ok(Ended::Released)
+        };
+        aws.stop();
+        let ended = stop_after(Duration::from_secs(30), &aws, waits).await;
+        assert!(matches!(ended, Err(Error::Stopping)), "{ended:?}");
     }
 }

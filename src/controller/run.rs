@@ -56,7 +56,15 @@ pub async fn run(context: Arc<Context>, health: &Health, concurrency: u16, shutd
         _ = watching => {}
         () = queue_overlooked(&context, &queue) => {}
         () = turn(health) => {}
+        () = stop_waiting(&context, &shutdown) => {}
     }
+}
+
+/// A pass that waits for its turn to call AWS when the operator is told to stop does not get it.
+async fn stop_waiting(context: &Context, shutdown: &CancellationToken) {
+    shutdown.cancelled().await;
+    context.aws.stop();
+    std::future::pending().await
 }
 
 /// Shows that this task is not blocked.

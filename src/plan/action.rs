@@ -50,6 +50,20 @@ pub enum Action {
 }
 
 impl Action {
+    /// Where the call is sent.
+    pub fn region(&self) -> Option<&str> {
+        match self {
+            Self::None => None,
+            Self::Create { intent, .. } => Some(&intent.region),
+            Self::Adopt { region, .. }
+            | Self::Update { region, .. }
+            | Self::Tag { region, .. }
+            | Self::SetPolicy { region, .. }
+            | Self::Untag { region, .. }
+            | Self::DeleteStore { region, .. } => Some(region),
+        }
+    }
+
     pub fn operation(&self) -> Option<Operation> {
         Some(match self {
             Self::None => return None,

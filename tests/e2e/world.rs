@@ -53,6 +53,26 @@ macro_rules! ensure {
 }
 pub(crate) use ensure;
 
+/// Quotas that hold up nothing, as the value of the environment variable. The simulator has none by default, and most tests are
+/// about something else.
+pub fn high_quotas() -> String {
+    let limited = [
+        "CreateSequenceStore",
+        "UpdateSequenceStore",
+        "DeleteSequenceStore",
+        "GetSequenceStore",
+        "ListSequenceStores",
+        "ListReadSets",
+        "TagResource",
+        "UntagResource",
+        "ListTagsForResource",
+        "GetS3AccessPolicy",
+        "PutS3AccessPolicy",
+        "DeleteS3AccessPolicy",
+    ];
+    limited.map(|operation| format!("{operation}=1000")).join(",")
+}
+
 /// The control plane with the chart installed.
 pub struct Cluster {
     pub plane: ControlPlane,
@@ -197,6 +217,7 @@ impl World {
             .env("AWS_ACCESS_KEY_ID", start.access_key)
             .env("AWS_SECRET_ACCESS_KEY", "canary-secret-access-key")
             .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("SEQSTORE_QUOTA", high_quotas())
             .env("AWS_ENDPOINT_URL_OMICS", self.simulator.url())
             .env("AWS_ENDPOINT_URL_STS", self.simulator.url())
             .stdin(Stdio::null())

@@ -1,7 +1,6 @@
 //! How urgent something is: a pass that waits for a worker, and a request that waits for AWS's quota. No I/O.
 
 /// The most urgent first: `CreateOrDelete < Update`.
-#[allow(dead_code, reason = "the queue of passes will use it")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Urgency {
     /// A store is to be created or deleted.
@@ -12,9 +11,9 @@ pub enum Urgency {
     Asked,
     /// A poll.
     Ordinary,
-    /// A poll of a store that AWS is creating, changing or deleting.
+    /// A poll of a store that AWS is creating, changing or deleting. At most a fifth of the rate.
     InMotion,
-    /// A look that nobody waits for.
+    /// A look that nobody waits for. At most the background share.
     Background,
 }
 

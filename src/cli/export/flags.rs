@@ -2,9 +2,8 @@
 
 use clap::{Args, ValueEnum};
 
-use crate::cli::defaults;
-use crate::cli::shared_flags::KubernetesFlags;
-use crate::cli::values::{cluster_name, namespace, region, share, status, tag};
+use crate::cli::shared_flags::{KubernetesFlags, QuotaFlags};
+use crate::cli::values::{cluster_name, namespace, region, status, tag};
 use crate::crd::{ManagementPolicy, StoreStatus};
 
 pub(in crate::cli) const EXAMPLES: &str = "\
@@ -66,9 +65,8 @@ pub struct ExportFlags {
     #[arg(short, long, value_enum)]
     pub(super) output: Option<ExportOutput>,
 
-    /// Share of the AWS request quotas to use, above 0 and at most 1
-    #[arg(long, env = "SEQSTORE_QUOTA_SHARE", default_value = defaults::QUOTA_SHARE, value_parser = share, value_name = "SHARE")]
-    pub(super) quota_share: f64,
+    #[command(flatten)]
+    pub(super) quotas: QuotaFlags,
 
     /// Region of the stores [default: region of the AWS environment]
     #[arg(long, env = "SEQSTORE_REGION", value_parser = region)]

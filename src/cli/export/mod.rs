@@ -21,10 +21,10 @@ use store_reader::StoreReader;
 /// `program` is the command as the user typed it. On an error nothing is printed: a partial inventory could be
 /// mistaken for a whole one.
 pub(super) async fn execute(flags: ExportFlags, program: &'static str) -> Result<ExitCode, String> {
-    let aws = Aws::from_environment(flags.region.clone()).await?;
+    let aws = Aws::from_environment(flags.region.clone(), flags.quotas.quotas()).await?;
     let region =
         aws.default_region().ok_or("no region: set --region, AWS_REGION, or a region in the AWS profile")?;
-    let reader = StoreReader::new(&aws, &region, flags.quota_share);
+    let reader = StoreReader::new(&aws, &region);
     if flags.orphans {
         orphans::export(&flags, &reader, &region, program).await
     } else {

@@ -1,4 +1,4 @@
-//! Reads the stores of a region within the AWS quotas, with a progress bar on a terminal. I/O: reads AWS, writes
+//! Reads the stores of a region, with a progress bar on a terminal. I/O: reads AWS, writes
 //! standard error.
 
 use std::collections::BTreeMap;
@@ -10,7 +10,7 @@ use super::filter::Filter;
 use super::object_names::object_names;
 use crate::aws::{Aws, CallError, Class};
 use crate::cli::progress::{progress_bar, set_end};
-use crate::cli::rate_limit::{QUOTA, RateLimit};
+use crate::cli::retry;
 use crate::crd::{OWNER_UID_TAG, Store};
 
 /// Concurrent requests: enough that slow responses do not keep the rate below its limit.
@@ -55,16 +55,11 @@ pub(super) enum Fields {
 pub(super) struct StoreReader<'a> {
     aws: &'a Aws,
     region: &'a str,
-    list: RateLimit,
-    get: RateLimit,
-    tags: RateLimit,
 }
 
 impl<'a> StoreReader<'a> {
-    /// `share` is the part of the quotas to use, above 0 and at most 1.
-    pub(super) fn new(aws: &'a Aws, region: &'a str, share: f64) -> Self {
-        let limit = || RateLimit::new(QUOTA * share);
-        Self { aws, region, list: limit(), get: limit(), tags: limit() }
+    pub(super) fn new(aws: &'a Aws, region: &'a str) -> Self {
+        Self { aws, region }
     }
 
     /// Reads all stores that the filter selects, sorted by object name.
@@ -99,7 +94,7 @@ impl<'a> StoreReader<'a> {
         let mut token: Option<String> = None;
         bar.set_message("listing stores");
         loop {
-            let page = self.list.call(|| self.aws.list_page(self.region, token.clone())).await?;
+            let page = retry::call(|| self.aws.list_page(self.region, token.clone())).await?;
             stores.extend(page.stores.into_iter().map(|store| (store.id.clone(), store)));
             bar.set_position(stores.len() as u64);
             match page.next {
@@ -117,7 +112,7 @@ impl<'a> StoreReader<'a> {
         detail: Detail,
     ) -> Result<Option<Entry>, CallError> {
         if detail.tags || filter.needs_tags() {
-            let read = self.tags.call(|| self.aws.list_tags(self.region, &entry.store.arn)).await;
+            let read = retry::call(|| self.aws.list_tags(self.region, &entry.store.arn)).await;
             let Some(tags) = unless_not_found(read)? else { return Ok(None) };
             if !filter.selects_tags(&tags) {
                 return Ok(None);
@@ -138,7 +133,7 @@ impl<'a> StoreReader<'a> {
 
     /// Calls GetSequenceStore; none where the store does not exist.
     pub(super) async fn read_store(&self, id: &str) -> Result<Option<Store>, CallError> {
-        let read = self.get.call(|| self.aws.get(self.region, id)).await;
+        let read = retry::call(|| self.aws.get(self.region, id)).await;
         Ok(unless_not_found(read)?.map(|response| response.store))
     }
 }

@@ -1,5 +1,5 @@
-//! `plan --all-namespaces`: plans for every object of the cluster from one listing, within the AWS quotas.
-//! I/O, read-only: AWS, and a progress bar on standard error.
+//! `plan --all-namespaces`: plans for every object of the cluster from one listing. I/O, read-only: AWS, and a progress bar on
+//! standard error.
 
 use futures::{StreamExt, stream};
 
@@ -8,21 +8,14 @@ use super::planner::{Blind, Planner};
 use super::report::{ObjectPlan, PlanStep};
 use super::subject::Subject;
 use super::{Report, plan_subject, text};
-use crate::cli::defaults;
 use crate::cli::output::printable;
 use crate::cli::progress::{progress_bar, set_end};
-use crate::cli::rate_limit::{POLICY_QUOTA, QUOTA, RateLimit};
+use crate::cli::retry;
 use crate::cli::table::table;
 use crate::crd::SequenceStore;
 
 /// Concurrent plans: enough that slow responses do not keep the rate below its limit.
 const CONCURRENCY: usize = 16;
-
-/// The rate of the operations that a plan calls, each at most once for most objects.
-struct Limits {
-    reads: RateLimit,
-    policies: RateLimit,
-}
 
 /// The plans in the order of the subjects.
 pub(super) async fn plan_all(
@@ -30,17 +23,12 @@ pub(super) async fn plan_all(
     flags: &PlanFlags,
     subjects: Vec<Subject>,
 ) -> Vec<ObjectPlan> {
-    let limits = Limits {
-        reads: RateLimit::new(QUOTA * defaults::quota_share()),
-        policies: RateLimit::new(POLICY_QUOTA * defaults::quota_share()),
-    };
     let bar = progress_bar();
     set_end(&bar, subjects.len(), "planning");
     let plans = stream::iter(subjects)
         .map(|subject| async {
             let plan =
-                plan_subject(planner, flags, subject, async |object| limits.plan(planner, object).await)
-                    .await;
+                plan_subject(planner, flags, subject, async |object| plan(planner, object).await).await;
             bar.inc(1);
             plan
         })
@@ -51,19 +39,14 @@ pub(super) async fn plan_all(
     plans
 }
 
-impl Limits {
-    async fn plan(&self, planner: &Planner, object: &SequenceStore) -> Result<ObjectPlan, Blind> {
-        if object.spec.s3_access_policy.is_some() {
-            self.policies.wait().await;
+async fn plan(planner: &Planner, object: &SequenceStore) -> Result<ObjectPlan, Blind> {
+    let planned = retry::call(|| async {
+        match planner.plan(object).await {
+            Err(Blind::Failed(error)) => Err(*error),
+            planned => Ok(planned),
         }
-        let planned = self.reads.call(|| async {
-            match planner.plan(object).await {
-                Err(Blind::Failed(error)) => Err(*error),
-                planned => Ok(planned),
-            }
-        });
-        planned.await.unwrap_or_else(|error| Err(Blind::Failed(Box::new(error))))
-    }
+    });
+    planned.await.unwrap_or_else(|error| Err(Blind::Failed(Box::new(error))))
 }
 
 /// One line for each object, and the summary.

@@ -36,7 +36,7 @@ impl Planner {
         subjects: &[Subject],
         program: &'static str,
     ) -> Result<Self, String> {
-        let aws = Aws::from_environment(flags.place.region.clone()).await?;
+        let aws = Aws::from_environment(flags.place.region.clone(), flags.quotas.quotas()).await?;
         let defaults = Defaults { region: aws.default_region(), poll_interval: flags.timing.poll_interval };
         let settings = Settings {
             cluster: cluster.name(flags.place.cluster_name.as_deref(), subjects, program).await,

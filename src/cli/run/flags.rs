@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use crate::aws::Quotas;
 use crate::cli::defaults;
-use crate::cli::shared_flags::{PlaceFlags, TimingFlags};
-use crate::cli::values::{address, duration, log_level, watched_namespace};
+use crate::cli::shared_flags::{PlaceFlags, QuotaFlags, TimingFlags};
+use crate::cli::values::{address, duration, log_level, share, watched_namespace};
 
 pub(in crate::cli) const EXAMPLES: &str = "\
 Examples:
@@ -36,6 +37,13 @@ pub struct RunFlags {
 
     #[command(flatten)]
     pub(super) timing: TimingFlags,
+
+    #[command(flatten)]
+    pub(super) quotas: QuotaFlags,
+
+    /// Share of the AWS request quotas for reads that nobody waits for, above 0 and at most 1
+    #[arg(long, env = "SEQSTORE_BACKGROUND_SHARE", default_value = defaults::BACKGROUND_SHARE, value_parser = share, value_name = "SHARE")]
+    pub(super) background_share: f64,
 
     /// How many objects to reconcile at the same time
     #[arg(long, env = "SEQSTORE_CONCURRENCY", default_value_t = defaults::CONCURRENCY, value_parser = clap::value_parser!(u16).range(1..=256))]
@@ -76,6 +84,10 @@ impl RunFlags {
     pub(super) fn namespaces(&self) -> Vec<String> {
         let mut seen = BTreeSet::new();
         self.watch_namespaces.iter().filter(|name| seen.insert(*name)).cloned().collect()
+    }
+
+    pub(super) fn quotas(&self) -> Quotas {
+        Quotas { background_share: self.background_share, ..self.quotas.quotas() }
     }
 
     /// Checks that depend on more than one flag.
@@ -124,11 +136,24 @@ mod tests {
     }
 
     #[test]
+    fn quotas_of_the_account_replace_those_of_aws() {
+        let flags = run(&["--quota=getSequenceStore=20,CreateSequenceStore=2", "--quota=TagResource=9"]);
+        let quotas = flags.expect("valid").quotas.quotas();
+        assert_eq!(quotas.of_account.values().copied().collect::<Vec<f64>>(), [20.0, 2.0, 9.0]);
+        assert!((quotas.share - 0.8).abs() < 1e-9);
+    }
+
+    #[test]
     fn errors_say_what_to_write_instead() {
         for (args, hint) in [
             (&["--region", "Frankfurt"][..], "us-east-1"),
             (&["--poll-interval", "5"], "5m"),
             (&["--health-probe-bind-address", "8081"], ":8081"),
+            (&["--quota-share", "80"], "0.8"),
+            (&["--background-share", "0"], "at most 1"),
+            (&["--quota", "GetSequenceStor=20"], "operations: GetSequenceStore, ListTagsForResource"),
+            (&["--quota", "GetSequenceStore"], "GetSequenceStore=20"),
+            (&["--quota", "GetSequenceStore=0"], "GetSequenceStore=20"),
             (&["--watch-namespace", "a"], "--cluster-name"),
             (&["--log-level", "loud=very"], "debug"),
             (&["--log-level", "loud"], "debug"),

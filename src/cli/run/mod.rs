@@ -38,7 +38,7 @@ pub(super) async fn execute(flags: RunFlags) -> Result<(), String> {
     let health = Arc::new(Health::of(Arc::clone(&watches), silence));
     let server = tokio::spawn(health::serve(listener, Arc::clone(&health), shutdown.clone()));
 
-    let aws = Aws::from_environment(flags.place.region.clone()).await?;
+    let aws = Aws::from_environment(flags.place.region.clone(), flags.quotas()).await?;
     if let Some(settings) = settings(&flags, &client, &shutdown).await? {
         let defaults = Defaults { region: aws.default_region(), poll_interval: flags.timing.poll_interval };
         tracing::info!(

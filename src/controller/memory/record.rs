@@ -134,6 +134,11 @@ impl Record {
         self.pass_begins(object, is_asked, now);
     }
 
+    #[must_use]
+    pub fn is_delete_accepted(&self) -> bool {
+        self.delete_accepted.is_some()
+    }
+
     /// The findings, if they are other than those that were pointed out before.
     pub fn new_findings(&mut self, findings: Vec<AnnotationFinding>) -> Vec<AnnotationFinding> {
         if self.pointed_out == findings {

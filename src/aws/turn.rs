@@ -1,0 +1,61 @@
+//! A token of the request budget, taken ahead: for a call that must leave as soon as it is decided or written down. I/O: waits.
+
+use std::time::{Duration, Instant};
+
+use super::budget::{Caller, Token, Urgency};
+use super::call::Call;
+use super::{Aws, Operation};
+
+/// The right to send one request of this operation in this region. Dropped, it goes to who waits next.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    operation: Operation,
+    region: String,
+    token: Token,
+    /// How long it took to get it. What was observed before may be as old.
+    pub(crate) waited: Duration,
+}
+
+impl Turn {
+    pub(crate) fn is_for(&self, operation: Operation, region: &str) -> bool {
+        self.operation == operation && self.region == region
+    }
+
+    #[cfg(test)]
+    pub(crate) fn spend(self) {
+        self.token.spend();
+    }
+
+    pub(super) fn token_for(self, call: Call<'_>) -> Option<Token> {
+        self.is_for(call.operation, call.region).then_some(self.token)
+    }
+}
+
+impl Aws {
+    /// Waits until a request of this operation may be sent.
+    pub(crate) async fn turn(&self, operation: Operation, region: &str) -> Turn {
+        let began = Instant::now();
+        let urgency = self.caller.urgency.min(urgency_of(operation));
+        let caller = Caller { urgency, ..self.caller.clone() };
+        let token = self.shared.budget.token(region, operation, &caller).await;
+        Turn { operation, region: region.to_owned(), token, waited: began.elapsed() }
+    }
+}
+
+/// What a call changes is worth more than what it reads for.
+fn urgency_of(operation: Operation) -> Urgency {
+    match operation {
+        Operation::CreateSequenceStore | Operation::DeleteSequenceStore => Urgency::CreateOrDelete,
+        Operation::UpdateSequenceStore
+        | Operation::TagResource
+        | Operation::UntagResource
+        | Operation::PutS3AccessPolicy
+        | Operation::DeleteS3AccessPolicy => Urgency::Update,
+        Operation::GetSequenceStore
+        | Operation::ListSequenceStores
+        | Operation::ListTagsForResource
+        | Operation::ListReadSets
+        | Operation::GetS3AccessPolicy
+        | Operation::GetCallerIdentity => Urgency::Background,
+    }
+}
