@@ -76,6 +76,13 @@ e2e: need-demo build control-plane ## The tests in tests/ of the operator, on a 
 faults: need-demo build control-plane ## Kill the operator at every request that changes something; FAULTS="--flow create" filters
 	$(CARGO) run --quiet --locked --package faults -- $(FAULTS)
 
+# Two builds, so that no feature that only the bench needs gets into the operator under measurement.
+.PHONY: bench
+bench: need-demo control-plane ## Measure operator and peer side by side, up to 20 minutes; BENCH="--quick" for a few
+	$(CARGO) build --release --locked --package sequencestore-operator
+	$(CARGO) build --release --locked --package bench --package healthomics-simulator
+	$(CARGO_TARGET_DIR)/release/bench $(BENCH)
+
 .PHONY: conformance
 conformance: need-conformance build ## The simulator against botocore, boto3 and the AWS CLI
 	HEALTHOMICS_SIMULATOR=$(DEBUG)/healthomics-simulator tests/conformance/run.sh

@@ -241,6 +241,12 @@ impl SimulatorClient {
         self.get(&format!("ledger?since={seq}")).await
     }
 
+    /// Like [`Self::ledger_since`], but the entries lack host, path, principal, and what requests and responses
+    /// contained, except `filter` and `nextToken`.
+    pub async fn brief_ledger_since(&self, seq: u64) -> Result<Vec<LedgerEntry>, ClientError> {
+        self.get(&format!("ledger?since={seq}&brief=true")).await
+    }
+
     /// The requests that a [`crate::FaultAction::Hold`] fault holds.
     pub async fn held(&self) -> Result<Vec<LedgerEntry>, ClientError> {
         self.get("held").await

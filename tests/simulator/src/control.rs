@@ -69,7 +69,10 @@ fn dispatch(shared: &Shared, parts: &Parts, body: &[u8]) -> ControlResult {
         }
         ("GET", ["ledger"]) => {
             let since = parameter("since").and_then(|since| since.parse().ok()).unwrap_or(0);
-            encode(&world.ledger.since(since))
+            match parameter("brief") {
+                Some("true") => encode(&world.ledger.brief_since(since)),
+                _ => encode(&world.ledger.since(since)),
+            }
         }
         ("GET", ["held"]) => {
             let held = shared.held();

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
@@ -57,6 +57,29 @@ impl LedgerEntry {
     pub fn is_mutating(&self) -> bool {
         crate::operation::Operation::by_name(&self.operation).is_some_and(|operation| operation.is_mutating())
     }
+
+    /// A copy that keeps of the parameters only `filter`, and of the response only `nextToken`: enough to tell
+    /// whether a listing was of all stores, and complete.
+    fn brief(&self) -> LedgerEntry {
+        let member = |value: &Value, name: &str| match value.get(name) {
+            Some(member) => json!({ (name): member }),
+            None => Value::Null,
+        };
+        LedgerEntry {
+            seq: self.seq,
+            time: self.time.clone(),
+            operation: self.operation.clone(),
+            access_key_id: self.access_key_id.clone(),
+            store_id: self.store_id.clone(),
+            parameters: member(&self.parameters, "filter"),
+            status: self.status,
+            error: self.error.clone(),
+            response: member(&self.response, "nextToken"),
+            committed: self.committed,
+            fault: self.fault.clone(),
+            ..LedgerEntry::default()
+        }
+    }
 }
 
 /// The entries, oldest first.
@@ -84,5 +107,13 @@ impl Ledger {
 
     pub(crate) fn since(&self, seq: u64) -> Vec<LedgerEntry> {
         self.entries.iter().filter(|entry| entry.seq > seq).cloned().collect()
+    }
+
+    /// Like [`Self::since`], without what requests and responses contained. A listing of ten thousand stores is
+    /// megabytes in the ledger, and whoever only counts requests need not fetch it.
+    pub(crate) fn brief_since(&self, seq: u64) -> Vec<LedgerEntry> {
+        let known = self.entries.front().map_or(0, |first| first.seq);
+        let skipped = usize::try_from((seq + 1).saturating_sub(known)).unwrap_or(usize::MAX);
+        self.entries.iter().skip(skipped).map(LedgerEntry::brief).collect()
     }
 }

@@ -1,0 +1,108 @@
+//! What all measures share: the control plane with the chart, the programs, and a temporary directory. I/O.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use control_plane::ControlPlane;
+use tokio::process::Command;
+
+use crate::Error;
+use crate::process::Guard;
+use crate::watchdog::Watchdog;
+
+/// The namespace of the chart.
+pub const SYSTEM_NAMESPACE: &str = "sequencestore-system";
+/// The name of the Helm release. The chart gives the ServiceAccount the same name.
+pub const RELEASE: &str = "sequencestore-operator";
+
+pub struct Cluster {
+    pub plane: ControlPlane,
+    /// The kubeconfig of the chart's ServiceAccount.
+    pub kubeconfig: PathBuf,
+    pub programs: Programs,
+    pub guard: Guard,
+    pub directory: tempfile::TempDir,
+}
+
+#[derive(Clone, Debug)]
+pub struct Programs {
+    pub operator: PathBuf,
+    pub peer: PathBuf,
+    pub simulator: PathBuf,
+    /// The flags of `run`, because a figure of an older operator is of use too.
+    flags: BTreeSet<String>,
+}
+
+impl Programs {
+    /// The programs in the directory of this one, and the given operator, if any.
+    pub async fn find(operator: Option<PathBuf>) -> Result<Self, Error> {
+        let own = std::env::current_exe()?;
+        let directory = own.parent().ok_or("this program is in no directory")?;
+        let operator = operator.unwrap_or_else(|| directory.join("sequencestore-operator"));
+        let (peer, simulator) = (directory.join("bench-peer"), directory.join("healthomics-simulator"));
+        for program in [&operator, &peer, &simulator] {
+            if !program.is_file() {
+                return Err(format!("{} is not built; `make bench` builds it", program.display()).into());
+            }
+        }
+        let help = Command::new(&operator).args(["run", "--help"]).output().await?;
+        let flags = flags_in(&String::from_utf8_lossy(&help.stdout));
+        Ok(Self { operator, peer, simulator, flags })
+    }
+
+    /// Whether `run` has this flag.
+    pub fn has(&self, flag: &str) -> bool {
+        self.flags.contains(flag)
+    }
+}
+
+fn flags_in(help: &str) -> BTreeSet<String> {
+    let words = help.split(|character: char| character.is_whitespace() || ",.;:()`=[]".contains(character));
+    words.filter(|word| word.starts_with("--")).map(ToOwned::to_owned).collect()
+}
+
+impl Cluster {
+    pub async fn start(operator: Option<PathBuf>) -> Result<Arc<Self>, Error> {
+        let programs = Programs::find(operator).await?;
+        let plane = ControlPlane::start().await?;
+        let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/../../charts/sequencestore-operator");
+        let install = ["install", RELEASE, chart, "--namespace", SYSTEM_NAMESPACE, "--create-namespace"];
+        plane.helm(&install).await?.checked()?;
+        let established = ["wait", "--for=condition=Established", "crd/sequencestores.healthomics.dev"];
+        plane.kubectl(&established).await?.checked()?;
+        let kubeconfig = plane.kubeconfig_for(SYSTEM_NAMESPACE, RELEASE).await?;
+        let guard = Guard {
+            watchdog: Arc::new(Watchdog::start()?),
+            ticks_per_second: ticks_per_second().await.unwrap_or(100.0),
+        };
+        let directory = tempfile::Builder::new().prefix("sequencestore-bench-").tempdir()?;
+        Ok(Arc::new(Self { plane, kubeconfig, programs, guard, directory }))
+    }
+
+    pub fn log(&self, name: &str) -> PathBuf {
+        self.directory.path().join(format!("{name}.log"))
+    }
+
+    pub fn path(&self) -> &Path {
+        self.directory.path()
+    }
+}
+
+async fn ticks_per_second() -> Option<f64> {
+    let output = Command::new("getconf").arg("CLK_TCK").output().await.ok()?;
+    String::from_utf8_lossy(&output.stdout).trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_are_read_from_the_help() {
+        let help = "  --quota <OPERATION=TPS>  a quota\n      --leader-elect\n  see `--region`.";
+        let flags = flags_in(help);
+        assert!(["--quota", "--leader-elect", "--region"].iter().all(|flag| flags.contains(*flag)));
+        assert!(!flags.contains("--metrics-bind-address"));
+    }
+}

@@ -1,0 +1,58 @@
+//! The measures, one file each: how it is taken, and the type of its result. I/O.
+
+pub mod cold_start;
+pub mod creations;
+pub mod drift;
+pub mod failover;
+pub mod new_objects;
+pub mod rest;
+pub mod scale;
+pub mod storm;
+
+use std::time::Duration;
+
+use healthomics_simulator::LedgerEntry;
+use jiff::Timestamp;
+use tokio::time::Instant;
+
+use crate::process::Process;
+use crate::scene::Scene;
+use crate::{Error, calls};
+
+const POLL: Duration = Duration::from_millis(200);
+
+/// The requests until the program knew the state of all stores.
+pub struct Current {
+    /// Seconds since the start of the program.
+    pub seconds: f64,
+    pub requests: Vec<LedgerEntry>,
+}
+
+/// Waits until the program knows the state of all stores, and returns `None` when it does not before the deadline.
+pub async fn until_current(
+    scene: &Scene,
+    process: &Process,
+    since: u64,
+    stores: usize,
+    deadline: Duration,
+) -> Result<Option<Current>, Error> {
+    let end = Instant::now() + deadline;
+    let (mut requests, mut last): (Vec<LedgerEntry>, u64) = (Vec::new(), since);
+    while Instant::now() < end {
+        let new = scene.requests_since(last).await?;
+        last = new.last().map_or(last, |entry| entry.seq);
+        requests.extend(new);
+        if let Some(position) = calls::current_at(&requests, stores) {
+            requests.truncate(position + 1);
+            let at = requests.last().and_then(calls::time);
+            let seconds = at.map_or(0.0, |at| seconds_between(process.started, at));
+            return Ok(Some(Current { seconds, requests }));
+        }
+        tokio::time::sleep(POLL).await;
+    }
+    Ok(None)
+}
+
+pub fn seconds_between(from: Timestamp, to: Timestamp) -> f64 {
+    to.duration_since(from).as_secs_f64()
+}

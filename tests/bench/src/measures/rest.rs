@@ -1,0 +1,77 @@
+//! What settled objects cost: requests to AWS and Kubernetes, and CPU time.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::scale::Resting;
+use crate::cluster::Cluster;
+use crate::progress::Progress;
+use crate::quotas::Quotas;
+use crate::scene::{Program, Scene, Start, Stores};
+use crate::{Error, calls};
+
+const READY_DEADLINE: Duration = Duration::from_secs(300);
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Rest {
+    pub program: Program,
+    pub objects: usize,
+    /// How long the requests were counted.
+    pub seconds: f64,
+    pub aws_requests: BTreeMap<String, usize>,
+    pub refused: usize,
+    /// By verb and resource, watches included.
+    pub kubernetes_requests: BTreeMap<String, usize>,
+    pub cpu_seconds: f64,
+    pub rss_mib: f64,
+}
+
+impl Rest {
+    pub fn per_hour(&self, count: usize) -> f64 {
+        count as f64 * 3600.0 / self.seconds
+    }
+
+    pub fn aws_requests_per_hour(&self) -> f64 {
+        self.per_hour(self.aws_requests.values().sum())
+    }
+}
+
+/// Counts what a program sends over `seconds`.
+pub async fn run(resting: Resting, seconds: u64, progress: &Progress) -> Result<Rest, Error> {
+    let Resting { scene, mut process, program, objects } = resting;
+    let step = progress.start(format!("{objects} objects at rest for {seconds} s, {}", program.name()));
+    let (mark, since) = (scene.audit_mark().await?, scene.last_request().await?);
+    let before = process.figures()?;
+    let started = tokio::time::Instant::now();
+    tokio::time::sleep(Duration::from_secs(seconds)).await;
+    let requests = scene.requests_since(since).await?;
+    let counted = started.elapsed().as_secs_f64();
+    process.check()?;
+    let after = process.figures()?;
+    let result = Rest {
+        program,
+        objects,
+        seconds: counted,
+        aws_requests: calls::by_operation(&requests),
+        refused: calls::refused(&requests),
+        kubernetes_requests: scene.kubernetes_requests(mark).await?,
+        cpu_seconds: after.cpu_seconds - before.cpu_seconds,
+        rss_mib: after.rss_mib,
+    };
+    process.terminate().await?;
+    step.done(format!("{:.0} AWS requests per hour", result.aws_requests_per_hour()));
+    Ok(result)
+}
+
+/// A program whose objects have just settled, at the default quotas.
+pub async fn settled(cluster: &Arc<Cluster>, program: Program, objects: usize) -> Result<Resting, Error> {
+    let scene = Scene::new(cluster, "rest", Quotas::None).await?;
+    scene.add(Stores::Observed, 0, objects).await?;
+    let process = scene.start(&Start::new(program, Quotas::Default))?;
+    scene.states.until_ready(objects, READY_DEADLINE).await?;
+    scene.set_quotas(Quotas::Default).await?;
+    Ok(Resting { scene, process, program, objects })
+}

@@ -1,0 +1,247 @@
+//! Which measures run, with how many objects, and which run side by side. I/O: runs them.
+//!
+//! What waits for quotas or for time costs little CPU, so it runs beside the rest. What measures time or CPU at full
+//! load runs alone with it.
+
+use std::sync::Arc;
+
+use crate::Error;
+use crate::arguments::{Arguments, Measure};
+use crate::cluster::Cluster;
+use crate::measures::scale::{Point, Resting};
+use crate::measures::{cold_start, creations, drift, failover, new_objects, rest, scale, storm};
+use crate::progress::Progress;
+use crate::results::Results;
+use crate::scene::{Program, Stores};
+
+/// The sizes of one run.
+#[derive(Clone, Debug)]
+struct Sizes {
+    cold_starts: usize,
+    observed: &'static [usize],
+    created: &'static [usize],
+    peer: &'static [usize],
+    creations: Vec<(usize, f64)>,
+    new_objects: usize,
+    peer_at_rest: usize,
+    rest_seconds: u64,
+    peer_rest_seconds: u64,
+    drift: drift::Sizes,
+    failover: &'static [(&'static str, usize)],
+    storm_phase_seconds: u64,
+}
+
+fn sizes(arguments: &Arguments) -> Sizes {
+    if arguments.quick {
+        return Sizes {
+            cold_starts: 3,
+            observed: &[0, 100, 300],
+            created: &[100],
+            peer: &[0, 100, 300],
+            creations: vec![(30, 1.0), (100, 100.0)],
+            new_objects: 60,
+            peer_at_rest: 60,
+            rest_seconds: 60,
+            peer_rest_seconds: 60,
+            drift: drift::Sizes { observed: 5, managed: 1, changes: 1 },
+            failover: &[("TERM", 1), ("KILL", 1)],
+            storm_phase_seconds: 20,
+        };
+    }
+    Sizes {
+        cold_starts: 5,
+        observed: &[0, 100, 1000, 5000, 10_000],
+        created: &[100, 1000, 5000, 10_000],
+        peer: &[0, 100, 1000, 5000, 10_000],
+        creations: vec![(arguments.creations, 1.0), (100, 1.0)],
+        new_objects: 300,
+        peer_at_rest: 1000,
+        rest_seconds: 600,
+        peer_rest_seconds: 300,
+        drift: drift::Sizes { observed: 100, managed: 5, changes: 3 },
+        failover: &[("TERM", 3), ("KILL", 3), ("STOP", 1)],
+        storm_phase_seconds: 150,
+    }
+}
+
+/// What every part of a run gets.
+#[derive(Clone)]
+struct Run {
+    cluster: Arc<Cluster>,
+    arguments: Arguments,
+    sizes: Sizes,
+    progress: Arc<Progress>,
+}
+
+pub async fn run(
+    cluster: Arc<Cluster>,
+    arguments: &Arguments,
+    progress: Arc<Progress>,
+) -> Result<Results, Error> {
+    let run = Run { cluster, arguments: arguments.clone(), sizes: sizes(arguments), progress };
+    let mut results = Results { quick: arguments.quick, ..Results::default() };
+    // Before anything else loads the machine: it measures milliseconds.
+    results.absorb(or_failure("cold start", run.cold_starts().await));
+    let mut parts = tokio::task::JoinSet::new();
+    for (objects, factor) in run.sizes.creations.clone() {
+        let run = run.clone();
+        parts.spawn(async move { or_failure("creations", run.creation(objects, factor).await) });
+    }
+    for program in Program::BOTH {
+        let run = run.clone();
+        parts.spawn(async move { or_failure("changes behind the back", run.drift(program).await) });
+    }
+    let peer = run.clone();
+    parts.spawn(async move { or_failure("the peer at rest", peer.peer_at_rest().await) });
+    let main = run.clone();
+    parts.spawn(async move { main.main().await });
+    while let Some(part) = parts.join_next().await {
+        results.absorb(part?);
+    }
+    results.sort();
+    results.seconds = run.progress.elapsed().as_secs_f64();
+    Ok(results)
+}
+
+/// One measure that fails takes no other with it: the run goes on, and says so at its end.
+fn or_failure(measure: &str, result: Result<Results, Error>) -> Results {
+    result.unwrap_or_else(|error| Results {
+        failures: vec![format!("{measure}: {error}")],
+        ..Results::default()
+    })
+}
+
+impl Run {
+    async fn cold_starts(&self) -> Result<Results, Error> {
+        let mut results = Results::default();
+        if self.arguments.wants(Measure::ColdStart) {
+            for program in Program::BOTH {
+                let measured =
+                    cold_start::run(&self.cluster, program, self.sizes.cold_starts, &self.progress).await?;
+                results.cold_start.push(measured);
+            }
+        }
+        Ok(results)
+    }
+
+    async fn creation(&self, objects: usize, factor: f64) -> Result<Results, Error> {
+        let mut results = Results::default();
+        if self.arguments.wants(Measure::Creations) {
+            let measured = creations::run(&self.cluster, objects, factor, &self.progress).await?;
+            results.creations.push(measured);
+        }
+        Ok(results)
+    }
+
+    async fn drift(&self, program: Program) -> Result<Results, Error> {
+        let mut results = Results::default();
+        if self.arguments.wants(Measure::Drift) {
+            let measured = drift::run(&self.cluster, program, self.sizes.drift, &self.progress).await?;
+            results.drift.push(measured);
+        }
+        Ok(results)
+    }
+
+    async fn peer_at_rest(&self) -> Result<Results, Error> {
+        let mut results = Results::default();
+        if self.arguments.wants(Measure::Rest) {
+            let resting = rest::settled(&self.cluster, Program::Peer, self.sizes.peer_at_rest).await?;
+            results.rest.push(rest::run(resting, self.sizes.peer_rest_seconds, &self.progress).await?);
+        }
+        Ok(results)
+    }
+
+    /// The measures that load the machine, one after the other, then those that mostly wait, side by side.
+    async fn main(&self) -> Results {
+        let (mut results, resting) = self.scale().await;
+        if !self.arguments.quick {
+            results.absorb(or_failure("creations", self.creation(1000, 100.0).await));
+        }
+        let (rest, operator, peer, failover) = tokio::join!(
+            self.at_rest(resting),
+            self.quotas(Program::Operator),
+            self.quotas(Program::Peer),
+            self.failover(),
+        );
+        results.absorb(or_failure("rest", rest));
+        results.absorb(or_failure("new objects and storm, operator", operator));
+        results.absorb(or_failure("new objects and storm, peer", peer));
+        results.absorb(or_failure("failover", failover));
+        results
+    }
+
+    /// The operator with the most observed objects goes on after its restart.
+    async fn scale(&self) -> (Results, Option<Resting>) {
+        let (mut results, mut rests) = (Results::default(), None);
+        if !self.arguments.wants(Measure::Scale) && !self.arguments.wants(Measure::Rest) {
+            return (results, rests);
+        }
+        for point in self.points() {
+            match scale::run(&self.cluster, point, &self.progress).await {
+                Ok((first, restart, resting)) => {
+                    results.first_lives.push(first);
+                    results.restarts.push(restart);
+                    rests = rests.or_else(|| Some(resting).filter(|_| self.rests(point)));
+                }
+                Err(error) => results.failures.push(format!("{point}: {error}")),
+            }
+        }
+        (results, rests)
+    }
+
+    fn rests(&self, point: Point) -> bool {
+        point.program == Program::Operator
+            && point.stores == Stores::Observed
+            && Some(point.objects) == self.sizes.observed.last().copied()
+    }
+
+    fn points(&self) -> Vec<Point> {
+        let series = [
+            (Program::Operator, Stores::Observed, self.sizes.observed),
+            (Program::Operator, Stores::Created, self.sizes.created),
+            (Program::Peer, Stores::Observed, self.sizes.peer),
+        ];
+        let points = series.into_iter().flat_map(|(program, stores, sizes)| {
+            sizes.iter().map(move |objects| Point { program, stores, objects: *objects })
+        });
+        // For the measure `rest` alone, only the process that rests.
+        let all = self.arguments.wants(Measure::Scale);
+        points.filter(|point| all || self.rests(*point)).collect()
+    }
+
+    async fn at_rest(&self, resting: Option<Resting>) -> Result<Results, Error> {
+        let mut results = Results::default();
+        if let Some(resting) = resting.filter(|_| self.arguments.wants(Measure::Rest)) {
+            results.rest.push(rest::run(resting, self.sizes.rest_seconds, &self.progress).await?);
+        }
+        Ok(results)
+    }
+
+    async fn quotas(&self, program: Program) -> Result<Results, Error> {
+        let mut results = Results::default();
+        let (new, storms) = (self.arguments.wants(Measure::NewObjects), self.arguments.wants(Measure::Storm));
+        if new || storms {
+            let objects = self.sizes.new_objects;
+            let (measured, scene) = new_objects::run(&self.cluster, program, objects, &self.progress).await?;
+            results.new_objects.push(measured);
+            if storms {
+                let seconds = self.sizes.storm_phase_seconds;
+                results.storm.push(storm::run(scene, program, objects, seconds, &self.progress).await?);
+            }
+        }
+        Ok(results)
+    }
+
+    async fn failover(&self) -> Result<Results, Error> {
+        let mut results = Results::default();
+        if !self.arguments.wants(Measure::Failover) {
+            return Ok(results);
+        }
+        if self.cluster.programs.has("--leader-elect") {
+            results.failover = failover::run(&self.cluster, self.sizes.failover, &self.progress).await?;
+        } else {
+            results.missing.push("Failover: this operator has no `--leader-elect`.".to_owned());
+        }
+        Ok(results)
+    }
+}

@@ -1,0 +1,238 @@
+//! The goals, beside what was measured. No I/O.
+
+use crate::calls::percent;
+use crate::fit::median;
+use crate::report::table::{Table, count, list, or_dash, short, whole};
+use crate::results::Results;
+use crate::scene::{Program, Stores};
+
+const MEMORY: [(usize, f64); 4] = [(0, 12.0), (1000, 16.0), (5000, 28.0), (10_000, 42.0)];
+/// The duration of the lease by default, in seconds.
+const LEASE_SECONDS: f64 = 15.0;
+
+struct Goal {
+    measure: &'static str,
+    goal: String,
+    measured: Option<Measured>,
+}
+
+struct Measured {
+    text: String,
+    met: bool,
+}
+
+fn measured(text: String, met: bool) -> Option<Measured> {
+    Some(Measured { text, met })
+}
+
+/// A run that missed a goal says so in this table, and is a run like any other.
+pub fn table(results: &Results) -> String {
+    let goals = [
+        memory(results),
+        cpu(results),
+        restart(results),
+        new_objects(results),
+        restart_of_many(results),
+        creations(results),
+        calls_at_rest(results),
+        writes_at_rest(results),
+        cold_start(results),
+        failover(results),
+        storm(results),
+    ];
+    let mut table = Table::of_words(&["measure", "goal", "measured", ""]);
+    for goal in goals {
+        let (text, mark) = match goal.measured {
+            None => ("not measured in this run".to_owned(), "–"),
+            Some(Measured { text, met }) => (text, if met { "✓" } else { "✗" }),
+        };
+        table.row([goal.measure.to_owned(), goal.goal, text, mark.to_owned()]);
+    }
+    table.text()
+}
+
+/// The largest of all lives of the operator with so many objects.
+fn most_memory(results: &Results, objects: usize) -> Option<f64> {
+    let own = |program: Program| program == Program::Operator;
+    let first = results.first_lives.iter().filter(|life| own(life.program) && life.objects == objects);
+    let restarts = results.restarts.iter().filter(|one| own(one.program) && one.objects == objects);
+    first
+        .map(|life| life.figures.rss_mib)
+        .chain(restarts.map(|restart| restart.figures.rss_mib))
+        .max_by(f64::total_cmp)
+}
+
+fn memory(results: &Results) -> Goal {
+    let found: Vec<(f64, f64)> =
+        MEMORY.iter().filter_map(|(objects, goal)| Some((most_memory(results, *objects)?, *goal))).collect();
+    let values: Vec<f64> = found.iter().map(|(value, _)| *value).collect();
+    Goal {
+        measure: "RSS at 0 / 1,000 / 5,000 / 10,000 objects, the largest of first run and restart, observed and created, MiB",
+        goal: format!("≤ {}", MEMORY.map(|(_, goal)| whole(goal)).join(" / ")),
+        measured: (found.len() == MEMORY.len())
+            .then(|| Measured { text: list(&values), met: found.iter().all(|(value, goal)| value <= goal) }),
+    }
+}
+
+/// CPU time of first passes, without what a process costs that has no objects.
+pub fn cpu_of_passes(results: &Results, program: Program, objects: usize) -> Option<f64> {
+    let cpu = |objects| Some(results.first_life(program, Stores::Observed, objects)?.figures.cpu_seconds);
+    Some(cpu(objects)? - cpu(0)?)
+}
+
+fn cpu(results: &Results) -> Goal {
+    let ratio = || {
+        let many = cpu_of_passes(results, Program::Operator, 10_000)?;
+        let few = cpu_of_passes(results, Program::Operator, 1000)?;
+        measured(
+            format!("{} × ({} s against {} s)", short(many / few), short(many), short(few)),
+            many <= 12.0 * few,
+        )
+    };
+    Goal {
+        measure: "CPU of first passes, 10,000 against 1,000 objects",
+        goal: "≤ 12 × for 10 ×".into(),
+        measured: ratio(),
+    }
+}
+
+fn restart(results: &Results) -> Goal {
+    let found = results.restart(Program::Operator, Stores::Observed, 1000).and_then(|restart| {
+        let requests = restart.aws_requests?;
+        let text = format!("{} / {}", count(requests), count(restart.kubernetes_writes));
+        measured(text, requests <= 12 && restart.kubernetes_writes == 0)
+    });
+    Goal {
+        measure: "restart at 1,000 settled objects: AWS requests until current / Kubernetes writes",
+        goal: "≤ 12 / 0".into(),
+        measured: found,
+    }
+}
+
+fn new_objects(results: &Results) -> Goal {
+    let found = results.new_objects.iter().find(|one| one.program == Program::Operator).and_then(|new| {
+        let (factor, refused) = (new.seconds / new.floor_seconds, percent(new.refused, new.aws_requests));
+        let text = format!("{} s = {factor:.2} × / {} %", short(new.seconds), short(refused));
+        measured(text, factor <= 1.1 && refused < 1.0)
+    });
+    Goal {
+        measure: "new observed objects at the default quotas: time against N ÷ (share × 5/s) / refused requests",
+        goal: "≤ 1.1 × / < 1 %".into(),
+        measured: found,
+    }
+}
+
+fn restart_of_many(results: &Results) -> Goal {
+    let found =
+        results.restart(Program::Operator, Stores::Observed, 10_000).map(|restart| match restart.seconds {
+            Some(seconds) => Measured { text: format!("{} s", short(seconds)), met: seconds <= 45.0 },
+            None => Measured { text: "not within 2 minutes".to_owned(), met: false },
+        });
+    Goal {
+        measure: "restart at 10,000 settled objects at the default quotas: until all are current",
+        goal: "≤ 45 s".into(),
+        measured: found,
+    }
+}
+
+fn creations(results: &Results) -> Goal {
+    let most = results.creations.iter().filter(|one| one.quota_factor == 1.0).max_by_key(|one| one.objects);
+    let found = most.and_then(|one| {
+        let text =
+            format!("{:.2} ({} stores in {} s)", one.efficiency(), count(one.objects), whole(one.seconds));
+        measured(text, one.efficiency() >= 0.95 && one.surplus_stores == 0)
+    });
+    Goal {
+        measure: "creations at the default quotas: floor ÷ measured",
+        goal: "≥ 0.95".into(),
+        measured: found,
+    }
+}
+
+fn calls_at_rest(results: &Results) -> Goal {
+    let rest = results.rest.iter().find(|one| one.program == Program::Operator && one.objects == 10_000);
+    Goal {
+        measure: "AWS requests per hour, 10,000 stores, 5 minutes fresh",
+        goal: "≤ 5,000".into(),
+        measured: rest
+            .map(|rest| rest.aws_requests_per_hour())
+            .map(|hourly| Measured { text: whole(hourly), met: hourly <= 5000.0 }),
+    }
+}
+
+fn writes_at_rest(results: &Results) -> Goal {
+    let rest = results.rest.iter().find(|one| one.program == Program::Operator);
+    Goal {
+        measure: "Kubernetes writes per hour at rest",
+        goal: "0".into(),
+        measured: rest
+            .map(|rest| crate::scene::writes(&rest.kubernetes_requests))
+            .map(|writes| Measured { text: count(writes), met: writes == 0 }),
+    }
+}
+
+fn cold_start(results: &Results) -> Goal {
+    let own = results.cold_start.iter().find(|one| one.program == Program::Operator);
+    Goal {
+        measure: "cold start to the first request, median",
+        goal: "≤ 200 ms".into(),
+        measured: own.and_then(|one| median(&one.first_request_ms)).map(|milliseconds| Measured {
+            text: format!("{} ms", whole(milliseconds)),
+            met: milliseconds <= 200.0,
+        }),
+    }
+}
+
+fn failover(results: &Results) -> Goal {
+    let slowest = |signal: &str| {
+        let found = results.failover.iter().find(|one| one.signal == signal)?;
+        found.seconds.iter().copied().max_by(f64::total_cmp)
+    };
+    let (term, kill) = (slowest("TERM"), slowest("KILL"));
+    let text = format!("{} s / {} s", or_dash(term, short), or_dash(kill, short));
+    Goal {
+        measure: "failover after SIGTERM / SIGKILL, slowest",
+        goal: format!("≤ 2 s / ≤ {} s (lease + 2 s)", whole(LEASE_SECONDS + 2.0)),
+        measured: term
+            .zip(kill)
+            .map(|(term, kill)| Measured { text, met: term <= 2.0 && kill <= LEASE_SECONDS + 2.0 }),
+    }
+}
+
+fn storm(results: &Results) -> Goal {
+    let own = results.storm.iter().find(|one| one.program == Program::Operator);
+    Goal {
+        measure: "settled objects that ever show `Throttled` in the storm",
+        goal: "0".into(),
+        measured: own
+            .map(|storm| Measured { text: count(storm.shown_throttled), met: storm.shown_throttled == 0 }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::measures::new_objects::NewObjects;
+
+    #[test]
+    fn a_goal_is_met_missed_or_not_measured() {
+        let new = |seconds| NewObjects {
+            program: Program::Operator,
+            objects: 300,
+            seconds,
+            floor_seconds: 75.0,
+            aws_requests: 600,
+            refused: 0,
+            kubernetes_writes: 300,
+        };
+        let row = |results: &Results| {
+            let table = table(results);
+            table.lines().find(|line| line.contains("new observed objects")).map(ToOwned::to_owned)
+        };
+        let met = Results { new_objects: vec![new(80.0)], ..Results::default() };
+        assert!(row(&met).is_some_and(|row| row.contains("80.0 s = 1.07 ×") && row.ends_with("| ✓ |")));
+        let missed = Results { new_objects: vec![new(150.0)], ..Results::default() };
+        assert!(row(&missed).is_some_and(|row| row.contains("2.00 ×") && row.ends_with("| ✗ |")));
+        assert!(row(&Results::default()).is_some_and(|row| row.contains("not measured")));
+    }
+}
