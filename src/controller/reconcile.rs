@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
+use kube::Resource;
 use kube::runtime::controller::Action as Requeue;
 
 use super::backoff;
@@ -15,7 +16,7 @@ use super::pass::{Ended, pass};
 use super::urgency;
 use crate::aws::{Aws, CALL_TIMEOUT, Caller, Waits};
 use crate::crd::{SequenceStore, SequenceStoreSpec};
-use crate::kubernetes::{InvalidObject, Uid, WatchedObject};
+use crate::kubernetes::{InvalidObject, Reference, Uid, WatchedObject};
 use crate::status::event;
 use crate::store::prepare;
 
@@ -65,8 +66,13 @@ pub async fn reconcile(object: Arc<WatchedObject>, context: Arc<Context>) -> Res
             Err(PassFailed { retry_after, error })
         }
     };
+    let cached = context.kubernetes.cache.get(&Reference::of(object.as_ref()));
+    let cached = cached.filter(|cached| Uid::of(cached.as_ref()) == uid);
+    if let Some(cached) = &cached {
+        record.cached(cached.meta().resource_version.as_deref());
+    }
     // A record of an object that vanished during the pass would never be forgotten.
-    let is_gone = matches!(ended, Ok(Ended::Released)) || !context.kubernetes.cache.holds(&watched);
+    let is_gone = matches!(ended, Ok(Ended::Released)) || cached.is_none();
     match &ended {
         _ if is_gone => context.memory.forget(&uid),
         Ok(Ended::RequeueAfter(wait)) => context.memory.put_back(&uid, record, Some(Instant::now() + *wait)),

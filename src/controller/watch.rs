@@ -14,7 +14,7 @@ use super::backoff;
 use super::context::Context;
 use super::triggers::{Listed, Reference, Triggers, trigger};
 use crate::kubernetes::cluster::{self, Failure};
-use crate::kubernetes::pages::{Events, LIST_TIMEOUT, page_within, start_watch};
+use crate::kubernetes::pages::{Events, LIST_TIMEOUT, Pages, start_watch};
 use crate::kubernetes::{Error, Uid, WatchNumber, WatchedObject};
 
 /// How much longer than the API server's own limit a watch may be silent before it counts as dead.
@@ -79,17 +79,16 @@ impl Watch {
     /// Lists all objects; returns the version of the list. The cache shows each page at once; what the list triggers waits
     /// for its end.
     async fn list(&mut self) -> Result<String, Error> {
-        let (mut listed, mut token) = (Listed::default(), None);
+        let (mut listed, mut pages) = (Listed::default(), Pages::of(&self.api, self.deadline()));
         let version = loop {
-            let page = page_within(self.deadline(), &self.api, token.as_deref()).await?;
-            self.context.kubernetes.cache.watches.heard(self.number, Instant::now());
-            for object in page.objects {
-                let trigger = trigger(&object);
-                listed.add(self.context.kubernetes.cache.put(object), trigger);
-            }
-            match page.next {
-                Some(next) => token = Some(next),
-                None => break page.version,
+            let last = pages.next(|object| {
+                let (reference, trigger) = self.cached(object);
+                listed.add(reference, trigger);
+            });
+            let last = last.await?;
+            self.heard();
+            if let Some(version) = last {
+                break version;
             }
         };
         self.look_for_the_namespace().await;
@@ -201,8 +200,7 @@ impl Watch {
         match event {
             WatchEvent::Added(object) | WatchEvent::Modified(object) => {
                 note_version(&object, version);
-                let trigger = trigger(&object);
-                let reference = self.context.kubernetes.cache.put(object);
+                let (reference, trigger) = self.cached(object);
                 let is_changed = self.triggers.changed(&reference, trigger);
                 // Where objects are, there is a namespace.
                 self.context.kubernetes.cache.watches.namespace_is_missing(self.number, false);
@@ -224,6 +222,14 @@ impl Watch {
             }
         }
         ControlFlow::Continue(())
+    }
+
+    /// The cache shows the object from now on. Returns how to refer to it, and its trigger.
+    fn cached(&self, object: WatchedObject) -> (Reference, u64) {
+        let (trigger, uid, version) = (trigger(&object), Uid::of(&object), object.resource_version());
+        let reference = self.context.kubernetes.cache.put(object);
+        self.context.memory.cached(&uid, version.as_deref());
+        (reference, trigger)
     }
 
     /// Notes what is wrong, tells it once, and waits longer each time.

@@ -7,7 +7,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config, ResourceExt};
 
 use super::error::summary;
-use super::pages::page;
+use super::pages::{LIST_TIMEOUT, Pages};
 use super::{Error, WatchedObject, answered};
 use crate::crd::{OwnerTags, SequenceStore};
 use crate::network::Proxies;
@@ -115,15 +115,9 @@ pub(crate) async fn list_sequence_stores(
         Some(namespace) => Api::namespaced(client.clone(), namespace),
         None => Api::all(client.clone()),
     };
-    let (mut found, mut token) = (Vec::new(), None);
-    loop {
-        let page = page(&api, token.as_deref()).await?;
-        found.extend(page.objects);
-        match page.next {
-            Some(next) => token = Some(next),
-            None => return Ok(found),
-        }
-    }
+    let (mut pages, mut found) = (Pages::of(&api, LIST_TIMEOUT), Vec::new());
+    while pages.next(|object| found.push(object)).await?.is_none() {}
+    Ok(found)
 }
 
 /// The first [`recorded_name`] among the objects.

@@ -5,6 +5,7 @@ pub mod cluster;
 mod error;
 mod events;
 mod objects;
+mod page_size;
 pub mod pages;
 mod reference;
 mod watched_object;

@@ -62,6 +62,14 @@ impl Memory {
         }
     }
 
+    /// The cache shows this version of the object: a record has no need to hold it any more.
+    pub fn cached(&self, uid: &Uid, version: Option<&str>) {
+        let mut entries = self.entries();
+        if let Some(record) = entries.get_mut(uid).and_then(|entry| entry.record.as_mut()) {
+            record.cached(version);
+        }
+    }
+
     /// The object is gone.
     pub fn forget(&self, uid: &Uid) {
         self.entries().remove(uid);

@@ -30,9 +30,10 @@ const POLICY_SETTLES: Duration = Duration::from_secs(60);
 /// The part of the poll interval after which a pass counts as the next poll: jitter makes polls up to a tenth shorter.
 const NEXT_POLL_FROM: f64 = 0.85;
 
+/// There is one for each object, so what few objects have is in a box of its own.
 #[derive(Debug, Default)]
 pub struct Record {
-    /// The object as the API server returned it for the last write.
+    /// The object as the API server returned it for the last write, until the cache shows it.
     latest: Option<Arc<SequenceStore>>,
     pub(super) failures: u32,
     /// When the pass after the last failure is due.
@@ -40,9 +41,9 @@ pub struct Record {
     pub(super) denied_since: Option<Instant>,
     pub(super) waits: PassWaits,
     /// The store that a 404 was about, and when the first 404 came.
-    absent: Option<(Sought, Instant)>,
+    absent: Option<Box<(Sought, Instant)>>,
     delete_accepted: Option<Instant>,
-    pub(super) refused: Option<Refused>,
+    pub(super) refused: Option<Box<Refused>>,
     /// `(epoch, n)`: AWS certainly created nothing in attempts 1 to n of that epoch.
     not_created: Option<(u32, u32)>,
     /// Operations that AWS denied, and that are not tried again for a while.
@@ -66,10 +67,9 @@ pub struct Record {
     /// The annotations without effect that Events have pointed out.
     pointed_out: Vec<AnnotationFinding>,
     /// The last intent seen on the object, and since when this process knows of its attempt.
-    intent: Option<(Intent, Instant)>,
-    /// Id and tags of a store that the operator has just created.
-    created: Option<(String, BTreeMap<String, String>, Instant)>,
-    policy: Option<PolicyRead>,
+    intent: Option<Box<(Intent, Instant)>>,
+    created: Option<Box<Created>>,
+    policy: Option<Box<PolicyRead>>,
     corrections: BTreeMap<Field, (u32, Instant)>,
     corrections_of: Option<i64>,
 }
@@ -79,6 +79,14 @@ pub(super) type Trigger = (Option<i64>, Option<String>);
 
 /// Region, id and account in which a store was looked for.
 type Sought = (String, String, String);
+
+/// A store that the operator has just created.
+#[derive(Debug)]
+struct Created {
+    id: String,
+    tags: BTreeMap<String, String>,
+    at: Instant,
+}
 
 #[derive(Debug)]
 struct PolicyRead {
@@ -102,12 +110,23 @@ pub(super) struct Refused {
     pub(super) shortcut: Shortcut,
 }
 
-fn policy_read(prepared: &Prepared, present: &Present, trigger: Trigger, at: Instant) -> Option<PolicyRead> {
+fn policy_read(
+    prepared: &Prepared,
+    present: &Present,
+    trigger: Trigger,
+    at: Instant,
+) -> Option<Box<PolicyRead>> {
     let ObservedPolicy::Read(document) = &present.policy else { return None };
     let access_point = present.store.access_point()?.to_owned();
     let is_renamed = differences(&prepared.object, present).renamed_principals.is_some();
     let policy = KnownPolicy { access_point, document: document.clone() };
-    Some(PolicyRead { at, trigger, policy, is_renamed })
+    Some(Box::new(PolicyRead { at, trigger, policy, is_renamed }))
+}
+
+/// A version that is no number is neither newer nor older.
+fn is_newer(latest: &SequenceStore, cached: Option<&str>) -> bool {
+    let number = |version: Option<&str>| version.and_then(|version| version.parse::<u128>().ok());
+    number(cached).is_some_and(|cached| number(latest.resource_version().as_deref()) > Some(cached))
 }
 
 // === the start of a pass ===
@@ -116,13 +135,15 @@ impl Record {
     /// The newer one of the cached object and the response to the last write: the cache may lag behind that write.
     #[must_use]
     pub fn newest(&self, cached: Arc<SequenceStore>) -> Arc<SequenceStore> {
-        let version = |object: &SequenceStore| object.resource_version().and_then(|v| v.parse::<u128>().ok());
         match &self.latest {
-            Some(latest) if version(latest) > version(&cached) && version(&cached).is_some() => {
-                latest.clone()
-            }
+            Some(latest) if is_newer(latest, cached.metadata.resource_version.as_deref()) => latest.clone(),
             _ => cached,
         }
+    }
+
+    /// The cache shows this version of the object. The response to the last write is kept only for as long as it is newer.
+    pub fn cached(&mut self, version: Option<&str>) {
+        self.latest.take_if(|latest| !is_newer(latest, version));
     }
 
     /// A pass begins. What AWS refused is tried again if the spec changed or a user requested a reconciliation.
@@ -151,7 +172,7 @@ impl Record {
     /// The intent that somebody removed from the object or replaced by an older one: `kubectl replace` drops
     /// annotations, and this one says whether the operator may already have created a store.
     pub fn lost_intent(&mut self, object: &SequenceStore, now: Instant) -> Option<Intent> {
-        let last = self.intent.as_ref().map(|(intent, _)| intent.clone());
+        let last = self.intent.as_ref().map(|known| known.0.clone());
         match Intent::of(object) {
             Ok(Some(intent)) if last.as_ref().is_none_or(|last| !last.is_after(&intent)) => {
                 self.intent_seen(&intent, now);
@@ -170,8 +191,8 @@ impl Record {
 
     /// Remembers the intent, and since when this process has known of its attempt.
     fn intent_seen(&mut self, intent: &Intent, then: Instant) {
-        let known = self.intent.as_ref().filter(|(known, _)| known.is_attempt_of(intent));
-        let since = known.map_or(then, |(_, since)| *since);
+        let known = self.intent.as_ref().filter(|known| known.0.is_attempt_of(intent));
+        let since = known.map_or(then, |known| known.1);
         // Another replica used the number of an attempt that AWS refused here: the refusal says nothing about that one.
         if known.is_none() && self.not_created == Some((intent.epoch, intent.attempt)) {
             self.not_created = None;
@@ -179,14 +200,14 @@ impl Record {
         if intent.outcome == Some(AttemptOutcome::Refused) {
             self.not_created = Some((intent.epoch, intent.attempt));
         }
-        self.intent = Some((intent.clone(), since));
+        self.intent = Some(Box::new((intent.clone(), since)));
     }
 
     /// What the observe step need not ask AWS again.
     #[must_use]
     pub fn known(&self, poll_interval: Duration, now: Instant) -> Known {
         let is_recent = |then: Instant, limit| now.duration_since(then) < limit;
-        let created = self.created.as_ref().filter(|(.., at)| is_recent(*at, CREATED_TAGS_LAST));
+        let created = self.created.as_ref().filter(|created| is_recent(created.at, CREATED_TAGS_LAST));
         let refused = self.refused.as_ref().filter(|refused| {
             is_recent(refused.counted_at, COUNT_EVERY) && is_worth_keeping(&refused.read_sets)
         });
@@ -201,7 +222,7 @@ impl Record {
         Known {
             policy: policy.map(|read| read.policy.clone()),
             policy_denied: policy_denied.map(|denied| denied.error.clone()),
-            tags: created.map(|(id, tags, _)| (id.clone(), tags.clone())),
+            tags: created.map(|created| (created.id.clone(), created.tags.clone())),
             strays_searched: self.strays.were_searched(),
             strays: self.strays.looks(&self.trigger, poll_interval.mul_f64(NEXT_POLL_FROM), now),
             read_sets: refused.map(|refused| refused.read_sets.clone()),
@@ -219,7 +240,7 @@ impl Record {
             (field.clone(), Correction { accepted: *accepted, last: now.duration_since(*at) })
         });
         Recollection {
-            absent_for: since(self.absent.as_ref().map(|(_, since)| *since)),
+            absent_for: since(self.absent.as_ref().map(|absent| absent.1)),
             not_owner_for: self.unshown.owner_for(now),
             tag_keys_not_kept: self.tags_must_wait,
             unshown_tag_keys: self.unshown.tag_keys_for(now),
@@ -231,7 +252,7 @@ impl Record {
             failures: self.failures,
             denied_for: since(self.denied_since),
             not_created: self.not_created,
-            attempt_known_for: since(self.intent.as_ref().map(|(_, since)| *since)).unwrap_or_default(),
+            attempt_known_for: since(self.intent.as_ref().map(|known| known.1)).unwrap_or_default(),
             denials: denials.collect(),
             policy_rejected: self.policy_rejected.is_some() && self.policy_rejected == self.trigger.0,
             corrections_of: self.corrections_of,
@@ -253,8 +274,8 @@ impl Record {
         match (&observation.observed, &observation.target) {
             (Observed::Absent { account }, Some(Target::Store { region, id })) => {
                 let sought = (region.clone(), id.clone(), account.clone());
-                let same = self.absent.take().filter(|(before, _)| *before == sought);
-                self.absent = same.or(Some((sought, now)));
+                let same = self.absent.take().filter(|before| before.0 == sought);
+                self.absent = same.or_else(|| Some(Box::new((sought, now))));
             }
             (Observed::Present(present), _) => {
                 self.absent = None;
@@ -363,7 +384,7 @@ impl Record {
         match effect {
             Effect::Created(present) => {
                 let tags = present.known_tags().cloned().unwrap_or_default();
-                self.created = Some((present.store.id.clone(), tags, now));
+                self.created = Some(Box::new(Created { id: present.store.id.clone(), tags, at: now }));
             }
             Effect::NotCreated { epoch, attempt, .. }
             | Effect::NotRecorded { attempt: Some((epoch, attempt)), .. } => {
@@ -386,8 +407,9 @@ impl Record {
                 self.refused = None;
             }
             Effect::DeleteRefused { read_sets, counted_now } => {
-                let before = self.refused.as_ref();
-                self.refused = Some(Refused::again(before, read_sets, *counted_now, now, random));
+                let before = self.refused.as_deref();
+                let again = Refused::again(before, read_sets, *counted_now, now, random);
+                self.refused = Some(Box::new(again));
             }
             Effect::Failed(error) => {
                 if error.operation == Operation::PutS3AccessPolicy && error.class == Class::Terminal {

@@ -266,3 +266,29 @@ fn a_refusal_after_an_attempt_of_unknown_outcome_is_not_recorded_as_one() {
     refused(&mut restarted, 2);
     assert!(!restarted.is_refused(&Intent { attempt: 2, ..intent(None) }));
 }
+
+#[test]
+fn the_response_to_a_write_is_kept_until_the_cache_shows_it() {
+    let version = |version: &str| {
+        let mut object = Scene::settled().object;
+        object.metadata.resource_version = Some(version.into());
+        Arc::new(object)
+    };
+    let newest =
+        |record: &Record, cached: &str| record.newest(version(cached)).metadata.resource_version.clone();
+    let mut record = Record::default();
+    record.returned(&version("10"));
+    record.cached(Some("9"));
+    assert_eq!(newest(&record, "9").as_deref(), Some("10"));
+    assert_eq!(newest(&record, "11").as_deref(), Some("11"));
+    for shown in [Some("10"), Some("11"), Some("no number"), None] {
+        record.returned(&version("10"));
+        record.cached(shown);
+        assert_eq!(newest(&record, "9").as_deref(), Some("9"), "{shown:?}: it is dropped");
+    }
+}
+
+#[test]
+fn a_record_is_small() {
+    assert!(size_of::<Record>() <= 480, "{}", size_of::<Record>());
+}
