@@ -200,6 +200,16 @@ async fn ten_polls_of_thirty_settled_objects_cause_no_writes(cluster: Arc<Cluste
     let user = service_account_user(SYSTEM_NAMESPACE, SERVICE_ACCOUNT);
     let writes = world.cluster.plane.audit().writes_since(&mark, &user, Some(&world.namespace));
     ensure!(writes.is_empty(), "{POLLS} polls of {OBJECTS} settled objects wrote {writes:?}");
+    let requests = world.cluster.plane.audit().requests_since(&mark).into_iter();
+    let others: BTreeMap<_, _> = requests
+        .filter(|request| request.user == user && request.namespace.as_deref() == Some(&world.namespace))
+        .filter(|request| request.verb != "watch")
+        .map(|request| (request.verb.clone(), request.full_resource()))
+        .collect();
+    ensure!(
+        others.is_empty(),
+        "{POLLS} polls of {OBJECTS} settled objects sent more than a watch: {others:?}"
+    );
     ensure!(versions().await? == before, "an object has changed");
     let calls = world.aws.ledger_since(since).await?;
     let changes: Vec<_> = calls.iter().filter(|call| call.is_mutating()).collect();
