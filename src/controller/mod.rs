@@ -12,6 +12,7 @@ mod reconcile;
 mod report;
 mod requeue;
 mod run;
+mod sweep;
 mod triggers;
 mod urgency;
 mod watch;

@@ -12,13 +12,13 @@ use records::has_tag_keys;
 use super::context::Context;
 use super::error::Error;
 use super::memory::Record;
-use super::report::{Report, Reported, conclude, not_released, observed_after, report};
-use super::requeue::requeue_after;
+use super::report::{Conclusion, Report, Reported, conclude, not_released, observed_after, report};
+use super::requeue::{Pace, requeue_after};
 use crate::apply::{self, Effect, Outcome};
 use crate::aws::{Aws, Turn};
 use crate::crd::{SequenceStore, annotation_findings};
 use crate::observe::{Known, Observation};
-use crate::plan::{self, Action, FinalizerStep, NotKept, Plan, State};
+use crate::plan::{self, Action, FinalizerStep, Next, NotKept, Plan, State};
 use crate::status::MOST_STRAYS;
 use crate::status::event::{self, Event};
 use crate::store::{Observed, Prepared, prepare};
@@ -233,9 +233,21 @@ impl Pass<'_> {
                 return Ok(Ended::RequeueAfter(self.record.unfinished(fastrand::f64())));
             }
         }
-        let wait = requeue_after(plan, &conclusion, backoff, prepared.poll_interval, fastrand::f64());
+        let wait = self.next_pass_in(prepared, plan, &conclusion, backoff);
         self.record.finished();
         Ok(Ended::RequeueAfter(self.deletes_again_in(&conclusion.state, now).map_or(wait, |at| at.min(wait))))
+    }
+
+    fn next_pass_in(
+        &mut self,
+        prepared: &Prepared,
+        plan: &Plan,
+        conclusion: &Conclusion,
+        backoff: Option<Duration>,
+    ) -> Duration {
+        let moving_for = self.record.in_motion_for(conclusion.next == Next::Quick, Instant::now());
+        let pace = Pace { poll_interval: prepared.poll_interval, moving_for };
+        requeue_after(plan, conclusion, backoff, pace, fastrand::f64())
     }
 
     /// When a delete that AWS refused is sent again.

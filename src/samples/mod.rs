@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::aws::{CallError, Class, Operation};
 use crate::crd::{
@@ -163,6 +163,23 @@ pub(crate) fn absent() -> Observed {
 pub(crate) fn call_error(operation: Operation, class: Class) -> CallError {
     let request_id = Some("11111111-2222-3333-4444-555555555555".into());
     CallError { class, request_id, ..CallError::unreadable(operation, "AWS's words") }
+}
+
+/// The object of [`Scene::settled`], as its status shows it once a pass has found nothing left to do.
+pub(crate) fn settled_object() -> SequenceStore {
+    let condition = |kind: &str, reason: &str| Condition {
+        type_: kind.into(),
+        status: "True".into(),
+        reason: reason.into(),
+        message: String::new(),
+        observed_generation: Some(2),
+        last_transition_time: Time(now()),
+    };
+    let mut object = Scene::settled().object;
+    let status = object.status.get_or_insert_default();
+    status.observed_generation = Some(2);
+    status.conditions = vec![condition("Ready", "Available"), condition("Synced", "InSync")];
+    object
 }
 
 pub(crate) fn intent(id: Option<&str>) -> Intent {

@@ -7,6 +7,7 @@ mod ownership;
 mod reason;
 mod reference;
 mod refused_call;
+mod settled;
 #[cfg(test)]
 mod tests;
 
@@ -29,6 +30,7 @@ use conditions::{ConditionValue, StateConditions};
 use reason::Abnormal;
 pub use reason::Reason;
 pub use reference::{conditions_reference, readme_reasons};
+pub use settled::{Settled, settled};
 
 /// Transient failures and throttling are reported from this failure in a row.
 const REPORTED_FROM_FAILURE: u32 = 3;

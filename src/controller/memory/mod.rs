@@ -22,6 +22,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::controller::sweep::{Disagreement, Sight};
 use crate::crd::SequenceStore;
 use crate::kubernetes::Uid;
 pub use record::Record;
@@ -67,6 +68,47 @@ impl Memory {
         let mut entries = self.entries();
         if let Some(record) = entries.get_mut(uid).and_then(|entry| entry.record.as_mut()) {
             record.cached(version);
+        }
+    }
+
+    /// What the looks at the store of this object left behind.
+    #[must_use]
+    #[allow(dead_code, reason = "the sweeper will use it")]
+    pub fn sight(&self, uid: &Uid) -> Sight {
+        let entries = self.entries();
+        let Some(entry) = entries.get(uid) else { return Sight::Never };
+        match entry.record.as_ref().map(|record| (record.is_at_rest(), record.last_look())) {
+            Some((true, (Some(looked), asked))) => Sight::AtRest { looked, asked },
+            Some((true, (None, _))) => Sight::Never,
+            Some((false, _)) | None => Sight::Busy,
+        }
+    }
+
+    /// Whether a pass was run for this object since the start, or is expected.
+    #[must_use]
+    #[allow(dead_code, reason = "the sweeper will use it")]
+    pub fn knows(&self, uid: &Uid) -> bool {
+        self.entries().contains_key(uid)
+    }
+
+    /// The object gets a pass, whatever may speak against it.
+    #[allow(dead_code, reason = "the sweeper will use it")]
+    pub fn expect_pass(&self, uid: &Uid) {
+        self.entries().entry(uid.clone()).or_default().record.get_or_insert_default();
+    }
+
+    /// A listing disagrees with what the object has. The next pass is to find out.
+    #[allow(dead_code, reason = "the sweeper will use it")]
+    pub fn listing_disagrees(&self, uid: &Uid, disagreement: Option<Disagreement>) {
+        if let Some(record) = &mut self.entries().entry(uid.clone()).or_default().record {
+            record.listing_disagrees(disagreement);
+        }
+    }
+
+    #[allow(dead_code, reason = "the sweeper will use it")]
+    pub fn listing_agrees(&self, uid: &Uid) {
+        if let Some(record) = self.entries().get_mut(uid).and_then(|entry| entry.record.as_mut()) {
+            record.listing_disagrees(None);
         }
     }
 

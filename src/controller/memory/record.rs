@@ -1,5 +1,7 @@
 //! What the process remembers of one object. Pure: time and randomness are passed in. No I/O.
 
+mod rest;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,6 +15,7 @@ use super::unshown::Unshown;
 use super::waits::{Denied, PassWaits, is_worth_keeping};
 use crate::apply::{Effect, WrittenAhead};
 use crate::aws::{CallError, Class, Operation, ReadSetCount};
+use crate::controller::sweep::Disagreement;
 use crate::crd::{AnnotationFinding, SequenceStore};
 use crate::observe::{Known, KnownPolicy, Observation};
 use crate::plan::{Action, Correction, Denial, NotKept, Recollection, Refusal, Target};
@@ -72,6 +75,10 @@ pub struct Record {
     policy: Option<Box<PolicyRead>>,
     corrections: BTreeMap<Field, (u32, Instant)>,
     corrections_of: Option<i64>,
+    /// Since when passes have seen that AWS is changing or deleting the store.
+    in_motion_since: Option<Instant>,
+    /// What a listing showed otherwise than the pass after it was to find out.
+    asked: Option<Box<Disagreement>>,
 }
 
 /// Generation and reconcile request. When one of them changes, a user wants what failed to be tried again.
@@ -296,6 +303,12 @@ impl Record {
         }
         self.strays.looked_at(&prepared.object, &observation.strays_looked_at, &self.trigger, now);
         self.converged(prepared, &observation.observed);
+    }
+
+    /// How long AWS has been changing or deleting the store, as far as passes have seen it.
+    pub fn in_motion_for(&mut self, is_in_motion: bool, now: Instant) -> Duration {
+        self.in_motion_since = is_in_motion.then(|| self.in_motion_since.unwrap_or(now));
+        self.in_motion_since.map(|since| now.duration_since(since)).unwrap_or_default()
     }
 
     /// The status, as the API server has it now, shows the strays that this pass found.

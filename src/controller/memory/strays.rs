@@ -24,6 +24,10 @@ struct Looked {
 }
 
 impl Strays {
+    pub(super) fn are_none(&self) -> bool {
+        self.looked.is_empty()
+    }
+
     pub(super) fn were_searched(&self) -> bool {
         self.searched
     }

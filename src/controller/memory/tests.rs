@@ -1,5 +1,6 @@
 //! What is remembered of an object, and for how long.
 
+mod rest;
 mod waits;
 
 use std::collections::BTreeMap;

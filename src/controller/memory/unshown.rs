@@ -39,6 +39,11 @@ impl Unshown {
         }
     }
 
+    /// No key that the spec gave up waits for a proof that it is gone.
+    pub(super) fn has_no_keys(&self) -> bool {
+        self.tag_keys.is_empty()
+    }
+
     /// A look at a store that does not show the uid of the object.
     pub(super) fn not_ours(&mut self, arn: &str, now: Instant) {
         let before = self.owner.take().filter(|(before, _)| before == arn);

@@ -46,6 +46,18 @@ pub(super) struct PassWaits {
     unfinished: u32,
 }
 
+impl PassWaits {
+    /// Nothing makes the next pass wait.
+    pub(super) fn are_over(&self) -> bool {
+        self.unfinished == 0 && !self.is_blocked
+    }
+
+    /// When the last pass began.
+    pub(super) fn began(&self) -> Option<Instant> {
+        self.began
+    }
+}
+
 impl Denied {
     /// AWS has just denied it.
     pub(super) fn again(before: Option<&Self>, error: &CallError, now: Instant, random: f64) -> Self {
