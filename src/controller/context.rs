@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::memory::Memory;
+use super::pass_queue::PassQueue;
 use crate::aws::Aws;
 use crate::kubernetes::Kubernetes;
 use crate::observe::Observer;
@@ -13,6 +14,7 @@ pub struct Context {
     pub kubernetes: Kubernetes,
     pub aws: Aws,
     pub memory: Memory,
+    pub queue: PassQueue,
     pub defaults: Defaults,
     pub settings: Settings,
     /// How long a denial may come from IAM being eventually consistent, before the object counts as stalled.

@@ -1,6 +1,7 @@
 //! The controller: watches trigger passes, and a pass decides when the next one is due. I/O.
 //!
-//! `run` wires it up, `watch` follows the objects, `reconcile` runs one pass, `pass` has its five steps.
+//! `run` wires it up, `watch` follows the objects, `queue` says which one is next, `workers` run the passes, `reconcile` runs
+//! one of them, `pass` has its five steps.
 
 pub mod backoff;
 pub mod context;
@@ -8,15 +9,18 @@ mod error;
 pub mod health;
 mod memory;
 mod pass;
+mod pass_queue;
+mod queue;
 mod reconcile;
 mod report;
 mod requeue;
 mod run;
 mod sweep;
 mod triggers;
-mod urgency;
 mod watch;
+mod workers;
 
 pub use memory::Memory;
+pub use pass_queue::PassQueue;
 pub use run::run;
 pub use watch::longest_silence;

@@ -6,15 +6,13 @@ use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use kube::Resource;
-use kube::runtime::controller::Action as Requeue;
 
 use super::backoff;
 use super::context::Context;
 use super::error::{Error, PassFailed};
 use super::memory::Record;
 use super::pass::{Ended, pass};
-use super::urgency;
-use crate::aws::{Aws, CALL_TIMEOUT, Caller, Waits};
+use crate::aws::{Aws, CALL_TIMEOUT, Caller, Urgency, Waits};
 use crate::crd::{SequenceStore, SequenceStoreSpec};
 use crate::kubernetes::{InvalidObject, Reference, Uid, WatchedObject};
 use crate::status::event;
@@ -34,29 +32,29 @@ const LONGEST_ASKED_WAIT: Duration = Duration::from_secs(300);
 // one ended.
 const _: () = assert!(PASS_DEADLINE.as_secs() >= 4 * CALL_TIMEOUT.as_secs());
 
-/// Runs one pass over an object.
-pub async fn reconcile(object: Arc<WatchedObject>, context: Arc<Context>) -> Result<Requeue, PassFailed> {
-    let watched = object;
-    if let Ok(object) = &watched.0
-        && let Some(rest) = context.memory.rest(object, Instant::now())
-    {
-        return Ok(Requeue::requeue(rest));
-    }
+/// Runs one pass over an object, whose calls to AWS are that urgent. Returns when the next one is due; none where the object
+/// waits for a change.
+pub async fn reconcile(
+    watched: Arc<WatchedObject>,
+    context: Arc<Context>,
+    urgency: Urgency,
+) -> Result<Option<Duration>, PassFailed> {
     let object = match &watched.0 {
         Ok(object) => Arc::new(object.clone()),
         Err(invalid) => {
             // Nothing is left to do, even if the Event could not be published.
             let aws = context.aws.acting_for(Caller::default());
             let _ = stop_after(PASS_DEADLINE, &aws, undecodable(&context, invalid)).await;
-            return Ok(Requeue::await_change());
+            return Ok(None);
         }
     };
     let uid = Uid::of(object.as_ref());
     let mut record = context.memory.take(&uid);
-    let urgency = urgency::of(&object, record.is_delete_accepted());
-    let aws = context
-        .aws
-        .acting_for(Caller::new(object.metadata.namespace.as_deref().unwrap_or_default(), urgency));
+    // What is left of a deletion that AWS has accepted is to see it end.
+    let is_in_motion = object.is_being_deleted() && record.is_delete_accepted();
+    let urgency = if is_in_motion { Urgency::InMotion } else { urgency };
+    let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
+    let aws = context.aws.acting_for(Caller::new(namespace, urgency));
     let running = Box::pin(pass(&context, &aws, object.clone(), &mut record));
     let ended = match stop_after(PASS_DEADLINE, &aws, running).await {
         Ok(ended) => Ok(ended),
@@ -72,26 +70,15 @@ pub async fn reconcile(object: Arc<WatchedObject>, context: Arc<Context>) -> Res
         record.cached(cached.meta().resource_version.as_deref());
     }
     // A record of an object that vanished during the pass would never be forgotten.
-    let is_gone = matches!(ended, Ok(Ended::Released)) || cached.is_none();
-    match &ended {
-        _ if is_gone => context.memory.forget(&uid),
-        Ok(Ended::RequeueAfter(wait)) => context.memory.put_back(&uid, record, Some(Instant::now() + *wait)),
-        Ok(Ended::Released) => {}
-        Err(failed) => {
-            let due = failed.retry_after.map(|wait| Instant::now() + wait);
-            context.memory.put_back(&uid, record, due);
-        }
+    match matches!(ended, Ok(Ended::Released)) || cached.is_none() {
+        true => context.memory.forget(&uid),
+        false => context.memory.put_back(&uid, record),
     }
-    match ended? {
+    Ok(Some(match ended? {
         // A pass over an object that is gone by then is not run; one that is still there was not released after all.
-        Ended::Released => Ok(Requeue::requeue(next_poll(&context, &object))),
-        Ended::RequeueAfter(wait) => Ok(Requeue::requeue(wait)),
-    }
-}
-
-/// When kube runs the next pass after one that failed.
-pub fn after_error(_: Arc<WatchedObject>, failed: &PassFailed, _: Arc<Context>) -> Requeue {
-    failed.retry_after.map_or_else(Requeue::await_change, Requeue::requeue)
+        Ended::Released => next_poll(&context, &object),
+        Ended::RequeueAfter(wait) => wait,
+    }))
 }
 
 fn next_poll(context: &Context, object: &Arc<SequenceStore>) -> Duration {

@@ -1,61 +1,54 @@
-//! Wires watches to passes: how many passes run at once, what is queued that no watch has queued, how all of it stops.
-//! I/O: Kubernetes.
+//! Wires watches to passes: what is queued that no watch has queued, how all of it stops. I/O: Kubernetes.
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use futures::channel::mpsc;
 use futures::future::join_all;
-use futures::{StreamExt, stream};
-use kube::runtime::reflector::ObjectRef;
-use kube::runtime::{Controller, controller, watcher};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::context::Context;
-use super::error::PassFailed;
 use super::health::Health;
-use super::memory::Memory;
-use super::reconcile::{after_error, reconcile};
+use super::pass_queue::PassQueue;
+use super::queue::Workers;
 use super::triggers::Reference;
-use super::watch::{Queue, Watch};
-use crate::kubernetes::{Uid, WatchedObject};
+use super::watch::Watch;
+use super::workers::WorkerLoop;
+use crate::kubernetes::Cache;
 
 /// How often the cache is searched for objects that were overlooked.
 const SEARCH_EVERY: Duration = Duration::from_secs(60);
-/// How often the loop shows that it turns.
-const TURN_EVERY: Duration = Duration::from_secs(1);
 
-/// Runs until `shutdown`. Passes that have begun by then are finished; what is queued is dropped.
-pub async fn run(context: Arc<Context>, health: &Health, concurrency: u16, shutdown: CancellationToken) {
-    let (queue, triggers) = mpsc::unbounded();
+/// Runs until `shutdown`. The watches fill the cache at all times; passes begin only while `leading` says so. Passes that have
+/// begun by the end are finished; what is queued is dropped.
+pub async fn run(
+    context: Arc<Context>,
+    health: &Health,
+    concurrency: u16,
+    leading: watch::Receiver<bool>,
+    shutdown: CancellationToken,
+) {
     let namespaces = context.kubernetes.cache.watches.namespaces();
-    let watching =
-        join_all(namespaces.into_iter().map(|(number, namespace)| {
-            Watch::new(Arc::clone(&context), number, namespace, queue.clone()).run()
-        }));
-    let passes = Controller::for_stream(stream::pending(), context.kubernetes.cache.reader())
-        .with_config(controller::Config::default().concurrency(concurrency))
-        .reconcile_on(
-            triggers.map(|object: Reference| ObjectRef::new(object.name()).within(object.namespace())),
-        )
-        .graceful_shutdown_on(shutdown.clone().cancelled_owned())
-        .run(reconcile, after_error, Arc::clone(&context))
-        .for_each(|result| async move { log(result) });
+    let watching = join_all(
+        namespaces
+            .into_iter()
+            .map(|(number, namespace)| Watch::new(Arc::clone(&context), number, namespace).run()),
+    );
     let passes = async {
         tokio::select! {
             biased;
             () = shutdown.cancelled() => return,
             () = context.kubernetes.cache.watches.until_tried() => tracing::info!("the first lists are done"),
         }
-        passes.await;
+        let workers = Workers(usize::from(concurrency));
+        WorkerLoop::new(Arc::clone(&context), health, workers).run(leading, shutdown.clone()).await;
     };
     tokio::select! {
         biased;
         () = passes => {}
         _ = watching => {}
-        () = queue_overlooked(&context, &queue) => {}
-        () = turn(health) => {}
+        () = queue_overlooked(&context) => {}
         () = stop_waiting(&context, &shutdown) => {}
     }
 }
@@ -67,104 +60,59 @@ async fn stop_waiting(context: &Context, shutdown: &CancellationToken) {
     std::future::pending().await
 }
 
-/// Shows that this task is not blocked.
-async fn turn(health: &Health) {
-    loop {
-        health.turned(Instant::now());
-        tokio::time::sleep(TURN_EVERY).await;
-    }
-}
-
-/// The safety net: whatever lost the trigger of an object, it gets a pass.
-async fn queue_overlooked(context: &Context, queue: &Queue) {
-    let mut new = HashSet::new();
+/// The safety net: an object that is not in the queue gets a pass, whatever lost its trigger.
+async fn queue_overlooked(context: &Context) {
+    let mut missed = HashSet::new();
     loop {
         tokio::time::sleep(SEARCH_EVERY).await;
-        let objects = context.kubernetes.cache.objects();
-        let overlooked = overlooked(objects, &context.memory, &mut new, Instant::now());
-        for object in overlooked {
-            tracing::debug!(%object, "no pass for longer than its poll interval");
-            let _ = queue.unbounded_send(object);
+        for object in overlooked(&context.kubernetes.cache, &context.queue, &mut missed) {
+            tracing::debug!(%object, "nothing has queued the object");
+            context.queue.add(&object);
         }
     }
 }
 
-/// Objects whose pass is long due, and those that the search before found without any pass. `new` is what each search leaves
-/// to the next one.
-fn overlooked(
-    objects: impl Iterator<Item = Arc<WatchedObject>>,
-    memory: &Memory,
-    new: &mut HashSet<Uid>,
-    now: Instant,
-) -> Vec<Reference> {
-    let mut unknown = HashSet::new();
-    let mut found = Vec::new();
+/// Objects that two searches in a row did not find in the queue: while a list comes in, its objects are not queued yet.
+/// `missed` is what each search leaves to the next one.
+fn overlooked(cache: &Cache, queue: &PassQueue, missed: &mut HashSet<Reference>) -> Vec<Reference> {
+    let missing = cache.references().into_iter().filter(|object| !queue.holds(object));
+    let before = std::mem::replace(missed, missing.collect());
     // One that cannot be decoded gets no pass until it changes.
-    for object in objects.filter(|object| object.0.is_ok()) {
-        let uid = Uid::of(object.as_ref());
-        let is_overlooked = match memory.is_overdue(&uid, now) {
-            Some(is_overdue) => is_overdue,
-            None => {
-                let was_unknown = new.contains(&uid);
-                unknown.insert(uid);
-                was_unknown
-            }
-        };
-        if is_overlooked {
-            found.push(Reference::of(object.as_ref()));
-        }
-    }
-    *new = unknown;
-    found
-}
-
-type PassResult =
-    Result<(ObjectRef<WatchedObject>, controller::Action), controller::Error<PassFailed, watcher::Error>>;
-
-fn log(result: PassResult) {
-    match result {
-        Ok((object, _)) => tracing::debug!(%object, "pass finished"),
-        // The object was deleted between its trigger and its pass.
-        Err(controller::Error::ObjectNotFound(object)) => tracing::debug!(%object, "object is gone"),
-        Err(controller::Error::ReconcilerFailed(PassFailed { error, .. }, object))
-            if error.is_conflict() || error.is_not_found() =>
-        {
-            tracing::debug!(%object, "the object changed during the pass: {error}");
-        }
-        Err(controller::Error::ReconcilerFailed(PassFailed { error, .. }, object)) => {
-            tracing::warn!(%object, "pass failed: {error}")
-        }
-        Err(error) => tracing::warn!("the queue of passes failed: {error}"),
-    }
+    let is_decoded = |object: &Reference| cache.get(object).is_some_and(|object| object.0.is_ok());
+    missed.intersection(&before).filter(|object| is_decoded(object)).cloned().collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::crd::{SequenceStore, SequenceStoreSpec};
+    use std::time::Instant;
 
-    fn object(uid: &str) -> Arc<WatchedObject> {
-        let mut object = SequenceStore::new(uid, SequenceStoreSpec::default());
+    use super::*;
+    use crate::aws::Urgency;
+    use crate::crd::{SequenceStore, SequenceStoreSpec};
+    use crate::kubernetes::WatchedObject;
+
+    fn object(name: &str) -> WatchedObject {
+        let mut object = SequenceStore::new(name, SequenceStoreSpec::default());
         object.metadata.namespace = Some("ns".into());
-        object.metadata.uid = Some(uid.into());
-        Arc::new(WatchedObject(Ok(object)))
+        object.metadata.uid = Some(name.into());
+        WatchedObject(Ok(object))
     }
 
     #[test]
     fn an_object_whose_trigger_was_lost_gets_a_pass() {
-        let (memory, now, mut new) = (Memory::default(), Instant::now(), HashSet::new());
-        let uid = Uid::from("polled");
-        let polled = memory.take(&uid);
-        memory.put_back(&uid, polled, Some(now + Duration::from_secs(300)));
-        let objects = [object("polled"), object("never")];
-        let mut names = |after: u64| -> Vec<String> {
-            let found =
-                overlooked(objects.iter().cloned(), &memory, &mut new, now + Duration::from_secs(after));
+        let (queue, mut missed) = (PassQueue::default(), HashSet::new());
+        let cache = Cache::complete(&[object("polled"), object("never")]);
+        let reference = |name| Reference::new("ns", name);
+        queue.add_at(&reference("polled"), Instant::now() + Duration::from_secs(300), Urgency::Ordinary);
+        let mut names = || -> Vec<String> {
+            let found = overlooked(&cache, &queue, &mut missed);
             found.into_iter().map(|object| object.name().to_owned()).collect()
         };
-        assert_eq!(names(0), [""; 0], "a new object is queued already");
-        assert_eq!(names(60), ["never"]);
-        assert_eq!(names(330), ["never"], "a poll that is a little late is in the queue");
-        assert_eq!(names(1000), ["polled", "never"]);
+        assert_eq!(names(), [""; 0], "its list may still be coming in");
+        assert_eq!(names(), ["never"], "a poll that is due later is in the queue");
+        queue.add(&reference("never"));
+        assert_eq!(names(), [""; 0]);
+        queue.remove(&reference("polled"));
+        assert_eq!((names(), names()), (vec![], vec!["polled".to_owned()]));
     }
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
-use futures::channel::mpsc::UnboundedSender;
 use kube::api::WatchEvent;
 use kube::{Api, ResourceExt};
 
@@ -29,16 +28,12 @@ const FAILURES_BEFORE_LISTING: u32 = 5;
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 const LONGEST_WAIT_AFTER_REFUSAL: Duration = Duration::from_secs(5);
 
-/// Objects that need a pass.
-pub type Queue = UnboundedSender<Reference>;
-
 /// One watch.
 pub struct Watch {
     context: Arc<Context>,
     number: WatchNumber,
     namespace: Option<String>,
     api: Api<WatchedObject>,
-    queue: Queue,
     triggers: Triggers,
     /// In a row.
     failures: u32,
@@ -55,14 +50,14 @@ enum Over {
 }
 
 impl Watch {
-    pub fn new(context: Arc<Context>, number: WatchNumber, namespace: Option<String>, queue: Queue) -> Self {
+    pub fn new(context: Arc<Context>, number: WatchNumber, namespace: Option<String>) -> Self {
         let client = context.kubernetes.client.clone();
         let api = match &namespace {
             Some(namespace) => Api::namespaced(client, namespace),
             None => Api::all(client),
         };
         let (triggers, failures) = (Triggers::default(), 0);
-        Self { context, number, namespace, api, queue, triggers, failures }
+        Self { context, number, namespace, api, triggers, failures }
     }
 
     /// Runs until it is dropped.
@@ -96,10 +91,13 @@ impl Watch {
         let mut cached = cache.references();
         cached.retain(|object| self.namespace.as_ref().is_none_or(|own| object.namespace() == own));
         let (changed, vanished) = self.triggers.relisted(listed, cached);
-        vanished.iter().for_each(|object| cache.remove(object));
+        for object in &vanished {
+            cache.remove(object);
+            self.context.queue.remove(object);
+        }
         cache.watches.listed(self.number, Instant::now());
         self.context.memory.keep_only(|uid| cache.has(uid));
-        changed.into_iter().chain(cache.no_longer_waiting()).for_each(|object| self.queue(object));
+        changed.into_iter().chain(cache.no_longer_waiting()).for_each(|object| self.queue(&object));
         Ok(version)
     }
 
@@ -162,7 +160,7 @@ impl Watch {
         let cache = &self.context.kubernetes.cache;
         if cache.watches.began(self.number, Instant::now()) {
             tracing::info!(namespace = self.namespace, "the SequenceStores are listed and watched again");
-            cache.no_longer_waiting().into_iter().for_each(|object| self.queue(object));
+            cache.no_longer_waiting().iter().for_each(|object| self.queue(object));
         }
     }
 
@@ -205,7 +203,7 @@ impl Watch {
                 // Where objects are, there is a namespace.
                 self.context.kubernetes.cache.watches.namespace_is_missing(self.number, false);
                 if is_changed {
-                    self.queue(reference);
+                    self.queue(&reference);
                 }
             }
             WatchEvent::Deleted(object) => {
@@ -213,6 +211,7 @@ impl Watch {
                 let reference = Reference::of(&object);
                 self.triggers.forget(&reference);
                 self.context.kubernetes.cache.remove(&reference);
+                self.context.queue.remove(&reference);
                 self.context.memory.forget(&Uid::of(&object));
             }
             WatchEvent::Bookmark(bookmark) => *version = bookmark.metadata.resource_version,
@@ -250,9 +249,8 @@ impl Watch {
         self.context.kubernetes.cache.watches.heard(self.number, Instant::now());
     }
 
-    /// A closed queue means that the operator is stopping.
-    fn queue(&self, object: Reference) {
-        let _ = self.queue.unbounded_send(object);
+    fn queue(&self, object: &Reference) {
+        self.context.queue.add(object);
     }
 
     fn deadline(&self) -> Duration {

@@ -5,8 +5,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kube::runtime::reflector::{self, ObjectRef};
-use kube::runtime::watcher::Event;
 use kube::{Resource, ResourceExt};
 
 use super::objects::Objects;
@@ -20,29 +18,12 @@ pub struct Cache {
     pub watches: Arc<Watches>,
     /// What waits until the objects of all namespaces are known.
     waiting: Mutex<HashSet<Reference>>,
-    /// The same objects as kube's controller reads them.
-    writer: Mutex<reflector::store::Writer<WatchedObject>>,
-    reader: reflector::Store<WatchedObject>,
 }
 
 impl Cache {
     #[must_use]
     pub fn of(watches: Arc<Watches>) -> Self {
-        let (reader, mut writer) = reflector::store();
-        // From here on the controller may read; it begins when the watches have tried their lists.
-        writer.apply_watcher_event(&Event::Init);
-        writer.apply_watcher_event(&Event::InitDone);
-        let (objects, waiting, writer) = (Mutex::default(), Mutex::default(), Mutex::new(writer));
-        Self { objects, watches, waiting, writer, reader }
-    }
-
-    #[must_use]
-    pub fn reader(&self) -> reflector::Store<WatchedObject> {
-        self.reader.clone()
-    }
-
-    fn tell_controller(&self, event: &Event<WatchedObject>) {
-        self.writer.lock().unwrap_or_else(PoisonError::into_inner).apply_watcher_event(event);
+        Self { objects: Mutex::default(), watches, waiting: Mutex::default() }
     }
 
     /// A cache that needs no watch.
@@ -59,15 +40,10 @@ impl Cache {
 
     /// Returns the reference of the object, whose text is shared with the cache.
     pub fn put(&self, object: WatchedObject) -> Reference {
-        self.tell_controller(&Event::Apply(object.clone()));
         self.locked().put(object)
     }
 
     pub fn remove(&self, reference: &Reference) {
-        let reader = ObjectRef::new(reference.name()).within(reference.namespace());
-        if let Some(found) = self.reader.get(&reader) {
-            self.tell_controller(&Event::Delete(found.as_ref().clone()));
-        }
         self.locked().remove(reference);
     }
 
@@ -84,6 +60,7 @@ impl Cache {
     }
 
     /// All objects, one at a time: those that are there when their turn comes.
+    #[allow(dead_code, reason = "for what looks at all objects, outside of passes")]
     pub fn objects(&self) -> impl Iterator<Item = Arc<WatchedObject>> {
         self.references().into_iter().filter_map(|reference| self.get(&reference))
     }

@@ -52,6 +52,7 @@ mod status_mirror;
 mod steadiness;
 mod steady_state;
 mod store_status;
+mod turns;
 mod update;
 mod watch_decoding;
 mod watch_health;
@@ -126,6 +127,7 @@ const TESTS: &[&[Test]] = &[
     steadiness::tag_limit::TESTS,
     steady_state::TESTS,
     store_status::TESTS,
+    turns::TESTS,
     update::TESTS,
     watch_decoding::TESTS,
     watch_health::TESTS,

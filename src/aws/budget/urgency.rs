@@ -18,7 +18,7 @@ pub enum Urgency {
 }
 
 impl Urgency {
-    #[allow(dead_code, reason = "the queue of passes will read it")]
+    #[allow(dead_code, reason = "the metrics will name each one")]
     pub const ALL: [Self; 6] =
         [Self::CreateOrDelete, Self::Update, Self::Asked, Self::Ordinary, Self::InMotion, Self::Background];
 }

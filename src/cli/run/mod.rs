@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::aws::Aws;
 use crate::controller::context::Context;
 use crate::controller::health::{self, Health};
-use crate::controller::{self, Memory};
+use crate::controller::{self, Memory, PassQueue};
 use crate::kubernetes::cluster::{self, Access, Failure};
 use crate::kubernetes::{Cache, Kubernetes, Watches};
 use crate::plan::Settings;
@@ -52,6 +52,7 @@ pub(super) async fn execute(flags: RunFlags) -> Result<(), String> {
             kubernetes: Kubernetes::new(client, Cache::of(watches)),
             aws,
             memory: Memory::default(),
+            queue: PassQueue::default(),
             defaults,
             settings,
             denied_grace: flags.denied_grace,
@@ -59,7 +60,9 @@ pub(super) async fn execute(flags: RunFlags) -> Result<(), String> {
         });
         // Beside the start: neither readiness nor the first pass waits for it.
         tokio::spawn(aws_identity::announce(context.clone(), shutdown.clone()));
-        controller::run(context, &health, flags.concurrency, shutdown.clone()).await;
+        // Nobody else acts for these objects.
+        let (_leads, leading) = tokio::sync::watch::channel(true);
+        controller::run(context, &health, flags.concurrency, leading, shutdown.clone()).await;
     }
     shutdown.cancel();
     tracing::info!("stopped");

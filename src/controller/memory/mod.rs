@@ -27,46 +27,34 @@ use crate::crd::SequenceStore;
 use crate::kubernetes::Uid;
 pub use record::Record;
 
-/// A pass that is later than this was overlooked. A full queue delays it too, and queueing it twice costs nothing.
-const LATE: Duration = Duration::from_secs(120);
-
 /// Records by the uid of their object, so that a recreated object starts afresh.
 #[derive(Debug, Default)]
 pub struct Memory {
-    entries: Mutex<HashMap<Uid, Entry>>,
-}
-
-#[derive(Debug, Default)]
-struct Entry {
-    /// None while a pass has it.
-    record: Option<Box<Record>>,
-    /// When the next pass is due; none before the first one has ended.
-    due: Option<Instant>,
+    records: Mutex<HashMap<Uid, Option<Box<Record>>>>,
 }
 
 impl Memory {
     /// Takes the record of an object. Two passes of one object never run at the same time.
     #[must_use]
     pub fn take(&self, uid: &Uid) -> Box<Record> {
-        self.entries().entry(uid.clone()).or_default().record.take().unwrap_or_default()
+        self.records().entry(uid.clone()).or_default().take().unwrap_or_default()
     }
 
     /// How long this object must wait until its next pass may begin, whatever triggers it.
     pub fn rest(&self, object: &SequenceStore, now: Instant) -> Option<Duration> {
-        self.entries().get(&Uid::of(object))?.record.as_ref()?.rest(object, now)
+        self.records().get(&Uid::of(object))?.as_ref()?.rest(object, now)
     }
 
-    /// Puts the record back, unless the object was forgotten since. `due` is when the next pass is.
-    pub fn put_back(&self, uid: &Uid, record: Box<Record>, due: Option<Instant>) {
-        if let Some(place) = self.entries().get_mut(uid) {
-            *place = Entry { record: Some(record), due };
+    /// Puts the record back, unless the object was forgotten since.
+    pub fn put_back(&self, uid: &Uid, record: Box<Record>) {
+        if let Some(place) = self.records().get_mut(uid) {
+            *place = Some(record);
         }
     }
 
     /// The cache shows this version of the object: a record has no need to hold it any more.
     pub fn cached(&self, uid: &Uid, version: Option<&str>) {
-        let mut entries = self.entries();
-        if let Some(record) = entries.get_mut(uid).and_then(|entry| entry.record.as_mut()) {
+        if let Some(Some(record)) = self.records().get_mut(uid) {
             record.cached(version);
         }
     }
@@ -75,9 +63,9 @@ impl Memory {
     #[must_use]
     #[allow(dead_code, reason = "the sweeper will use it")]
     pub fn sight(&self, uid: &Uid) -> Sight {
-        let entries = self.entries();
-        let Some(entry) = entries.get(uid) else { return Sight::Never };
-        match entry.record.as_ref().map(|record| (record.is_at_rest(), record.last_look())) {
+        let records = self.records();
+        let Some(record) = records.get(uid) else { return Sight::Never };
+        match record.as_ref().map(|record| (record.is_at_rest(), record.last_look())) {
             Some((true, (Some(looked), asked))) => Sight::AtRest { looked, asked },
             Some((true, (None, _))) => Sight::Never,
             Some((false, _)) | None => Sight::Busy,
@@ -88,48 +76,41 @@ impl Memory {
     #[must_use]
     #[allow(dead_code, reason = "the sweeper will use it")]
     pub fn knows(&self, uid: &Uid) -> bool {
-        self.entries().contains_key(uid)
+        self.records().contains_key(uid)
     }
 
     /// The object gets a pass, whatever may speak against it.
     #[allow(dead_code, reason = "the sweeper will use it")]
     pub fn expect_pass(&self, uid: &Uid) {
-        self.entries().entry(uid.clone()).or_default().record.get_or_insert_default();
+        self.records().entry(uid.clone()).or_default().get_or_insert_default();
     }
 
     /// A listing disagrees with what the object has. The next pass is to find out.
     #[allow(dead_code, reason = "the sweeper will use it")]
     pub fn listing_disagrees(&self, uid: &Uid, disagreement: Option<Disagreement>) {
-        if let Some(record) = &mut self.entries().entry(uid.clone()).or_default().record {
+        if let Some(record) = self.records().entry(uid.clone()).or_default() {
             record.listing_disagrees(disagreement);
         }
     }
 
     #[allow(dead_code, reason = "the sweeper will use it")]
     pub fn listing_agrees(&self, uid: &Uid) {
-        if let Some(record) = self.entries().get_mut(uid).and_then(|entry| entry.record.as_mut()) {
+        if let Some(Some(record)) = self.records().get_mut(uid) {
             record.listing_disagrees(None);
         }
     }
 
     /// The object is gone.
     pub fn forget(&self, uid: &Uid) {
-        self.entries().remove(uid);
+        self.records().remove(uid);
     }
 
     /// Forgets all objects but these.
     pub fn keep_only(&self, is_kept: impl Fn(&Uid) -> bool) {
-        self.entries().retain(|uid, _| is_kept(uid));
+        self.records().retain(|uid, _| is_kept(uid));
     }
 
-    /// Whether the next pass of an object is long due; none where nothing says when it is.
-    #[must_use]
-    pub fn is_overdue(&self, uid: &Uid, now: Instant) -> Option<bool> {
-        let due = self.entries().get(uid)?.due?;
-        Some(now > due + LATE)
-    }
-
-    fn entries(&self) -> MutexGuard<'_, HashMap<Uid, Entry>> {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    fn records(&self) -> MutexGuard<'_, HashMap<Uid, Option<Box<Record>>>> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -155,12 +155,12 @@ fn records_of_vanished_objects_are_forgotten_after_a_list() {
     for uid in [&listed, &vanished, &in_pass] {
         let record = memory.take(uid);
         if *uid != in_pass {
-            memory.put_back(uid, record, None);
+            memory.put_back(uid, record);
         }
     }
     memory.keep_only(|uid| *uid == listed);
-    memory.put_back(&in_pass, Box::default(), None);
-    assert_eq!(memory.entries().keys().collect::<Vec<_>>(), [&listed]);
+    memory.put_back(&in_pass, Box::default());
+    assert_eq!(memory.records().keys().collect::<Vec<_>>(), [&listed]);
 }
 
 #[test]
@@ -169,11 +169,11 @@ fn a_record_of_a_forgotten_object_is_not_put_back() {
     let uid = Uid::from("uid");
     let record = memory.take(&uid);
     memory.forget(&uid);
-    memory.put_back(&uid, record, None);
-    assert_eq!(memory.entries().len(), 0);
+    memory.put_back(&uid, record);
+    assert_eq!(memory.records().len(), 0);
     let record = memory.take(&uid);
-    memory.put_back(&uid, record, None);
-    assert_eq!(memory.entries().len(), 1);
+    memory.put_back(&uid, record);
+    assert_eq!(memory.records().len(), 1);
 }
 
 #[test]

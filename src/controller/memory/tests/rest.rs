@@ -95,5 +95,5 @@ fn the_memory_tells_what_the_looks_at_a_store_left_behind() {
 }
 
 fn put_back(memory: &Memory, uid: &Uid, record: Box<Record>) {
-    memory.put_back(uid, record, None);
+    memory.put_back(uid, record);
 }
