@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
-#[tokio::main]
+/// Two threads on every machine, not one for each of its processors: passes wait most of the time, and each thread keeps
+/// memory of its own.
+#[tokio::main(worker_threads = 2)]
 async fn main() -> ExitCode {
     sequencestore_operator::cli::main(std::env::args_os().collect()).await
 }
