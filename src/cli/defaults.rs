@@ -6,6 +6,8 @@ pub(super) const CREATE_GRACE: &str = "60s";
 pub(super) const DENIED_GRACE: &str = "5m";
 /// Objects reconciled at the same time.
 pub(super) const CONCURRENCY: u16 = 8;
+/// Fewer objects than these are polled one by one, however short the poll interval is.
+pub(super) const LIST_FROM: usize = 50;
 pub(super) const HEALTH_PROBE_BIND_ADDRESS: &str = ":8081";
 pub(super) const LOG_LEVEL: &str = "info";
 /// Share of AWS's request quotas that the process uses.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::memory::Memory;
 use super::pass_queue::PassQueue;
+use super::sweep::Sweeps;
 use crate::aws::Aws;
 use crate::kubernetes::Kubernetes;
 use crate::observe::Observer;
@@ -14,6 +15,7 @@ pub struct Context {
     pub kubernetes: Kubernetes,
     pub aws: Aws,
     pub memory: Memory,
+    pub sweeps: Sweeps,
     pub queue: PassQueue,
     pub defaults: Defaults,
     pub settings: Settings,

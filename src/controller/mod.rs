@@ -23,4 +23,5 @@ mod workers;
 pub use memory::Memory;
 pub use pass_queue::PassQueue;
 pub use run::run;
+pub use sweep::{Pace as SweepPace, Sweeps};
 pub use watch::longest_silence;

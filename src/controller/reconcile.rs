@@ -69,6 +69,10 @@ pub async fn reconcile(
     if let Some(cached) = &cached {
         record.cached(cached.meta().resource_version.as_deref());
     }
+    let rests = match (&ended, &cached) {
+        (Ok(Ended::RequeueAfter(_)), Some(cached)) => may_rest(&context, &record, cached),
+        _ => false,
+    };
     // A record of an object that vanished during the pass would never be forgotten.
     match matches!(ended, Ok(Ended::Released)) || cached.is_none() {
         true => context.memory.forget(&uid),
@@ -77,8 +81,16 @@ pub async fn reconcile(
     Ok(Some(match ended? {
         // A pass over an object that is gone by then is not run; one that is still there was not released after all.
         Ended::Released => next_poll(&context, &object),
+        Ended::RequeueAfter(_) if rests => return Ok(None),
         Ended::RequeueAfter(wait) => wait,
     }))
+}
+
+/// Whether the object needs no poll, because listings tell what happens to its store.
+fn may_rest(context: &Context, record: &Record, cached: &WatchedObject) -> bool {
+    let Ok(object) = &cached.0 else { return false };
+    let newest = record.newest(Arc::new(object.clone()));
+    record.is_at_rest() && context.sweeps.takes_over(&newest, Instant::now())
 }
 
 fn next_poll(context: &Context, object: &Arc<SequenceStore>) -> Duration {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use tokio::sync::watch;
@@ -12,10 +12,11 @@ use super::context::Context;
 use super::health::Health;
 use super::pass_queue::PassQueue;
 use super::queue::Workers;
+use super::sweep::{Sight, sweep};
 use super::triggers::Reference;
 use super::watch::Watch;
 use super::workers::WorkerLoop;
-use crate::kubernetes::Cache;
+use crate::kubernetes::{Cache, Uid};
 
 /// How often the cache is searched for objects that were overlooked.
 const SEARCH_EVERY: Duration = Duration::from_secs(60);
@@ -35,6 +36,7 @@ pub async fn run(
             .into_iter()
             .map(|(number, namespace)| Watch::new(Arc::clone(&context), number, namespace).run()),
     );
+    let sweeping = leading.clone();
     let passes = async {
         tokio::select! {
             biased;
@@ -50,6 +52,7 @@ pub async fn run(
         _ = watching => {}
         () = queue_overlooked(&context) => {}
         () = stop_waiting(&context, &shutdown) => {}
+        () = sweep(&context, sweeping) => {}
     }
 }
 
@@ -66,10 +69,21 @@ async fn queue_overlooked(context: &Context) {
     loop {
         tokio::time::sleep(SEARCH_EVERY).await;
         for object in overlooked(&context.kubernetes.cache, &context.queue, &mut missed) {
-            tracing::debug!(%object, "nothing has queued the object");
-            context.queue.add(&object);
+            if !rests(context, &object) {
+                tracing::debug!(%object, "nothing has queued the object");
+                context.queue.add(&object);
+            }
         }
     }
+}
+
+/// Whether the object is in no queue because listings tell what happens to its store.
+fn rests(context: &Context, object: &Reference) -> bool {
+    let Some(object) = context.kubernetes.cache.get(object) else { return false };
+    let Ok(object) = &object.0 else { return false };
+    let settled = context.sweeps.may_rest(object);
+    settled.is_some_and(|settled| context.sweeps.looks_after(settled.region, Instant::now()))
+        && context.memory.sight(&Uid::of(object)) != Sight::Busy
 }
 
 /// Objects that two searches in a row did not find in the queue: while a list comes in, its objects are not queued yet.
@@ -84,8 +98,6 @@ fn overlooked(cache: &Cache, queue: &PassQueue, missed: &mut HashSet<Reference>)
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
-
     use super::*;
     use crate::aws::Urgency;
     use crate::crd::{SequenceStore, SequenceStoreSpec};

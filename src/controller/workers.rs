@@ -16,7 +16,8 @@ use super::health::Health;
 use super::queue::{Due, Kind, Place, Started, Workers};
 use super::reconcile::reconcile;
 use super::triggers::Reference;
-use crate::kubernetes::WatchedObject;
+use crate::crd::SequenceStore;
+use crate::kubernetes::{Uid, WatchedObject};
 
 /// How often the loop shows that it turns.
 const TURN_EVERY: Duration = Duration::from_secs(1);
@@ -90,6 +91,12 @@ impl<'a> WorkerLoop<'a> {
             self.context.queue.finish(&started, now, Some(again));
             return;
         }
+        if let Ok(live) = &object.0
+            && is_held_back(&self.context, live, now)
+        {
+            self.context.queue.finish(&started, now, None);
+            return;
+        }
         let (namespace, name) = (started.object.namespace(), started.object.name());
         let span = tracing::info_span!("pass", namespace, name);
         let pass = reconcile(object, Arc::clone(&self.context), started.kind.urgency()).instrument(span);
@@ -113,6 +120,11 @@ impl<'a> WorkerLoop<'a> {
         let took = self.context.queue.finish(&started, now, again);
         log(&started, took, &result);
     }
+}
+
+/// Whether a listing will tell if the object needs a pass at all: it is settled, and nothing has happened since the start.
+fn is_held_back(context: &Context, object: &SequenceStore, now: Instant) -> bool {
+    !context.memory.knows(&Uid::of(object)) && context.sweeps.holds_back(object, now)
 }
 
 /// Ends with a change, and never where nothing can change any more.

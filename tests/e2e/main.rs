@@ -52,6 +52,7 @@ mod status_mirror;
 mod steadiness;
 mod steady_state;
 mod store_status;
+mod sweep;
 mod turns;
 mod update;
 mod watch_decoding;
@@ -127,6 +128,10 @@ const TESTS: &[&[Test]] = &[
     steadiness::tag_limit::TESTS,
     steady_state::TESTS,
     store_status::TESTS,
+    sweep::changes::TESTS,
+    sweep::choice::TESTS,
+    sweep::faults::TESTS,
+    sweep::restarts::TESTS,
     turns::TESTS,
     update::TESTS,
     watch_decoding::TESTS,

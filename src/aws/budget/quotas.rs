@@ -56,6 +56,12 @@ pub(super) struct Rates {
 }
 
 impl Quotas {
+    /// Requests per second that may be sent although nobody waits for them.
+    #[must_use]
+    pub fn in_background(&self, operation: Operation) -> f64 {
+        self.rates(operation).map_or(f64::INFINITY, |rates| rates.background)
+    }
+
     /// None where the operation is not limited.
     pub(super) fn rates(&self, operation: Operation) -> Option<Rates> {
         let quota = self.of_account.get(&operation).copied().or(operation.default_quota())?;

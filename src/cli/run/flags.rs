@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
-use crate::aws::Quotas;
+use crate::aws::{Operation, Quotas};
 use crate::cli::defaults;
 use crate::cli::shared_flags::{PlaceFlags, QuotaFlags, TimingFlags};
 use crate::cli::values::{address, duration, log_level, share, watched_namespace};
+use crate::controller::SweepPace;
 
 pub(in crate::cli) const EXAMPLES: &str = "\
 Examples:
@@ -65,6 +66,10 @@ pub struct RunFlags {
     #[arg(long, env = "SEQSTORE_DENIED_GRACE", default_value = defaults::DENIED_GRACE, value_parser = duration, hide = true)]
     pub(super) denied_grace: Duration,
 
+    /// From so many settled objects on, one List for a hundred stores may take the place of a Get for each of them
+    #[arg(long, env = "SEQSTORE_LIST_FROM", default_value_t = defaults::LIST_FROM, value_name = "OBJECTS", hide = true)]
+    pub(super) list_from: usize,
+
     /// How long the API server lets a watch run. Shorter than the 240 s after which load balancers in front of API servers
     /// drop idle connections
     #[arg(long, env = "SEQSTORE_WATCH_TIMEOUT", default_value = defaults::WATCH_TIMEOUT, value_parser = duration, hide = true)]
@@ -88,6 +93,14 @@ impl RunFlags {
 
     pub(super) fn quotas(&self) -> Quotas {
         Quotas { background_share: self.background_share, ..self.quotas.quotas() }
+    }
+
+    pub(super) fn sweep_pace(&self) -> SweepPace {
+        SweepPace {
+            interval: self.timing.poll_interval,
+            gets_each_second: self.quotas().in_background(Operation::GetSequenceStore),
+            least_objects: self.list_from,
+        }
     }
 
     /// Checks that depend on more than one flag.

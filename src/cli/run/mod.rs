@@ -5,7 +5,7 @@ mod flags;
 mod log;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::aws::Aws;
 use crate::controller::context::Context;
 use crate::controller::health::{self, Health};
-use crate::controller::{self, Memory, PassQueue};
+use crate::controller::{self, Memory, PassQueue, Sweeps};
 use crate::kubernetes::cluster::{self, Access, Failure};
 use crate::kubernetes::{Cache, Kubernetes, Watches};
 use crate::plan::Settings;
@@ -52,6 +52,7 @@ pub(super) async fn execute(flags: RunFlags) -> Result<(), String> {
             kubernetes: Kubernetes::new(client, Cache::of(watches)),
             aws,
             memory: Memory::default(),
+            sweeps: Sweeps::of(flags.sweep_pace(), Instant::now()),
             queue: PassQueue::default(),
             defaults,
             settings,

@@ -61,7 +61,6 @@ impl Memory {
 
     /// What the looks at the store of this object left behind.
     #[must_use]
-    #[allow(dead_code, reason = "the sweeper will use it")]
     pub fn sight(&self, uid: &Uid) -> Sight {
         let records = self.records();
         let Some(record) = records.get(uid) else { return Sight::Never };
@@ -74,26 +73,22 @@ impl Memory {
 
     /// Whether a pass was run for this object since the start, or is expected.
     #[must_use]
-    #[allow(dead_code, reason = "the sweeper will use it")]
     pub fn knows(&self, uid: &Uid) -> bool {
         self.records().contains_key(uid)
     }
 
     /// The object gets a pass, whatever may speak against it.
-    #[allow(dead_code, reason = "the sweeper will use it")]
     pub fn expect_pass(&self, uid: &Uid) {
-        self.records().entry(uid.clone()).or_default().get_or_insert_default();
+        self.records().entry(uid.clone()).or_insert_with(|| Some(Box::default()));
     }
 
     /// A listing disagrees with what the object has. The next pass is to find out.
-    #[allow(dead_code, reason = "the sweeper will use it")]
     pub fn listing_disagrees(&self, uid: &Uid, disagreement: Option<Disagreement>) {
-        if let Some(record) = self.records().entry(uid.clone()).or_default() {
+        if let Some(Some(record)) = self.records().get_mut(uid) {
             record.listing_disagrees(disagreement);
         }
     }
 
-    #[allow(dead_code, reason = "the sweeper will use it")]
     pub fn listing_agrees(&self, uid: &Uid) {
         if let Some(Some(record)) = self.records().get_mut(uid) {
             record.listing_disagrees(None);

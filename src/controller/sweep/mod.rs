@@ -1,5 +1,5 @@
 //! Observes all stores of a region by one List for a hundred of them. What a listing shows decides only which objects get a
-//! full look: nothing else is concluded from it. Pure: no I/O.
+//! full look: nothing else is concluded from it. I/O: AWS, read-only.
 //!
 //! | file | holds |
 //! |---|---|
@@ -8,12 +8,103 @@
 //! | `next_look` | what that means for one object |
 //! | `round` | when each settled object gets a look in the background |
 //! | `regions` | how each region is observed at the moment, and which objects need no pass because of it |
-#![allow(dead_code, reason = "the sweeper will use it")]
+//! | `sweeper` | the task of one region |
 
 mod choice;
 mod next_look;
 mod regions;
 mod round;
 mod snapshot;
+mod sweeper;
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use tokio::task::{Id, JoinSet};
+
+use super::context::Context;
+pub use choice::Pace;
 pub use next_look::{Disagreement, Sight};
+pub use regions::Sweeps;
+use sweeper::Sweeper;
+
+/// How often the objects are searched for regions without a sweeper.
+const SHORTEST_SEARCH: Duration = Duration::from_secs(1);
+const LONGEST_SEARCH: Duration = Duration::from_secs(60);
+
+/// Starts a sweeper for each region in which settled objects are, while this process leads. Runs until it is dropped.
+pub async fn sweep(context: &Arc<Context>, mut leading: watch::Receiver<bool>) {
+    let mut sweepers = Sweepers::default();
+    let search_every = (context.sweeps.pace.interval / 5).clamp(SHORTEST_SEARCH, LONGEST_SEARCH);
+    while tokio::time::timeout(search_every, context.kubernetes.cache.watches.until_tried()).await.is_err() {
+        context.sweeps.heard(Instant::now());
+    }
+    loop {
+        context.sweeps.heard(Instant::now());
+        match *leading.borrow_and_update() {
+            true => sweepers.start_missing(context),
+            false => sweepers.stop(context).await,
+        }
+        tokio::select! {
+            () = changed(&mut leading) => {}
+            () = sweepers.one_ended(context) => {}
+            () = tokio::time::sleep(search_every) => {}
+        }
+    }
+}
+
+/// Ends with a change, and never where nothing can change any more.
+async fn changed(leading: &mut watch::Receiver<bool>) {
+    if leading.changed().await.is_err() {
+        std::future::pending().await
+    }
+}
+
+#[derive(Default)]
+struct Sweepers {
+    tasks: JoinSet<()>,
+    regions: BTreeMap<Id, String>,
+}
+
+impl Sweepers {
+    fn start_missing(&mut self, context: &Arc<Context>) {
+        let mut regions = BTreeSet::new();
+        for object in context.kubernetes.cache.objects() {
+            let settled = object.0.as_ref().ok().and_then(|object| context.sweeps.may_rest(object));
+            // Each region once.
+            if let Some(settled) = settled.filter(|settled| !regions.contains(settled.region)) {
+                regions.insert(settled.region.to_owned());
+            }
+        }
+        regions.retain(|region| !self.regions.values().any(|running| running == region));
+        for region in regions {
+            let id = self.tasks.spawn(Sweeper::of(Arc::clone(context), region.clone()).run()).id();
+            self.regions.insert(id, region);
+        }
+    }
+
+    /// Nothing is decided any more: what another process did meanwhile, this one does not know.
+    async fn stop(&mut self, context: &Context) {
+        self.tasks.shutdown().await;
+        for region in std::mem::take(&mut self.regions).into_values() {
+            context.sweeps.forget(&region);
+        }
+    }
+
+    /// Ends when a sweeper has ended, never while there is none.
+    async fn one_ended(&mut self, context: &Context) {
+        let Some(ended) = self.tasks.join_next_with_id().await else { return std::future::pending().await };
+        let id = match ended {
+            Ok((id, ())) => id,
+            Err(error) => {
+                tracing::error!("a sweeper ended: {error}");
+                error.id()
+            }
+        };
+        if let Some(region) = self.regions.remove(&id) {
+            context.sweeps.forget(&region);
+        }
+    }
+}

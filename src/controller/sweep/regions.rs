@@ -57,6 +57,7 @@ pub struct Sweep {
 }
 
 /// What can be read of one region.
+#[allow(dead_code, reason = "the metrics read it")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Freshness {
     pub region: String,
@@ -120,6 +121,7 @@ impl Sweeps {
 
     /// For each region in which settled objects are or were.
     #[must_use]
+    #[allow(dead_code, reason = "the metrics read it")]
     pub fn freshness(&self, now: Instant) -> Vec<Freshness> {
         let state = self.state();
         let mut all: Vec<Freshness> = state

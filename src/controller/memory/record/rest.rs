@@ -1,5 +1,4 @@
 //! Whether a record is about nothing that is still going on. Only then may its object go without a pass. No I/O.
-#![allow(dead_code, reason = "the sweeper will use it")]
 
 use std::time::Instant;
 

@@ -1,0 +1,300 @@
+//! The sweeper of one region: lists its stores, tells which objects need a full look, and goes through the others in the
+//! background. I/O: AWS, read-only.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::choice::{Choice, choose};
+use super::next_look::{NextLook, Sight, next_look};
+use super::regions::{Mode, Sweep};
+use super::round::{self, Hand};
+use super::snapshot::{Listing, Snapshot};
+use crate::aws::Urgency;
+use crate::controller::backoff;
+use crate::controller::context::Context;
+use crate::crd::SequenceStore;
+use crate::kubernetes::{Reference, Uid};
+
+/// Between two steps of the background round.
+const SHORTEST_STEP: Duration = Duration::from_millis(250);
+const LONGEST_STEP: Duration = Duration::from_secs(10);
+/// After so many objects other tasks get their turn.
+const OBJECTS_AT_ONCE: usize = 200;
+/// While there are few objects: until they are counted again.
+const LONGEST_UNTIL_CHOICE: Duration = Duration::from_secs(60);
+/// The longest wait after listings that failed, unless the interval is longer.
+const LONGEST_WAIT: Duration = Duration::from_secs(600);
+
+/// Why there is no snapshot.
+#[derive(Debug)]
+enum NoSnapshot {
+    /// It has more pages than the Gets in its place would cost.
+    TooDear,
+    /// AWS's error is in the log already; a listing that makes no sense is not.
+    Failed,
+}
+
+/// An object that nobody else looks after.
+struct Idle {
+    object: SequenceStore,
+    uid: Uid,
+    sight: Sight,
+}
+
+/// Objects for which listings can do.
+struct Count {
+    settled: usize,
+    /// Those of them that had no pass since the start.
+    waiting: usize,
+}
+
+pub struct Sweeper {
+    context: Arc<Context>,
+    region: String,
+    /// Of the last listing, or how many it had at least.
+    pages: Option<usize>,
+    /// In a row.
+    failures: u32,
+    hand: Hand,
+    /// When the hand was moved last.
+    moved: Instant,
+    /// While its objects are spread: until when.
+    spread_until: Instant,
+}
+
+impl Sweeper {
+    pub fn of(context: Arc<Context>, region: String) -> Self {
+        let (hand, now) = (Hand::starting_at(fastrand::f64()), Instant::now());
+        Self { context, region, pages: None, failures: 0, hand, moved: now, spread_until: now }
+    }
+
+    /// Runs until no settled object is in the region.
+    pub async fn run(mut self) {
+        let mut is_first = true;
+        loop {
+            let began = Instant::now();
+            let count = self.count().await;
+            if count.settled == 0 {
+                break;
+            }
+            let waiting = if is_first { count.waiting } else { 0 };
+            let next = match choose(&self.context.sweeps.pace, count.settled, self.pages, waiting) {
+                Choice::List { most_pages } => self.sweep(most_pages, count.settled).await,
+                Choice::Get => {
+                    self.go_over_to_polls();
+                    self.interval().min(LONGEST_UNTIL_CHOICE)
+                }
+            };
+            is_first = false;
+            self.until(began + next, count.settled).await;
+        }
+        self.context.sweeps.forget(&self.region);
+    }
+
+    /// One listing, and what follows from it. Returns when the next one is due, counted from the beginning of this one.
+    async fn sweep(&mut self, most_pages: usize, objects: usize) -> Duration {
+        let began = Instant::now();
+        if self.mode().is_none() {
+            self.set_mode(Mode::First);
+        }
+        match self.list(most_pages, began).await {
+            Ok(snapshot) => {
+                (self.failures, self.pages) = (0, Some(snapshot.pages));
+                self.judge(&snapshot).await;
+                let took = began.elapsed();
+                tracing::debug!(region = self.region, pages = snapshot.pages, ?took, "all stores are listed");
+                self.context.sweeps.swept(&self.region, Sweep { began, took, pages: snapshot.pages });
+                match choose(&self.context.sweeps.pace, objects, self.pages, 0) {
+                    Choice::List { .. } => self.set_mode(Mode::List),
+                    Choice::Get => self.go_over_to_polls(),
+                }
+                self.interval()
+            }
+            Err(NoSnapshot::TooDear) => {
+                // So many more objects must come before it is tried again.
+                self.pages = Some(most_pages + 1 + most_pages / 4);
+                self.go_over_to_polls();
+                self.interval()
+            }
+            Err(NoSnapshot::Failed) => {
+                self.failures = self.failures.saturating_add(1);
+                let last = self.context.sweeps.last(&self.region);
+                if last.is_none_or(|last| last.began.elapsed() > 2 * self.interval()) {
+                    self.go_over_to_polls();
+                }
+                self.wait_after_failure()
+            }
+        }
+    }
+
+    /// All pages. A listing that breaks off says nothing.
+    async fn list(&self, most_pages: usize, began: Instant) -> Result<Snapshot, NoSnapshot> {
+        let (mut listing, mut token) = (Listing::begun(began), None);
+        loop {
+            if listing.pages() > most_pages {
+                return Err(NoSnapshot::TooDear);
+            }
+            let page = self.context.aws.list_page(&self.region, token).await;
+            self.heard();
+            let page = page.map_err(|_logged| NoSnapshot::Failed)?;
+            match listing.add(&page.stores, page.next) {
+                Ok(Some(next)) => token = Some(next),
+                Ok(None) => return Ok(listing.complete()),
+                Err(defect) => {
+                    tracing::warn!(region = self.region, "the stores cannot be listed: {defect}");
+                    return Err(NoSnapshot::Failed);
+                }
+            }
+        }
+    }
+
+    /// Queues the objects that need a full look because of this listing.
+    async fn judge(&self, snapshot: &Snapshot) {
+        for (number, reference) in self.references().into_iter().enumerate() {
+            if number % OBJECTS_AT_ONCE == 0 {
+                tokio::task::yield_now().await;
+            }
+            let Some(Idle { object, uid, sight }) = self.idle(&reference) else { continue };
+            match next_look(&object, &sight, snapshot) {
+                NextLook::Nothing => {}
+                NextLook::Equal => self.context.memory.listing_agrees(&uid),
+                NextLook::Full(disagreement) => {
+                    self.context.memory.expect_pass(&uid);
+                    self.context.memory.listing_disagrees(&uid, disagreement);
+                    self.queue(&reference, &uid, None);
+                }
+            }
+        }
+    }
+
+    /// Goes over to polls. Objects that relied on a listing get a look within one interval; where there was to be none, they
+    /// get it at once.
+    fn go_over_to_polls(&mut self) {
+        match self.mode() {
+            None => {
+                self.set_mode(Mode::Get);
+                self.queue_all_idle();
+            }
+            Some(Mode::Get | Mode::Spread) => {}
+            Some(Mode::First | Mode::List) => {
+                self.set_mode(Mode::Spread);
+                self.moved = Instant::now();
+                self.spread_until = self.moved + self.interval();
+            }
+        }
+    }
+
+    /// Goes on with the background round until then.
+    async fn until(&mut self, then: Instant, objects: usize) {
+        let step = (self.interval() / 30).clamp(SHORTEST_STEP, LONGEST_STEP);
+        loop {
+            let rest = then.saturating_duration_since(Instant::now());
+            if rest.is_zero() {
+                return;
+            }
+            tokio::time::sleep(rest.min(step)).await;
+            self.heard();
+            self.step(objects);
+        }
+    }
+
+    fn step(&mut self, objects: usize) {
+        let now = Instant::now();
+        let (round, urgency) = match self.mode() {
+            Some(Mode::List) => {
+                (round::length(&self.context.sweeps.pace, objects), Some(Urgency::Background))
+            }
+            Some(Mode::Spread) => (self.interval(), None),
+            Some(Mode::First | Mode::Get) | None => return,
+        };
+        let arc = self.hand.advance(now.saturating_duration_since(self.moved), round);
+        self.moved = now;
+        for reference in self.references() {
+            if arc.covers(&reference)
+                && let Some(idle) = self.idle(&reference)
+            {
+                self.queue(&reference, &idle.uid, urgency);
+            }
+        }
+        if self.mode() == Some(Mode::Spread) && now >= self.spread_until {
+            self.set_mode(Mode::Get);
+            self.queue_all_idle();
+        }
+    }
+
+    fn queue_all_idle(&self) {
+        for reference in self.references() {
+            if let Some(idle) = self.idle(&reference) {
+                self.queue(&reference, &idle.uid, None);
+            }
+        }
+    }
+
+    /// From here on the object is not held back.
+    fn queue(&self, reference: &Reference, uid: &Uid, urgency: Option<Urgency>) {
+        self.context.memory.expect_pass(uid);
+        match urgency {
+            Some(urgency) => self.context.queue.add_at(reference, Instant::now(), urgency),
+            None => self.context.queue.add(reference),
+        }
+    }
+
+    /// The object, if it is on record in this region and nobody else looks after it.
+    fn idle(&self, reference: &Reference) -> Option<Idle> {
+        let object = self.context.kubernetes.cache.get(reference)?;
+        let object = object.0.as_ref().ok()?;
+        let is_here = object.status.as_ref()?.region.as_ref() == Some(&self.region);
+        let uid = Uid::of(object);
+        let sight = self.context.memory.sight(&uid);
+        // One that had no pass yet may be in the queue only to be held back: that it waits there says nothing.
+        let is_queued = sight != Sight::Never && self.context.queue.holds(reference);
+        (is_here && !is_queued).then(|| Idle { object: object.clone(), uid, sight })
+    }
+
+    async fn count(&self) -> Count {
+        let mut count = Count { settled: 0, waiting: 0 };
+        for (number, object) in self.context.kubernetes.cache.objects().enumerate() {
+            if number % OBJECTS_AT_ONCE == 0 {
+                tokio::task::yield_now().await;
+            }
+            let Ok(object) = &object.0 else { continue };
+            let settled = self.context.sweeps.may_rest(object);
+            if settled.is_some_and(|settled| settled.region == self.region) {
+                count.settled += 1;
+                let is_new = self.context.memory.sight(&Uid::of(object)) == Sight::Never;
+                count.waiting += usize::from(is_new);
+            }
+        }
+        count
+    }
+
+    fn wait_after_failure(&self) -> Duration {
+        let first = (self.interval() / 8).clamp(Duration::from_secs(1), Duration::from_secs(30));
+        let longest = self.interval().max(LONGEST_WAIT);
+        backoff::spread(backoff::growing(first, longest, self.failures), fastrand::f64())
+    }
+
+    fn references(&self) -> Vec<Reference> {
+        self.context.kubernetes.cache.references()
+    }
+
+    fn interval(&self) -> Duration {
+        self.context.sweeps.pace.interval
+    }
+
+    fn mode(&self) -> Option<Mode> {
+        self.context.sweeps.mode(&self.region)
+    }
+
+    fn set_mode(&mut self, mode: Mode) {
+        if self.mode() != Some(mode) {
+            tracing::debug!(region = self.region, ?mode, "how the settled objects are observed");
+            self.moved = Instant::now();
+        }
+        self.context.sweeps.set_mode(&self.region, mode, Instant::now());
+    }
+
+    fn heard(&self) {
+        self.context.sweeps.heard_of(&self.region, Instant::now());
+    }
+}
