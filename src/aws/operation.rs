@@ -49,6 +49,26 @@ operations! {
 }
 
 impl Operation {
+    /// Whether the operation can change something in AWS.
+    #[must_use]
+    pub fn is_mutating(self) -> bool {
+        match self {
+            Self::GetSequenceStore
+            | Self::ListTagsForResource
+            | Self::ListReadSets
+            | Self::ListSequenceStores
+            | Self::GetS3AccessPolicy
+            | Self::GetCallerIdentity => false,
+            Self::DeleteSequenceStore
+            | Self::CreateSequenceStore
+            | Self::UpdateSequenceStore
+            | Self::TagResource
+            | Self::UntagResource
+            | Self::PutS3AccessPolicy
+            | Self::DeleteS3AccessPolicy => true,
+        }
+    }
+
     /// The environment variable that sets another endpoint for this operation.
     #[must_use]
     pub fn endpoint_variable(self) -> &'static str {

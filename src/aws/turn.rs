@@ -1,7 +1,5 @@
 //! A token of the request budget, taken ahead: for a call that must leave as soon as it is decided or written down. I/O: waits.
 
-use std::time::{Duration, Instant};
-
 use super::budget::{Caller, Token, Urgency};
 use super::call::Call;
 use super::{Aws, Operation};
@@ -12,8 +10,6 @@ pub(crate) struct Turn {
     operation: Operation,
     region: String,
     token: Token,
-    /// How long it took to get it. What was observed before may be as old.
-    pub(crate) waited: Duration,
 }
 
 impl Turn {
@@ -34,11 +30,10 @@ impl Turn {
 impl Aws {
     /// Waits until a request of this operation may be sent.
     pub(crate) async fn turn(&self, operation: Operation, region: &str) -> Turn {
-        let began = Instant::now();
         let urgency = self.caller.urgency.min(urgency_of(operation));
         let caller = Caller { urgency, ..self.caller.clone() };
         let token = self.shared.budget.token(region, operation, &caller).await;
-        Turn { operation, region: region.to_owned(), token, waited: began.elapsed() }
+        Turn { operation, region: region.to_owned(), token }
     }
 }
 

@@ -120,8 +120,10 @@ impl Pass<'_> {
         observation
     }
 
+    /// Ages are those at the time of the look, not of now: the look may have waited for its turns, and what is over by now
+    /// may have gone on behind its back.
     fn plan(&self, prepared: &Prepared, observation: &Observation) -> Plan {
-        let recollection = self.record.recollection(prepared.poll_interval, Instant::now());
+        let recollection = self.record.recollection(prepared.poll_interval, observation.looked_from);
         plan::plan(&observation.input(prepared, &recollection, &self.context.settings))
     }
 

@@ -8,6 +8,7 @@ mod store;
 mod strays;
 
 use std::collections::BTreeMap;
+use std::time::Instant;
 
 use jiff::Timestamp;
 use kube::ResourceExt;
@@ -79,6 +80,8 @@ pub struct Observation {
     pub unlisted: Vec<String>,
     /// When the step began: what it saw may be as old as that.
     pub began: Timestamp,
+    /// The same moment on the clock of the process.
+    pub looked_from: Instant,
 }
 
 impl Observer<'_> {
@@ -100,6 +103,7 @@ impl Observer<'_> {
             rival: None,
             unlisted: Vec::new(),
             began: now,
+            looked_from: Instant::now(),
         };
         let Some(target) = observation.target.clone() else { return observation };
         observation.observed = match &target {
@@ -118,6 +122,24 @@ impl Observer<'_> {
             (present.policy, observation.policy_was_asked) =
                 self.policy(prepared, &present.store, known).await;
         }
+        self.other_objects(prepared, &mut observation).await;
+        observation
+    }
+
+    /// Looks once more at a store that was found, and at its tags: another object may have taken it over. The rest of the
+    /// observation stays.
+    pub async fn look_again(&self, prepared: &Prepared, before: Observation) -> Observation {
+        let Some((region, present)) = prepared.region().zip(before.observed.present()) else { return before };
+        let (strays, policy) = (present.strays.clone(), present.policy.clone());
+        let (began, looked_from) = (Timestamp::now(), Instant::now());
+        let mut observed = self.store(region, &present.store.id, None).await;
+        if let Observed::Present(present) = &mut observed {
+            (present.strays, present.policy) = (strays, policy);
+        }
+        // Policy and strays were looked at before, and noted then.
+        let (policy_was_asked, strays_looked_at) = (false, Vec::new());
+        let mut observation =
+            Observation { observed, policy_was_asked, strays_looked_at, began, looked_from, ..before };
         self.other_objects(prepared, &mut observation).await;
         observation
     }

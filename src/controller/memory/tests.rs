@@ -25,6 +25,17 @@ fn recollection(record: &Record, now: Instant) -> Recollection {
     record.recollection(Duration::from_secs(300), now)
 }
 
+/// A look that waited for its turns shows what was so when it began.
+#[test]
+fn an_attempt_that_was_open_when_a_look_began_is_open_for_its_plan() {
+    let (start, mut record) = (Instant::now(), Record::default());
+    assert_eq!(record.lost_intent(&annotated(&intent(None)), start), None);
+    let looked_from = start + seconds(2);
+    record.observed(&prepared(), &observation("1234567890", asked()), start + seconds(95), 0.5);
+    assert_eq!(recollection(&record, looked_from).attempt_known_for, seconds(2));
+    assert_eq!(recollection(&record, looked_from).absent_for, Some(Duration::ZERO), "the 404 is younger");
+}
+
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
@@ -45,6 +56,7 @@ fn observation(id: &str, observed: Observed) -> Observation {
         rival: None,
         unlisted: Vec::new(),
         began: Timestamp::UNIX_EPOCH,
+        looked_from: Instant::now(),
     }
 }
 

@@ -1,14 +1,14 @@
-//! Waits until the call of a plan may be sent, and looks again where that took long. I/O: waits, and AWS, read-only.
+//! Waits until the call of a plan may be sent, and looks again at what has become old. I/O: waits, and AWS, read-only.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Pass;
 use crate::aws::Turn;
 use crate::observe::{Known, Observation};
-use crate::plan::Plan;
-use crate::store::Prepared;
+use crate::plan::{Action, Plan};
+use crate::store::{Observed, Prepared};
 
-/// After a longer wait the plan rests on what may no longer be so: whose the store is, and whether there is one.
+/// What is older does not show any more whose a store is: an object, here or in another cluster, may have taken it over.
 const OBSERVED_RECENTLY: Duration = Duration::from_secs(15);
 
 impl Pass<'_> {
@@ -26,13 +26,43 @@ impl Pass<'_> {
             return (observation, plan, None);
         };
         let turn = self.aws.turn(operation, region).await;
-        if turn.waited <= OBSERVED_RECENTLY {
+        if !must_look_again(&plan.action, observation.looked_from, Instant::now()) {
             return (observation, plan, Some(turn));
         }
-        let observation = self.observe(prepared, known).await;
+        let observation = match observation.observed {
+            Observed::Present(_) => self.look_again(prepared, observation).await,
+            _ => self.observe(prepared, known).await,
+        };
         let plan = self.plan(prepared, &observation);
         let call = plan.action.operation().zip(plan.action.region());
         let is_same = call.is_some_and(|(operation, region)| turn.is_for(operation, region));
         (observation, plan, is_same.then_some(turn))
+    }
+
+    async fn look_again(&mut self, prepared: &Prepared, before: Observation) -> Observation {
+        let observation = self.context.observer(self.aws).look_again(prepared, before).await;
+        self.record.observed(prepared, &observation, Instant::now(), fastrand::f64());
+        observation
+    }
+}
+
+/// Whether the plan rests on a look at a store that is too old. A creation rests on none: a search found no store of this
+/// object, and the live read shows that nobody has begun to create one since.
+fn must_look_again(action: &Action, looked_from: Instant, now: Instant) -> bool {
+    !matches!(action, Action::Create { .. }) && now.duration_since(looked_from) > OBSERVED_RECENTLY
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_store_is_looked_at_again_before_a_change_that_rests_on_an_old_look() {
+        let delete = Action::DeleteStore { region: "us-east-1".into(), id: "1234567890".into() };
+        let looked_from = Instant::now();
+        let must =
+            |seconds| must_look_again(&delete, looked_from, looked_from + Duration::from_secs(seconds));
+        assert!(!must(15));
+        assert!(must(16));
     }
 }
