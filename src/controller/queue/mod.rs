@@ -38,7 +38,7 @@ pub struct Queue {
     entries: Vec<Option<Entry>>,
     free: Vec<Slot>,
     slots: HashMap<Reference, Slot>,
-    /// Entries of which it is not known yet where they belong.
+    /// Entries of which it is not known yet in which region they are.
     unplaced: BTreeSet<Slot>,
     /// Entries whose time has not come.
     delayed: BTreeSet<(Instant, Slot)>,
@@ -140,7 +140,6 @@ impl Queue {
                 self.make_ready(slot, at, kind);
             }
         }
-        // The region of what is due later counts too: it must find workers when its time comes.
         for slot in std::mem::take(&mut self.unplaced) {
             let _ = self.placed(slot, &place);
         }
@@ -233,11 +232,15 @@ impl Queue {
         let is_new = entry.due.is_none();
         let due = entry.due.map_or(due, |before| before.and(due));
         entry.due = Some(due);
+        let has_region = entry.region.is_some();
         self.added += u64::from(is_new);
         // Even where it is ready: the object may have changed since, and belong somewhere else.
         if !is_running {
             self.delayed.insert((due.at, slot));
-            self.unplaced.insert(slot);
+            // The region of what is due later counts too: it must find workers when its time comes.
+            if !has_region {
+                self.unplaced.insert(slot);
+            }
         }
     }
 

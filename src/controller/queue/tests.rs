@@ -150,6 +150,19 @@ fn one_object_behind_thousands_of_another_namespace_waits_for_one_pass_on_each_f
 }
 
 #[test]
+fn namespaces_take_turns_also_where_their_objects_are_in_different_regions() {
+    let (mut queue, start) = (Queue::default(), Instant::now());
+    for (namespace, name, seconds) in [("a", "a-1", 0), ("a", "a-2", 0), ("b", "b-1", 1), ("b", "b-2", 1)] {
+        queue.add(&object(namespace, name), at(start, seconds));
+    }
+    let place = |object: &Reference| {
+        Some(Place { kind: Kind::Ordinary, region: format!("region-of-{}", object.namespace()) })
+    };
+    let order = drain(&mut queue, start + Duration::from_secs(1), place);
+    assert_eq!(order, ["a-1", "b-1", "a-2", "b-2"]);
+}
+
+#[test]
 fn a_region_whose_passes_hang_leaves_workers_to_another_region() {
     let (mut queue, start) = (Queue::default(), Instant::now());
     let place = |object: &Reference| {
