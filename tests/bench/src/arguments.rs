@@ -20,6 +20,10 @@ pub struct Arguments {
     #[arg(long, value_enum, value_name = "MEASURE")]
     pub only: Vec<Measure>,
 
+    /// Leave out the sizes with more objects than this
+    #[arg(long, value_name = "OBJECTS")]
+    pub most: Option<usize>,
+
     /// Directory for README.md, results.json and the plots [default: docs/benchmarks]
     #[arg(long, value_name = "DIRECTORY")]
     pub output: Option<PathBuf>,

@@ -52,11 +52,11 @@ fn sizes(arguments: &Arguments) -> Sizes {
         cold_starts: 5,
         observed: &[0, 100, 1000, 5000, 10_000],
         created: &[100, 1000, 5000, 10_000],
-        peer: &[0, 100, 1000, 5000, 10_000],
+        peer: &[0, 1000, 10_000],
         creations: vec![(arguments.creations, 1.0), (100, 1.0)],
         new_objects: 300,
         peer_at_rest: 1000,
-        rest_seconds: 600,
+        rest_seconds: 300,
         peer_rest_seconds: 300,
         drift: drift::Sizes { observed: 100, managed: 5, changes: 3 },
         failover: &[("TERM", 3), ("KILL", 3), ("STOP", 1)],
@@ -153,46 +153,54 @@ impl Run {
 
     /// The measures that load the machine, one after the other, then those that mostly wait, side by side.
     async fn main(&self) -> Results {
-        let (mut results, resting) = self.scale().await;
+        let mut waiting = tokio::task::JoinSet::new();
+        let mut results = self.scale(&mut waiting).await;
         if !self.arguments.quick {
             results.absorb(or_failure("creations", self.creation(1000, 100.0).await));
         }
-        let (rest, operator, peer, failover) = tokio::join!(
-            self.at_rest(resting),
-            self.quotas(Program::Operator),
-            self.quotas(Program::Peer),
-            self.failover(),
-        );
-        results.absorb(or_failure("rest", rest));
-        results.absorb(or_failure("new objects and storm, operator", operator));
-        results.absorb(or_failure("new objects and storm, peer", peer));
-        results.absorb(or_failure("failover", failover));
+        for program in Program::BOTH {
+            let run = self.clone();
+            waiting.spawn(async move { or_failure("new objects and storm", run.quotas(program).await) });
+        }
+        let run = self.clone();
+        waiting.spawn(async move { or_failure("failover", run.failover().await) });
+        while let Some(part) = waiting.join_next().await {
+            results.absorb(part.unwrap_or_else(|error| or_failure("a measure", Err(error.into()))));
+        }
         results
     }
 
-    /// The operator with the most observed objects goes on after its restart.
-    async fn scale(&self) -> (Results, Option<Resting>) {
-        let (mut results, mut rests) = (Results::default(), None);
+    /// The operator with the most observed objects goes on after its restart, beside the other measures.
+    async fn scale(&self, waiting: &mut tokio::task::JoinSet<Results>) -> Results {
+        let mut results = Results::default();
         if !self.arguments.wants(Measure::Scale) && !self.arguments.wants(Measure::Rest) {
-            return (results, rests);
+            return results;
         }
         for point in self.points() {
             match scale::run(&self.cluster, point, &self.progress).await {
                 Ok((first, restart, resting)) => {
                     results.first_lives.push(first);
                     results.restarts.push(restart);
-                    rests = rests.or_else(|| Some(resting).filter(|_| self.rests(point)));
+                    if self.rests(point) && self.arguments.wants(Measure::Rest) {
+                        let run = self.clone();
+                        waiting.spawn(async move { or_failure("rest", run.at_rest(resting).await) });
+                    }
                 }
                 Err(error) => results.failures.push(format!("{point}: {error}")),
             }
         }
-        (results, rests)
+        results
     }
 
     fn rests(&self, point: Point) -> bool {
         point.program == Program::Operator
             && point.stores == Stores::Observed
-            && Some(point.objects) == self.sizes.observed.last().copied()
+            && Some(point.objects) == self.largest()
+    }
+
+    fn largest(&self) -> Option<usize> {
+        let most = self.arguments.most.unwrap_or(usize::MAX);
+        self.sizes.observed.iter().copied().filter(|objects| *objects <= most).max()
     }
 
     fn points(&self) -> Vec<Point> {
@@ -206,15 +214,13 @@ impl Run {
         });
         // For the measure `rest` alone, only the process that rests.
         let all = self.arguments.wants(Measure::Scale);
-        points.filter(|point| all || self.rests(*point)).collect()
+        let most = self.arguments.most.unwrap_or(usize::MAX);
+        points.filter(|point| (all || self.rests(*point)) && point.objects <= most).collect()
     }
 
-    async fn at_rest(&self, resting: Option<Resting>) -> Result<Results, Error> {
-        let mut results = Results::default();
-        if let Some(resting) = resting.filter(|_| self.arguments.wants(Measure::Rest)) {
-            results.rest.push(rest::run(resting, self.sizes.rest_seconds, &self.progress).await?);
-        }
-        Ok(results)
+    async fn at_rest(&self, resting: Resting) -> Result<Results, Error> {
+        let rest = rest::run(resting, self.sizes.rest_seconds, &self.progress).await?;
+        Ok(Results { rest: vec![rest], ..Results::default() })
     }
 
     async fn quotas(&self, program: Program) -> Result<Results, Error> {

@@ -28,8 +28,8 @@ pub const CREATES_PER_SECOND: f64 = 1.0;
 /// The default of the operator's `--poll-interval`, in seconds.
 pub const POLL_SECONDS: f64 = 300.0;
 const STORES_PER_PAGE: f64 = 100.0;
-/// More than this machine can send.
-const OUT_OF_REACH: f64 = 100_000.0;
+/// More than this machine can send, and the most that the operator accepts.
+const OUT_OF_REACH: f64 = 10_000.0;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Quotas {
@@ -114,6 +114,6 @@ mod tests {
         assert!(raised.flags().contains(&"--quota=GetSequenceStore=500".to_owned()));
         let none = Quotas::None;
         assert!(!none.knobs().quotas && none.knobs().tps.is_empty());
-        assert!(none.flags().contains(&"--quota=TagResource=100000".to_owned()));
+        assert!(none.flags().contains(&"--quota=TagResource=10000".to_owned()));
     }
 }

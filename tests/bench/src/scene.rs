@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::Error;
-use crate::cluster::Cluster;
+use crate::cluster::{Cluster, SYSTEM_NAMESPACE};
 use crate::process::{Process, start_simulator};
 use crate::quotas::Quotas;
 use crate::states::{States, resource};
@@ -212,6 +212,8 @@ impl Scene {
             .args(&start.flags)
             // Neither the AWS credentials nor the settings of whoever runs this.
             .env_clear()
+            // Where the Lease of an election is.
+            .env("POD_NAMESPACE", SYSTEM_NAMESPACE)
             .env("AWS_ENDPOINT_URL_OMICS", self.aws.url())
             .env("AWS_ENDPOINT_URL_STS", self.aws.url());
         command

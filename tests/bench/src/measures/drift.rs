@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::seconds_between;
+use super::{CHANGED, POLL, SETTLE, change_to_status, seconds_between};
 use crate::cluster::Cluster;
 use crate::progress::Progress;
 use crate::quotas::{POLL_SECONDS, Quotas};
@@ -16,8 +16,6 @@ use crate::scene::{Program, Scene, Start, Stores, object_name};
 use crate::{Error, calls};
 
 const READY_DEADLINE: Duration = Duration::from_secs(300);
-const POLL: Duration = Duration::from_millis(200);
-const CHANGED: &str = "changed behind the back";
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Drift {
@@ -58,52 +56,46 @@ pub async fn run(
         to_status_seconds: Vec::new(),
         to_correction_seconds: Vec::new(),
     };
+    tokio::time::sleep(SETTLE).await;
+    let deadline = Duration::from_secs_f64(2.0 * POLL_SECONDS);
     for change in 0..sizes.changes {
         // Changes at different times of the poll interval.
         let phase = POLL_SECONDS * change as f64 / (3.0 * sizes.changes as f64);
         tokio::time::sleep(Duration::from_secs_f64(phase)).await;
-        let corrected = (managed > change).then_some(sizes.observed + change);
-        one_change(&scene, change, corrected, &mut result).await?;
+        let correction = async {
+            if change < managed {
+                change_to_correction(&scene, sizes.observed + change, deadline).await.map(Some)
+            } else {
+                Ok(None)
+            }
+        };
+        let (shown, corrected) = tokio::try_join!(change_to_status(&scene, change, deadline), correction)?;
+        result.to_status_seconds.push(shown);
+        result.to_correction_seconds.extend(corrected);
     }
     process.terminate().await?;
     step.done(format!("{:.0?} s to status", result.to_status_seconds));
     Ok(result)
 }
 
-/// Changes one observed store and, if there is one, one managed store.
-async fn one_change(
-    scene: &Scene,
-    observed: usize,
-    managed: Option<usize>,
-    result: &mut Drift,
-) -> Result<(), Error> {
+/// Changes the store of a managed object in AWS, and returns the seconds until the operator has changed it back.
+async fn change_to_correction(scene: &Scene, number: usize, deadline: Duration) -> Result<f64, Error> {
     let since = scene.last_request().await?;
-    let observed = object_name(observed);
-    let managed_store = managed.map(|number| scene.states.of(&object_name(number)).store_id);
+    let store = scene.states.of(&object_name(number)).store_id;
     let changed = Timestamp::now();
-    for store in [Some(scene.states.of(&observed).store_id), managed_store.clone()].into_iter().flatten() {
-        scene.aws.change_store(&store, json!({"description": CHANGED})).await?;
-    }
-    let (mut shown, mut corrected) = (None, None);
-    let end = Instant::now() + Duration::from_secs_f64(2.0 * POLL_SECONDS);
-    while Instant::now() < end && (shown.is_none() || (managed_store.is_some() && corrected.is_none())) {
+    scene.aws.change_store(&store, json!({"description": CHANGED})).await?;
+    let end = Instant::now() + deadline;
+    while Instant::now() < end {
         tokio::time::sleep(POLL).await;
-        if shown.is_none() && scene.states.of(&observed).description.as_deref() == Some(CHANGED) {
-            shown = Some(Timestamp::now());
-        }
-        if managed_store.is_some() && corrected.is_none() {
-            let requests = scene.requests_since(since).await?;
-            let update = requests
-                .iter()
-                .find(|r| r.operation == "UpdateSequenceStore" && r.committed && r.store_id == managed_store);
-            corrected = update.and_then(calls::time);
+        let requests = scene.requests_since(since).await?;
+        let update = requests.iter().find(|request| {
+            request.operation == "UpdateSequenceStore"
+                && request.committed
+                && request.store_id.as_deref() == Some(store.as_str())
+        });
+        if let Some(corrected) = update.and_then(calls::time) {
+            return Ok(seconds_between(changed, corrected));
         }
     }
-    let shown = shown.ok_or("the status does not show a change within two poll intervals")?;
-    result.to_status_seconds.push(seconds_between(changed, shown));
-    if managed_store.is_some() {
-        let corrected = corrected.ok_or("a change is not corrected within two poll intervals")?;
-        result.to_correction_seconds.push(seconds_between(changed, corrected));
-    }
-    Ok(())
+    Err(format!("a change is not corrected within {} s", deadline.as_secs()).into())
 }

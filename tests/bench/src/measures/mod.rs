@@ -13,13 +13,18 @@ use std::time::Duration;
 
 use healthomics_simulator::LedgerEntry;
 use jiff::Timestamp;
+use serde_json::json;
 use tokio::time::Instant;
 
 use crate::process::Process;
-use crate::scene::Scene;
+use crate::scene::{Scene, object_name};
 use crate::{Error, calls};
 
 const POLL: Duration = Duration::from_millis(200);
+/// How long a program is left alone when its objects are Ready: it may still look at its own last writes.
+const SETTLE: Duration = Duration::from_secs(10);
+/// What someone writes into a description behind the back of the program.
+const CHANGED: &str = "changed behind the back";
 
 /// The requests until the program knew the state of all stores.
 pub struct Current {
@@ -51,6 +56,21 @@ pub async fn until_current(
         tokio::time::sleep(POLL).await;
     }
     Ok(None)
+}
+
+/// Changes the store of an observed object in AWS, and returns the seconds until its status shows that.
+pub async fn change_to_status(scene: &Scene, number: usize, deadline: Duration) -> Result<f64, Error> {
+    let name = object_name(number);
+    let changed = Timestamp::now();
+    scene.aws.change_store(&scene.states.of(&name).store_id, json!({"description": CHANGED})).await?;
+    let end = Instant::now() + deadline;
+    while Instant::now() < end {
+        if scene.states.of(&name).description.as_deref() == Some(CHANGED) {
+            return Ok(seconds_between(changed, Timestamp::now()));
+        }
+        tokio::time::sleep(POLL).await;
+    }
+    Err(format!("the status does not show a change within {} s", deadline.as_secs()).into())
 }
 
 pub fn seconds_between(from: Timestamp, to: Timestamp) -> f64 {

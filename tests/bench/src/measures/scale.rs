@@ -17,7 +17,7 @@ use crate::{Error, calls};
 const READY_DEADLINE: Duration = Duration::from_secs(400);
 const CURRENT_DEADLINE: Duration = Duration::from_secs(120);
 /// After the last request, until figures are read.
-const SETTLE: Duration = Duration::from_secs(5);
+const SETTLE: Duration = Duration::from_secs(4);
 
 /// The first life of a process, with objects that wait for it, while AWS refuses nothing.
 #[derive(Clone, Debug, Serialize, Deserialize)]

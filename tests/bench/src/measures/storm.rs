@@ -19,7 +19,7 @@ const POLL_SECONDS: u32 = 90;
 const CURRENT_DEADLINE: Duration = Duration::from_secs(180);
 const SETTLE: Duration = Duration::from_secs(5);
 /// How long after the storm the requests are watched.
-const AFTERMATH: Duration = Duration::from_secs(60);
+const AFTERMATH: Duration = Duration::from_secs(90);
 /// A rate counts as reached when it holds for so many seconds.
 const WINDOW: f64 = 5.0;
 /// The part of the share of the Get quota that counts as the full rate.
@@ -62,6 +62,8 @@ pub async fn run(
     progress: &Progress,
 ) -> Result<Storm, Error> {
     let step = progress.start(format!("storm of refusals for {} s, {}", 2 * phase_seconds, program.name()));
+    // The programs need not wait for quotas until the storm begins.
+    scene.set_quotas(Quotas::None).await?;
     let since = scene.last_request().await?;
     let start = Start { poll_seconds: Some(POLL_SECONDS), ..Start::new(program, Quotas::Default) };
     let process = scene.start(&start)?;

@@ -100,6 +100,7 @@ fn rest(results: &Results) -> Option<String> {
         "Kubernetes requests per hour",
         "CPU, thousandths of a core",
         "RSS, MiB",
+        "a change in AWS shows after, s",
     ]);
     for rest in &results.rest {
         table.row([
@@ -112,6 +113,7 @@ fn rest(results: &Results) -> Option<String> {
             listed(&rest.kubernetes_requests, rest),
             short(1000.0 * rest.cpu_seconds / rest.seconds),
             short(rest.rss_mib),
+            list(&rest.to_status_seconds),
         ]);
     }
     let design = by_design(10_000.0);
@@ -189,7 +191,7 @@ fn storm(results: &Results) -> Option<String> {
     let words = format!(
         "{} minutes in which AWS throttles: in the first half it admits a fifth of the quotas, as if others used up the rest, in \
          the second half it refuses every request. All objects are settled, and asked for again at the start of each half and \
-         at the end. The full rate is 0.9 of share × quota of Gets over 5 seconds; a dash: not within a minute.",
+         at the end. The full rate is 0.9 of share × quota of Gets over 5 seconds; a dash: not within 90 seconds.",
         short(seconds as f64 / 60.0)
     );
     section("Storm of refusals", &words, &table)

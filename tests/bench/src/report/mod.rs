@@ -83,8 +83,9 @@ const SETTING: &str = "\
 Everything runs on that one machine: etcd and kube-apiserver, the HealthOmics simulator as a process of its own for each
 measure, the operator as users get it, and the *peer*: a controller of 200 lines on the same kube and AWS SDK that does
 the obvious, one GetSequenceStore and one ListTagsForResource for each object and poll, the cache of kube's `Controller` as
-it comes, the SDK's retries, no budget of requests, and as many objects at the same time as the operator (8). The source is
-in [tests/bench](../../tests/bench). The peer only observes; it creates nothing, so it does less for each object.
+it comes, the SDK's retries, no budget of requests, and as many objects at the same time as the operator (8). Its own status
+write triggers one more pass, as nothing filters it out. The peer only observes: it creates nothing, owns nothing and checks
+nothing, so it does less for each object. Both are in [tests/bench](../../tests/bench).
 
 *Default quotas* are those of AWS for each account and region: 5 Get, List and tag reads, and 1 Create, Update and Delete
 per second. The operator uses 0.8 of them unless told otherwise. What waits for quotas or time runs beside other measures;

@@ -10,6 +10,8 @@ const LEFT: f64 = 70.0;
 const RIGHT: f64 = 20.0;
 const TOP: f64 = 48.0;
 const BOTTOM: f64 = 52.0;
+/// The height of a name below the plot.
+const ROW: f64 = 18.0;
 const COLOURS: [&str; 6] = ["#0969da", "#54aeff", "#bc4c00", "#ffb77c", "#1a7f37", "#8250df"];
 const INK: &str = "#1f2328";
 const GRID: &str = "#d1d9e0";
@@ -31,7 +33,7 @@ pub fn lines(title: &str, x_name: &str, y_name: &str, series: &[Series]) -> Stri
     let x = |value: f64| LEFT + value / x_most * (WIDTH - LEFT - RIGHT);
     let y = |value: f64| HEIGHT - BOTTOM - value / y_most * (HEIGHT - TOP - BOTTOM);
 
-    let mut svg = start(title, HEIGHT);
+    let mut svg = start(title, HEIGHT + ROW * drawn.len() as f64);
     for tick in &y_ticks {
         rule(&mut svg, (LEFT, y(*tick)), (WIDTH - RIGHT, y(*tick)));
         label(&mut svg, (LEFT - 8.0, y(*tick) + 4.0), "end", &number(*tick));
@@ -52,8 +54,8 @@ pub fn lines(title: &str, x_name: &str, y_name: &str, series: &[Series]) -> Stri
             let (x, y) = (x(point.0), y(point.1));
             let _ = writeln!(svg, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"{colour}\"/>");
         }
-        let row = TOP + 10.0 + 18.0 * index as f64;
-        let (from, to) = (LEFT + 14.0, LEFT + 38.0);
+        let row = HEIGHT + 6.0 + ROW * index as f64;
+        let (from, to) = (LEFT, LEFT + 24.0);
         let _ = writeln!(
             svg,
             "<line x1=\"{from}\" y1=\"{row}\" x2=\"{to}\" y2=\"{row}\" stroke=\"{colour}\" stroke-width=\"3\"/>"
@@ -65,13 +67,13 @@ pub fn lines(title: &str, x_name: &str, y_name: &str, series: &[Series]) -> Stri
 
 /// One horizontal bar for each value, as long as its value.
 pub fn bars(title: &str, values: &[(String, f64)]) -> String {
-    const ROW: f64 = 34.0;
+    const BAR: f64 = 34.0;
     const NAMES: f64 = 250.0;
     const VALUES: f64 = 90.0;
     let most = values.iter().map(|(_, value)| *value).fold(0.0, f64::max).max(f64::MIN_POSITIVE);
-    let mut svg = start(title, TOP + ROW * values.len() as f64 + 12.0);
+    let mut svg = start(title, TOP + BAR * values.len() as f64 + 12.0);
     for (index, (name, value)) in values.iter().enumerate() {
-        let top = TOP + ROW * index as f64;
+        let top = TOP + BAR * index as f64;
         let length = (value / most * (WIDTH - NAMES - VALUES)).max(1.0);
         let colour = if name.starts_with("peer") { COLOURS[2] } else { COLOURS[0] };
         label(&mut svg, (NAMES - 10.0, top + 16.0), "end", name);
@@ -122,7 +124,7 @@ fn escaped(text: &str) -> String {
 }
 
 fn number(value: f64) -> String {
-    if value.fract() == 0.0 || value >= 100.0 { super::table::whole(value) } else { format!("{value:.1}") }
+    if value.fract() == 0.0 || value >= 10.0 { super::table::whole(value) } else { format!("{value:.1}") }
 }
 
 /// Round numbers from 0 to at least `most`, about five of them.
