@@ -16,7 +16,7 @@ use super::budget::{Budget, Caller, Quotas, Reading, Waits};
 use super::call::CALL_TIMEOUT;
 use super::credentials::{NoCredentials, TrackedCredentials};
 use super::required_members::RequiredMembers;
-use super::{Operation, endpoint, host, http};
+use super::{Fence, Operation, endpoint, host, http};
 use crate::network::{Proxies, added_certificates};
 
 /// Limit for opening a connection, TCP and TLS together.
@@ -46,9 +46,16 @@ pub(super) struct Shared {
     tags_endpoint: Option<String>,
     pub(super) credentials: TrackedCredentials,
     pub(super) budget: Arc<Budget>,
+    fence: Fence,
 }
 
 impl Aws {
+    /// The fence that every request passes.
+    #[must_use]
+    pub(crate) fn fence(&self) -> Fence {
+        self.shared.fence.clone()
+    }
+
     /// Loads what the SDK reads by itself: region, credentials chain and endpoints; and how to reach them: proxies and
     /// certificate authorities. `region` overrides the region of the environment. `quotas` are those that the process keeps
     /// to.
@@ -186,6 +193,7 @@ impl Shared {
             tags_endpoint: None,
             credentials,
             budget: Budget::new(quotas),
+            fence: Fence::default(),
         }
     }
 
@@ -198,7 +206,8 @@ impl Shared {
         let mut config = aws_sdk_omics::config::Builder::from(&self.config)
             .region(Region::new(region.to_owned()))
             .interceptor(host::NoteHost)
-            .interceptor(RequiredMembers);
+            .interceptor(RequiredMembers)
+            .interceptor(self.fence.clone());
         if let Some(endpoint) = endpoint {
             config = config.endpoint_url(endpoint);
         }

@@ -7,6 +7,7 @@
 //! | `call` | the one function that every request goes through: deadline, error class, log |
 //! | `budget` | the request budget: every request waits in it for a token |
 //! | `turn` | a token taken ahead, for a call that must leave at once |
+//! | `fence` | keeps a replica that may no longer be the leader from changing anything |
 //! | `required_members` | what each response must have; a 200 without it is no answer |
 //! | `page` | the one loop over the pages of a listing |
 //! | `operation`, `error`, `cause` | the operations with their IAM actions; `CallError`, its classes and its causes in words |
@@ -27,6 +28,7 @@ mod credentials_failure;
 mod denial;
 mod endpoint;
 mod error;
+mod fence;
 mod host;
 mod http;
 mod identity;
@@ -51,6 +53,7 @@ pub use client::Aws;
 pub(crate) use credentials_failure::is_throttling;
 pub use denial::PolicyKind;
 pub use error::{CallError, Class};
+pub use fence::{Fence, Moment};
 pub use operation::Operation;
 pub use read_sets::ReadSetCount;
 pub use request::{CreateRequest, UpdateRequest};

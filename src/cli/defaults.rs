@@ -8,6 +8,11 @@ pub(super) const DENIED_GRACE: &str = "5m";
 pub(super) const CONCURRENCY: u16 = 8;
 /// Fewer objects than these are polled one by one, however short the poll interval is.
 pub(super) const LIST_FROM: usize = 50;
+pub(super) const LEASE_NAME: &str = "sequencestore-operator";
+// The defaults of client-go.
+pub(super) const LEASE_DURATION: &str = "15s";
+pub(super) const LEASE_RENEW_DEADLINE: &str = "10s";
+pub(super) const LEASE_RETRY_PERIOD: &str = "2s";
 pub(super) const HEALTH_PROBE_BIND_ADDRESS: &str = ":8081";
 pub(super) const LOG_LEVEL: &str = "info";
 /// Share of AWS's request quotas that the process uses.

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::aws::{Operation, is_account_id};
-use crate::crd::{StoreStatus, is_dns_label};
+use crate::crd::{StoreStatus, is_dns_label, is_dns_subdomain};
 use crate::store::desired::parse_duration;
 
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
@@ -126,6 +126,12 @@ pub(super) fn namespace(text: &str) -> Result<String, String> {
     is_dns_label(text)
         .then(|| text.to_owned())
         .ok_or_else(|| "write the name of a namespace: lower-case letters, digits and hyphens".into())
+}
+
+pub(super) fn object_name(text: &str) -> Result<String, String> {
+    is_dns_subdomain(text)
+        .then(|| text.to_owned())
+        .ok_or_else(|| "write the name of an object: lower-case letters, digits, hyphens and dots".into())
 }
 
 /// A namespace to watch. An empty one is refused: to Kubernetes it means all namespaces, to whoever wrote it probably none.

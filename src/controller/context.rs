@@ -1,7 +1,9 @@
 //! What all passes share. No I/O of its own.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use super::leadership::Leadership;
 use super::memory::Memory;
 use super::pass_queue::PassQueue;
 use super::sweep::Sweeps;
@@ -17,6 +19,7 @@ pub struct Context {
     pub memory: Memory,
     pub sweeps: Sweeps,
     pub queue: PassQueue,
+    pub leadership: Arc<Leadership>,
     pub defaults: Defaults,
     pub settings: Settings,
     /// How long a denial may come from IAM being eventually consistent, before the object counts as stalled.

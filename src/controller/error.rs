@@ -19,7 +19,7 @@ pub enum Error {
     Kubernetes(#[from] kubernetes::Error),
     #[error("the pass took longer than {0:?} and was stopped")]
     Deadline(Duration),
-    #[error("the operator stops while the pass waits for its turn to call AWS")]
+    #[error("the operator stops, or leads no more, while the pass waits for its turn to call AWS")]
     Stopping,
     /// A bug in the operator.
     #[error("the pass panicked: {0}")]

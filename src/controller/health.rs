@@ -2,7 +2,7 @@
 //! AWS, where a restart of the operator would repair nothing. I/O.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -12,6 +12,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use super::leadership::Leadership;
 use crate::kubernetes::Watches;
 
 /// Longer than any pause of a busy machine.
@@ -24,6 +25,7 @@ pub struct Health {
     longest_silence: Duration,
     /// When the loop of the controller turned last; none before it begins.
     turned: Mutex<Option<Instant>>,
+    leadership: OnceLock<Arc<Leadership>>,
 }
 
 type Answer = (StatusCode, String);
@@ -31,7 +33,13 @@ type Answer = (StatusCode, String);
 impl Health {
     #[must_use]
     pub fn of(watches: Arc<Watches>, longest_silence: Duration) -> Self {
-        Self { watches, longest_silence, turned: Mutex::default() }
+        Self { watches, longest_silence, turned: Mutex::default(), leadership: OnceLock::new() }
+    }
+
+    /// From now on readiness needs a Lease that can be read and written, where there is an election.
+    pub fn asks(&self, leadership: Arc<Leadership>) {
+        // Only the first call counts; there is no second one.
+        let _ = self.leadership.set(leadership);
     }
 
     /// The loop of the controller turns.
@@ -55,7 +63,8 @@ impl Health {
     }
 
     fn readyz(&self, is_stopping: bool, now: Instant) -> Answer {
-        let missing = self.watches.missing(now);
+        let mut missing = self.watches.missing(now);
+        missing.extend(self.leadership.get().and_then(|leadership| leadership.trouble()));
         match missing.is_empty() {
             _ if is_stopping => (StatusCode::SERVICE_UNAVAILABLE, "the operator is stopping\n".into()),
             true => (StatusCode::OK, format!("ok\n{}", text(&self.watches.remarks()))),

@@ -2,11 +2,13 @@
 //!
 //! `run` wires it up, `watch` follows the objects, `queue` says which one is next, `workers` run the passes, `reconcile` runs
 //! one of them, `pass` has its five steps.
+//! `leadership` says whether this process runs passes at all.
 
 pub mod backoff;
 pub mod context;
 mod error;
 pub mod health;
+pub mod leadership;
 mod memory;
 mod pass;
 mod pass_queue;

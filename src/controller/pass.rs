@@ -128,7 +128,7 @@ impl Pass<'_> {
     }
 
     /// None where somebody changed the object since the plan was made, or another call is necessary by now than the one that
-    /// waited for its turn: then nothing is changed in AWS.
+    /// waited for its turn, and where this process is about to end or leads no more: then nothing is changed in AWS.
     async fn apply(
         &mut self,
         prepared: &Prepared,
@@ -140,7 +140,7 @@ impl Pass<'_> {
         if plan.action != Action::None && turn.is_none() {
             return Ok(None);
         }
-        if plan.action != Action::None && !self.is_current(&prepared.object).await? {
+        if plan.action != Action::None && !self.may_begin(&prepared.object).await? {
             return Ok(None);
         }
         let try_first = self.record.is_record_stripped();
@@ -158,6 +158,11 @@ impl Pass<'_> {
         self.record.applied(&plan.action, &outcome.effect, Instant::now(), fastrand::f64());
         let object = self.save_refusal(ahead.object, ahead.attempt).await;
         Ok(Some(Applied { object, outcome, not_kept: ahead.not_kept }))
+    }
+
+    /// Asked before anything is recorded, so that what is recorded is also sent.
+    async fn may_begin(&mut self, object: &SequenceStore) -> Result<bool, Error> {
+        Ok(self.is_current(object).await? && self.context.leadership.may_begin_change())
     }
 
     async fn is_current(&mut self, object: &SequenceStore) -> Result<bool, Error> {

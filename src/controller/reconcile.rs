@@ -10,6 +10,7 @@ use kube::Resource;
 use super::backoff;
 use super::context::Context;
 use super::error::{Error, PassFailed};
+use super::leadership::Leadership;
 use super::memory::Record;
 use super::pass::{Ended, pass};
 use crate::aws::{Aws, CALL_TIMEOUT, Caller, Urgency, Waits};
@@ -25,6 +26,9 @@ pub const PASS_DEADLINE: Duration = Duration::from_secs(45);
 /// How often it is looked at whether a pass still waits.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
+/// All objects are queued when this process begins to lead; this is for a term that ends at once.
+const NOT_LEADING: Duration = Duration::from_secs(1);
+
 /// An API server that asks for more is asked again all the same.
 const LONGEST_ASKED_WAIT: Duration = Duration::from_secs(300);
 
@@ -39,6 +43,8 @@ pub async fn reconcile(
     context: Arc<Context>,
     urgency: Urgency,
 ) -> Result<Option<Duration>, PassFailed> {
+    // Leadership may end between the queue and this line.
+    let Some(_running) = context.leadership.begin_pass() else { return Ok(Some(NOT_LEADING)) };
     let object = match &watched.0 {
         Ok(object) => Arc::new(object.clone()),
         Err(invalid) => {
@@ -56,6 +62,7 @@ pub async fn reconcile(
     let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
     let aws = context.aws.acting_for(Caller::new(namespace, urgency));
     let running = Box::pin(pass(&context, &aws, object.clone(), &mut record));
+    let running = while_leading(&context.leadership, &aws, running);
     let ended = match stop_after(PASS_DEADLINE, &aws, running).await {
         Ok(ended) => Ok(ended),
         Err(error) => {
@@ -169,6 +176,25 @@ async fn used_up(deadline: Duration, waits: &Waits) {
             Some(left) => tokio::time::sleep(left).await,
             None => return,
         }
+    }
+}
+
+/// Stops a pass that waits for its turn when this process leads no more: it would not be allowed to use it.
+async fn while_leading(
+    leadership: &Leadership,
+    aws: &Aws,
+    pass: impl Future<Output = Result<Ended, Error>>,
+) -> Result<Ended, Error> {
+    let lost_while_waiting = async {
+        leadership.until_lost().await;
+        while !aws.waits().is_waiting() {
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    };
+    tokio::select! {
+        biased;
+        ended = pass => ended,
+        () = lost_while_waiting => Err(Error::Stopping),
     }
 }
 

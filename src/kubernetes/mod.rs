@@ -1,9 +1,10 @@
-//! The edge to Kubernetes: reads, conditional patches, Events, and the cache that the watches fill. I/O.
+//! The edge to Kubernetes: reads, conditional patches, Events, the Lease, and the cache that the watches fill. I/O.
 
 mod cache;
 pub mod cluster;
 mod error;
 mod events;
+mod lease;
 mod objects;
 mod page_size;
 pub mod pages;
@@ -24,6 +25,7 @@ use crate::store::Intent;
 pub use cache::Cache;
 pub use error::Error;
 use events::Recorder;
+pub use lease::{Lease, LeaseApi, LeaseSpec};
 pub use reference::{Reference, Uid};
 pub use watched_object::{InvalidObject, Undecodable, WatchedObject};
 pub use watches::{WatchNumber, Watches};

@@ -34,6 +34,7 @@ mod immutable_fields;
 mod isolation;
 mod kubectl;
 mod kubernetes_proxy;
+mod leadership;
 mod missing_permissions;
 mod networks;
 mod ownership;
@@ -96,6 +97,9 @@ const TESTS: &[&[Test]] = &[
     immutable_fields::TESTS,
     isolation::TESTS,
     kubectl::TESTS,
+    leadership::edits::TESTS,
+    leadership::hand_over::TESTS,
+    leadership::rights::TESTS,
     missing_permissions::TESTS,
     networks::credential_sources::TESTS,
     networks::denials::TESTS,

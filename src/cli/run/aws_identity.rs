@@ -18,12 +18,18 @@ const NO_CREDENTIALS: &str = "no AWS credentials: no call to AWS can succeed. On
      operator's ServiceAccount, or annotate that ServiceAccount with eks.amazonaws.com/role-arn; then restart the Deployment, \
      because only a new Pod gets them. Elsewhere, set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
 
-/// Tries until AWS tells, or says that there is nothing to wait for.
+/// Tries until AWS tells, or says that there is nothing to wait for. A standby calls AWS for nothing.
 pub(super) async fn announce(context: Arc<Context>, shutdown: CancellationToken) {
     let Some(region) = context.defaults.region.clone() else {
         tracing::info!("AWS identity: not looked up, because no default region is set");
         return;
     };
+    let mut leading = context.leadership.leading();
+    tokio::select! {
+        // Fails where leadership ends with the process.
+        elected = leading.wait_for(|is_leading| *is_leading) => if elected.is_err() { return },
+        () = shutdown.cancelled() => return,
+    }
     while !shutdown.is_cancelled() && !try_once(&context, &region).await {
         tokio::select! {
             () = tokio::time::sleep(PAUSE) => {}

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 
+use super::leader_election::LeaderElectionFlags;
 use crate::aws::{Operation, Quotas};
 use crate::cli::defaults;
 use crate::cli::shared_flags::{PlaceFlags, QuotaFlags, TimingFlags};
@@ -49,6 +50,9 @@ pub struct RunFlags {
     /// How many objects to reconcile at the same time
     #[arg(long, env = "SEQSTORE_CONCURRENCY", default_value_t = defaults::CONCURRENCY, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(super) concurrency: u16,
+
+    #[command(flatten)]
+    pub(super) leader_election: LeaderElectionFlags,
 
     /// Address that serves /healthz and /readyz; `:8081` listens on all IPv6 and IPv4 addresses
     #[arg(long, env = "SEQSTORE_HEALTH_PROBE_BIND_ADDRESS", default_value = defaults::HEALTH_PROBE_BIND_ADDRESS, value_parser = address)]
@@ -113,7 +117,7 @@ impl RunFlags {
                     .into(),
             );
         }
-        Ok(())
+        self.leader_election.check()
     }
 }
 
@@ -138,6 +142,20 @@ mod tests {
             let variable =
                 format!("SEQSTORE_{}", argument.get_long().expect("long").to_uppercase().replace('-', "_"));
             assert_eq!(argument.get_env().and_then(|e| e.to_str()), Some(variable.as_str()));
+        }
+    }
+
+    #[test]
+    fn leader_election_is_off_unless_it_is_asked_for() {
+        for (args, is_on) in [
+            (&[][..], false),
+            (&["--leader-elect"], true),
+            (&["--leader-elect=true"], true),
+            (&["--leader-elect=false"], false),
+            (&["--leader-elect", "--leader-elect=false"], false),
+            (&["--leader-elect", "--region=us-east-1"], true),
+        ] {
+            assert_eq!(run(args).expect("valid").leader_election.is_on, is_on, "{args:?}");
         }
     }
 
@@ -175,6 +193,12 @@ mod tests {
             (&["--watch-namespace=", "--cluster-name=a"], "all namespaces"),
             (&["--watch-namespace=lab,", "--cluster-name=a"], "all namespaces"),
             (&["--watch-namespace=Lab_", "--cluster-name=a"], "lower-case"),
+            (&["--leader-elect=maybe"], "true"),
+            (&["--leader-election-namespace=Lab"], "lower-case"),
+            (&["--leader-election-lease-name=a_b"], "lower-case"),
+            (&["--leader-election-lease-duration=10s"], "stops before another one begins"),
+            (&["--leader-election-lease-duration=61s"], "at most 60s"),
+            (&["--leader-election-retry-period=10s"], "shorter than --leader-election-renew-deadline"),
         ] {
             let error = run(args).expect_err("refused");
             assert!(error.contains(hint), "{args:?}: {error}");

@@ -2,6 +2,7 @@
 
 mod aws_identity;
 mod flags;
+mod leader_election;
 mod log;
 
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::aws::Aws;
 use crate::controller::context::Context;
 use crate::controller::health::{self, Health};
+use crate::controller::leadership::{Election, Leadership};
 use crate::controller::{self, Memory, PassQueue, Sweeps};
 use crate::kubernetes::cluster::{self, Access, Failure};
 use crate::kubernetes::{Cache, Kubernetes, Watches};
@@ -27,6 +29,8 @@ pub use flags::RunFlags;
 /// Where the operator cannot start, or the health server fails: one line.
 pub(super) async fn execute(flags: RunFlags) -> Result<(), String> {
     flags.check()?;
+    let replica = replica_name();
+    let place = flags.leader_election.place(replica.clone())?;
     log::to_stderr(&flags);
     let shutdown = stop_on_signal()?;
     let client = cluster::connect(&Access::default()).await?;
@@ -39,7 +43,7 @@ pub(super) async fn execute(flags: RunFlags) -> Result<(), String> {
     let server = tokio::spawn(health::serve(listener, Arc::clone(&health), shutdown.clone()));
 
     let aws = Aws::from_environment(flags.place.region.clone(), flags.quotas()).await?;
-    if let Some(settings) = settings(&flags, &client, &shutdown).await? {
+    if let Some(settings) = settings(&flags, &client, replica, &shutdown).await? {
         let defaults = Defaults { region: aws.default_region(), poll_interval: flags.timing.poll_interval };
         tracing::info!(
             version = env!("CARGO_PKG_VERSION"),
@@ -48,12 +52,19 @@ pub(super) async fn execute(flags: RunFlags) -> Result<(), String> {
             namespaces = ?flags.namespaces(),
             "starting"
         );
+        let leadership = match &place {
+            Some(_) => Leadership::with_election(aws.fence(), shutdown.clone()),
+            None => Leadership::without_election(aws.fence(), shutdown.clone()),
+        };
+        let leadership = Arc::new(leadership);
+        health.asks(Arc::clone(&leadership));
         let context = Arc::new(Context {
             kubernetes: Kubernetes::new(client, Cache::of(watches)),
             aws,
             memory: Memory::default(),
             sweeps: Sweeps::of(flags.sweep_pace(), Instant::now()),
             queue: PassQueue::default(),
+            leadership,
             defaults,
             settings,
             denied_grace: flags.denied_grace,
@@ -61,19 +72,44 @@ pub(super) async fn execute(flags: RunFlags) -> Result<(), String> {
         });
         // Beside the start: neither readiness nor the first pass waits for it.
         tokio::spawn(aws_identity::announce(context.clone(), shutdown.clone()));
-        // Nobody else acts for these objects.
-        let (_leads, leading) = tokio::sync::watch::channel(true);
-        controller::run(context, &health, flags.concurrency, leading, shutdown.clone()).await;
+        let election =
+            place.map(|place| Election::new(context.clone(), place, flags.leader_election.timing()));
+        work(context, election, &health, flags.concurrency, &shutdown).await?;
     }
     shutdown.cancel();
     tracing::info!("stopped");
     server.await.map_err(|e| e.to_string())?.map_err(|e| format!("the health server failed: {e}"))
 }
 
+/// Runs the controller until `shutdown`. The Lease, if there is one, is given up when no pass runs any more.
+async fn work(
+    context: Arc<Context>,
+    election: Option<Election>,
+    health: &Health,
+    concurrency: u16,
+    shutdown: &CancellationToken,
+) -> Result<(), String> {
+    let leading = context.leadership.leading();
+    let passes = controller::run(context, health, concurrency, leading, shutdown.clone());
+    let Some(election) = election else {
+        passes.await;
+        return Ok(());
+    };
+    let drained = CancellationToken::new();
+    let mut election = tokio::spawn(election.run(shutdown.clone(), drained.clone()));
+    tokio::select! {
+        () = passes => {}
+        ended = &mut election => return Err(format!("the leader election ended: {ended:?}")),
+    }
+    drained.cancel();
+    election.await.map_err(|error| error.to_string())
+}
+
 /// None where the operator is stopped before it can know them.
 async fn settings(
     flags: &RunFlags,
     client: &kube::Client,
+    replica: String,
     shutdown: &CancellationToken,
 ) -> Result<Option<Settings>, String> {
     let cluster = match &flags.place.cluster_name {
@@ -84,7 +120,7 @@ async fn settings(
         },
     };
     let create_grace = flags.timing.create_grace;
-    Ok(Some(Settings { cluster, replica: replica_name(), create_grace }))
+    Ok(Some(Settings { cluster, replica, create_grace }))
 }
 
 /// Waits for an API server that cannot be reached yet. None where the operator is stopped meanwhile.

@@ -100,6 +100,11 @@ impl Memory {
         self.records().remove(uid);
     }
 
+    /// Forgets all objects, as a new process would not know them. No pass must be running.
+    pub fn forget_all(&self) {
+        self.records().clear();
+    }
+
     /// Forgets all objects but these.
     pub fn keep_only(&self, is_kept: impl Fn(&Uid) -> bool) {
         self.records().retain(|uid, _| is_kept(uid));
