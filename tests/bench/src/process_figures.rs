@@ -7,6 +7,8 @@ use crate::Error;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ProcessFigures {
     pub rss_mib: f64,
+    /// The part that the process allocated; the rest is its code, mapped from the file.
+    pub anonymous_mib: f64,
     /// The highest resident set since the process started.
     pub peak_mib: f64,
     /// Time in user and system mode of all threads, since the process started.
@@ -22,6 +24,7 @@ pub fn read(pid: u32, ticks_per_second: f64) -> Result<ProcessFigures, Error> {
 fn parse(status: &str, stat: &str, ticks_per_second: f64) -> Option<ProcessFigures> {
     Some(ProcessFigures {
         rss_mib: mib(status, "VmRSS:")?,
+        anonymous_mib: mib(status, "RssAnon:")?,
         peak_mib: mib(status, "VmHWM:")?,
         cpu_seconds: ticks(stat)? / ticks_per_second,
     })
@@ -45,14 +48,14 @@ fn ticks(stat: &str) -> Option<f64> {
 mod tests {
     use super::*;
 
-    const STATUS: &str =
-        "Name:\tan operator\nVmPeak:\t  99999 kB\nVmHWM:\t   20480 kB\nVmRSS:\t   10240 kB\n";
+    const STATUS: &str = "Name:\tan operator\nVmPeak:\t  99999 kB\nVmHWM:\t   20480 kB\nVmRSS:\t   10240 kB\nRssAnon:\t    5120 kB\n";
     const STAT: &str = "7 (an (odd) name) S 1 7 7 0 -1 4194560 900 0 0 0 150 50 0 0 20 0 5 0 1000 0 0";
 
     #[test]
     fn memory_is_in_mib_and_cpu_time_is_user_and_system_time() {
         let figures = parse(STATUS, STAT, 100.0).expect("well formed");
-        assert_eq!(figures, ProcessFigures { rss_mib: 10.0, peak_mib: 20.0, cpu_seconds: 2.0 });
+        let expected = ProcessFigures { rss_mib: 10.0, anonymous_mib: 5.0, peak_mib: 20.0, cpu_seconds: 2.0 };
+        assert_eq!(figures, expected);
     }
 
     #[test]

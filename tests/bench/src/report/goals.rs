@@ -174,7 +174,7 @@ fn writes_at_rest(results: &Results) -> Goal {
 fn cold_start(results: &Results) -> Goal {
     let own = results.cold_start.iter().find(|one| one.program == Program::Operator);
     Goal {
-        measure: "cold start to the first request, median",
+        measure: "cold start to the first request about a store, median",
         goal: "≤ 200 ms".into(),
         measured: own.and_then(|one| median(&one.first_request_ms)).map(|milliseconds| Measured {
             text: format!("{} ms", whole(milliseconds)),

@@ -39,8 +39,10 @@ fn memory(results: &Results) -> Option<String> {
         "program, stores",
         "objects",
         "RSS, first run, MiB",
+        "allocated",
         "peak",
         "RSS, after a restart, MiB",
+        "allocated",
         "peak",
     ]);
     for life in &results.first_lives {
@@ -49,8 +51,10 @@ fn memory(results: &Results) -> Option<String> {
             format!("{}, {}", life.program.name(), life.stores.name()),
             count(life.objects),
             short(life.figures.rss_mib),
+            short(life.figures.anonymous_mib),
             short(life.figures.peak_mib),
             or_dash(restart, |restart| short(restart.figures.rss_mib)),
+            or_dash(restart, |restart| short(restart.figures.anonymous_mib)),
             or_dash(restart, |restart| short(restart.figures.peak_mib)),
         ]);
     }
@@ -70,8 +74,9 @@ fn memory(results: &Results) -> Option<String> {
         .collect();
     (!table.is_empty()).then(|| {
         format!(
-            "## Memory\n\n![Memory by the number of objects](memory.svg)\n\n{}\nThe straight lines that fit best, for \
-             observed stores:\n\n{}\n",
+            "## Memory\n\n*Allocated* is the part that is not code of the program, mapped from its file.\n\n![Memory by the number of \
+             objects](memory.svg)\n\n{}\nThe straight lines that fit best, for \
+             observed stores:\n\n{}\n\nWhat was tried to get there, with figures: [choices.md](choices.md).\n",
             table.text(),
             growth.join("\n")
         )
@@ -127,7 +132,7 @@ fn start(results: &Results) -> Option<String> {
     let mut table = Table::new(&[
         "program",
         "starts",
-        "first request to AWS, median, ms",
+        "first request about a store, median, ms",
         "first object Ready, median, ms",
     ]);
     for start in &results.cold_start {
