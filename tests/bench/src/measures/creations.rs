@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::seconds_between;
+use super::{START_UP, seconds_between};
 use crate::cluster::Cluster;
 use crate::progress::Progress;
 use crate::quotas::{self, Quotas};
@@ -44,6 +44,7 @@ pub async fn run(
     let quotas = if quota_factor == 1.0 { Quotas::Default } else { Quotas::Times(quota_factor) };
     let scene = Scene::new(cluster, "create", quotas).await?;
     let process = scene.start(&Start::new(Program::Operator, quotas))?;
+    tokio::time::sleep(START_UP).await;
     let applied = Timestamp::now();
     scene.add(Stores::Created, 0, objects).await?;
     let floor_seconds =

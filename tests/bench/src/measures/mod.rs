@@ -23,6 +23,8 @@ use crate::{Error, calls};
 const POLL: Duration = Duration::from_millis(200);
 /// How long a program is left alone when its objects are Ready: it may still look at its own last writes.
 const SETTLE: Duration = Duration::from_secs(10);
+/// How long a program runs before objects are applied that it is to find running.
+const START_UP: Duration = Duration::from_secs(3);
 /// What someone writes into a description behind the back of the program.
 const CHANGED: &str = "changed behind the back";
 

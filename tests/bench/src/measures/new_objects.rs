@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::seconds_between;
+use super::{START_UP, seconds_between};
 use crate::cluster::Cluster;
 use crate::progress::Progress;
 use crate::quotas::{self, Quotas};
@@ -37,6 +37,7 @@ pub async fn run(
     let scene = Scene::new(cluster, "new", Quotas::Default).await?;
     let mark = scene.audit_mark().await?;
     let process = scene.start(&Start::new(program, Quotas::Default))?;
+    tokio::time::sleep(START_UP).await;
     let applied = Timestamp::now();
     scene.add(Stores::Observed, 0, objects).await?;
     let floor_seconds = quotas::floor_seconds(objects, quotas::SHARE, quotas::GETS_PER_SECOND);
