@@ -18,6 +18,7 @@ impl Workers {
         let mut room = Room {
             free: self.0,
             for_region: self.for_one_region(regions),
+            kept_free: 0,
             in_region: HashMap::new(),
             of_kind: HashMap::new(),
         };
@@ -26,12 +27,21 @@ impl Workers {
             *room.in_region.entry(region).or_default() += 1;
             *room.of_kind.entry((region, kind)).or_default() += 1;
         }
+        if room.in_region.len() < regions {
+            room.kept_free = self.for_idle_regions(regions);
+        }
         room
     }
 
     /// Half of them where there are other regions: in one of them, each call may take until its timeout.
     fn for_one_region(self, regions: usize) -> usize {
         if regions > 1 { self.0.div_ceil(2) } else { self.0 }
+    }
+
+    /// Two regions without answers must not take all workers from a third one: a quarter is for regions of which no pass
+    /// runs.
+    fn for_idle_regions(self, regions: usize) -> usize {
+        if regions > 2 { (self.0 / 4).max(1) } else { 0 }
     }
 }
 
@@ -40,6 +50,8 @@ impl Workers {
 pub(super) struct Room {
     free: usize,
     for_region: usize,
+    /// For regions of which no pass runs.
+    kept_free: usize,
     in_region: HashMap<Number, usize>,
     of_kind: HashMap<(Number, Kind), usize>,
 }
@@ -49,7 +61,8 @@ impl Room {
     pub(super) fn is_there(&self, kind: Kind, region: Number) -> bool {
         let in_region = self.in_region.get(&region).copied().unwrap_or_default();
         let of_kind = self.of_kind.get(&(region, kind)).copied().unwrap_or_default();
-        self.free > 0 && in_region < self.for_region && of_kind < for_one_kind(kind, self.for_region)
+        let kept_free = if in_region == 0 { 0 } else { self.kept_free };
+        self.free > kept_free && in_region < self.for_region && of_kind < for_one_kind(kind, self.for_region)
     }
 }
 
@@ -98,6 +111,22 @@ mod tests {
         assert_eq!(begin(8, 1, &hanging, (0, Kind::Asked)), 4, "there is no other region");
         for workers in 1..20 {
             assert!(begin(workers, 2, &[], (0, Kind::Asked)) >= 1, "{workers} workers");
+        }
+    }
+
+    #[test]
+    fn two_regions_without_answers_leave_workers_to_a_third() {
+        let kinds = [Kind::Ordinary, Kind::Asked];
+        let mut running = Vec::new();
+        for (region, kind) in [0, 1].into_iter().flat_map(|region| kinds.map(|kind| (region, kind))) {
+            running.extend(vec![(region, kind); begin(8, 3, &running, (region, kind))]);
+        }
+        assert_eq!(running.len(), 6);
+        assert!(begin(8, 3, &running, (2, Kind::Asked)) >= 1);
+        for workers in 2..20 {
+            let one_each: Vec<_> = [0, 1].map(|region| (region, Kind::Asked)).into();
+            let others = begin(workers, 3, &one_each[..1], (0, Kind::Asked)) + 1;
+            assert!(others < workers, "{workers} workers");
         }
     }
 
