@@ -41,6 +41,12 @@ impl Cluster {
         plane.helm(&install).await?.checked()?;
         let wait_for_crd = ["wait", "--for=condition=Established", "crd/sequencestores.healthomics.dev"];
         plane.kubectl(&wait_for_crd).await?.checked()?;
+        // The chart allows one Lease in its own namespace, and each plan has a Lease and a namespace of its own.
+        let user = format!("--serviceaccount={SYSTEM_NAMESPACE}:{SERVICE_ACCOUNT}");
+        let verbs = ["create", "clusterrole", "leases", "--verb=create,get,update", "--resource=leases"];
+        plane.kubectl(&verbs).await?.checked()?;
+        let binding = ["create", "clusterrolebinding", "leases", "--clusterrole=leases", &user];
+        plane.kubectl(&binding).await?.checked()?;
         let token = plane.token_for(SYSTEM_NAMESPACE, SERVICE_ACCOUNT).await?;
         let kubeconfig =
             Kubeconfig::read_from(plane.kubeconfig_for(SYSTEM_NAMESPACE, SERVICE_ACCOUNT).await?)?;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use healthomics_simulator::{
     Fault, FaultAction, Options, SeedStore, Simulator, SimulatorClient, StoreRecord,
 };
+use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::Namespace;
 use kube::ResourceExt;
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, PostParams};
@@ -30,6 +31,7 @@ pub const OBJECT_NAME: &str = "subject";
 pub struct Clients {
     pub objects: Api<DynamicObject>,
     pub aws: SimulatorClient,
+    pub leases: Api<Lease>,
 }
 
 pub struct TestEnvironment {
@@ -56,7 +58,8 @@ impl TestEnvironment {
 
         let resource =
             ApiResource::from_gvk(&GroupVersionKind::gvk("healthomics.dev", "v1alpha1", "SequenceStore"));
-        let clients = Clients { objects: Api::namespaced_with(client, &namespace, &resource), aws };
+        let leases = Api::namespaced(client.clone(), &namespace);
+        let clients = Clients { objects: Api::namespaced_with(client, &namespace, &resource), aws, leases };
         let injector = Arc::new(FaultInjector::new(
             clients.clone(),
             Arc::new(Replicas::default()),
@@ -99,6 +102,7 @@ impl TestEnvironment {
                 aws_endpoint,
                 log: self.log_file(replica),
                 default_grace: plan.default_grace,
+                election: plan.election,
             });
         }
         Ok(self.injector.replicas.start(operators).await?)

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use kube::api::DeleteParams;
 use serde_json::Value;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use crate::environment::{Clients, OBJECT_NAME};
 use crate::invariants;
-use crate::plan::{InjectedFault, KillMoment, KubernetesFault};
+use crate::plan::{FaultMoment, InjectedFault, KubernetesFault};
 use crate::replicas::Replicas;
 use crate::request::{Backend, MutatingRequest, Occurrence, saves_store_id};
 
@@ -41,7 +42,11 @@ pub enum ProxyAction {
     ForwardAfterIdIsSaved,
     /// Neither forward it nor respond, because its sender is dead or about to be killed.
     Discard,
-    Kill(KillMoment),
+    Kill(FaultMoment),
+    /// Stop the process with SIGSTOP, and wake it up after the other replica took over.
+    Stop(FaultMoment),
+    /// Forward it after somebody else was written into the Lease.
+    ForwardAfterTheft,
     /// Respond with this HTTP status and do not forward the request.
     Reject(u16),
     /// Forward it, but respond with this HTTP status instead of the real response.
@@ -50,20 +55,27 @@ pub enum ProxyAction {
 
 pub struct FaultInjector {
     pub replicas: Arc<Replicas>,
-    clients: Clients,
+    pub clients: Clients,
     fault: InjectedFault,
     /// Delete the object as soon as the first Create arrives.
     delete_on_create: bool,
     state: Mutex<State>,
+    /// A process that stood still goes on.
+    pub woken: Notify,
 }
 
 #[derive(Default)]
-struct State {
+pub struct State {
     counting: bool,
     counts: HashMap<MutatingRequest, usize>,
     seen: Vec<Occurrence>,
     injections: usize,
-    last_injection: Option<Instant>,
+    pub last_injection: Option<Instant>,
+    /// The replica to stop with SIGSTOP when it sends its next request.
+    pub to_stop: Option<usize>,
+    pub is_woken: bool,
+    /// The replica that sent the last numbered request.
+    pub last_sender: Option<usize>,
     object_deleted: bool,
     violations: Vec<String>,
     saved_store_id: Option<String>,
@@ -76,10 +88,10 @@ impl FaultInjector {
         fault: InjectedFault,
         delete_on_create: bool,
     ) -> Self {
-        Self { replicas, clients, fault, delete_on_create, state: Mutex::default() }
+        Self { replicas, clients, fault, delete_on_create, state: Mutex::default(), woken: Notify::new() }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -103,12 +115,12 @@ impl FaultInjector {
         violations
     }
 
-    fn record_violation(&self, message: String) {
+    pub fn record_violation(&self, message: String) {
         self.state().violations.push(message);
     }
 
     /// Decides what happens to a request, before the proxy forwards any of it.
-    pub async fn decide(&self, proxied: &ProxiedRequest) -> ProxyAction {
+    pub async fn decide(self: &Arc<Self>, proxied: &ProxiedRequest) -> ProxyAction {
         if self.replicas.incarnation(proxied.replica) != proxied.incarnation {
             return ProxyAction::Discard;
         }
@@ -116,6 +128,7 @@ impl FaultInjector {
             self.replicas.kill_and_restart(proxied.replica, proxied.incarnation);
             return ProxyAction::Discard;
         }
+        self.stop_if_due(proxied.replica).await;
         let Some(request) = MutatingRequest::parse(proxied.backend, &proxied.method, &proxied.path) else {
             return ProxyAction::Stream;
         };
@@ -170,8 +183,11 @@ impl FaultInjector {
         let number = *state.counts.entry(request.clone()).and_modify(|n| *n += 1).or_insert(1);
         let occurrence = Occurrence { request, number };
         state.seen.push(occurrence.clone());
+        state.last_sender = Some(proxied.replica);
         let action = match &self.fault {
             InjectedFault::Kill(point) if point.at == occurrence => ProxyAction::Kill(point.moment),
+            InjectedFault::Stop(point) if point.at == occurrence => ProxyAction::Stop(point.moment),
+            InjectedFault::StolenLease(at) if *at == occurrence => ProxyAction::ForwardAfterTheft,
             InjectedFault::Kubernetes(fault) => {
                 kubernetes_fault(*fault, proxied, &occurrence, state.injections)
             }

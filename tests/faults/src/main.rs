@@ -4,9 +4,11 @@
 //! Each operator process is the unmodified binary between two proxies: one to the API server and one to the HealthOmics
 //! simulator. A *reference run* without a fault numbers the requests that change something by kind. Each of its M
 //! requests gives three plans: the operator is killed before the proxy forwards the request, after the request took
-//! effect but before the response, and after the response.
+//! effect but before the response, and after the response. With two replicas that elect a leader, the leader stands still
+//! (SIGSTOP) at each of these moments, and wakes up after the other replica took over; or its Lease is stolen.
 
 mod cluster;
+mod election;
 mod environment;
 mod flow;
 mod injector;
@@ -45,6 +47,9 @@ struct Arguments {
     /// Run only plans with this number of replicas, 1 or 2.
     #[arg(long)]
     replicas: Option<usize>,
+    /// Run only plans with, or without, leader election.
+    #[arg(long)]
+    election: Option<bool>,
     /// Run only plans whose name contains this text.
     #[arg(long)]
     plan: Option<String>,
@@ -93,8 +98,8 @@ async fn run_all(cluster: &Arc<Cluster>, arguments: &Arguments, started: Instant
     let mut plans = Vec::new();
     for (plan, reference) in &references {
         let names: Vec<String> = reference.requests.iter().map(ToString::to_string).collect();
-        println!("{}, {} replica(s), reference run: {}", plan.flow, plan.replicas, names.join(", "));
-        let of_flow = fault_plans(plan.flow, plan.replicas, reference);
+        println!("{}, {} replica(s), reference run: {}", plan.row(), plan.replicas, names.join(", "));
+        let of_flow = fault_plans(plan, reference);
         plans.extend(of_flow.into_iter().map(|plan| (plan, reference.clone())));
     }
     if let Some(part) = &arguments.plan {
@@ -116,11 +121,10 @@ async fn run_references(
 ) -> Result<Vec<(FaultPlan, Arc<ReferenceRun>)>, Error> {
     let mut references = Vec::new();
     let mut running = FuturesUnordered::new();
-    for (flow, replicas) in selected_flows(arguments) {
+    for plan in selected_flows(arguments) {
         let (cluster, slots) = (cluster.clone(), slots.clone());
         running.push(tokio::spawn(async move {
             let _slot = slots.acquire().await;
-            let plan = FaultPlan::reference(flow, replicas);
             run::run_reference(&cluster, &plan).await.map(|reference| (plan, Arc::new(reference)))
         }));
     }
@@ -131,7 +135,11 @@ async fn run_references(
     Ok(references)
 }
 
-fn fault_plans(flow: Flow, replicas: usize, reference: &ReferenceRun) -> Vec<FaultPlan> {
+fn fault_plans(plan: &FaultPlan, reference: &ReferenceRun) -> Vec<FaultPlan> {
+    let FaultPlan { flow, replicas, election, .. } = *plan;
+    if election {
+        return plan::leader_faults(flow, &reference.requests);
+    }
     let mut plans = plan::kills(flow, replicas, &reference.requests);
     if replicas == 1 {
         plans.extend(plan::kill_with_default_grace(flow, &reference.requests));
@@ -173,10 +181,15 @@ async fn run_plans(
     Ok(report.finish(started.elapsed()))
 }
 
-/// The flows to run, each with one replica and with two. Two replicas run without leader election.
-fn selected_flows(arguments: &Arguments) -> Vec<(Flow, usize)> {
+/// The flows to run, each with one replica, with two that are both active, and with two that elect one of them.
+fn selected_flows(arguments: &Arguments) -> Vec<FaultPlan> {
     let selected = |flow: &Flow| arguments.flow.is_empty() || arguments.flow.contains(flow);
     let flows = Flow::ALL.into_iter().filter(selected);
-    let all = flows.flat_map(|flow| [1, 2].map(|replicas| (flow, replicas)));
-    all.filter(|(_, replicas)| arguments.replicas.is_none_or(|wanted| wanted == *replicas)).collect()
+    let all = flows.flat_map(|flow| {
+        let [one, two] = [1, 2].map(|replicas| FaultPlan::reference(flow, replicas));
+        [one, two, FaultPlan::reference_with_election(flow)]
+    });
+    all.filter(|plan| arguments.replicas.is_none_or(|wanted| wanted == plan.replicas))
+        .filter(|plan| arguments.election.is_none_or(|wanted| wanted == plan.election))
+        .collect()
 }

@@ -56,7 +56,7 @@ impl fmt::Display for Flow {
 
 /// When the operator is killed, relative to one of its requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KillMoment {
+pub enum FaultMoment {
     /// The backend never receives the request.
     BeforeForwarding,
     /// The request takes effect, and the operator never receives the response.
@@ -67,9 +67,9 @@ pub enum KillMoment {
 
 /// The request at which the operator is killed, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KillPoint {
+pub struct FaultPoint {
     pub at: Occurrence,
-    pub moment: KillMoment,
+    pub moment: FaultMoment,
 }
 
 /// An error response of the API server, injected by the proxy.
@@ -87,7 +87,11 @@ pub enum KubernetesFault {
 pub enum InjectedFault {
     /// No fault: the reference run.
     None,
-    Kill(KillPoint),
+    Kill(FaultPoint),
+    /// The process of the leader stands still from here, and wakes up after the other replica took over.
+    Stop(FaultPoint),
+    /// Somebody else is written into the Lease just before this request is forwarded.
+    StolenLease(Occurrence),
     /// The simulator injects this fault.
     Aws(Box<Fault>),
     Kubernetes(KubernetesFault),
@@ -101,6 +105,8 @@ pub enum InjectedFault {
 pub struct FaultPlan {
     pub flow: Flow,
     pub replicas: usize,
+    /// The replicas elect one of them that works.
+    pub election: bool,
     pub name: String,
     pub fault: InjectedFault,
     pub knobs: Knobs,
@@ -116,6 +122,7 @@ impl FaultPlan {
         Self {
             flow,
             replicas,
+            election: false,
             name: "no fault".into(),
             fault: InjectedFault::None,
             knobs: flow.knobs(),
@@ -124,24 +131,52 @@ impl FaultPlan {
         }
     }
 
+    /// Two replicas that elect one of them.
+    pub fn reference_with_election(flow: Flow) -> Self {
+        Self { election: true, ..Self::reference(flow, 2) }
+    }
+
     /// The label of the report's row in which the plan is counted.
     pub fn row(&self) -> String {
-        let suffix = if self.ambiguous_response { ", ambiguous answer" } else { "" };
+        let suffix = match (self.ambiguous_response, self.election) {
+            (true, _) => ", ambiguous answer",
+            (false, true) => ", election",
+            (false, false) => "",
+        };
         format!("{}{suffix}", self.flow)
     }
 }
 
+const MOMENTS: [(FaultMoment, &str); 3] = [
+    (FaultMoment::BeforeForwarding, "before"),
+    (FaultMoment::AfterCommit, "after commit"),
+    (FaultMoment::AfterResponse, "after response"),
+];
+
+/// Two replicas with an election: for each request of the reference run three plans in which the leader stands still, and one
+/// in which its Lease is stolen.
+pub fn leader_faults(flow: Flow, requests: &[Occurrence]) -> Vec<FaultPlan> {
+    let reference = FaultPlan::reference_with_election(flow);
+    let stops = requests.iter().flat_map(|at| MOMENTS.map(|(moment, text)| (at, moment, text)));
+    let stops = stops.map(|(at, moment, text)| FaultPlan {
+        name: format!("stopped {text}: {at}"),
+        fault: InjectedFault::Stop(FaultPoint { at: at.clone(), moment }),
+        ..reference.clone()
+    });
+    let thefts = requests.iter().map(|at| FaultPlan {
+        name: format!("Lease stolen before: {at}"),
+        fault: InjectedFault::StolenLease(at.clone()),
+        ..reference.clone()
+    });
+    stops.chain(thefts).collect()
+}
+
 /// Three plans for each request of the reference run.
 pub fn kills(flow: Flow, replicas: usize, requests: &[Occurrence]) -> Vec<FaultPlan> {
-    let moments = [
-        (KillMoment::BeforeForwarding, "before"),
-        (KillMoment::AfterCommit, "after commit"),
-        (KillMoment::AfterResponse, "after response"),
-    ];
-    let all = requests.iter().flat_map(|at| moments.map(|(moment, text)| (at, moment, text)));
+    let all = requests.iter().flat_map(|at| MOMENTS.map(|(moment, text)| (at, moment, text)));
     all.map(|(at, moment, text)| FaultPlan {
         name: format!("killed {text}: {at}"),
-        fault: InjectedFault::Kill(KillPoint { at: at.clone(), moment }),
+        fault: InjectedFault::Kill(FaultPoint { at: at.clone(), moment }),
         ..FaultPlan::reference(flow, replicas)
     })
     .collect()
@@ -153,7 +188,7 @@ pub fn kill_with_default_grace(flow: Flow, requests: &[Occurrence]) -> Option<Fa
     let at = requests.iter().find(|at| at.request.backend == Backend::Aws)?;
     Some(FaultPlan {
         name: format!("killed before: {at}, default grace"),
-        fault: InjectedFault::Kill(KillPoint { at: at.clone(), moment: KillMoment::BeforeForwarding }),
+        fault: InjectedFault::Kill(FaultPoint { at: at.clone(), moment: FaultMoment::BeforeForwarding }),
         default_grace: true,
         ..FaultPlan::reference(flow, 1)
     })

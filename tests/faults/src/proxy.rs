@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Error;
 use crate::injector::{FaultInjector, ProxiedRequest, ProxyAction};
-use crate::plan::KillMoment;
+use crate::plan::FaultMoment;
 use crate::request::Backend;
 
 type Sender =
@@ -155,7 +155,12 @@ impl Connection {
                 forward_to_completion(forward, |_| ()).await?;
                 Ok(kubernetes_error(status))
             }
+            ProxyAction::ForwardAfterTheft => {
+                self.injector.steal_lease().await;
+                self.forward_and_check(forward, proxied).await
+            }
             ProxyAction::Kill(moment) => self.kill(moment, forward).await,
+            ProxyAction::Stop(moment) => self.stop(moment, forward, proxied).await,
         }
     }
 
@@ -168,23 +173,47 @@ impl Connection {
         forward_to_completion(forward, move |body| injector.check_response(&proxied, body)).await
     }
 
+    async fn stop(
+        &self,
+        moment: FaultMoment,
+        forward: impl Future<Output = Result<Response<Incoming>, Error>> + Send + 'static,
+        proxied: ProxiedRequest,
+    ) -> Result<ProxyResponse, Error> {
+        match moment {
+            FaultMoment::BeforeForwarding => {
+                self.injector.stop_leader(self.replica).await;
+                self.injector.until_woken().await;
+                Err("the request is lost while its sender stands still".into())
+            }
+            FaultMoment::AfterCommit => {
+                self.injector.stop_leader(self.replica).await;
+                self.forward_and_check(forward, proxied).await
+            }
+            FaultMoment::AfterResponse => {
+                let response = self.forward_and_check(forward, proxied).await;
+                self.injector.stop_after_response(self.replica);
+                response
+            }
+        }
+    }
+
     async fn kill(
         &self,
-        moment: KillMoment,
+        moment: FaultMoment,
         forward: impl Future<Output = Result<Response<Incoming>, Error>> + Send + 'static,
     ) -> Result<ProxyResponse, Error> {
         match moment {
-            KillMoment::BeforeForwarding => {
+            FaultMoment::BeforeForwarding => {
                 self.injector.replicas.kill_and_restart(self.replica, self.incarnation);
                 std::future::pending().await
             }
-            KillMoment::AfterCommit => {
+            FaultMoment::AfterCommit => {
                 // The operator never receives the response, so its content does not matter.
                 let _ = forward_to_completion(forward, |_| ()).await;
                 self.injector.replicas.kill_and_restart(self.replica, self.incarnation);
                 std::future::pending().await
             }
-            KillMoment::AfterResponse => {
+            FaultMoment::AfterResponse => {
                 let response = forward_to_completion(forward, |_| ()).await;
                 self.injector.replicas.kill_after_response(self.replica, self.incarnation);
                 response

@@ -9,6 +9,8 @@ use std::time::Duration;
 
 use tokio::process::{Child, Command};
 
+use crate::election::ELECTION_FLAGS;
+
 /// After this time the operator has read a response, even if it sends no further request.
 const RESPONSE_READ_AFTER: Duration = Duration::from_millis(400);
 
@@ -22,6 +24,8 @@ pub struct OperatorConfig {
     pub log: PathBuf,
     /// Keep the default `--create-grace` of 60 s instead of 2 s.
     pub default_grace: bool,
+    /// The replicas elect one of them.
+    pub election: bool,
 }
 
 impl OperatorConfig {
@@ -35,6 +39,8 @@ impl OperatorConfig {
                 "--region=us-east-1",
             ])
             .args(["--poll-interval=2s", "--cluster-name=faults"])
+            .args(self.election.then_some(ELECTION_FLAGS).into_iter().flatten())
+            .arg(format!("--leader-election-namespace={}", self.namespace))
             .args((!self.default_grace).then_some("--create-grace=2s"))
             .arg(format!("--watch-namespace={}", self.namespace))
             .env_clear()
@@ -108,6 +114,15 @@ impl Replicas {
 
     pub fn restart_errors(&self) -> Vec<String> {
         self.state().restart_errors.clone()
+    }
+
+    /// Sends a signal such as `-STOP` to the process.
+    pub async fn signal(&self, replica: usize, signal: &str) -> io::Result<()> {
+        let processes = self.processes.lock().await;
+        let child = processes.get(replica).and_then(|process| process.child.as_ref());
+        let pid = child.and_then(Child::id).ok_or_else(|| io::Error::other("the process has ended"))?;
+        let sent = Command::new("kill").args([signal, &pid.to_string()]).status().await?;
+        sent.success().then_some(()).ok_or_else(|| io::Error::other(format!("kill {signal}: {sent}")))
     }
 
     /// Kills the process with SIGKILL and starts a new one, unless this incarnation has already been killed.
