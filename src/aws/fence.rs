@@ -99,6 +99,20 @@ impl Intercept for Fence {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use aws_credential_types::Credentials;
+    use aws_credential_types::provider::SharedCredentialsProvider;
+    use aws_sdk_omics::config::http::{HttpRequest, HttpResponse};
+    use aws_sdk_omics::config::{BehaviorVersion, Region};
+    use aws_sdk_omics::primitives::SdkBody;
+    use aws_smithy_runtime_api::client::http::{
+        HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
+    };
+    use aws_types::SdkConfig;
+
+    use super::super::{Aws, CallError, Class, CreateRequest, UpdateRequest};
     use super::*;
 
     const SECOND: Duration = Duration::from_secs(1);
@@ -119,5 +133,107 @@ mod tests {
         assert!(fence.is_open(set_back), "a date that is set back");
         fence.close();
         assert!(!fence.is_open(start));
+    }
+
+    const REGION: &str = "us-east-1";
+    const ID: &str = "1234567890";
+    const ARN: &str = "arn:aws:omics:us-east-1:123456789012:sequenceStore/1234567890";
+
+    /// Counts the requests that leave, and answers each with a store.
+    #[derive(Clone, Debug, Default)]
+    struct Network(Arc<AtomicUsize>);
+
+    impl HttpConnector for Network {
+        fn call(&self, _: HttpRequest) -> HttpConnectorFuture {
+            self.0.fetch_add(1, Ordering::SeqCst);
+            let store =
+                format!(r#"{{"id": "{ID}", "arn": "{ARN}", "creationTime": "2026-01-01T00:00:00Z"}}"#);
+            HttpConnectorFuture::ready(Ok(HttpResponse::new(
+                200.try_into().expect("a status"),
+                SdkBody::from(store),
+            )))
+        }
+    }
+
+    impl Network {
+        fn aws(&self) -> Aws {
+            let keys = Credentials::builder()
+                .access_key_id("AKIA")
+                .secret_access_key("secret")
+                .provider_name("test");
+            let connector = SharedHttpConnector::new(self.clone());
+            let config = SdkConfig::builder()
+                .behavior_version(BehaviorVersion::latest())
+                .region(Region::new(REGION))
+                .credentials_provider(SharedCredentialsProvider::new(keys.build()))
+                .http_client(http_client_fn(move |_, _| connector.clone()))
+                .build();
+            Aws::new(config)
+        }
+
+        fn sent(&self) -> usize {
+            self.0.load(Ordering::SeqCst)
+        }
+    }
+
+    async fn change(aws: &Aws, operation: Operation) -> Result<(), CallError> {
+        let turn = aws.turn(operation, REGION).await;
+        let (tags, keys) = (BTreeMap::from([("key".into(), "value".into())]), BTreeSet::from(["key".into()]));
+        match operation {
+            Operation::CreateSequenceStore => {
+                let request = CreateRequest {
+                    name: "name".into(),
+                    description: None,
+                    sse_config: None,
+                    e_tag_algorithm_family: None,
+                    fallback_location: None,
+                    access_log_location: None,
+                    propagated_set_level_tags: None,
+                    tags,
+                };
+                aws.create(turn, (REGION, "123456789012"), "token", &request).await.map(|_| ())
+            }
+            Operation::UpdateSequenceStore => {
+                let request = UpdateRequest { name: Some("name".into()), ..UpdateRequest::default() };
+                aws.update(turn, REGION, ID, &request).await.map(|_| ())
+            }
+            Operation::DeleteSequenceStore => aws.delete(turn, REGION, ID).await,
+            Operation::TagResource => aws.tag(turn, REGION, ARN, &tags).await,
+            Operation::UntagResource => aws.untag(turn, REGION, ARN, &keys).await,
+            Operation::PutS3AccessPolicy => aws.put_policy(turn, REGION, "point", "{}").await,
+            Operation::DeleteS3AccessPolicy => aws.delete_policy(turn, REGION, "point").await,
+            other => panic!("{other:?} changes nothing"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_closed_fence_lets_no_change_leave_and_its_effect_counts_as_unknown() {
+        let over = Moment { clock: Instant::now(), date: SystemTime::now() - 10 * SECOND };
+        let closings: [&dyn Fn(&Fence); 2] = [&Fence::close, &|fence| fence.open_for(over, 10 * SECOND)];
+        for operation in Operation::ALL.into_iter().filter(|operation| operation.is_mutating()) {
+            let network = Network::default();
+            change(&network.aws(), operation).await.expect("the fence is open");
+            assert_eq!(network.sent(), 1, "{operation:?}");
+            for close in closings {
+                // Each with a request budget of its own, so that nothing waits for its turn.
+                let aws = network.aws();
+                close(&aws.fence());
+                let error = change(&aws, operation).await.expect_err("the fence is closed");
+                assert_eq!((network.sent(), error.class), (1, Class::Transient), "{operation:?}: {error}");
+                assert!(error.detail.contains("may no longer be the leader"), "{operation:?}: {error}");
+                // The replica that leads now waits as after any other attempt that may have succeeded. A definite no would be
+                // true as well, but a former leader would have to write it into the object.
+                assert!(!error.is_definite_no());
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_closed_fence_lets_reads_pass() {
+        let network = Network::default();
+        let aws = network.aws();
+        aws.fence().close();
+        aws.get(REGION, ID).await.expect("a read");
+        assert_eq!(network.sent(), 1);
     }
 }
