@@ -133,6 +133,7 @@ pub(crate) async fn send(
     known: &Known,
 ) -> Outcome {
     let Some(turn) = turn else { return Outcome::from(Effect::Nothing) };
+    aws.departure(&turn).await;
     match action {
         Action::None => Outcome::from(Effect::Nothing),
         Action::Create { account, request, intent } => match (&ahead.attempt, ahead.not_kept) {

@@ -91,8 +91,13 @@ impl Aws {
                 Some(token) => token,
                 None => budget.token(call.region, call.operation, &self.caller).await,
             };
+            // Without a request, and so without a line in the log.
+            budget.admit(&self.identity_in_use(), call.region, self.caller.urgency).map_err(|error| {
+                CallError { operation: call.operation, region: Some(call.region.to_owned()), ..error }
+            })?;
             token.spend();
             let (sent, host) = host::noted(send(call.operation, CALL_TIMEOUT, Box::pin(request()))).await;
+            budget.answered(&self.identity_in_use(), call.region, sent.as_ref().err());
             if let Err(error) = &sent
                 && error.class == Class::Throttled
             {
@@ -118,6 +123,13 @@ impl Aws {
             error.failure.host = host;
             call.failed(error)
         })
+    }
+}
+
+impl Aws {
+    /// The access key that the last request was signed with; empty where none could be loaded yet.
+    fn identity_in_use(&self) -> String {
+        self.shared.credentials.access_key_id().unwrap_or_default()
     }
 }
 

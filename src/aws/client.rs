@@ -2,7 +2,7 @@
 //! I/O only at start, where the environment, profiles, certificates and instance metadata are read.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_config::BehaviorVersion;
@@ -15,6 +15,7 @@ use aws_types::SdkConfig;
 use super::budget::{Budget, Caller, Quotas, Reading, Waits};
 use super::call::CALL_TIMEOUT;
 use super::credentials::{NoCredentials, TrackedCredentials};
+use super::other_owners::OtherOwners;
 use super::required_members::RequiredMembers;
 use super::{Fence, Operation, endpoint, host, http};
 use crate::network::{Proxies, added_certificates};
@@ -47,6 +48,7 @@ pub(super) struct Shared {
     pub(super) credentials: TrackedCredentials,
     pub(super) budget: Arc<Budget>,
     fence: Fence,
+    other_owners: Mutex<OtherOwners>,
 }
 
 impl Aws {
@@ -84,6 +86,12 @@ impl Aws {
         Ok(Self { shared: Arc::new(Shared { tags_endpoint, ..shared }), caller: Caller::default() })
     }
 
+    /// The regions in which AWS does not accept the credentials, so that few calls are sent.
+    #[allow(dead_code, reason = "for metrics")]
+    pub(crate) fn open_breakers(&self) -> Vec<String> {
+        self.shared.budget.open_breakers()
+    }
+
     /// How long the caller has waited for the request budget.
     #[must_use]
     pub(crate) fn waits(&self) -> &Waits {
@@ -108,7 +116,7 @@ impl Aws {
         Self { shared: Arc::clone(&self.shared), caller }
     }
 
-    /// Lets no more request out. A call that waits for its turn waits for ever.
+    /// The operator stops: a call that has to wait for its turn waits for ever, and so does one that changes something.
     pub(crate) fn stop(&self) {
         self.shared.budget.close();
     }
@@ -165,6 +173,10 @@ impl Aws {
 }
 
 impl Shared {
+    pub(super) fn other_owners(&self) -> MutexGuard<'_, OtherOwners> {
+        self.other_owners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// `role` is the one that the credentials are to assume, if any.
     fn new(loaded: SdkConfig, role: Option<String>, quotas: Quotas) -> Self {
         let provider =
@@ -194,6 +206,7 @@ impl Shared {
             credentials,
             budget: Budget::new(quotas),
             fence: Fence::default(),
+            other_owners: Mutex::default(),
         }
     }
 

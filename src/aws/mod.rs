@@ -13,6 +13,7 @@
 //! | `operation`, `error`, `cause` | the operations with their IAM actions; `CallError`, its classes and its causes in words |
 //! | `host` | which host a request goes to |
 //! | `stores`, `tags`, `s3_access_policy`, `read_sets` | the requests themselves, by subject |
+//! | `other_owners` | owner tags that were seen a moment ago |
 //! | `credentials`, `identity` | the credentials in use and the account they belong to |
 //! | `credentials_failure`, `denial` | why there are no credentials, and what a denial names |
 //! | `http` | connections: direct, or through a proxy |
@@ -34,6 +35,7 @@ mod http;
 mod identity;
 mod mirror;
 mod operation;
+mod other_owners;
 mod page;
 mod read_sets;
 pub(crate) mod request;

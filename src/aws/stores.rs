@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::time::{Duration, Instant};
 
 use aws_sdk_omics::operation::list_sequence_stores::ListSequenceStoresOutput;
 use aws_sdk_omics::types::{
@@ -11,7 +12,7 @@ use aws_sdk_omics::types::{
 use super::call::Call;
 use super::page::{PAGE_SIZE, each_page, next_token};
 use super::{Aws, CallError, CreateRequest, Operation, StoreArn, Turn, UpdateRequest, mirror};
-use crate::crd::{self, Store};
+use crate::crd::{self, OwnerTags, Store};
 
 /// Limit for the search by name. A name with more stores than fit on 100 pages is a fault of the listing.
 const MAX_SEARCH_PAGES: usize = 100;
@@ -73,18 +74,25 @@ impl Aws {
         Ok(response)
     }
 
-    /// All stores of exactly this name, with their tags.
+    /// All stores of exactly this name, with their tags. Of stores of other owners than `seeker`, owner tags that were seen
+    /// within `believed_for` are enough: so the tags of namesakes are not read again and again, and a search that was cut short
+    /// goes on where it ended.
     ///
     /// # Errors
     /// The first failed request for a page or for tags, so that an incomplete search never looks like a
     /// complete one. [`super::Class::Unreadable`] for a listing that does not end.
-    pub(crate) async fn find_by_name(&self, region: &str, name: &str) -> Result<Vec<NamedStore>, CallError> {
+    pub(crate) async fn find_by_name(
+        &self,
+        region: &str,
+        name: &str,
+        (seeker, believed_for): (&OwnerTags, Duration),
+    ) -> Result<Vec<NamedStore>, CallError> {
         // A store that moves to the next page while the pages are read is listed twice.
         let mut found: BTreeMap<String, NamedStore> = BTreeMap::new();
         each_page(
             Call::new(Operation::ListSequenceStores, region),
             Some(MAX_SEARCH_PAGES),
-            |token| self.named_page(region, name, token),
+            |token| self.named_page(region, name, (seeker, believed_for), token),
             |stores| {
                 found.extend(stores.into_iter().map(|store| (store.id.clone(), store)));
                 ControlFlow::Continue(())
@@ -99,6 +107,7 @@ impl Aws {
         &self,
         region: &str,
         name: &str,
+        (seeker, believed_for): (&OwnerTags, Duration),
         token: Option<String>,
     ) -> Result<(Vec<NamedStore>, Option<String>), CallError> {
         let filter = SequenceStoreFilter::builder().name(name).build();
@@ -113,10 +122,15 @@ impl Aws {
             .await?;
         let mut stores = Vec::with_capacity(details.len());
         for detail in details {
-            let tags = self.list_tags(region, detail.arn()).await?;
+            let arn = detail.arn();
+            let known = self.shared.other_owners().recall(arn, seeker, believed_for, Instant::now());
+            let tags = match known {
+                Some(tags) => tags,
+                None => self.list_tags(region, arn).await?,
+            };
             stores.push(NamedStore {
                 id: detail.id().to_owned(),
-                arn: detail.arn().to_owned(),
+                arn: arn.to_owned(),
                 status: detail.status().map(|status| status.as_str().to_owned()),
                 created: detail.creation_time().secs(),
                 tags,
@@ -175,6 +189,7 @@ impl Aws {
             propagated_set_level_tags,
             tags,
         } = request.clone();
+        let tags_sent = tags.clone();
         let sse_config = sse_config.map(encryption).transpose().map_err(|detail| call.unreadable(detail))?;
         let family = e_tag_algorithm_family.map(|family| ETagAlgorithmFamily::from(family.as_str()));
         let request = self
@@ -189,21 +204,24 @@ impl Aws {
             .set_s3_access_config(access_log_location.map(access_config))
             .set_propagated_set_level_tags(propagated_set_level_tags)
             .set_tags(Some(tags.into_iter().collect()));
-        self.call_in_turn(
-            call,
-            Some(turn),
-            || request.clone().send(),
-            |response| {
-                let store = mirror::created(&response);
-                match StoreArn::parse(&store.arn) {
-                    Some(arn) if arn.id == store.id && arn.region == region && arn.account == account => {
-                        Ok(StoreResponse { store, account: account.to_owned() })
+        let created = self
+            .call_in_turn(
+                call,
+                Some(turn),
+                || request.clone().send(),
+                |response| {
+                    let store = mirror::created(&response);
+                    match StoreArn::parse(&store.arn) {
+                        Some(arn) if arn.id == store.id && arn.region == region && arn.account == account => {
+                            Ok(StoreResponse { store, account: account.to_owned() })
+                        }
+                        _ => Err("the response names no store of this account and region".to_owned()),
                     }
-                    _ => Err("the response names no store of this account and region".to_owned()),
-                }
-            },
-        )
-        .await
+                },
+            )
+            .await?;
+        self.shared.other_owners().remember(&created.store.arn, &tags_sent, Instant::now());
+        Ok(created)
     }
 
     /// Changes the members that are set in `request`.

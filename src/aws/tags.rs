@@ -1,6 +1,7 @@
 //! Requests about the tags of a store. I/O.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use super::call::Call;
 use super::{Aws, CallError, Operation, Turn};
@@ -13,7 +14,11 @@ impl Aws {
     ) -> Result<BTreeMap<String, String>, CallError> {
         let request = self.omics_tags(region).list_tags_for_resource().resource_arn(arn);
         let call = Call::new(Operation::ListTagsForResource, region);
-        self.call(call, || request.clone().send(), |response| Ok(response.tags.into_iter().collect())).await
+        let read =
+            self.call(call, || request.clone().send(), |response| Ok(response.tags.into_iter().collect()));
+        let tags: BTreeMap<String, String> = read.await?;
+        self.shared.other_owners().remember(arn, &tags, Instant::now());
+        Ok(tags)
     }
 
     /// Adds `tags`, or replaces the values of those keys. Other tags of the store stay.
@@ -24,6 +29,7 @@ impl Aws {
         arn: &str,
         tags: &BTreeMap<String, String>,
     ) -> Result<(), CallError> {
+        self.shared.other_owners().forget(arn);
         let tags = tags.clone().into_iter().collect();
         let request = self.omics_tags(region).tag_resource().resource_arn(arn).set_tags(Some(tags));
         let call = Call::new(Operation::TagResource, region);
@@ -37,6 +43,7 @@ impl Aws {
         arn: &str,
         keys: &BTreeSet<String>,
     ) -> Result<(), CallError> {
+        self.shared.other_owners().forget(arn);
         let keys = keys.iter().cloned().collect();
         let request = self.omics_tags(region).untag_resource().resource_arn(arn).set_tag_keys(Some(keys));
         let call = Call::new(Operation::UntagResource, region);

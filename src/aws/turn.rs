@@ -28,8 +28,18 @@ impl Turn {
 }
 
 impl Aws {
-    /// Waits until a request of this operation may be sent.
+    /// Waits, for a moment at most, so that the request does not leave together with another one whose record took longer.
+    pub(crate) async fn departure(&self, turn: &Turn) {
+        tokio::time::sleep(self.shared.budget.departs_in(&turn.region, turn.operation)).await;
+    }
+
+    /// Waits until a request of this operation may be sent: for ever, once the operator stops.
     pub(crate) async fn turn(&self, operation: Operation, region: &str) -> Turn {
+        if self.shared.budget.is_closed() {
+            // Nothing is changed any more. Whoever runs the pass ends it.
+            let _waiting = self.waits().begin(std::time::Instant::now);
+            return std::future::pending().await;
+        }
         let urgency = self.caller.urgency.min(urgency_of(operation));
         let caller = Caller { urgency, ..self.caller.clone() };
         let token = self.shared.budget.token(region, operation, &caller).await;

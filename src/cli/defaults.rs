@@ -4,6 +4,8 @@ pub(super) const POLL_INTERVAL: &str = "5m";
 pub(super) const CREATE_GRACE: &str = "60s";
 /// How long IAM may take to apply a change.
 pub(super) const DENIED_GRACE: &str = "5m";
+/// How long throttling is no news.
+pub(super) const THROTTLED_GRACE: &str = "10m";
 /// Objects reconciled at the same time.
 pub(super) const CONCURRENCY: u16 = 8;
 /// Fewer objects than these are polled one by one, however short the poll interval is.

@@ -24,6 +24,8 @@ pub struct Context {
     pub settings: Settings,
     /// How long a denial may come from IAM being eventually consistent, before the object counts as stalled.
     pub denied_grace: Duration,
+    /// How long AWS may throttle the calls for an object before that is shown.
+    pub throttled_grace: Duration,
     /// How long the API server lets a watch run before it ends it.
     pub watch_timeout: Duration,
 }

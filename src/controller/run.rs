@@ -56,7 +56,7 @@ pub async fn run(
     }
 }
 
-/// A pass that waits for its turn to call AWS when the operator is told to stop does not get it.
+/// A pass that has to wait for its turn to call AWS when the operator is told to stop does not get it.
 async fn stop_waiting(context: &Context, shutdown: &CancellationToken) {
     shutdown.cancelled().await;
     context.aws.stop();

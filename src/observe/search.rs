@@ -1,8 +1,11 @@
 //! Searches for the store of an object whose id is not known: ListSequenceStores by name, and the tags of every store
 //! with that name. I/O: AWS, read-only.
 
+use std::time::Duration;
+
 use super::{Known, Observer};
 use crate::aws::{CallError, Operation};
+use crate::crd::OwnerTags;
 use crate::store::owner_match::choose;
 use crate::store::{Observed, OwnerMatch, Prepared};
 
@@ -21,6 +24,11 @@ impl Observer<'_> {
         }
     }
 
+    /// For whom stores are searched, and how old the owner tags of others may be.
+    pub(super) fn seeker<'b>(&self, prepared: &'b Prepared) -> (&'b OwnerTags, Duration) {
+        (&prepared.owner, self.settings.create_grace)
+    }
+
     async fn find(
         &self,
         prepared: &Prepared,
@@ -32,7 +40,7 @@ impl Observer<'_> {
         let account = self.aws.account(region).await?;
         let mut stores = Vec::new();
         for name in names {
-            stores.extend(self.aws.find_by_name(region, name).await?);
+            stores.extend(self.aws.find_by_name(region, name, self.seeker(prepared)).await?);
         }
         stores.retain(|store| Some(store.id.as_str()) != replaced);
         let found = choose(&stores, &prepared.owner);

@@ -124,7 +124,7 @@ impl Observer<'_> {
         if !self.acts_in(Some(&intent), &intent.region).await {
             return None;
         }
-        let stores = self.aws.find_by_name(&intent.region, &intent.name).await.ok()?;
+        let stores = self.aws.find_by_name(&intent.region, &intent.name, self.seeker(prepared)).await.ok()?;
         let left = stores.into_iter().filter(|store| store.id != *named && prepared.owner.own(&store.tags));
         Some(left.map(|store| store.id).collect())
     }

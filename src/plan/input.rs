@@ -75,6 +75,8 @@ pub struct Recollection {
     pub failures: u32,
     /// How long AWS has been denying access; for the report step too.
     pub denied_for: Option<Duration>,
+    /// How long AWS has been throttling the calls, pass after pass; for the report step too.
+    pub throttled_for: Option<Duration>,
     /// `(epoch, n)`: AWS certainly created nothing in attempts 1 to n of that epoch.
     pub not_created: Option<(u32, u32)>,
     /// How long this process has known of the recorded attempt to create the store.

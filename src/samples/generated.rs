@@ -237,6 +237,7 @@ prop_compose! {
             refusal: refusal.map(|(read_sets, due)| Refusal { read_sets, due }),
             failures,
             denied_for: denied.map(Duration::from_secs),
+            throttled_for: None,
             denials,
             corrections_of: Some(2),
             corrections,

@@ -32,7 +32,7 @@ pub use reason::Reason;
 pub use reference::{conditions_reference, readme_reasons};
 pub use settled::{Settled, settled};
 
-/// Transient failures and throttling are reported from this failure in a row.
+/// Transient failures are reported from this failure in a row.
 const REPORTED_FROM_FAILURE: u32 = 3;
 /// A status holds at most this many stray stores.
 pub const MOST_STRAYS: usize = 50;
@@ -54,6 +54,8 @@ pub struct Input<'a> {
     pub denied_for: Option<Duration>,
     /// How long a denial may still be a delay of IAM.
     pub denied_grace: Duration,
+    /// AWS throttles the calls for this object, and has not done so for long.
+    pub throttled_briefly: bool,
     /// Keys of `spec.tags` that the operator is about to write to the store. They are saved before the call:
     /// a crash in between must not make them foreign.
     pub managed_tag_keys: Option<&'a [String]>,
@@ -193,7 +195,10 @@ fn is_unreported(input: &Input<'_>, state: &State, old: &SequenceStoreStatus) ->
     // Otherwise `Synced` would say Paused although the pause is over.
     let resumed =
         find(&old.conditions, "Synced").is_some_and(|synced| synced.reason == Reason::Paused.as_str());
-    transient && input.failures < REPORTED_FROM_FAILURE && !resumed && generation_reported
+    // The last answer of AWS still stands: a poll that has to wait is no news.
+    let is_brief =
+        input.failures < REPORTED_FROM_FAILURE || error.class == Class::Throttled && input.throttled_briefly;
+    transient && is_brief && !resumed && generation_reported
 }
 
 /// Whether the status reports this generation. Somebody may have edited the status so that it names the

@@ -316,9 +316,11 @@ impl Reason {
             Self::Throttled => Row {
                 combinations: &[RECONCILING, READY_NOT_SYNCED],
                 meaning: "AWS throttles the operator's requests.",
-                details: "The operator reports this from the third failure in a row, and at once for a new generation.",
-                remedy: "Wait. If it lasts, set a longer `pollInterval`, or find out who else calls HealthOmics.",
-                link: "",
+                details: "The operator reports this after 10 minutes, and at once for a new generation: until then, what AWS \
+                          answered last still stands.",
+                remedy: "Wait. If it lasts, set a longer `pollInterval` or a smaller share of the quotas, or find out who else \
+                         calls HealthOmics.",
+                link: "quotas.md#when-aws-throttles",
                 event: None,
             },
             Self::AccessDenied => Row {

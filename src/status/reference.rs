@@ -78,8 +78,8 @@ pub fn readme_reasons() -> String {
         }
     }
     text += "\n¹ `Ready` stays True if nothing fails except reading or writing the tags or the S3 access policy. The operator reports a\n\
-             transient failure (`AwsUnavailable`, `Throttled`, `Updating`) only when it happens three times in a row; after a change of the\n\
-             spec, it reports the first.\n";
+             transient failure (`AwsUnavailable`, `Updating`) only when it happens three times in a row, and `Throttled` when it lasts for\n\
+             10 minutes; after a change of the spec, it reports the first.\n";
     text
 }
 

@@ -121,7 +121,8 @@ async fn ensure_recovery(world: &World, rows: &[Row]) -> Result<(), Error> {
 
 /// The default concurrency is too low here: the calls that hang would hold up the other objects.
 fn high_concurrency() -> Start {
-    Start { flags: vec!["--poll-interval=2s".into(), "--concurrency=32".into()], ..Start::default() }
+    let flags = ["--poll-interval=2s", "--concurrency=32", "--throttled-grace=1s"];
+    Start { flags: flags.map(String::from).to_vec(), ..Start::default() }
 }
 
 async fn a_settled_object_reports_every_kind_of_failure_and_recovers(

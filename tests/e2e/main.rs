@@ -12,6 +12,7 @@ mod assertions;
 mod aws_access;
 mod aws_errors;
 mod bad_input;
+mod budget;
 mod called_operations;
 mod clear_fields;
 mod cli_document;
@@ -79,6 +80,11 @@ const TESTS: &[&[Test]] = &[
     aws_access::TESTS,
     aws_errors::TESTS,
     bad_input::TESTS,
+    budget::namesakes::TESTS,
+    budget::order::TESTS,
+    budget::pace::TESTS,
+    budget::refused_credentials::TESTS,
+    budget::storm::TESTS,
     clear_fields::TESTS,
     cli_document::TESTS,
     cli_export::TESTS,

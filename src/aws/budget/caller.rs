@@ -55,7 +55,7 @@ impl Waits {
     }
 
     /// A wait begins. It is over when the guard is dropped, which happens too where the wait is cancelled.
-    pub(super) fn begin(&self, now: fn() -> Instant) -> Waiting<'_> {
+    pub(in crate::aws) fn begin(&self, now: fn() -> Instant) -> Waiting<'_> {
         let mut waited = self.waited();
         waited.waiting += 1;
         waited.since.get_or_insert_with(now);
@@ -67,7 +67,7 @@ impl Waits {
     }
 }
 
-pub(super) struct Waiting<'a> {
+pub(in crate::aws) struct Waiting<'a> {
     waits: &'a Waits,
     now: fn() -> Instant,
 }

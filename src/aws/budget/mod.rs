@@ -5,11 +5,13 @@
 //! | `caller` | for whom a call is made, how urgent it is, and how long it waited |
 //! | `quotas` | what AWS allows, and the share of it that the process takes |
 //! | `supply`, `line`, `bucket` | pure: tokens over time, who is next, and both together |
+//! | `breaker` | pure: no calls with credentials that AWS does not accept |
 //! | this file | callers that wait, and the one task that wakes them |
 //!
 //! A wait is no failure and has no limit of its own: whoever waits may give up by dropping the future. One set of
 //! credentials belongs to one account, so the buckets of one [`Budget`] are those of one account.
 
+mod breaker;
 mod bucket;
 mod caller;
 mod line;
@@ -26,19 +28,23 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, oneshot};
 use tokio_util::sync::CancellationToken;
 
-use super::Operation;
+use super::{CallError, Operation};
 pub use bucket::Reading;
 pub use caller::{Caller, Waits};
 pub use quotas::Quotas;
 pub use urgency::Urgency;
 
+use breaker::Breaker;
 use bucket::Bucket;
 use line::Ticket;
+use quotas::Rates;
 
 /// A bucket that was not used for so long is full and has forgotten all refusals: it can be made anew.
 const IDLE_AFTER: Duration = Duration::from_secs(300);
 /// Rates grow while a call waits, so the next token may come earlier than it was announced.
 const LONGEST_SLEEP: Duration = Duration::from_secs(1);
+/// A request that is written down must leave soon after that.
+const LONGEST_GAP: Duration = Duration::from_secs(2);
 const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
 
 /// Region and operation. Regions come from specs: any number of them, also such as do not exist.
@@ -53,9 +59,14 @@ pub(in crate::aws) struct Budget {
     closed: CancellationToken,
 }
 
+/// More regions than this in which AWS does not accept the credentials are made up.
+const MOST_BREAKERS: usize = 64;
+
 #[derive(Debug, Default)]
 struct State {
     buckets: HashMap<Key, Waiters>,
+    /// By access key and region: a region that is not enabled in the account does not know the key.
+    breakers: HashMap<(String, Arc<str>), Breaker>,
     /// The task that hands out tokens runs. It ends when nobody waits.
     is_handing_out: bool,
 }
@@ -63,7 +74,15 @@ struct State {
 #[derive(Debug)]
 struct Waiters {
     bucket: Bucket,
+    /// No request that was written down first leaves before.
+    next_departure: Instant,
     to: HashMap<Ticket, oneshot::Sender<Token>>,
+}
+
+impl Waiters {
+    fn new(rates: Rates, now: Instant) -> Self {
+        Self { bucket: Bucket::new(rates, now), next_departure: now, to: HashMap::new() }
+    }
 }
 
 /// Tokens on their way. They are sent without the lock: one that nobody receives goes back to its bucket.
@@ -113,7 +132,7 @@ impl Budget {
         Arc::new(Self { quotas, state, changed, closed })
     }
 
-    /// Waits for a token. After [`Self::close`] it waits for ever.
+    /// Waits for a token. After [`Self::close`] it waits for ever, unless there is one at once.
     pub(super) async fn token(
         self: &Arc<Self>,
         region: &str,
@@ -130,10 +149,7 @@ impl Budget {
                 if !state.buckets.contains_key(&key) {
                     state.buckets.retain(|_, waiters| !waiters.bucket.is_idle(IDLE_AFTER, now));
                 }
-                let waiters = state
-                    .buckets
-                    .entry(key.clone())
-                    .or_insert_with(|| Waiters { bucket: Bucket::new(rates, now), to: HashMap::new() });
+                let waiters = state.buckets.entry(key.clone()).or_insert_with(|| Waiters::new(rates, now));
                 let ticket = waiters.bucket.join(caller.urgency, &caller.namespace, now);
                 waiters.to.insert(ticket, sender);
                 let outgoing = self.granted(&key, waiters, now);
@@ -144,14 +160,30 @@ impl Budget {
             let _waiting = caller.waits.begin(self::now);
             let received = tokio::select! {
                 biased;
-                () = self.closed.cancelled() => std::future::pending().await,
                 received = receiver => received,
+                () = self.closed.cancelled() => std::future::pending().await,
             };
             drop(place);
             if let Ok(token) = received {
                 return token;
             }
         }
+    }
+
+    /// How long a request still waits whose token was taken a while ago. What is written down between token and request takes
+    /// now longer and now shorter, and AWS allows no two at once where it allows one a second.
+    pub(super) fn departs_in(&self, region: &str, operation: Operation) -> Duration {
+        let rate = self.quotas.rates(operation).map_or(f64::INFINITY, |rates| rates.all);
+        let key: Key = (region.into(), operation);
+        let (now, mut state) = (now(), self.state());
+        let Some(waiters) = state.buckets.get_mut(&key).filter(|_| rate <= 1.0) else {
+            return Duration::ZERO;
+        };
+        let wait = waiters.next_departure.saturating_duration_since(now).min(LONGEST_GAP);
+        // A little less than between two tokens, so that a delay does not last.
+        let gap = Duration::from_secs_f64(0.97 / rate).min(LONGEST_GAP);
+        waiters.next_departure = now + wait + gap;
+        wait
     }
 
     /// AWS refused a request because there were too many.
@@ -165,9 +197,43 @@ impl Budget {
         }
     }
 
-    /// Gives out no more tokens.
+    /// Whether a call with these credentials may be sent.
+    ///
+    /// # Errors
+    /// AWS does not accept the credentials: what it said last.
+    pub(super) fn admit(&self, identity: &str, region: &str, urgency: Urgency) -> Result<(), CallError> {
+        let key = (identity.to_owned(), region.into());
+        self.state().breakers.get_mut(&key).map_or(Ok(()), |breaker| breaker.admit(urgency, now()))
+    }
+
+    /// A call with these credentials is over.
+    pub(super) fn answered(&self, identity: &str, region: &str, error: Option<&CallError>) {
+        let key = (identity.to_owned(), region.into());
+        let mut state = self.state();
+        let mut breaker = state.breakers.remove(&key).unwrap_or_default();
+        breaker.answered(error, now());
+        if !breaker.is_new() {
+            if state.breakers.len() >= MOST_BREAKERS {
+                state.breakers.clear();
+            }
+            state.breakers.insert(key, breaker);
+        }
+    }
+
+    /// The regions in which AWS does not accept the credentials.
+    pub(super) fn open_breakers(&self) -> Vec<String> {
+        let state = self.state();
+        let open = state.breakers.iter().filter(|(_, breaker)| breaker.is_open());
+        open.map(|((_, region), _)| region.to_string()).collect()
+    }
+
+    /// From now on nobody is served who has to wait.
     pub(super) fn close(&self) {
         self.closed.cancel();
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.is_cancelled()
     }
 
     pub(super) async fn closed(&self) {
@@ -290,6 +356,16 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn requests_whose_tokens_were_taken_apart_do_not_leave_together() {
+        let (budget, caller) = (budget(0.8), Caller::default());
+        budget.token("us-east-1", DELETE, &caller).await.spend();
+        let waits: Vec<Duration> = (0..3).map(|_| budget.departs_in("us-east-1", DELETE)).collect();
+        assert_eq!(waits[0], Duration::ZERO);
+        assert!(waits[1] > Duration::from_secs(1) && waits[2] <= LONGEST_GAP, "{waits:?}");
+        assert_eq!(budget.departs_in("eu-west-1", DELETE), Duration::ZERO);
+    }
+
+    #[tokio::test]
     async fn one_region_and_one_operation_do_not_wait_for_another() {
         let (budget, caller) = (budget(1e-6), Caller::default());
         for region in ["us-east-1", "eu-west-1"] {
@@ -330,7 +406,16 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nothing_is_handed_out_after_the_end_and_no_task_stays_without_waiters() {
+    async fn after_the_end_nobody_is_served_who_has_to_wait() {
+        let (budget, caller) = (budget(100.0), Caller::default());
+        budget.close();
+        budget.token("us-east-1", GET, &caller).await.spend();
+        let wait = budget.token("us-east-1", GET, &caller);
+        assert!(tokio::time::timeout(Duration::from_millis(100), wait).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn no_task_stays_without_waiters() {
         let (budget, caller) = (budget(100.0), Caller::default());
         for _ in 0..3 {
             budget.token("us-east-1", DELETE, &caller).await.spend();
@@ -338,9 +423,6 @@ mod tests {
         while budget.state().is_handing_out {
             tokio::task::yield_now().await;
         }
-        budget.close();
-        let wait = budget.token("us-east-1", GET, &caller);
-        assert!(tokio::time::timeout(Duration::from_millis(50), wait).await.is_err());
     }
 
     #[tokio::test]

@@ -211,6 +211,7 @@ impl Snapshot {
             failures: 0,
             denied_for: None,
             denied_grace: std::time::Duration::ZERO,
+            throttled_briefly: false,
             managed_tag_keys: None,
             tag_keys_gone: &BTreeSet::new(),
             now: facts.now,

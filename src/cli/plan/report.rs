@@ -209,6 +209,7 @@ pub(super) fn reported_condition(state: &State) -> ReportedCondition {
         failures: u32::MAX,
         denied_for: None,
         denied_grace: Duration::MAX,
+        throttled_briefly: false,
         managed_tag_keys: None,
         tag_keys_gone: &std::collections::BTreeSet::new(),
         now: Timestamp::UNIX_EPOCH,

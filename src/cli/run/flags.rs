@@ -74,6 +74,10 @@ pub struct RunFlags {
     #[arg(long, env = "SEQSTORE_LIST_FROM", default_value_t = defaults::LIST_FROM, value_name = "OBJECTS", hide = true)]
     pub(super) list_from: usize,
 
+    /// How long AWS may throttle the calls for an object before its conditions show it, if they report its generation
+    #[arg(long, env = "SEQSTORE_THROTTLED_GRACE", default_value = defaults::THROTTLED_GRACE, value_parser = duration, hide = true)]
+    pub(super) throttled_grace: Duration,
+
     /// How long the API server lets a watch run. Shorter than the 240 s after which load balancers in front of API servers
     /// drop idle connections
     #[arg(long, env = "SEQSTORE_WATCH_TIMEOUT", default_value = defaults::WATCH_TIMEOUT, value_parser = duration, hide = true)]

@@ -68,6 +68,7 @@ pub(super) async fn execute(flags: RunFlags) -> Result<(), String> {
             defaults,
             settings,
             denied_grace: flags.denied_grace,
+            throttled_grace: flags.throttled_grace,
             watch_timeout: flags.watch_timeout,
         });
         // Beside the start: neither readiness nor the first pass waits for it.

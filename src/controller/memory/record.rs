@@ -41,7 +41,10 @@ pub struct Record {
     pub(super) failures: u32,
     /// When the pass after the last failure is due.
     pub(super) due: Option<Instant>,
-    pub(super) denied_since: Option<Instant>,
+    /// Since when AWS has denied the calls for the object, or throttled them, pass after pass.
+    pub(super) refused_since: Option<Instant>,
+    /// It has throttled them.
+    pub(super) is_throttled: bool,
     pub(super) waits: PassWaits,
     /// The store that a 404 was about, and when the first 404 came.
     absent: Option<Box<(Sought, Instant)>>,
@@ -257,7 +260,8 @@ impl Record {
                 due: refused.is_due(poll_interval.mul_f64(NEXT_POLL_FROM), now),
             }),
             failures: self.failures,
-            denied_for: since(self.denied_since),
+            denied_for: since(self.refused_since.filter(|_| !self.is_throttled)),
+            throttled_for: since(self.refused_since.filter(|_| self.is_throttled)),
             not_created: self.not_created,
             attempt_known_for: since(self.intent.as_ref().map(|known| known.1)).unwrap_or_default(),
             denials: denials.collect(),

@@ -137,8 +137,8 @@ impl Record {
             self.failures = 0;
             self.due = None;
             // A pass in between that could do something else does not end the denial of an update.
-            if !self.denied.contains_key(&Operation::UpdateSequenceStore) {
-                self.denied_since = None;
+            if self.is_throttled || !self.denied.contains_key(&Operation::UpdateSequenceStore) {
+                self.refused_since = None;
             }
             return None;
         };
@@ -169,7 +169,10 @@ impl Record {
         if self.due.is_none_or(|due| now >= due) {
             self.failures = self.failures.saturating_add(1);
         }
-        self.denied_since = if is_denial(class) { self.denied_since.or(Some(now)) } else { None };
+        let is_throttled = class == Class::Throttled;
+        let before = self.refused_since.filter(|_| self.is_throttled == is_throttled);
+        self.refused_since = before.or(Some(now)).filter(|_| is_throttled || is_denial(class));
+        self.is_throttled = is_throttled;
         let wait = backoff::wait(class, self.failures, random);
         self.due = Some(now + wait);
         wait

@@ -206,6 +206,7 @@ fn message(state: &State) -> String {
         failures: 3,
         denied_for: None,
         denied_grace: Duration::from_secs(300),
+        throttled_briefly: false,
         managed_tag_keys: None,
         tag_keys_gone: &BTreeSet::new(),
         now: Timestamp::UNIX_EPOCH,

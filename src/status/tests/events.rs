@@ -19,6 +19,7 @@ fn after(scene: &Scene, state: &State) -> SequenceStoreStatus {
         failures: 3,
         denied_for: None,
         denied_grace: std::time::Duration::from_secs(300),
+        throttled_briefly: false,
         managed_tag_keys: None,
         tag_keys_gone: &std::collections::BTreeSet::new(),
         now: now(),

@@ -23,6 +23,7 @@ fn after(scene: &Scene, now: Timestamp) -> SequenceStoreStatus {
         failures: scene.recollection.failures,
         denied_for: scene.recollection.denied_for,
         denied_grace: Duration::from_secs(300),
+        throttled_briefly: false,
         managed_tag_keys: None,
         tag_keys_gone: &BTreeSet::new(),
         now,

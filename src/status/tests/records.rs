@@ -18,6 +18,7 @@ fn confirming(scene: &Scene) -> SequenceStoreStatus {
         failures: 0,
         denied_for: None,
         denied_grace: Duration::from_secs(300),
+        throttled_briefly: false,
         managed_tag_keys: None,
         tag_keys_gone: &BTreeSet::new(),
         now: now(),

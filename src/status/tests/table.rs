@@ -17,11 +17,12 @@ struct Pass {
     state: State,
     failures: u32,
     denied_for: Option<Duration>,
+    throttled_briefly: bool,
 }
 
 impl Pass {
     fn of(state: State) -> Self {
-        Self { scene: Scene::settled(), state, failures: 1, denied_for: None }
+        Self { scene: Scene::settled(), state, failures: 1, denied_for: None, throttled_briefly: false }
     }
 
     fn failed(operation: Operation, class: Class, failures: u32) -> Self {
@@ -37,6 +38,7 @@ impl Pass {
             failures: self.failures,
             denied_for: self.denied_for,
             denied_grace: GRACE,
+            throttled_briefly: self.throttled_briefly,
             managed_tag_keys: None,
             tag_keys_gone: &BTreeSet::new(),
             now: now(),
@@ -215,6 +217,22 @@ fn the_first_two_transient_failures_write_nothing() {
                 pass.scene.object.metadata.generation = Some(3);
                 assert_ne!(Some(pass.next()), before, "{class:?} {failures} tags {tags}");
             }
+        }
+    }
+}
+
+#[test]
+fn throttling_of_a_reported_generation_is_no_news_until_it_lasts() {
+    let before = reported().scene.object.status;
+    for class in [Class::Throttled, Class::Transient] {
+        for (throttled_briefly, is_shown) in [(true, class != Class::Throttled), (false, true)] {
+            let mut pass = reported();
+            (pass.failures, pass.throttled_briefly) = (99, throttled_briefly);
+            pass.state = State::CallFailed(call_error(Operation::GetSequenceStore, class));
+            pass.scene.observed = Observed::Failed(call_error(Operation::GetSequenceStore, class));
+            assert_eq!(Some(pass.next()) != before, is_shown, "{class:?} {throttled_briefly}");
+            pass.scene.object.metadata.generation = Some(3);
+            assert_ne!(Some(pass.next()), before, "a new generation is reported at once");
         }
     }
 }

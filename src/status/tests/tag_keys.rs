@@ -18,6 +18,7 @@ fn status(scene: &Scene, state: &State, managed_tag_keys: Option<&[String]>) -> 
         failures: 0,
         denied_for: None,
         denied_grace: Duration::from_secs(300),
+        throttled_briefly: false,
         managed_tag_keys,
         tag_keys_gone: &BTreeSet::new(),
         now: now(),

@@ -13,7 +13,7 @@ impl Record {
         let Self {
             failures,
             due,
-            denied_since,
+            refused_since,
             waits,
             absent,
             delete_accepted,
@@ -40,8 +40,9 @@ impl Record {
             corrections_of: _,
             in_motion_since: _,
             asked: _,
+            is_throttled: _,
         } = self;
-        let nothing_failed = *failures == 0 && due.is_none() && denied_since.is_none() && waits.are_over();
+        let nothing_failed = *failures == 0 && due.is_none() && refused_since.is_none() && waits.are_over();
         let nothing_is_refused = refused.is_none() && denied.is_empty() && policy_rejected.is_none();
         let nothing_is_lost = !not_kept && !tag_keys_not_kept && told_not_kept.is_none() && !release_is_stuck;
         // A store that was created or changed must be seen so.
