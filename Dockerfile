@@ -12,6 +12,8 @@ WORKDIR /src
 # What arrives here is decided in .dockerignore. The test crates are members of the workspace, so cargo
 # wants to see them; they are not built.
 COPY . .
+ARG REVISION=unknown
+ENV SEQSTORE_REVISION=${REVISION}
 # The builder runs as the platform it builds for, so its own machine name gives the target.
 RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,target=/src/target,sharing=locked \
@@ -36,6 +38,6 @@ COPY --from=build /sequencestore-operator /sequencestore-operator
 # An SSL_CERT_FILE of the Pod takes the place of this one; the program then reads both files.
 ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
 USER 65532:65532
-EXPOSE 8081
+EXPOSE 8080 8081
 ENTRYPOINT ["/sequencestore-operator"]
 CMD ["run"]

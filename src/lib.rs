@@ -11,6 +11,7 @@
 //!
 //! * [`crd`]: the Kubernetes API: types, admission rules, predicates on an object. Pure.
 //! * `network`: proxies and certificate authorities, for AWS and Kubernetes. Reads the environment and files.
+//! * `metrics`: the figures of the process for Prometheus, and their page. Reads /proc.
 //! * `aws`: the edge to AWS: clients, the one function through which every request goes, error classes. I/O.
 //! * `store`: what the spec asks for, the record of a creation, fields and drift, whose a store is. Pure.
 //! * `plan`: what to do next, by tables of rules. Pure.
@@ -18,7 +19,7 @@
 //! * `kubernetes`: the edge to Kubernetes: reads, conditional writes, Events, the cache of all objects. I/O.
 //! * `observe`: looks at AWS and at other objects. I/O, read-only.
 //! * `apply`: carries out the one AWS call of a plan. I/O.
-//! * `controller`: watches, passes, requeueing, memory, health endpoints. I/O.
+//! * `controller`: watches, passes, requeueing, memory, endpoints for health and metrics. I/O.
 //! * [`cli`]: the commands, each with its flags. I/O.
 
 mod apply;
@@ -27,6 +28,7 @@ pub mod cli;
 mod controller;
 pub mod crd;
 mod kubernetes;
+mod metrics;
 mod network;
 mod observe;
 mod plan;
@@ -35,5 +37,6 @@ mod samples;
 mod status;
 mod store;
 
+pub use metrics::{metrics_example, metrics_reference};
 pub use status::{Reason, conditions_reference, readme_reasons};
 pub use store::{create_request, s3_policy};

@@ -4,9 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every room, each allowed to use those before it. `samples` serves the unit tests of all rooms.
-const ROOMS: [&str; 11] = [
+const ROOMS: [&str; 12] = [
     "crd",
     "network",
+    "metrics",
     "aws",
     "store",
     "plan",

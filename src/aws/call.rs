@@ -1,4 +1,4 @@
-//! The one function through which every request to AWS goes: request budget, deadline, error class and log. I/O.
+//! The one function through which every request to AWS goes: request budget, deadline, error class, metrics and log. I/O.
 //!
 //! That a response has the members which the service model requires is checked before `Aws::call` sees it, by the
 //! interceptor `RequiredMembers` of every client.
@@ -13,6 +13,7 @@ use tracing::Level;
 use super::cause::Cause;
 use super::turn::Turn;
 use super::{Aws, CallError, Class, Failure, Operation, host};
+use crate::metrics::Begun;
 
 /// Limit for one request, from loading the credentials to the last byte of the response.
 pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -50,7 +51,7 @@ impl Aws {
     /// Waits for the request budget, then awaits `request` until the deadline and hands the response to `read`, which
     /// checks it and takes from it what the caller needs. Every failure is logged here, so callers do not log it again.
     ///
-    /// Whatever must apply to every request belongs here. To come: metrics.
+    /// Whatever must apply to every request belongs here.
     ///
     /// # Errors
     /// The class of AWS's error. [`Class::Transient`] when no response arrives in time: the request may have
@@ -86,16 +87,17 @@ impl Aws {
         let budget = &self.shared.budget;
         let mut token = turn.and_then(|turn| turn.token_for(call));
         let (began, mut tries) = (Instant::now(), 1);
-        let (sent, host) = loop {
+        let (sent, host, begun) = loop {
             let token = match token.take() {
                 Some(token) => token,
-                None => budget.token(call.region, call.operation, &self.caller).await,
+                None => self.token(call.region, call.operation, &self.caller).await,
             };
             // Without a request, and so without a line in the log.
             budget.admit(&self.identity_in_use(), call.region, self.caller.urgency).map_err(|error| {
                 CallError { operation: call.operation, region: Some(call.region.to_owned()), ..error }
             })?;
             token.spend();
+            let begun = self.metrics.aws.begin(call.operation.name(), call.region);
             let (sent, host) = host::noted(send(call.operation, CALL_TIMEOUT, Box::pin(request()))).await;
             budget.answered(&self.identity_in_use(), call.region, sent.as_ref().err());
             if let Err(error) = &sent
@@ -103,11 +105,12 @@ impl Aws {
             {
                 budget.refused(call.region, call.operation);
                 if is_sent_again(call.operation, tries, began.elapsed()) {
+                    self.counted(begun, Some(error));
                     tries += 1;
                     continue;
                 }
             }
-            break (sent, host);
+            break (sent, host, begun);
         };
         let outcome = match sent {
             Ok(response) => {
@@ -119,6 +122,7 @@ impl Aws {
             }
             Err(error) => Err(error),
         };
+        self.counted(begun, outcome.as_ref().err());
         outcome.map_err(|mut error| {
             error.failure.host = host;
             call.failed(error)
@@ -130,6 +134,17 @@ impl Aws {
     /// The access key that the last request was signed with; empty where none could be loaded yet.
     fn identity_in_use(&self) -> String {
         self.shared.credentials.access_key_id().unwrap_or_default()
+    }
+
+    /// A request is over.
+    fn counted(&self, begun: Begun<'_>, error: Option<&CallError>) {
+        let account = self.shared.credentials.account_in_use().unwrap_or_default();
+        begun.ended(
+            &account,
+            error.map_or("success", |error| error.class.label()),
+            error.map_or("", CallError::code_label),
+            error.is_none_or(|error| error.code.is_some()),
+        );
     }
 }
 

@@ -18,6 +18,7 @@ use super::credentials::{NoCredentials, TrackedCredentials};
 use super::other_owners::OtherOwners;
 use super::required_members::RequiredMembers;
 use super::{Fence, Operation, endpoint, host, http};
+use crate::metrics::{BudgetSample, Metrics};
 use crate::network::{Proxies, added_certificates};
 
 /// Limit for opening a connection, TCP and TLS together.
@@ -34,6 +35,7 @@ const MOST_REGIONS: usize = 32;
 pub struct Aws {
     pub(super) shared: Arc<Shared>,
     pub(super) caller: Caller,
+    pub(super) metrics: Arc<Metrics>,
 }
 
 #[derive(Debug)]
@@ -83,7 +85,20 @@ impl Aws {
         let tags_endpoint = endpoint::of_tags()?;
         endpoint::check(&loaded, tags_endpoint.is_some())?;
         let shared = Shared::new(loaded, endpoint::configured_role().await, quotas);
-        Ok(Self { shared: Arc::new(Shared { tags_endpoint, ..shared }), caller: Caller::default() })
+        Ok(Self::of(Shared { tags_endpoint, ..shared }))
+    }
+
+    fn of(shared: Shared) -> Self {
+        Self { shared: Arc::new(shared), caller: Caller::default(), metrics: Arc::default() }
+    }
+
+    /// Counts its requests in `metrics`.
+    #[must_use]
+    pub(crate) fn counted_in(self, metrics: Arc<Metrics>) -> Self {
+        if let Some(region) = self.default_region() {
+            metrics.aws.expect_region(&region);
+        }
+        Self { metrics, ..self }
     }
 
     /// The regions in which AWS does not accept the credentials, so that few calls are sent.
@@ -107,13 +122,13 @@ impl Aws {
     /// With AWS's default quotas.
     #[cfg(test)]
     pub(super) fn new(loaded: SdkConfig) -> Self {
-        Self { shared: Arc::new(Shared::new(loaded, None, Quotas::default())), caller: Caller::default() }
+        Self::of(Shared::new(loaded, None, Quotas::default()))
     }
 
     /// The same clients on behalf of this caller.
     #[must_use]
     pub(crate) fn acting_for(&self, caller: Caller) -> Self {
-        Self { shared: Arc::clone(&self.shared), caller }
+        Self { caller, ..self.clone() }
     }
 
     /// The operator stops: a call that has to wait for its turn waits for ever, and so does one that changes something.
@@ -125,10 +140,19 @@ impl Aws {
         self.shared.budget.closed().await;
     }
 
-    /// The buckets of the request budget in use at this moment, by region and operation.
-    #[allow(dead_code, reason = "for metrics")]
-    pub(crate) fn budget_readings(&self) -> Vec<(String, Operation, Reading)> {
-        self.shared.budget.readings()
+    /// The buckets of the request budget in use at this moment.
+    pub(crate) fn budget_readings(&self) -> Vec<BudgetSample> {
+        let account = self.shared.credentials.account_in_use().unwrap_or_default();
+        let readings = self.shared.budget.readings().into_iter();
+        let sample = |(region, operation, reading): (String, Operation, Reading)| BudgetSample {
+            account: account.clone(),
+            region,
+            operation: operation.name(),
+            rate: reading.rate,
+            full_rate: reading.full_rate,
+            waiting: reading.waiting,
+        };
+        readings.map(sample).collect()
     }
 
     /// The region of the environment: `AWS_REGION`, the profile, or instance metadata.

@@ -67,6 +67,12 @@ impl TrackedCredentials {
         self.state().origin.as_ref().map(|origin| origin.access_key_id.clone())
     }
 
+    /// The account of the key in use, as far as it is known.
+    pub(super) fn account_in_use(&self) -> Option<String> {
+        let state = self.state();
+        state.account_by_key.get(&state.origin.as_ref()?.access_key_id).cloned()
+    }
+
     pub(super) fn account_of(&self, access_key_id: &str) -> Option<String> {
         self.state().account_by_key.get(access_key_id).cloned()
     }

@@ -38,6 +38,25 @@ pub enum Class {
     Unreadable,
 }
 
+impl Class {
+    /// As a label of metrics.
+    #[must_use]
+    pub(super) fn label(self) -> &'static str {
+        match self {
+            Self::Transient => "transient",
+            Self::Throttled => "throttled",
+            Self::Denied => "denied",
+            Self::Credentials => "credentials",
+            Self::CredentialsUnavailable => "credentials_unavailable",
+            Self::Quota => "quota",
+            Self::Terminal => "terminal",
+            Self::Conflict => "conflict",
+            Self::NotFound => "not_found",
+            Self::Unreadable => "unreadable",
+        }
+    }
+}
+
 /// The regions that every account may use; any other must be enabled.
 const ENABLED_BY_DEFAULT: [&str; 17] = [
     "ap-northeast-1",
@@ -109,6 +128,13 @@ impl CallError {
         self.region.as_deref().filter(|_| is_unknown).filter(is_opt_in)
     }
 
+    /// The code as a label of metrics: one that the operator does not know counts as `other`, so that nobody can add labels.
+    #[must_use]
+    pub(super) fn code_label(&self) -> &'static str {
+        let Some(code) = self.code.as_deref() else { return "" };
+        KNOWN_CODES.into_iter().find(|known| *known == code).unwrap_or("other")
+    }
+
     /// Whether AWS certainly did not carry out the request. After any other error it may have.
     #[must_use]
     pub(crate) fn is_definite_no(&self) -> bool {
@@ -163,6 +189,39 @@ fn incomplete<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Incomplete>
     let mut causes = std::iter::successors(Some(error), |&error| error.source());
     causes.find_map(|cause| cause.downcast_ref::<Incomplete>())
 }
+
+/// Every error code whose meaning the operator knows.
+const KNOWN_CODES: [&str; 29] = [
+    "AccessDenied",
+    "AccessDeniedException",
+    "ConflictException",
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "IncompleteSignature",
+    "IncompleteSignatureException",
+    "InternalServerException",
+    "InvalidClientTokenId",
+    "InvalidSignatureException",
+    "InvalidToken",
+    "MissingAuthenticationToken",
+    "MissingAuthenticationTokenException",
+    "NotSupportedOperationException",
+    "RegionDisabledException",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "RequestTimeoutException",
+    "ResourceNotFoundException",
+    "ServiceQuotaExceededException",
+    "SignatureDoesNotMatch",
+    "SlowDown",
+    "ThrottledException",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequestsException",
+    "UnrecognizedClientException",
+    "ValidationException",
+];
 
 pub(super) fn class_of_response(code: Option<&str>, status: u16) -> Class {
     match code {
@@ -225,6 +284,21 @@ mod tests {
         for (code, status, class) in table {
             assert_eq!(class_of_response(code, status), class, "{code:?}");
         }
+    }
+
+    #[test]
+    fn a_code_that_aws_does_not_document_adds_no_label() {
+        let label = |code: Option<&str>| {
+            let error = CallError::unreadable(Operation::GetSequenceStore, "");
+            CallError { code: code.map(Into::into), ..error }.code_label()
+        };
+        let known = |code: &&str| {
+            let by_status = ["InternalServerException", "RequestTimeoutException"];
+            by_status.contains(code) || class_of_response(Some(code), 200) != Class::Unreadable
+        };
+        assert!(KNOWN_CODES.iter().all(known), "a code without a meaning");
+        assert_eq!(label(Some("ThrottlingException")), "ThrottlingException");
+        assert_eq!((label(Some("Made-up 7")), label(None)), ("other", ""));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! A token of the request budget, taken ahead: for a call that must leave as soon as it is decided or written down. I/O: waits.
 
+use std::time::Instant;
+
 use super::budget::{Caller, Token, Urgency};
 use super::call::Call;
 use super::{Aws, Operation};
@@ -42,8 +44,18 @@ impl Aws {
         }
         let urgency = self.caller.urgency.min(urgency_of(operation));
         let caller = Caller { urgency, ..self.caller.clone() };
-        let token = self.shared.budget.token(region, operation, &caller).await;
+        let token = self.token(region, operation, &caller).await;
         Turn { operation, region: region.to_owned(), token }
+    }
+}
+
+impl Aws {
+    /// Waits for a token of the budget.
+    pub(super) async fn token(&self, region: &str, operation: Operation, caller: &Caller) -> Token {
+        let began = Instant::now();
+        let token = self.shared.budget.token(region, operation, caller).await;
+        self.metrics.aws.waited(operation.name(), caller.urgency.label(), began.elapsed());
+        token
     }
 }
 

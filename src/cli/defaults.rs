@@ -16,6 +16,7 @@ pub(super) const LEASE_DURATION: &str = "15s";
 pub(super) const LEASE_RENEW_DEADLINE: &str = "10s";
 pub(super) const LEASE_RETRY_PERIOD: &str = "2s";
 pub(super) const HEALTH_PROBE_BIND_ADDRESS: &str = ":8081";
+pub(super) const METRICS_BIND_ADDRESS: &str = ":8080";
 pub(super) const LOG_LEVEL: &str = "info";
 /// Share of AWS's request quotas that the process uses.
 pub(super) const QUOTA_SHARE: &str = "0.8";

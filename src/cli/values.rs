@@ -46,6 +46,20 @@ pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
     full.parse().map_err(|_| "write an address and a port, such as 127.0.0.1:8081 or :8081".into())
 }
 
+/// An address, or none where nothing is to be served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct OptionalAddress(pub(super) Option<SocketAddr>);
+
+/// An address; `0`, as with controller-runtime, or `off` for none.
+pub(super) fn optional_address(text: &str) -> Result<OptionalAddress, String> {
+    if ["0", "off"].contains(&text) {
+        return Ok(OptionalAddress(None));
+    }
+    address(text).map(|address| OptionalAddress(Some(address))).map_err(|_| {
+        "write an address and a port, such as 127.0.0.1:8080 or :8080, or off to serve no metrics".into()
+    })
+}
+
 pub(super) fn log_level(text: &str) -> Result<String, String> {
     let is_level = |level: &str| LEVELS.iter().any(|known| known.eq_ignore_ascii_case(level));
     // A directive without a level would switch off everything but the module of that name, mostly a misspelt level.

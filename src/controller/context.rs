@@ -9,6 +9,7 @@ use super::pass_queue::PassQueue;
 use super::sweep::Sweeps;
 use crate::aws::Aws;
 use crate::kubernetes::Kubernetes;
+use crate::metrics::Metrics;
 use crate::observe::Observer;
 use crate::plan::Settings;
 use crate::store::Defaults;
@@ -20,6 +21,7 @@ pub struct Context {
     pub sweeps: Sweeps,
     pub queue: PassQueue,
     pub leadership: Arc<Leadership>,
+    pub metrics: Arc<Metrics>,
     pub defaults: Defaults,
     pub settings: Settings,
     /// How long a denial may come from IAM being eventually consistent, before the object counts as stalled.

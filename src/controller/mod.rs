@@ -9,7 +9,10 @@ pub mod context;
 mod error;
 pub mod health;
 pub mod leadership;
+pub mod listener;
 mod memory;
+pub mod metrics_endpoint;
+mod metrics_page;
 mod pass;
 mod pass_queue;
 mod queue;
@@ -23,6 +26,7 @@ mod watch;
 mod workers;
 
 pub use memory::Memory;
+pub use metrics_page::metrics_page;
 pub use pass_queue::PassQueue;
 pub use run::run;
 pub use sweep::{Pace as SweepPace, Sweeps};

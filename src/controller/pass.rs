@@ -64,7 +64,11 @@ pub async fn pass(
     let Some(mut applied) = pass.apply(&prepared, &observation, (&plan, turn), &known).await? else {
         return Ok(Ended::RequeueAfter(pass.record.unfinished(fastrand::f64())));
     };
-    context.kubernetes.publish(&prepared.object, event::drift_found(&prepared.object, &plan.state)).await;
+    let drift = event::drift_found(&prepared.object, &plan.state);
+    if !drift.is_empty() && matches!(applied.outcome.effect, Effect::Accepted { .. }) {
+        context.metrics.passes.drift_corrected();
+    }
+    context.kubernetes.publish(&prepared.object, drift).await;
     // A denied call changed nothing, so whatever else there is to do is done in the same pass. The status then says what
     // all denials together mean, and not something else after each of them.
     for _ in 0..MOST_DENIALS {

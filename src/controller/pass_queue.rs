@@ -39,7 +39,6 @@ impl PassQueue {
         self.queue().holds(object)
     }
 
-    #[allow(dead_code, reason = "the metrics will read it")]
     #[must_use]
     pub fn numbers(&self, now: Instant) -> Numbers {
         self.queue().numbers(now)

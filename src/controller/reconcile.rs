@@ -13,9 +13,10 @@ use super::error::{Error, PassFailed};
 use super::leadership::Leadership;
 use super::memory::Record;
 use super::pass::{Ended, pass};
-use crate::aws::{Aws, CALL_TIMEOUT, Caller, Urgency, Waits};
+use crate::aws::{Aws, CALL_TIMEOUT, Caller, Class, Urgency, Waits};
 use crate::crd::{SequenceStore, SequenceStoreSpec};
 use crate::kubernetes::{InvalidObject, Reference, Uid, WatchedObject};
+use crate::metrics::PassResult;
 use crate::status::event;
 use crate::store::prepare;
 
@@ -54,7 +55,8 @@ pub async fn reconcile(
             return Ok(None);
         }
     };
-    let uid = Uid::of(object.as_ref());
+    let (uid, began) = (Uid::of(object.as_ref()), Instant::now());
+    let _active = context.metrics.passes.begin();
     let mut record = context.memory.take(&uid);
     // What is left of a deletion that AWS has accepted is to see it end.
     let is_in_motion = object.is_being_deleted() && record.is_delete_accepted();
@@ -76,6 +78,7 @@ pub async fn reconcile(
     if let Some(cached) = &cached {
         record.cached(cached.meta().resource_version.as_deref());
     }
+    context.metrics.passes.ended(result(&ended, record.aws_failure()), began.elapsed());
     let rests = match (&ended, &cached) {
         (Ok(Ended::RequeueAfter(_)), Some(cached)) => may_rest(&context, &record, cached),
         _ => false,
@@ -98,6 +101,23 @@ fn may_rest(context: &Context, record: &Record, cached: &WatchedObject) -> bool 
     let Ok(object) = &cached.0 else { return false };
     let newest = record.newest(Arc::new(object.clone()));
     record.is_at_rest() && context.sweeps.takes_over(&newest, Instant::now())
+}
+
+/// What the pass counts as. A failed AWS call is an error too, though it is shown in the status and does not end the pass.
+fn result(ended: &Result<Ended, PassFailed>, aws_failure: Option<Class>) -> PassResult {
+    match (ended, aws_failure) {
+        (Err(PassFailed { error: Error::Panic(_), .. }), _) => PassResult::Panicked,
+        (Err(PassFailed { error: Error::Deadline(_), .. }), _) => PassResult::TimedOut,
+        // Somebody else changed the object first: nothing is wrong.
+        (Err(failed), _) if failed.error.is_conflict() || failed.error.is_not_found() => {
+            PassResult::RequeueAfter
+        }
+        (Err(_), _) => PassResult::Error,
+        (Ok(_), Some(Class::Terminal)) => PassResult::Terminal,
+        (Ok(_), Some(_)) => PassResult::Error,
+        (Ok(Ended::Released), None) => PassResult::Success,
+        (Ok(Ended::RequeueAfter(_)), None) => PassResult::RequeueAfter,
+    }
 }
 
 fn next_poll(context: &Context, object: &Arc<SequenceStore>) -> Duration {

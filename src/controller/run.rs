@@ -30,6 +30,7 @@ pub async fn run(
     leading: watch::Receiver<bool>,
     shutdown: CancellationToken,
 ) {
+    context.metrics.passes.at_most(concurrency);
     let namespaces = context.kubernetes.cache.watches.namespaces();
     let watching = join_all(
         namespaces

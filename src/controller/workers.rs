@@ -97,6 +97,7 @@ impl<'a> WorkerLoop<'a> {
             self.context.queue.finish(&started, now, None);
             return;
         }
+        self.context.metrics.workqueue.began(started.waited);
         let (namespace, name) = (started.object.namespace(), started.object.name());
         let span = tracing::info_span!("pass", namespace, name);
         let pass = reconcile(object, Arc::clone(&self.context), started.kind.urgency()).instrument(span);
@@ -118,6 +119,11 @@ impl<'a> WorkerLoop<'a> {
         };
         let again = after.map(|after| Due { at: now + after, urgency: None });
         let took = self.context.queue.finish(&started, now, again);
+        let metrics = &self.context.metrics.workqueue;
+        metrics.finished(took);
+        if result.is_err() && again.is_some() {
+            metrics.retried();
+        }
         log(&started, took, &result);
     }
 }

@@ -8,7 +8,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::{Resource, ResourceExt};
 
 use super::objects::Objects;
-use super::{Reference, Uid, WatchedObject, Watches};
+use super::{Glance, Reference, Uid, WatchedObject, Watches};
 use crate::crd::SequenceStore;
 use crate::store::{Defaults, Desired, Prepared, identity};
 
@@ -63,6 +63,12 @@ impl Cache {
     #[allow(dead_code, reason = "for what looks at all objects, outside of passes")]
     pub fn objects(&self) -> impl Iterator<Item = Arc<WatchedObject>> {
         self.references().into_iter().filter_map(|reference| self.get(&reference))
+    }
+
+    /// What metrics show of an object.
+    #[must_use]
+    pub fn glance(&self, reference: &Reference) -> Option<Glance> {
+        self.locked().glance(reference)
     }
 
     /// Whether an object with this uid is cached under its name.

@@ -3,13 +3,16 @@
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::api::Api;
+use kube::client::ClientBuilder;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config, ResourceExt};
 
 use super::error::summary;
 use super::pages::{LIST_TIMEOUT, Pages};
+use super::requests::CountRequests;
 use super::{Error, WatchedObject, answered};
 use crate::crd::{OwnerTags, SequenceStore};
+use crate::metrics::Metrics;
 use crate::network::Proxies;
 
 /// The meaning of a 404 for a list of SequenceStores.
@@ -25,20 +28,22 @@ pub(crate) struct Access {
     pub(crate) context: Option<String>,
 }
 
-/// Creates a client without sending a request yet.
-pub(crate) async fn connect(access: &Access) -> Result<Client, String> {
+/// Creates a client without sending a request yet. It counts its requests in `metrics`.
+pub(crate) async fn connect(access: &Access, metrics: &Metrics) -> Result<Client, String> {
     let proxies = Proxies::from_environment()?;
     let mut config = configuration(access).await?;
     config.proxy_url = proxy(access, &proxies, &config.cluster_url);
     tracing::info!(cluster = %config.cluster_url, "connecting to Kubernetes");
-    Client::try_from(config).map_err(|error| match error {
+    let layer = CountRequests::of(&metrics.rest_client, &config.cluster_url);
+    let builder = ClientBuilder::try_from(config).map_err(|error| match error {
         // The text of these holds the URL of the proxy, which can hold a password.
         kube::Error::ProxyProtocolDisabled { .. } | kube::Error::ProxyProtocolUnsupported { .. } => {
             "the kubeconfig names a proxy-url that is not one of an HTTP proxy: write http://HOST:PORT"
                 .to_owned()
         }
         error => format!("invalid Kubernetes configuration: {error}"),
-    })
+    })?;
+    Ok(builder.with_layer(&layer).build())
 }
 
 /// The proxy to the API server: the one that the kubeconfig names for its cluster, else that of the environment unless

@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::{Reference, Uid, WatchedObject};
+use super::{Glance, Reference, Uid, WatchedObject};
 use crate::store::identity;
 
 /// Objects by reference.
@@ -79,6 +79,13 @@ impl Objects {
 
     pub(super) fn get(&self, reference: &Reference) -> Option<Arc<WatchedObject>> {
         self.packed.get(reference).map(Packed::unpack)
+    }
+
+    pub(super) fn glance(&self, reference: &Reference) -> Option<Glance> {
+        self.packed.get(reference).map(|packed| match packed {
+            Packed::Text(text) => Glance::at_text(text),
+            Packed::Invalid(object) => Glance::at_invalid(object),
+        })
     }
 
     pub(super) fn references(&self) -> Vec<Reference> {

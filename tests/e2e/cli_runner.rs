@@ -95,7 +95,9 @@ impl World {
             .env("AWS_SECRET_ACCESS_KEY", "canary-secret-access-key")
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("AWS_ENDPOINT_URL_OMICS", self.simulator.url())
-            .env("AWS_ENDPOINT_URL_STS", self.simulator.url());
+            .env("AWS_ENDPOINT_URL_STS", self.simulator.url())
+            // Many run at once, and the default port is one.
+            .env("SEQSTORE_METRICS_BIND_ADDRESS", "off");
         command
     }
 

@@ -36,6 +36,7 @@ mod isolation;
 mod kubectl;
 mod kubernetes_proxy;
 mod leadership;
+mod metrics;
 mod missing_permissions;
 mod networks;
 mod ownership;
@@ -106,6 +107,9 @@ const TESTS: &[&[Test]] = &[
     leadership::edits::TESTS,
     leadership::hand_over::TESTS,
     leadership::rights::TESTS,
+    metrics::endpoint::TESTS,
+    metrics::objects::TESTS,
+    metrics::requests::TESTS,
     missing_permissions::TESTS,
     networks::credential_sources::TESTS,
     networks::denials::TESTS,

@@ -234,6 +234,8 @@ async fn an_environment_variable_that_is_set_to_nothing_counts_as_unset(
         "SEQSTORE_LOG_FORMAT",
         "SEQSTORE_LOG_LEVEL",
         "SEQSTORE_HEALTH_PROBE_BIND_ADDRESS",
+        "SEQSTORE_METRICS_BIND_ADDRESS",
+        "SEQSTORE_METRICS_PER_OBJECT",
     ]
     .map(|name| (name, ""))
     .into();

@@ -220,6 +220,8 @@ impl World {
             .env("SEQSTORE_QUOTA", high_quotas())
             .env("AWS_ENDPOINT_URL_OMICS", self.simulator.url())
             .env("AWS_ENDPOINT_URL_STS", self.simulator.url())
+            // Many run at once, and the default port is one.
+            .env("SEQSTORE_METRICS_BIND_ADDRESS", "off")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(std::fs::File::create(&log)?)

@@ -21,4 +21,17 @@ impl Urgency {
     #[allow(dead_code, reason = "the metrics will name each one")]
     pub const ALL: [Self; 6] =
         [Self::CreateOrDelete, Self::Update, Self::Asked, Self::Ordinary, Self::InMotion, Self::Background];
+
+    /// As a label of metrics.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::CreateOrDelete => "create_or_delete",
+            Self::Update => "update",
+            Self::Asked => "asked",
+            Self::Ordinary => "ordinary",
+            Self::InMotion => "in_motion",
+            Self::Background => "background",
+        }
+    }
 }

@@ -14,6 +14,7 @@ use crate::cli::output::{eprint, print, printable};
 use crate::cli::table::{store_columns, table};
 use crate::crd::{ManagementPolicy, StoreStatus};
 use crate::kubernetes::{WatchedObject, cluster};
+use crate::metrics::Metrics;
 
 const EXIT_ORPHANS_FOUND: u8 = 1;
 
@@ -24,7 +25,7 @@ pub(super) async fn export(
     program: &str,
 ) -> Result<ExitCode, String> {
     // Kubernetes comes first: an error there shows at once, while reading AWS takes minutes.
-    let client = cluster::connect(&(&flags.kubernetes).into()).await?;
+    let client = cluster::connect(&(&flags.kubernetes).into(), &Metrics::default()).await?;
     let before = all_objects(&client).await?;
     let cluster_name = match flags.cluster_name.clone().or_else(|| cluster::recorded_name_in(&before)) {
         Some(name) => name,

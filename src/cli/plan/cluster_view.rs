@@ -10,6 +10,7 @@ use super::subject::Subject;
 use crate::cli::output::eprint;
 use crate::kubernetes::cluster::{self, Failure};
 use crate::kubernetes::{Cache, WatchedObject};
+use crate::metrics::Metrics;
 
 /// Stands for the name of a cluster that the command did not connect to.
 const UNKNOWN_CLUSTER: &str = "(name of the cluster)";
@@ -43,7 +44,7 @@ impl ClusterView {
     }
 
     async fn online(flags: &PlanFlags) -> Result<Self, String> {
-        let client = cluster::connect(&(&flags.kubernetes).into()).await?;
+        let client = cluster::connect(&(&flags.kubernetes).into(), &Metrics::default()).await?;
         match cluster::list_sequence_stores(&client, None).await {
             Ok(objects) => Ok(Self { client: Some(client), is_partial: false, objects }),
             // Users with rights in single namespaces get a plan too, which ignores objects elsewhere.

@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::{ArgAction, Args, ValueEnum};
 
 use super::leader_election::LeaderElectionFlags;
 use crate::aws::{Operation, Quotas};
 use crate::cli::defaults;
 use crate::cli::shared_flags::{PlaceFlags, QuotaFlags, TimingFlags};
-use crate::cli::values::{address, duration, log_level, share, watched_namespace};
+use crate::cli::values::{
+    OptionalAddress, address, duration, log_level, optional_address, share, watched_namespace,
+};
 use crate::controller::SweepPace;
 
 pub(in crate::cli) const EXAMPLES: &str = "\
@@ -57,6 +59,14 @@ pub struct RunFlags {
     /// Address that serves /healthz and /readyz; `:8081` listens on all IPv6 and IPv4 addresses
     #[arg(long, env = "SEQSTORE_HEALTH_PROBE_BIND_ADDRESS", default_value = defaults::HEALTH_PROBE_BIND_ADDRESS, value_parser = address)]
     pub(super) health_probe_bind_address: SocketAddr,
+
+    /// Address that serves /metrics; `:8080` listens on all IPv6 and IPv4 addresses, `off` or `0` serves no metrics
+    #[arg(long, env = "SEQSTORE_METRICS_BIND_ADDRESS", default_value = defaults::METRICS_BIND_ADDRESS, value_parser = optional_address)]
+    pub(super) metrics_bind_address: OptionalAddress,
+
+    /// Whether /metrics has series for each object, besides the sums
+    #[arg(long, env = "SEQSTORE_METRICS_PER_OBJECT", default_value_t = true, action = ArgAction::Set, value_name = "true|false")]
+    pub(super) metrics_per_object: bool,
 
     /// Log format
     #[arg(long, env = "SEQSTORE_LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
@@ -179,6 +189,17 @@ mod tests {
     }
 
     #[test]
+    fn metrics_are_on_unless_they_are_turned_off() {
+        let at = |args: &[&str]| run(args).expect("valid").metrics_bind_address.0.map(|at| at.to_string());
+        assert_eq!(at(&[]).as_deref(), Some("[::]:8080"));
+        assert_eq!(at(&["--metrics-bind-address=127.0.0.1:9"]).as_deref(), Some("127.0.0.1:9"));
+        assert_eq!(at(&["--metrics-bind-address=0"]), None);
+        assert_eq!(at(&["--metrics-bind-address=off"]), None);
+        let per_object = |args: &[&str]| run(args).expect("valid").metrics_per_object;
+        assert!(per_object(&[]) && !per_object(&["--metrics-per-object=false"]));
+    }
+
+    #[test]
     fn errors_say_what_to_write_instead() {
         for (args, hint) in [
             (&["--region", "Frankfurt"][..], "us-east-1"),
@@ -189,6 +210,9 @@ mod tests {
             (&["--quota", "GetSequenceStor=20"], "operations: GetSequenceStore, ListTagsForResource"),
             (&["--quota", "GetSequenceStore"], "GetSequenceStore=20"),
             (&["--quota", "GetSequenceStore=0"], "GetSequenceStore=20"),
+            (&["--metrics-bind-address", "8080"], ":8080"),
+            (&["--metrics-bind-address", "on"], "off"),
+            (&["--metrics-per-object", "no"], "false"),
             (&["--watch-namespace", "a"], "--cluster-name"),
             (&["--log-level", "loud=very"], "debug"),
             (&["--log-level", "loud"], "debug"),

@@ -1,13 +1,15 @@
-//! `run`: connects to Kubernetes and AWS, and runs the controller and the health server until a signal. I/O.
+//! `run`: connects to Kubernetes and AWS, and runs the controller and the servers of its endpoints until a signal. I/O.
 
 mod aws_identity;
 mod flags;
 mod leader_election;
 mod log;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -15,9 +17,10 @@ use crate::aws::Aws;
 use crate::controller::context::Context;
 use crate::controller::health::{self, Health};
 use crate::controller::leadership::{Election, Leadership};
-use crate::controller::{self, Memory, PassQueue, Sweeps};
+use crate::controller::{self, Memory, PassQueue, Sweeps, listener, metrics_endpoint};
 use crate::kubernetes::cluster::{self, Access, Failure};
 use crate::kubernetes::{Cache, Kubernetes, Watches};
+use crate::metrics::Metrics;
 use crate::plan::Settings;
 use crate::store::Defaults;
 pub(in crate::cli) use flags::EXAMPLES;
@@ -33,16 +36,21 @@ pub(super) async fn execute(flags: RunFlags) -> Result<(), String> {
     let place = flags.leader_election.place(replica.clone())?;
     log::to_stderr(&flags);
     let shutdown = stop_on_signal()?;
-    let client = cluster::connect(&Access::default()).await?;
-    let listener = health::bind(flags.health_probe_bind_address)
-        .await
-        .map_err(|e| format!("cannot listen on {}: {e}", flags.health_probe_bind_address))?;
+    let metrics = Arc::new(Metrics::default());
+    let client = cluster::connect(&Access::default(), &metrics).await?;
+    let listener = listen(flags.health_probe_bind_address, "--health-probe-bind-address").await?;
+    let for_metrics = match flags.metrics_bind_address.0 {
+        Some(address) => Some(listen(address, "--metrics-bind-address").await?),
+        None => None,
+    };
     let watches = Arc::new(Watches::of(&flags.namespaces()));
     let silence = controller::longest_silence(flags.watch_timeout);
     let health = Arc::new(Health::of(Arc::clone(&watches), silence));
     let server = tokio::spawn(health::serve(listener, Arc::clone(&health), shutdown.clone()));
 
     let aws = Aws::from_environment(flags.place.region.clone(), flags.quotas()).await?;
+    let aws = aws.counted_in(Arc::clone(&metrics));
+    let mut metrics_server = None;
     if let Some(settings) = settings(&flags, &client, replica, &shutdown).await? {
         let defaults = Defaults { region: aws.default_region(), poll_interval: flags.timing.poll_interval };
         tracing::info!(
@@ -65,11 +73,16 @@ pub(super) async fn execute(flags: RunFlags) -> Result<(), String> {
             sweeps: Sweeps::of(flags.sweep_pace(), Instant::now()),
             queue: PassQueue::default(),
             leadership,
+            metrics,
             defaults,
             settings,
             denied_grace: flags.denied_grace,
             throttled_grace: flags.throttled_grace,
             watch_timeout: flags.watch_timeout,
+        });
+        metrics_server = for_metrics.map(|listener| {
+            let page = controller::metrics_page(&context, flags.metrics_per_object);
+            tokio::spawn(metrics_endpoint::serve(listener, Arc::new(page), shutdown.clone()))
         });
         // Beside the start: neither readiness nor the first pass waits for it.
         tokio::spawn(aws_identity::announce(context.clone(), shutdown.clone()));
@@ -79,7 +92,18 @@ pub(super) async fn execute(flags: RunFlags) -> Result<(), String> {
     }
     shutdown.cancel();
     tracing::info!("stopped");
-    server.await.map_err(|e| e.to_string())?.map_err(|e| format!("the health server failed: {e}"))
+    server.await.map_err(|e| e.to_string())?.map_err(|e| format!("the health server failed: {e}"))?;
+    match metrics_server {
+        Some(server) => {
+            server.await.map_err(|e| e.to_string())?.map_err(|e| format!("the metrics server failed: {e}"))
+        }
+        None => Ok(()),
+    }
+}
+
+/// `flag` is what chose the address.
+async fn listen(address: SocketAddr, flag: &str) -> Result<TcpListener, String> {
+    listener::bind(address).await.map_err(|e| format!("cannot listen on {address}: {e}: set {flag}"))
 }
 
 /// Runs the controller until `shutdown`. The Lease, if there is one, is given up when no pass runs any more.

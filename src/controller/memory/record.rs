@@ -45,6 +45,8 @@ pub struct Record {
     pub(super) refused_since: Option<Instant>,
     /// It has throttled them.
     pub(super) is_throttled: bool,
+    /// What the AWS call that failed in the last pass was refused for, if one failed.
+    pub(super) failed_with: Option<Class>,
     pub(super) waits: PassWaits,
     /// The store that a 404 was about, and when the first 404 came.
     absent: Option<Box<(Sought, Instant)>>,

@@ -126,6 +126,7 @@ impl Record {
         now: Instant,
         random: f64,
     ) -> Option<Duration> {
+        self.failed_with = error.map(|error| error.class);
         let Some(error) = error else {
             // A pass that asks AWS nothing, as of a paused object or an invalid spec, does not show that AWS allows again
             // what it denied.
@@ -176,6 +177,12 @@ impl Record {
         let wait = backoff::wait(class, self.failures, random);
         self.due = Some(now + wait);
         wait
+    }
+
+    /// The class of the error, where an AWS call failed in the last pass that came to its calls.
+    #[must_use]
+    pub fn aws_failure(&self) -> Option<Class> {
+        self.failed_with
     }
 
     /// The pass came to its end: all that it had to write is written.

@@ -27,6 +27,16 @@ impl Kind {
         Self::Background,
     ];
 
+    /// As a label of metrics.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Deletion => "deletion",
+            Self::Creation => "creation",
+            _ => self.urgency().label(),
+        }
+    }
+
     #[must_use]
     pub fn urgency(self) -> Urgency {
         match self {

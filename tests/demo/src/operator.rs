@@ -109,7 +109,7 @@ fn spawn(config: &OperatorConfig) -> Result<Running, Error> {
         .arg(&config.log)
         .arg(binary()?)
         .args(["run", "--region", config.region, "--poll-interval", "2s", "--log-format", "text"])
-        .args(["--health-probe-bind-address", "127.0.0.1:0"])
+        .args(["--health-probe-bind-address", "127.0.0.1:0", "--metrics-bind-address", "off"])
         // The operator must not find the AWS credentials or the cluster of the user who runs the demo.
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())

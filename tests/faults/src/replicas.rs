@@ -35,6 +35,7 @@ impl OperatorConfig {
             .args([
                 "run",
                 "--health-probe-bind-address=127.0.0.1:0",
+                "--metrics-bind-address=off",
                 "--log-format=text",
                 "--region=us-east-1",
             ])

@@ -41,6 +41,8 @@ impl Record {
             in_motion_since: _,
             asked: _,
             is_throttled: _,
+            // It is one of the failures.
+            failed_with: _,
         } = self;
         let nothing_failed = *failures == 0 && due.is_none() && refused_since.is_none() && waits.are_over();
         let nothing_is_refused = refused.is_none() && denied.is_empty() && policy_rejected.is_none();

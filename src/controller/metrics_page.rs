@@ -1,0 +1,62 @@
+//! What the metrics read when somebody asks: the objects of the cache, the queue, the request budget. No I/O.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::context::Context;
+use super::queue::Kind;
+use crate::metrics::{Condition, Objects, Page, QueueSample, Sample};
+
+/// The page /metrics with everything that is known of `context`. `per_object`: with series for each object.
+pub fn metrics_page(context: &Arc<Context>, per_object: bool) -> Page {
+    let objects = Arc::new(CachedObjects(Arc::clone(context)));
+    let (queued, aws) = (Arc::clone(context), context.aws.clone());
+    Page::new(Arc::clone(&context.metrics))
+        .with_objects(objects, per_object)
+        .with_queue(move || queue_sample(&queued))
+        .with_budget(move || aws.budget_readings())
+}
+
+fn queue_sample(context: &Context) -> QueueSample {
+    let numbers = context.queue.numbers(Instant::now());
+    QueueSample {
+        ready: Kind::ALL
+            .map(|kind| (kind.label(), numbers.ready.get(&kind).copied().unwrap_or_default()))
+            .into(),
+        added: numbers.added,
+        unfinished: numbers.unfinished,
+        longest_running: numbers.longest_running,
+    }
+}
+
+/// The cache is locked for one object at a time, so that no pass waits for a reader of the page.
+struct CachedObjects(Arc<Context>);
+
+impl Objects for CachedObjects {
+    fn visit(&self, visit: &mut dyn FnMut(&Sample<'_>)) {
+        let cache = &self.0.kubernetes.cache;
+        for reference in cache.references() {
+            let Some(glance) = cache.glance(&reference) else { continue };
+            let condition = glance.conditions.iter().map(|condition| Condition {
+                kind: &condition.kind,
+                status: &condition.status,
+                reason: &condition.reason,
+                since: condition.since(),
+            });
+            visit(&Sample {
+                namespace: reference.namespace(),
+                name: reference.name(),
+                conditions: condition.collect(),
+                is_drifted: glance.is_drifted,
+                deleted_at: glance.deleted_at,
+            });
+        }
+    }
+}
+
+impl fmt::Debug for CachedObjects {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("CachedObjects")
+    }
+}

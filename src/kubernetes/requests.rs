@@ -1,0 +1,68 @@
+//! Counts the requests to the API server, each with its repetitions as one. No I/O of its own.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use http::{Request, Response, Uri};
+use tower::{Layer, Service};
+
+use crate::metrics::RestClient;
+
+/// Wraps the HTTP client of kube.
+#[derive(Clone, Debug)]
+pub(super) struct CountRequests {
+    requests: RestClient,
+    host: Arc<str>,
+}
+
+impl CountRequests {
+    /// `server` is the URL of the API server, which the requests do not name yet.
+    pub(super) fn of(requests: &RestClient, server: &Uri) -> Self {
+        let host = server.authority().map(|authority| {
+            // A URL may hold a password.
+            authority.as_str().rsplit('@').next().unwrap_or_default()
+        });
+        Self { requests: requests.clone(), host: host.unwrap_or_default().into() }
+    }
+}
+
+impl<S> Layer<S> for CountRequests {
+    type Service = Counted<S>;
+
+    fn layer(&self, inner: S) -> Counted<S> {
+        Counted { inner, count: self.clone() }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Counted<S> {
+    inner: S,
+    count: CountRequests,
+}
+
+impl<S, B, R> Service<Request<B>> for Counted<S>
+where
+    S: Service<Request<B>, Response = Response<R>>,
+    S::Future: Send + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let begun = self.count.requests.begin(request.method().as_str(), &self.count.host);
+        let response = self.inner.call(request);
+        Box::pin(async move {
+            let response = response.await;
+            if let Ok(response) = &response {
+                begun.answered(response.status().as_u16());
+            }
+            response
+        })
+    }
+}

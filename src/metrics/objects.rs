@@ -1,0 +1,218 @@
+//! Series about objects. They are made from what is cached when somebody asks for them, so they cost nothing at rest and
+//! vanish with their object. No I/O.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue};
+use prometheus_client::metrics::MetricType;
+
+use super::bounded::OTHER;
+
+/// Only these conditions are counted: anybody who may write a status can invent others.
+const TYPES: [&str; 4] = ["Ready", "Synced", "Reconciling", "Stalled"];
+const STATUSES: [&str; 3] = ["True", "False", "Unknown"];
+/// More than there are reasons. Further ones, which somebody else wrote, share one label.
+const MOST_COUNTS: usize = 256;
+
+/// Where the objects are.
+pub(crate) trait Objects: fmt::Debug + Send + Sync {
+    /// Shows each object once.
+    fn visit(&self, visit: &mut dyn FnMut(&Sample<'_>));
+}
+
+/// One object.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sample<'a> {
+    pub(crate) namespace: &'a str,
+    pub(crate) name: &'a str,
+    pub(crate) conditions: Vec<Condition<'a>>,
+    pub(crate) is_drifted: bool,
+    /// In seconds since 1970.
+    pub(crate) deleted_at: Option<i64>,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Condition<'a> {
+    pub(crate) kind: &'a str,
+    pub(crate) status: &'a str,
+    pub(crate) reason: &'a str,
+    /// In seconds since 1970.
+    pub(crate) since: i64,
+}
+
+impl Sample<'_> {
+    fn condition(&self, kind: &str) -> Option<&Condition<'_>> {
+        self.conditions.iter().find(|condition| condition.kind == kind)
+    }
+}
+
+/// Makes the series.
+#[derive(Debug)]
+pub(super) struct ObjectSeries {
+    pub(super) objects: Arc<dyn Objects>,
+    /// Besides the sums, series for each object.
+    pub(super) one_by_one: bool,
+}
+
+/// What the series of one object need: families follow each other on the page, and the objects are looked at once.
+struct Row {
+    namespace: Box<str>,
+    name: Box<str>,
+    is_ready: bool,
+    ready_since: Option<i64>,
+    is_drifted: bool,
+    deleted_at: Option<i64>,
+    stalled: Option<Box<str>>,
+}
+
+impl Row {
+    fn of(object: &Sample<'_>) -> Self {
+        let ready = object.condition("Ready");
+        let stalled = object.condition("Stalled").filter(|stalled| stalled.status == "True");
+        Self {
+            namespace: object.namespace.into(),
+            name: object.name.into(),
+            is_ready: ready.is_some_and(|ready| ready.status == "True"),
+            ready_since: ready.map(|ready| ready.since),
+            is_drifted: object.is_drifted,
+            deleted_at: object.deleted_at,
+            stalled: stalled.map(|stalled| stalled.reason.into()),
+        }
+    }
+
+    fn labels(&self) -> [(&'static str, &str); 2] {
+        [("namespace", &self.namespace), ("name", &self.name)]
+    }
+}
+
+/// How many objects have which type, status and reason.
+#[derive(Default)]
+struct Sums(BTreeMap<[String; 3], u64>);
+
+impl Sums {
+    fn count(&mut self, object: &Sample<'_>) {
+        for kind in TYPES {
+            let Some((status, reason)) = counted(object, kind) else { continue };
+            let key = [kind, status, reason].map(ToOwned::to_owned);
+            let is_full = self.0.len() >= MOST_COUNTS && !self.0.contains_key(&key);
+            let key = if is_full { [kind, status, OTHER].map(ToOwned::to_owned) } else { key };
+            *self.0.entry(key).or_default() += 1;
+        }
+    }
+}
+
+/// Status and reason under which an object counts.
+fn counted<'a>(object: &'a Sample<'_>, kind: &str) -> Option<(&'static str, &'a str)> {
+    let condition = object.condition(kind);
+    if condition.is_none() && kind != "Ready" {
+        return None;
+    }
+    let status = condition.map_or("Unknown", |condition| condition.status);
+    let status = STATUSES.into_iter().find(|known| *known == status).unwrap_or("Unknown");
+    Some((status, condition.map_or("", |condition| condition.reason)))
+}
+
+impl Collector for ObjectSeries {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let (mut sums, mut rows) = (Sums::default(), Vec::new());
+        self.objects.visit(&mut |object| {
+            sums.count(object);
+            if self.one_by_one {
+                rows.push(Row::of(object));
+            }
+        });
+        let mut family = encoder.encode_descriptor(
+            "sequencestore_objects",
+            "SequenceStore objects by condition: type, status and reason. Those of type Ready are all objects; one that has \
+             no condition yet, or cannot be decoded, counts there with status Unknown.",
+            None,
+            MetricType::Gauge,
+        )?;
+        for ([kind, status, reason], count) in &sums.0 {
+            let labels = [("type", kind.as_str()), ("status", status), ("reason", reason)];
+            family.encode_family(&labels)?.encode_gauge(count)?;
+        }
+        if self.one_by_one { each(&mut encoder, &rows) } else { Ok(()) }
+    }
+}
+
+fn each(encoder: &mut DescriptorEncoder<'_>, rows: &[Row]) -> fmt::Result {
+    family(
+        encoder,
+        ("ready", "Whether the condition Ready of the object is True: 1 or 0."),
+        rows.iter().map(|row| (row.labels(), u32::from(row.is_ready))),
+    )?;
+    family(
+        encoder,
+        (
+            "ready_transition_timestamp_seconds",
+            "When the condition Ready of the object changed last, in seconds since 1970.",
+        ),
+        rows.iter().filter_map(|row| Some((row.labels(), row.ready_since?))),
+    )?;
+    family(
+        encoder,
+        ("drifted", "Whether the store differs from the spec of the object, as status.drift shows: 1 or 0."),
+        rows.iter().map(|row| (row.labels(), u32::from(row.is_drifted))),
+    )?;
+    family(
+        encoder,
+        (
+            "deletion_timestamp_seconds",
+            "When the deletion of the object was requested, in seconds since 1970; only of objects that are being deleted.",
+        ),
+        rows.iter().filter_map(|row| Some((row.labels(), row.deleted_at?))),
+    )?;
+    let stalled = rows.iter().filter_map(|row| {
+        let [namespace, name] = row.labels();
+        Some(([namespace, name, ("reason", row.stalled.as_deref()?)], 1_u32))
+    });
+    family(
+        encoder,
+        (
+            "stalled",
+            "1 for each object that cannot be finished until somebody acts, with the reason; absent for all others.",
+        ),
+        stalled,
+    )
+}
+
+fn family<'a, const N: usize, V: EncodeGaugeValue>(
+    encoder: &mut DescriptorEncoder<'_>,
+    (name, help): (&str, &str),
+    samples: impl Iterator<Item = ([(&'a str, &'a str); N], V)>,
+) -> fmt::Result {
+    let mut samples = samples.peekable();
+    if samples.peek().is_none() {
+        return Ok(());
+    }
+    let name = format!("sequencestore_object_{name}");
+    let mut family = encoder.encode_descriptor(&name, help, None, MetricType::Gauge)?;
+    for (labels, value) in samples {
+        family.encode_family(&labels)?.encode_gauge(&value)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_that_somebody_else_wrote_do_not_pile_up_and_every_object_counts() {
+        let mut sums = Sums::default();
+        for number in 0..10_000 {
+            let reason = format!("Made{number}");
+            let condition = |kind| Condition { kind, status: "False", reason: &reason, since: 0 };
+            let conditions = vec![condition("Ready"), condition("Foreign")];
+            sums.count(&Sample { conditions, ..Sample::default() });
+        }
+        sums.count(&Sample::default());
+        assert!(sums.0.len() <= MOST_COUNTS + 2 * TYPES.len(), "{}", sums.0.len());
+        assert!(sums.0.keys().all(|[kind, ..]| kind == "Ready"));
+        assert_eq!(sums.0.values().sum::<u64>(), 10_001);
+    }
+}

@@ -1,0 +1,63 @@
+//! The page /metrics: all registered figures, and those that are read when somebody asks. No I/O but what its figures
+//! of the process need.
+
+use std::fmt;
+use std::sync::Arc;
+
+pub(crate) use prometheus_client::encoding::prometheus_text::CONTENT_TYPE;
+use prometheus_client::encoding::prometheus_text::encode;
+use prometheus_client::registry::Registry;
+
+use super::budget::{BudgetSample, BudgetSeries};
+use super::objects::ObjectSeries;
+use super::process::Process;
+use super::workqueue::{QueueSample, QueueSeries};
+use super::{Metrics, Objects, build_info};
+
+/// Everything that the page shows.
+#[derive(Debug)]
+pub(crate) struct Page {
+    metrics: Arc<Metrics>,
+    /// What is read anew each time.
+    read_each_time: Registry,
+}
+
+impl Page {
+    pub(crate) fn new(metrics: Arc<Metrics>) -> Self {
+        let mut read_each_time = Registry::default();
+        build_info::register(&mut read_each_time);
+        read_each_time.register_collector(Box::new(Process));
+        Self { metrics, read_each_time }
+    }
+
+    /// Adds the series about objects; `one_by_one`: those about each of them too.
+    pub(crate) fn with_objects(mut self, objects: Arc<dyn Objects>, one_by_one: bool) -> Self {
+        self.read_each_time.register_collector(Box::new(ObjectSeries { objects, one_by_one }));
+        self
+    }
+
+    /// Adds the queue of passes.
+    pub(crate) fn with_queue(mut self, read: impl Fn() -> QueueSample + Send + Sync + 'static) -> Self {
+        self.read_each_time.register_collector(Box::new(QueueSeries(Box::new(read))));
+        self
+    }
+
+    /// Adds the request budget.
+    pub(crate) fn with_budget(
+        mut self,
+        read: impl Fn() -> Vec<BudgetSample> + Send + Sync + 'static,
+    ) -> Self {
+        let metrics = Arc::clone(&self.metrics);
+        self.read_each_time.register_collector(Box::new(BudgetSeries { metrics, read: Box::new(read) }));
+        self
+    }
+
+    /// In the text format of Prometheus, version 0.0.4, which every Prometheus, promtool and `grep` read.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub(crate) fn write(&self, out: &mut impl fmt::Write) -> fmt::Result {
+        encode(out, &self.metrics.registry)?;
+        encode(out, &self.read_each_time)
+    }
+}

@@ -1,0 +1,6 @@
+//! `/metrics`: what it shows, what it leaves out, and how it is turned off.
+
+pub mod endpoint;
+pub mod objects;
+mod page;
+pub mod requests;
