@@ -102,7 +102,6 @@ impl Aws {
     }
 
     /// The regions in which AWS does not accept the credentials, so that few calls are sent.
-    #[allow(dead_code, reason = "for metrics")]
     pub(crate) fn open_breakers(&self) -> Vec<String> {
         self.shared.budget.open_breakers()
     }

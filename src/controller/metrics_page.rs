@@ -6,16 +6,38 @@ use std::time::Instant;
 
 use super::context::Context;
 use super::queue::Kind;
-use crate::metrics::{Condition, Objects, Page, QueueSample, Sample};
+use super::sweep::{Freshness, Mode};
+use crate::metrics::{Condition, Objects, Page, QueueSample, RegionSample, Sample};
 
 /// The page /metrics with everything that is known of `context`. `per_object`: with series for each object.
 pub fn metrics_page(context: &Arc<Context>, per_object: bool) -> Page {
     let objects = Arc::new(CachedObjects(Arc::clone(context)));
-    let (queued, aws) = (Arc::clone(context), context.aws.clone());
+    let (queued, swept, aws) = (Arc::clone(context), Arc::clone(context), context.aws.clone());
     Page::new(Arc::clone(&context.metrics))
         .with_objects(objects, per_object)
         .with_queue(move || queue_sample(&queued))
         .with_budget(move || aws.budget_readings())
+        .with_regions(move || region_samples(&swept))
+}
+
+/// Of the regions in which settled objects are or were, and those in which AWS refuses the credentials.
+fn region_samples(context: &Context) -> Vec<RegionSample> {
+    let refused = context.aws.open_breakers();
+    let freshness = context.sweeps.freshness(Instant::now()).into_iter();
+    let mut samples: Vec<RegionSample> = freshness
+        .map(|Freshness { region, mode, age }| RegionSample {
+            is_listed: mode == Mode::List,
+            listing_age: age.map(|age| age.as_secs_f64()),
+            is_breaker_open: refused.contains(&region),
+            region,
+        })
+        .collect();
+    for region in refused {
+        if context.metrics.aws.knows_region(&region) && samples.iter().all(|sample| sample.region != region) {
+            samples.push(RegionSample { region, is_breaker_open: true, ..RegionSample::default() });
+        }
+    }
+    samples
 }
 
 fn queue_sample(context: &Context) -> QueueSample {

@@ -108,7 +108,7 @@ impl AwsRequests {
     }
 
     /// A region that has its name in labels.
-    pub(super) fn knows_region(&self, region: &str) -> bool {
+    pub(crate) fn knows_region(&self, region: &str) -> bool {
         *self.regions.label(region, false) == *region
     }
 

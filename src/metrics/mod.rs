@@ -4,6 +4,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `aws`, `budget`, `rest_client` | requests to AWS, the request budget, requests to the Kubernetes API server |
+//! | `regions` | how the stores of each region are observed |
 //! | `reconcile`, `workqueue`, `leadership` | passes, the queue and the lease, under the names of controller-runtime and client-go |
 //! | `objects` | series about objects, made when they are asked for: they cost nothing at rest and go with their object |
 //! | `process`, `build_info` | the process and the program |
@@ -21,6 +22,7 @@ mod page;
 mod process;
 mod reconcile;
 mod reference;
+mod regions;
 mod rest_client;
 mod workqueue;
 
@@ -36,6 +38,7 @@ pub(crate) use objects::{Condition, Objects, Sample};
 pub(crate) use page::{CONTENT_TYPE, Page};
 pub(crate) use reconcile::{PassResult, Passes};
 pub use reference::{metrics_example, metrics_reference};
+pub(crate) use regions::RegionSample;
 pub(crate) use rest_client::RestClient;
 pub(crate) use workqueue::{QueueSample, WorkQueue};
 

@@ -11,6 +11,7 @@ use prometheus_client::registry::Registry;
 use super::budget::{BudgetSample, BudgetSeries};
 use super::objects::ObjectSeries;
 use super::process::Process;
+use super::regions::{RegionSample, RegionSeries};
 use super::workqueue::{QueueSample, QueueSeries};
 use super::{Metrics, Objects, build_info};
 
@@ -49,6 +50,15 @@ impl Page {
     ) -> Self {
         let metrics = Arc::clone(&self.metrics);
         self.read_each_time.register_collector(Box::new(BudgetSeries { metrics, read: Box::new(read) }));
+        self
+    }
+
+    /// Adds how the stores of each region are observed.
+    pub(crate) fn with_regions(
+        mut self,
+        read: impl Fn() -> Vec<RegionSample> + Send + Sync + 'static,
+    ) -> Self {
+        self.read_each_time.register_collector(Box::new(RegionSeries(Box::new(read))));
         self
     }
 

@@ -11,6 +11,7 @@ use super::budget::BudgetSample;
 use super::objects::{Condition, Objects, Sample};
 use super::page::Page;
 use super::reconcile::PassResult;
+use super::regions::RegionSample;
 use super::workqueue::QueueSample;
 
 const HEAD: &str = include_str!("reference.md");
@@ -61,6 +62,9 @@ pub fn metrics_example() -> String {
             full_rate: 4.0,
             waiting: 0,
         }]
+    });
+    let page = page.with_regions(|| {
+        vec![RegionSample { region: "us-east-1".into(), listing_age: Some(0.0), ..RegionSample::default() }]
     });
     let mut text = String::new();
     // Writing to a String cannot fail.

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::aws::Aws;
@@ -53,18 +54,11 @@ pub(super) async fn execute(flags: RunFlags) -> Result<(), String> {
     let mut metrics_server = None;
     if let Some(settings) = settings(&flags, &client, replica, &shutdown).await? {
         let defaults = Defaults { region: aws.default_region(), poll_interval: flags.timing.poll_interval };
-        tracing::info!(
-            version = env!("CARGO_PKG_VERSION"),
-            region = defaults.region.as_deref().unwrap_or("none: objects must set spec.region"),
-            poll_interval = ?defaults.poll_interval,
-            namespaces = ?flags.namespaces(),
-            "starting"
-        );
-        let leadership = match &place {
+        log_start(&flags, &defaults);
+        let leadership = Arc::new(match &place {
             Some(_) => Leadership::with_election(aws.fence(), shutdown.clone()),
             None => Leadership::without_election(aws.fence(), shutdown.clone()),
-        };
-        let leadership = Arc::new(leadership);
+        });
         health.asks(Arc::clone(&leadership));
         let context = Arc::new(Context {
             kubernetes: Kubernetes::new(client, Cache::of(watches)),
@@ -92,13 +86,25 @@ pub(super) async fn execute(flags: RunFlags) -> Result<(), String> {
     }
     shutdown.cancel();
     tracing::info!("stopped");
-    server.await.map_err(|e| e.to_string())?.map_err(|e| format!("the health server failed: {e}"))?;
+    ended("health", server).await?;
     match metrics_server {
-        Some(server) => {
-            server.await.map_err(|e| e.to_string())?.map_err(|e| format!("the metrics server failed: {e}"))
-        }
+        Some(server) => ended("metrics", server).await,
         None => Ok(()),
     }
+}
+
+fn log_start(flags: &RunFlags, defaults: &Defaults) {
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        region = defaults.region.as_deref().unwrap_or("none: objects must set spec.region"),
+        poll_interval = ?defaults.poll_interval,
+        namespaces = ?flags.namespaces(),
+        "starting"
+    );
+}
+
+async fn ended(name: &str, server: JoinHandle<std::io::Result<()>>) -> Result<(), String> {
+    server.await.map_err(|e| e.to_string())?.map_err(|e| format!("the {name} server failed: {e}"))
 }
 
 /// `flag` is what chose the address.

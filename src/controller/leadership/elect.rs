@@ -141,6 +141,7 @@ impl Election {
             None => leadership.fence.close(),
         }
         let before = leadership.leading.send_replace(renewed.is_some());
+        self.context.metrics.leadership.set(&self.api.name, renewed.is_some());
         let lease = format!("{}/{}", self.api.namespace, self.api.name);
         match (before, renewed.is_some()) {
             (false, true) => {

@@ -27,7 +27,7 @@ use tokio::task::{Id, JoinSet};
 use super::context::Context;
 pub use choice::Pace;
 pub use next_look::{Disagreement, Sight};
-pub use regions::Sweeps;
+pub use regions::{Freshness, Mode, Sweeps};
 use sweeper::Sweeper;
 
 /// How often the objects are searched for regions without a sweeper.

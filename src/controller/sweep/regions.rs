@@ -57,14 +57,12 @@ pub struct Sweep {
 }
 
 /// What can be read of one region.
-#[allow(dead_code, reason = "the metrics read it")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Freshness {
     pub region: String,
     pub mode: Mode,
     /// Since the last complete listing began: what it showed may be as old as that.
     pub age: Option<Duration>,
-    pub pages: Option<usize>,
 }
 
 impl Sweeps {
@@ -121,7 +119,6 @@ impl Sweeps {
 
     /// For each region in which settled objects are or were.
     #[must_use]
-    #[allow(dead_code, reason = "the metrics read it")]
     pub fn freshness(&self, now: Instant) -> Vec<Freshness> {
         let state = self.state();
         let mut all: Vec<Freshness> = state
@@ -131,7 +128,6 @@ impl Sweeps {
                 region: name.clone(),
                 mode: region.mode,
                 age: region.last.map(|last| now.saturating_duration_since(last.began)),
-                pages: region.last.map(|last| last.pages),
             })
             .collect();
         all.sort_by(|one, other| one.region.cmp(&other.region));
@@ -254,6 +250,6 @@ mod tests {
         sweeps.set_mode(REGION, Mode::List, now);
         let freshness = sweeps.freshness(now + Duration::from_secs(30));
         assert_eq!(freshness[0].age, Some(Duration::from_secs(30)));
-        assert_eq!((freshness[0].mode, freshness[0].pages), (Mode::List, Some(100)));
+        assert_eq!(freshness[0].mode, Mode::List);
     }
 }

@@ -48,7 +48,7 @@ async fn ten_objects_of_one_name_in_ten_namespaces_are_created_exactly_once_each
     let _operator = world.operator(&with_default_quotas(&flags))?;
     let end = tokio::time::Instant::now() + LONG;
     for api in &apis {
-        while !condition(&api.get("reads").await?, "Ready").is_some_and(|ready| ready.status == "True") {
+        while condition(&api.get("reads").await?, "Ready").is_none_or(|ready| ready.status != "True") {
             ensure!(tokio::time::Instant::now() < end, "not all of ten are Ready\n{}", world.logs());
             tokio::time::sleep(Duration::from_millis(200)).await;
         }

@@ -47,7 +47,8 @@ fn ensure_pace(calls: &[LedgerEntry]) -> Result<(), Error> {
         for (first, from) in times.iter().enumerate() {
             for (count, to) in times[first..].iter().enumerate() {
                 let allowed = RATE * (to - from) + BURST;
-                ensure!((count + 1) as f64 <= allowed, "{} of {operation} in {} s", count + 1, to - from);
+                let is_within = (count + 1) as f64 <= allowed;
+                ensure!(is_within, "{} of {operation} in {} s", count + 1, to - from);
             }
         }
     }
