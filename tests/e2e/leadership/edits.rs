@@ -45,9 +45,7 @@ async fn a_lease_that_is_taken_by_hand_ends_the_term_and_nothing_is_done_twice(
         }
     }
     world.ensure_one_store_each(6).await?;
-    let all = first.calls(&world).await?.len() + second.calls(&world).await?.len();
-    ensure!(all == world.aws.ledger().await?.len(), "calls of somebody else");
-    Ok(())
+    world.ensure_calls_only_of(&[&first, &second]).await
 }
 
 async fn a_deleted_lease_is_made_again_by_the_leader(cluster: Arc<Cluster>) -> Result<(), Error> {

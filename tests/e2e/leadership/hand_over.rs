@@ -29,8 +29,7 @@ async fn only_the_leader_calls_aws_and_the_standby_is_ready(cluster: Arc<Cluster
     second.until_readiness("200", "ok").await?;
     let calls = second.calls(&world).await?;
     ensure!(calls.is_empty(), "the standby calls AWS: {calls:?}");
-    ensure!(first.calls(&world).await?.len() == world.aws.ledger().await?.len(), "calls of somebody else");
-    Ok(())
+    world.ensure_calls_only_of(&[&first]).await
 }
 
 async fn a_stopped_leader_hands_over_at_once_and_nothing_is_done_twice(

@@ -164,6 +164,15 @@ impl World {
         Ok([(first, first_runs), (second, second_runs)])
     }
 
+    /// In one reading of the ledger: the leader calls AWS meanwhile.
+    async fn ensure_calls_only_of(&self, replicas: &[&Replica]) -> Result<(), Error> {
+        for entry in self.aws.ledger().await? {
+            let known = |replica: &&Replica| entry.access_key_id.as_deref() == Some(replica.access_key);
+            ensure!(replicas.iter().any(known), "a call of somebody else: {entry:?}");
+        }
+        Ok(())
+    }
+
     /// Every object has one store, made by one Create, and each store belongs to one of them.
     async fn ensure_one_store_each(&self, objects: usize) -> Result<(), Error> {
         let created = self.calls("CreateSequenceStore").await?;
