@@ -33,6 +33,11 @@ impl PassQueue {
         self.queue().remove(object);
     }
 
+    /// The object needs no pass that is due only after that time.
+    pub fn remove_later(&self, object: &Reference, than: Instant) {
+        self.queue().remove_later(object, than);
+    }
+
     /// Whether the object will get a pass, or has one now.
     #[must_use]
     pub fn holds(&self, object: &Reference) -> bool {

@@ -122,6 +122,16 @@ impl Queue {
         self.drop_unused(slot);
     }
 
+    /// Takes the object out, if its next pass is due only after that time, and none runs.
+    pub fn remove_later(&mut self, object: &Reference, than: Instant) {
+        let Some(slot) = self.slots.get(object).copied() else { return };
+        let is_running = self.running.contains_key(&slot);
+        let due = self.entry(slot).and_then(|entry| entry.due);
+        if !is_running && due.is_some_and(|due| due.at > than) {
+            self.remove(object);
+        }
+    }
+
     /// Whether the object will get a pass, or has one now.
     #[must_use]
     pub fn holds(&self, object: &Reference) -> bool {

@@ -51,6 +51,34 @@ fn an_object_that_is_queued_twice_gets_one_pass_at_the_earlier_time() {
 }
 
 #[test]
+fn a_poll_that_nobody_needs_any_more_is_taken_out_and_a_trigger_stays() {
+    let (mut queue, start) = (Queue::default(), Instant::now());
+    let soon = start + Duration::from_secs(1);
+    for (name, seconds) in [("polled", 300), ("triggered", 0), ("waits for the shortest time", 1)] {
+        queue.add(&object("ns", name), at(start, seconds));
+    }
+    let (both, runs) = (object("ns", "polled and triggered"), object("ns", "runs"));
+    queue.add(&both, at(start, 300));
+    queue.add(&both, at(start, 0));
+    for name in ["polled", "triggered", "waits for the shortest time", "polled and triggered", "unknown"] {
+        queue.remove_later(&object("ns", name), soon);
+    }
+    assert!(!queue.holds(&object("ns", "polled")));
+    let mut left = drain(&mut queue, soon, everywhere(Kind::Ordinary));
+    left.sort_unstable();
+    assert_eq!(left, ["polled and triggered", "triggered", "waits for the shortest time"]);
+    queue.add(&runs, at(start, 0));
+    queue.advance(start, everywhere(Kind::Ordinary));
+    let started = queue.start(start, ONE).expect("a pass");
+    queue.add(&runs, at(start, 300));
+    queue.remove_later(&runs, soon);
+    queue.finish(&started, start, None);
+    assert!(queue.holds(&runs), "what was queued during a pass may be about what the pass did not see");
+    queue.remove_later(&runs, soon);
+    assert!(!queue.holds(&runs) && queue.next_due().is_none() && queue.regions.len() == 0);
+}
+
+#[test]
 fn a_trigger_during_a_pass_leads_to_one_more_pass_after_it() {
     let (mut queue, start, a) = (Queue::default(), Instant::now(), object("ns", "a"));
     queue.add(&a, at(start, 0));

@@ -96,15 +96,15 @@ impl Sweepers {
     /// Ends when a sweeper has ended, never while there is none.
     async fn one_ended(&mut self, context: &Context) {
         let Some(ended) = self.tasks.join_next_with_id().await else { return std::future::pending().await };
-        let id = match ended {
-            Ok((id, ())) => id,
-            Err(error) => {
-                tracing::error!("a sweeper ended: {error}");
-                error.id()
-            }
+        let id = match &ended {
+            Ok((id, ())) => *id,
+            Err(error) => error.id(),
         };
-        if let Some(region) = self.regions.remove(&id) {
-            context.sweeps.forget(&region);
-        }
+        let Some(region) = self.regions.remove(&id) else { return };
+        let Err(error) = ended else { return context.sweeps.forget(&region) };
+        // No object waits for a sweeper that may panic again.
+        context.sweeps.set_mode(&region, Mode::Get, Instant::now());
+        tracing::error!(region, "the sweeper ended, and the stores are polled: {error}");
+        tokio::time::sleep(SHORTEST_SEARCH).await;
     }
 }

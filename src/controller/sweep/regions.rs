@@ -103,13 +103,19 @@ impl Sweeps {
     /// Whether settled objects of this region that are in no queue are not forgotten.
     #[must_use]
     pub fn looks_after(&self, region: &str, now: Instant) -> bool {
-        let longest = 2 * self.pace.interval + SILENCE;
+        let longest = self.longest_silence();
         let state = self.state();
         let (heard, mode) = match state.regions.get(region) {
             Some(region) => (region.heard, region.mode),
             None => (state.heard, Mode::First),
         };
         mode != Mode::Get && now.saturating_duration_since(heard) < longest
+    }
+
+    /// For how long a sweeper may be silent, and how long one listing may take.
+    #[must_use]
+    pub fn longest_silence(&self) -> Duration {
+        2 * self.pace.interval + SILENCE
     }
 
     #[must_use]

@@ -22,6 +22,8 @@ const LONGEST_STEP: Duration = Duration::from_secs(10);
 const OBJECTS_AT_ONCE: usize = 200;
 /// While there are few objects: until they are counted again.
 const LONGEST_UNTIL_CHOICE: Duration = Duration::from_secs(60);
+/// What is due later than this is a poll: a trigger is due at once, or as soon as the last pass is a second ago.
+const POLL_FROM: Duration = Duration::from_secs(2);
 /// The longest wait after listings that failed, unless the interval is longer.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
 
@@ -34,11 +36,13 @@ enum NoSnapshot {
     Failed,
 }
 
-/// An object that nobody else looks after.
-struct Idle {
+/// An object that is on record in the region.
+struct Found {
     object: SequenceStore,
     uid: Uid,
     sight: Sight,
+    /// It gets a pass whatever a listing shows.
+    is_queued: bool,
 }
 
 /// Objects for which listings can do.
@@ -97,16 +101,24 @@ impl Sweeper {
         if self.mode().is_none() {
             self.set_mode(Mode::First);
         }
-        match self.list(most_pages, began).await {
+        // Nobody must wait for ever for a listing that takes for ever.
+        let longest = self.context.sweeps.longest_silence();
+        let listed = tokio::time::timeout(longest, self.list(most_pages, began)).await;
+        match listed.unwrap_or_else(|_| self.given_up()) {
             Ok(snapshot) => {
                 (self.failures, self.pages) = (0, Some(snapshot.pages));
-                self.judge(&snapshot).await;
                 let took = began.elapsed();
                 tracing::debug!(region = self.region, pages = snapshot.pages, ?took, "all stores are listed");
                 self.context.sweeps.swept(&self.region, Sweep { began, took, pages: snapshot.pages });
-                match choose(&self.context.sweeps.pace, objects, self.pages, 0) {
-                    Choice::List { .. } => self.set_mode(Mode::List),
-                    Choice::Get => self.go_over_to_polls(),
+                let choice = choose(&self.context.sweeps.pace, objects, self.pages, 0);
+                let takes_over = choice != Choice::Get;
+                // Before it takes over what is polled: a pass that ends from here on leaves no poll behind.
+                if takes_over {
+                    self.set_mode(Mode::List);
+                }
+                self.judge(&snapshot, takes_over).await;
+                if !takes_over {
+                    self.go_over_to_polls();
                 }
                 self.interval()
             }
@@ -148,14 +160,22 @@ impl Sweeper {
         }
     }
 
-    /// Queues the objects that need a full look because of this listing.
-    async fn judge(&self, snapshot: &Snapshot) {
+    /// Queues the objects that need a full look because of this listing, and takes over those that have been polled so far.
+    async fn judge(&self, snapshot: &Snapshot, takes_over: bool) {
         for (number, reference) in self.references().into_iter().enumerate() {
             if number % OBJECTS_AT_ONCE == 0 {
                 tokio::task::yield_now().await;
             }
-            let Some(Idle { object, uid, sight }) = self.idle(&reference) else { continue };
-            match next_look(&object, &sight, snapshot) {
+            let Some(found) = self.find(&reference) else { continue };
+            let next = next_look(&found.object, &found.sight, snapshot);
+            if found.is_queued {
+                if takes_over && !matches!(next, NextLook::Full(_)) {
+                    self.take_over(&reference, &found);
+                }
+                continue;
+            }
+            let uid = found.uid;
+            match next {
                 NextLook::Nothing => {}
                 NextLook::Equal => self.context.memory.listing_agrees(&uid),
                 NextLook::Full(disagreement) => {
@@ -164,6 +184,14 @@ impl Sweeper {
                     self.queue(&reference, &uid, None);
                 }
             }
+        }
+    }
+
+    /// The object needs its next poll no more.
+    fn take_over(&self, reference: &Reference, found: &Found) {
+        let is_at_rest = matches!(found.sight, Sight::AtRest { .. });
+        if is_at_rest && self.context.sweeps.may_rest(&found.object).is_some() {
+            self.context.queue.remove_later(reference, Instant::now() + POLL_FROM);
         }
     }
 
@@ -240,15 +268,22 @@ impl Sweeper {
     }
 
     /// The object, if it is on record in this region and nobody else looks after it.
-    fn idle(&self, reference: &Reference) -> Option<Idle> {
+    fn idle(&self, reference: &Reference) -> Option<Found> {
+        self.find(reference).filter(|found| !found.is_queued)
+    }
+
+    /// The object, if it is on record in this region.
+    fn find(&self, reference: &Reference) -> Option<Found> {
         let object = self.context.kubernetes.cache.get(reference)?;
         let object = object.0.as_ref().ok()?;
-        let is_here = object.status.as_ref()?.region.as_ref() == Some(&self.region);
+        if object.status.as_ref()?.region.as_ref() != Some(&self.region) {
+            return None;
+        }
         let uid = Uid::of(object);
         let sight = self.context.memory.sight(&uid);
         // One that had no pass yet may be in the queue only to be held back: that it waits there says nothing.
         let is_queued = sight != Sight::Never && self.context.queue.holds(reference);
-        (is_here && !is_queued).then(|| Idle { object: object.clone(), uid, sight })
+        Some(Found { object: object.clone(), uid, sight, is_queued })
     }
 
     async fn count(&self) -> Count {
@@ -280,6 +315,11 @@ impl Sweeper {
 
     fn interval(&self) -> Duration {
         self.context.sweeps.pace.interval
+    }
+
+    fn given_up(&self) -> Result<Snapshot, NoSnapshot> {
+        tracing::warn!(region = self.region, "listing the stores takes too long, and was given up");
+        Err(NoSnapshot::Failed)
     }
 
     fn mode(&self) -> Option<Mode> {

@@ -4,15 +4,17 @@ use std::sync::Arc;
 
 use healthomics_simulator::{Fault, FaultAction, SeedStore};
 use sequencestore_operator::crd::{ManagementPolicy, SequenceStoreSpec};
+use serde_json::json;
 
-use super::fleet::{Fleet, GET, LIST, by_list, count, ensure_only_listed};
-use crate::world::{Cluster, Error, Start, ensure, spec_for, tests};
+use super::fleet::{Fleet, GET, LIST, NO_BACKGROUND, by_list, count, ensure_only_listed};
+use crate::world::{Cluster, Error, Start, ensure, spec_for, status, tests};
 
 tests![
     few_objects_among_many_stores_of_others_are_polled,
     few_objects_are_polled_as_ever,
     an_outage_of_one_region_leaves_listings_of_the_other_alone,
     an_object_with_a_shorter_interval_is_polled_beside_the_listings,
+    objects_that_settle_one_after_the_other_are_taken_over_from_polls_by_listings,
 ];
 
 async fn few_objects_among_many_stores_of_others_are_polled(cluster: Arc<Cluster>) -> Result<(), Error> {
@@ -94,7 +96,7 @@ async fn an_object_with_a_shorter_interval_is_polled_beside_the_listings(
     };
     fleet.world.create("store-3", spec).await?;
     fleet.stores.push(store.clone());
-    let flags = ["--poll-interval=12s", "--list-from=1", "--background-share=0.00001"];
+    let flags = ["--poll-interval=12s", "--list-from=1", NO_BACKGROUND];
     let start = Start { flags: flags.map(String::from).to_vec(), ..Start::default() };
     let _operator = fleet.world.operator(&start)?;
     fleet.until_all_ready().await?;
@@ -108,4 +110,32 @@ async fn an_object_with_a_shorter_interval_is_polled_beside_the_listings(
         })
         .await?;
     Ok(())
+}
+
+/// The choice is made for the first time when few objects are settled. What is polled by then, or since, is polled no more.
+async fn objects_that_settle_one_after_the_other_are_taken_over_from_polls_by_listings(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
+    let mut fleet = Fleet::new(cluster, 3).await?;
+    let flags = ["--poll-interval=4s", "--list-from=8", NO_BACKGROUND];
+    let start = Start { flags: flags.map(String::from).to_vec(), ..Start::default() };
+    let _operator = fleet.world.operator(&start)?;
+    fleet.until_all_ready().await?;
+    let seq = fleet.now().await?;
+    fleet.until_all_read(seq).await?;
+    ensure!(count(&fleet.calls_since(0).await?, LIST) == 0, "three objects were listed");
+    for _ in 0..5 {
+        fleet.add(SeedStore { name: Some("genomes".into()), ..SeedStore::default() }).await?;
+    }
+    fleet.until_all_ready().await?;
+    let calls = fleet.until_calls_since(seq, "a listing", |calls| count(calls, LIST) > 0).await?;
+    let first = calls.iter().find(|call| call.operation == LIST).map_or(0, |call| call.seq);
+    fleet.until_listed(first, 3).await?;
+    // Each of the eight polls was due before the second listing. One or two may have been due during the first one.
+    let gets = fleet.gets_since(first).await?;
+    ensure!(gets.len() <= 2, "polled although they are listed: {gets:?}");
+    fleet.world.aws.change_store(&fleet.stores[0].id, json!({"description": "changed"})).await?;
+    let is_changed =
+        |object: &_| status(object).store.and_then(|store| store.description).as_deref() == Some("changed");
+    fleet.world.until("store-0", "the new description", is_changed).await.map(|_object| ())
 }

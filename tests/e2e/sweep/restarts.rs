@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use healthomics_simulator::LedgerEntry;
+use healthomics_simulator::{Fault, FaultAction, LedgerEntry, SeedStore};
 use serde_json::json;
 
 use super::fleet::{Fleet, GET, LIST, by_list, count, ensure_only_listed};
@@ -13,6 +13,8 @@ tests![
     what_changed_while_the_operator_was_down_is_read_after_the_first_listing,
     a_start_with_a_handful_of_settled_objects_lists_once_and_then_polls,
     where_the_first_listing_is_denied_settled_objects_are_polled,
+    where_the_first_listing_gets_no_answer_settled_objects_are_polled,
+    after_a_restart_an_object_that_is_not_settled_yet_is_read_alone,
     a_listing_with_credentials_of_another_account_is_believed_for_no_object,
 ];
 
@@ -88,6 +90,35 @@ async fn where_the_first_listing_is_denied_settled_objects_are_polled(
     // Once it is allowed, it is used.
     fleet.world.aws.allow_actions(ACCOUNT, None).await?;
     fleet.until_at_rest().await?;
+    Ok(())
+}
+
+async fn where_the_first_listing_gets_no_answer_settled_objects_are_polled(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
+    let (fleet, operator) = Fleet::settled(cluster, 12).await?;
+    operator.kill().await;
+    fleet.world.aws.script_fault(&Fault::always(LIST, FaultAction::Hold)).await?;
+    let seq = fleet.now().await?;
+    let _operator = fleet.world.operator(&by_list())?;
+    fleet.until_all_read(seq).await?;
+    let calls = fleet.calls_since(seq).await?;
+    ensure!(count(&calls, LIST) > 0, "no listing was tried");
+    Ok(())
+}
+
+async fn after_a_restart_an_object_that_is_not_settled_yet_is_read_alone(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
+    let (mut fleet, operator) = Fleet::settled(cluster, 12).await?;
+    operator.kill().await;
+    let seq = fleet.now().await?;
+    fleet.add(SeedStore { name: Some("genomes".into()), ..SeedStore::default() }).await?;
+    let _operator = fleet.world.operator(&by_list())?;
+    fleet.until_all_ready().await?;
+    fleet.until_listed(seq, 4).await?;
+    let gets = fleet.gets_since(seq).await?;
+    ensure!(gets.keys().eq([&fleet.stores[12].id]), "others than the new one were read: {gets:?}");
     Ok(())
 }
 
