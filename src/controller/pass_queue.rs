@@ -18,14 +18,14 @@ pub struct PassQueue {
 impl PassQueue {
     /// The object needs a pass now; it says itself how urgent that is.
     pub fn add(&self, object: &Reference) {
-        self.add_due(object, Due { at: Instant::now(), urgency: None });
+        self.add_due(object, Due { at: Instant::now(), urgency: None, is_poll: false });
     }
 
     /// The object needs a pass at that time. Where it is queued already, the earlier time holds, and its own urgency unless
     /// both were given one.
     #[allow(dead_code, reason = "what looks at many stores at once will queue their objects")]
     pub fn add_at(&self, object: &Reference, at: Instant, urgency: Urgency) {
-        self.add_due(object, Due { at, urgency: Some(urgency) });
+        self.add_due(object, Due { at, urgency: Some(urgency), is_poll: false });
     }
 
     /// The object is gone.
@@ -33,9 +33,9 @@ impl PassQueue {
         self.queue().remove(object);
     }
 
-    /// The object needs no pass that is due only after that time.
-    pub fn remove_later(&self, object: &Reference, than: Instant) {
-        self.queue().remove_later(object, than);
+    /// The object needs its next poll no more.
+    pub fn remove_poll(&self, object: &Reference) {
+        self.queue().remove_poll(object);
     }
 
     /// Whether the object will get a pass, or has one now.

@@ -87,7 +87,7 @@ impl<'a> WorkerLoop<'a> {
         if let Ok(live) = &object.0
             && let Some(rest) = self.context.memory.rest(live, now)
         {
-            let again = Due { at: now + rest, urgency: started.given };
+            let again = Due { at: now + rest, urgency: started.given, is_poll: false };
             self.context.queue.finish(&started, now, Some(again));
             return;
         }
@@ -117,7 +117,8 @@ impl<'a> WorkerLoop<'a> {
             Ok(after) => *after,
             Err(failed) => failed.retry_after,
         };
-        let again = after.map(|after| Due { at: now + after, urgency: None });
+        let is_poll = result.is_ok();
+        let again = after.map(|after| Due { at: now + after, urgency: None, is_poll });
         let took = self.context.queue.finish(&started, now, again);
         let metrics = &self.context.metrics.workqueue;
         metrics.finished(took);

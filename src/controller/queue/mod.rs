@@ -70,6 +70,8 @@ pub struct Due {
     pub at: Instant,
     /// None where the object itself says it.
     pub urgency: Option<Urgency>,
+    /// Nothing asks for it but the time since the last pass.
+    pub is_poll: bool,
 }
 
 #[derive(Debug)]
@@ -97,7 +99,7 @@ impl Due {
     fn and(self, other: Self) -> Self {
         // What somebody called unimportant may have become important since.
         let urgency = self.urgency.zip(other.urgency).map(|(one, other)| one.min(other));
-        Self { at: self.at.min(other.at), urgency }
+        Self { at: self.at.min(other.at), urgency, is_poll: self.is_poll && other.is_poll }
     }
 }
 
@@ -122,12 +124,12 @@ impl Queue {
         self.drop_unused(slot);
     }
 
-    /// Takes the object out, if its next pass is due only after that time, and none runs.
-    pub fn remove_later(&mut self, object: &Reference, than: Instant) {
+    /// Takes the object out, if its next pass is nothing but a poll, and none runs.
+    pub fn remove_poll(&mut self, object: &Reference) {
         let Some(slot) = self.slots.get(object).copied() else { return };
         let is_running = self.running.contains_key(&slot);
         let due = self.entry(slot).and_then(|entry| entry.due);
-        if !is_running && due.is_some_and(|due| due.at > than) {
+        if !is_running && due.is_some_and(|due| due.is_poll) {
             self.remove(object);
         }
     }

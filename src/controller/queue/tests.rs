@@ -18,7 +18,7 @@ fn name(object: &Reference) -> String {
 }
 
 fn at(start: Instant, seconds: u64) -> Due {
-    Due { at: start + Duration::from_secs(seconds), urgency: None }
+    Due { at: start + Duration::from_secs(seconds), urgency: None, is_poll: false }
 }
 
 fn everywhere(kind: Kind) -> impl Fn(&Reference) -> Option<Place> {
@@ -53,29 +53,30 @@ fn an_object_that_is_queued_twice_gets_one_pass_at_the_earlier_time() {
 #[test]
 fn a_poll_that_nobody_needs_any_more_is_taken_out_and_a_trigger_stays() {
     let (mut queue, start) = (Queue::default(), Instant::now());
-    let soon = start + Duration::from_secs(1);
-    for (name, seconds) in [("polled", 300), ("triggered", 0), ("waits for the shortest time", 1)] {
-        queue.add(&object("ns", name), at(start, seconds));
-    }
-    let (both, runs) = (object("ns", "polled and triggered"), object("ns", "runs"));
+    let [later, due, both, triggered, runs] =
+        ["later", "due", "both", "triggered", "runs"].map(|name| object("ns", name));
+    let poll = |seconds| Due { is_poll: true, ..at(start, seconds) };
+    queue.add(&later, poll(300));
+    queue.add(&due, poll(0));
+    queue.add(&both, poll(300));
     queue.add(&both, at(start, 300));
-    queue.add(&both, at(start, 0));
-    for name in ["polled", "triggered", "waits for the shortest time", "polled and triggered", "unknown"] {
-        queue.remove_later(&object("ns", name), soon);
+    queue.add(&triggered, at(start, 300));
+    queue.advance(start, everywhere(Kind::Ordinary));
+    for object in [&later, &due, &both, &triggered, &object("ns", "unknown")] {
+        queue.remove_poll(object);
     }
-    assert!(!queue.holds(&object("ns", "polled")));
-    let mut left = drain(&mut queue, soon, everywhere(Kind::Ordinary));
-    left.sort_unstable();
-    assert_eq!(left, ["polled and triggered", "triggered", "waits for the shortest time"]);
-    queue.add(&runs, at(start, 0));
+    assert!(!queue.holds(&later) && !queue.holds(&due));
+    assert!(queue.holds(&both) && queue.holds(&triggered), "somebody asked for their passes");
+    queue.add(&runs, poll(0));
     queue.advance(start, everywhere(Kind::Ordinary));
     let started = queue.start(start, ONE).expect("a pass");
-    queue.add(&runs, at(start, 300));
-    queue.remove_later(&runs, soon);
+    queue.add(&runs, poll(300));
+    queue.remove_poll(&runs);
     queue.finish(&started, start, None);
-    assert!(queue.holds(&runs), "what was queued during a pass may be about what the pass did not see");
-    queue.remove_later(&runs, soon);
-    assert!(!queue.holds(&runs) && queue.next_due().is_none() && queue.regions.len() == 0);
+    assert!(queue.holds(&runs), "the pass may have found something");
+    queue.remove_poll(&runs);
+    assert!(!queue.holds(&runs));
+    assert_eq!(drain(&mut queue, start + Duration::from_secs(300), everywhere(Kind::Ordinary)).len(), 2);
 }
 
 #[test]

@@ -22,8 +22,6 @@ const LONGEST_STEP: Duration = Duration::from_secs(10);
 const OBJECTS_AT_ONCE: usize = 200;
 /// While there are few objects: until they are counted again.
 const LONGEST_UNTIL_CHOICE: Duration = Duration::from_secs(60);
-/// What is due later than this is a poll: a trigger is due at once, or as soon as the last pass is a second ago.
-const POLL_FROM: Duration = Duration::from_secs(2);
 /// The longest wait after listings that failed, unless the interval is longer.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
 
@@ -82,29 +80,26 @@ impl Sweeper {
                 break;
             }
             let waiting = if is_first { count.waiting } else { 0 };
-            let next = match choose(&self.context.sweeps.pace, count.settled, self.pages, waiting) {
+            let next_at = match choose(&self.context.sweeps.pace, count.settled, self.pages, waiting) {
                 Choice::List { most_pages } => self.sweep(most_pages, count.settled).await,
                 Choice::Get => {
                     self.go_over_to_polls();
-                    self.interval().min(LONGEST_UNTIL_CHOICE)
+                    began + self.interval().min(LONGEST_UNTIL_CHOICE)
                 }
             };
             is_first = false;
-            self.until(began + next, count.settled).await;
+            self.until(next_at, count.settled).await;
         }
         self.context.sweeps.forget(&self.region);
     }
 
-    /// One listing, and what follows from it. Returns when the next one is due, counted from the beginning of this one.
-    async fn sweep(&mut self, most_pages: usize, objects: usize) -> Duration {
+    /// One listing, and what follows from it. Returns when the next one is due.
+    async fn sweep(&mut self, most_pages: usize, objects: usize) -> Instant {
         let began = Instant::now();
         if self.mode().is_none() {
             self.set_mode(Mode::First);
         }
-        // Nobody must wait for ever for a listing that takes for ever.
-        let longest = self.context.sweeps.longest_silence();
-        let listed = tokio::time::timeout(longest, self.list(most_pages, began)).await;
-        match listed.unwrap_or_else(|_| self.given_up()) {
+        match self.listed(most_pages, objects, began).await {
             Ok(snapshot) => {
                 (self.failures, self.pages) = (0, Some(snapshot.pages));
                 let took = began.elapsed();
@@ -120,13 +115,13 @@ impl Sweeper {
                 if !takes_over {
                     self.go_over_to_polls();
                 }
-                self.interval()
+                began + self.interval()
             }
             Err(NoSnapshot::TooDear) => {
                 // So many more objects must come before it is tried again.
                 self.pages = Some(most_pages + 1 + most_pages / 4);
                 self.go_over_to_polls();
-                self.interval()
+                began + self.interval()
             }
             Err(NoSnapshot::Failed) => {
                 self.failures = self.failures.saturating_add(1);
@@ -134,28 +129,31 @@ impl Sweeper {
                 if last.is_none_or(|last| last.began.elapsed() > 2 * self.interval()) {
                     self.go_over_to_polls();
                 }
-                self.wait_after_failure()
+                // From the end on: until then the objects get their looks, however long the listings take to fail.
+                Instant::now() + self.wait_after_failure()
             }
         }
     }
 
-    /// All pages. A listing that breaks off says nothing.
-    async fn list(&self, most_pages: usize, began: Instant) -> Result<Snapshot, NoSnapshot> {
-        let (mut listing, mut token) = (Listing::begun(began), None);
+    /// All stores. Meanwhile the looks at each object go on, and nobody waits for ever for a listing that takes for ever.
+    async fn listed(
+        &mut self,
+        most_pages: usize,
+        objects: usize,
+        began: Instant,
+    ) -> Result<Snapshot, NoSnapshot> {
+        let (context, region) = (Arc::clone(&self.context), self.region.clone());
+        let longest = context.sweeps.longest_silence();
+        let listing = tokio::time::timeout(longest, list(&context, &region, most_pages, began));
+        tokio::pin!(listing);
         loop {
-            if listing.pages() > most_pages {
-                return Err(NoSnapshot::TooDear);
-            }
-            let page = self.context.aws.list_page(&self.region, token).await;
-            self.heard();
-            let page = page.map_err(|_logged| NoSnapshot::Failed)?;
-            match listing.add(&page.stores, page.next) {
-                Ok(Some(next)) => token = Some(next),
-                Ok(None) => return Ok(listing.complete()),
-                Err(defect) => {
-                    tracing::warn!(region = self.region, "the stores cannot be listed: {defect}");
-                    return Err(NoSnapshot::Failed);
-                }
+            tokio::select! {
+                biased;
+                listed = &mut listing => return listed.unwrap_or_else(|_| {
+                    tracing::warn!(region, "listing the stores takes too long, and was given up");
+                    Err(NoSnapshot::Failed)
+                }),
+                () = tokio::time::sleep(self.between_steps()) => self.step(objects),
             }
         }
     }
@@ -191,7 +189,7 @@ impl Sweeper {
     fn take_over(&self, reference: &Reference, found: &Found) {
         let is_at_rest = matches!(found.sight, Sight::AtRest { .. });
         if is_at_rest && self.context.sweeps.may_rest(&found.object).is_some() {
-            self.context.queue.remove_later(reference, Instant::now() + POLL_FROM);
+            self.context.queue.remove_poll(reference);
         }
     }
 
@@ -214,13 +212,12 @@ impl Sweeper {
 
     /// Goes on with the background round until then.
     async fn until(&mut self, then: Instant, objects: usize) {
-        let step = (self.interval() / 30).clamp(SHORTEST_STEP, LONGEST_STEP);
         loop {
             let rest = then.saturating_duration_since(Instant::now());
             if rest.is_zero() {
                 return;
             }
-            tokio::time::sleep(rest.min(step)).await;
+            tokio::time::sleep(rest.min(self.between_steps())).await;
             self.heard();
             self.step(objects);
         }
@@ -317,9 +314,8 @@ impl Sweeper {
         self.context.sweeps.pace.interval
     }
 
-    fn given_up(&self) -> Result<Snapshot, NoSnapshot> {
-        tracing::warn!(region = self.region, "listing the stores takes too long, and was given up");
-        Err(NoSnapshot::Failed)
+    fn between_steps(&self) -> Duration {
+        (self.interval() / 30).clamp(SHORTEST_STEP, LONGEST_STEP)
     }
 
     fn mode(&self) -> Option<Mode> {
@@ -336,5 +332,31 @@ impl Sweeper {
 
     fn heard(&self) {
         self.context.sweeps.heard_of(&self.region, Instant::now());
+    }
+}
+
+/// All pages. A listing that breaks off says nothing.
+async fn list(
+    context: &Context,
+    region: &str,
+    most_pages: usize,
+    began: Instant,
+) -> Result<Snapshot, NoSnapshot> {
+    let (mut listing, mut token) = (Listing::begun(began), None);
+    loop {
+        if listing.pages() > most_pages {
+            return Err(NoSnapshot::TooDear);
+        }
+        let page = context.aws.list_page(region, token).await;
+        context.sweeps.heard_of(region, Instant::now());
+        let page = page.map_err(|_logged| NoSnapshot::Failed)?;
+        match listing.add(&page.stores, page.next) {
+            Ok(Some(next)) => token = Some(next),
+            Ok(None) => return Ok(listing.complete()),
+            Err(defect) => {
+                tracing::warn!(region, "the stores cannot be listed: {defect}");
+                return Err(NoSnapshot::Failed);
+            }
+        }
     }
 }

@@ -92,7 +92,8 @@ async fn empty_pages_between_others_are_no_fault(cluster: Arc<Cluster>) -> Resul
     fleet.world.aws.set_knobs(&Knobs { empty_pages: true, ..Knobs::default() }).await?;
     let _operator = fleet.world.operator(&super::fleet::by_list())?;
     fleet.until_all_ready().await?;
-    let seq = fleet.until_at_rest().await?;
+    // Six requests are one listing.
+    let seq = fleet.until_only_listed(13).await?;
     // Three pages with stores, and an empty one before each.
     ensure_only_listed(&fleet.until_listed(seq, 13).await?)
 }
@@ -140,7 +141,8 @@ async fn stores_that_are_made_during_a_listing_are_no_fault(cluster: Arc<Cluster
     let mut fleet = on_several_pages(cluster).await?;
     let _operator = fleet.world.operator(&super::fleet::by_list())?;
     fleet.until_all_ready().await?;
-    let seq = fleet.until_at_rest().await?;
+    // Three requests are one listing.
+    let seq = fleet.until_only_listed(7).await?;
     for times in 2..4 {
         let hold = Fault { times: Some(1), skip: 1, ..Fault::always(LIST, FaultAction::Hold) };
         fleet.world.aws.script_fault(&hold).await?;

@@ -101,8 +101,13 @@ impl Fleet {
 
     /// Waits until nothing but listings is sent, and returns the number of the last request.
     pub async fn until_at_rest(&self) -> Result<u64, Error> {
+        self.until_only_listed(3).await
+    }
+
+    /// Waits until the last so many requests are listings, and returns the number of the last one.
+    pub async fn until_only_listed(&self, times: usize) -> Result<u64, Error> {
         let is_at_rest = |calls: &[LedgerEntry]| {
-            calls.len() >= 3 && calls.iter().rev().take(3).all(|call| call.operation == LIST)
+            calls.len() >= times && calls.iter().rev().take(times).all(|call| call.operation == LIST)
         };
         self.until_calls_since(0, "only listings", is_at_rest).await?;
         self.now().await
