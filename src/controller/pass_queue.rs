@@ -23,7 +23,6 @@ impl PassQueue {
 
     /// The object needs a pass at that time. Where it is queued already, the earlier time holds, and its own urgency unless
     /// both were given one.
-    #[allow(dead_code, reason = "what looks at many stores at once will queue their objects")]
     pub fn add_at(&self, object: &Reference, at: Instant, urgency: Urgency) {
         self.add_due(object, Due { at, urgency: Some(urgency), is_poll: false });
     }

@@ -60,7 +60,6 @@ impl Cache {
     }
 
     /// All objects, one at a time: those that are there when their turn comes.
-    #[allow(dead_code, reason = "for what looks at all objects, outside of passes")]
     pub fn objects(&self) -> impl Iterator<Item = Arc<WatchedObject>> {
         self.references().into_iter().filter_map(|reference| self.get(&reference))
     }

@@ -18,7 +18,7 @@ pub enum Urgency {
 }
 
 impl Urgency {
-    #[allow(dead_code, reason = "the metrics will name each one")]
+    #[cfg(test)]
     pub const ALL: [Self; 6] =
         [Self::CreateOrDelete, Self::Update, Self::Asked, Self::Ordinary, Self::InMotion, Self::Background];
 
