@@ -103,7 +103,12 @@ impl Aws {
 
     /// The regions in which AWS does not accept the credentials, so that few calls are sent.
     pub(crate) fn open_breakers(&self) -> Vec<String> {
-        self.shared.budget.open_breakers()
+        self.shared.budget.open_breakers(&self.shared.credentials.access_key_id().unwrap_or_default())
+    }
+
+    /// What other processes may change from now on is not believed from memory.
+    pub(crate) fn forget_owners(&self) {
+        self.shared.other_owners().forget_all();
     }
 
     /// How long the caller has waited for the request budget.

@@ -9,24 +9,43 @@ use crate::crd::OwnerTags;
 /// Whoever has more stores than this of one name reads their tags again.
 const MOST_STORES: usize = 2048;
 
+/// For so long after a change of tags a read may still show those of before.
+const CHANGE_SHOWS_AFTER: Duration = Duration::from_secs(60);
+
 type Tags = BTreeMap<String, String>;
 
 /// By the ARN of the store.
 #[derive(Debug, Default)]
-pub(super) struct OtherOwners(HashMap<String, (OwnerTags, Instant)>);
+pub(super) struct OtherOwners(HashMap<String, (Known, Instant)>);
+
+#[derive(Debug)]
+enum Known {
+    Owner(OwnerTags),
+    /// The operator itself has changed the tags: what is read for a while may be older.
+    Changed,
+}
 
 impl OtherOwners {
     /// Only tags that name an owner are kept: that there are none may change at any time.
     pub(super) fn remember(&mut self, arn: &str, tags: &Tags, now: Instant) {
+        if let Some((Known::Changed, at)) = self.0.get(arn)
+            && now.saturating_duration_since(*at) < CHANGE_SHOWS_AFTER
+        {
+            return;
+        }
         let Some(owner) = OwnerTags::read(tags) else {
             self.0.remove(arn);
             return;
         };
+        self.insert(arn, Known::Owner(owner), now);
+    }
+
+    fn insert(&mut self, arn: &str, known: Known, now: Instant) {
         if self.0.len() >= MOST_STORES && !self.0.contains_key(arn) {
             let oldest = self.0.iter().min_by_key(|(_, (_, at))| *at).map(|(arn, _)| arn.clone());
             oldest.and_then(|oldest| self.0.remove(&oldest));
         }
-        self.0.insert(arn.to_owned(), (owner, now));
+        self.0.insert(arn.to_owned(), (known, now));
     }
 
     /// The owner tags of a store, if they were seen within that time and say that it is not `seeker`'s. What makes a store the
@@ -38,15 +57,20 @@ impl OtherOwners {
         within: Duration,
         now: Instant,
     ) -> Option<Tags> {
-        let (owner, seen) = self.0.get(arn)?;
+        let (Known::Owner(owner), seen) = self.0.get(arn)? else { return None };
         let tags = owner.tags();
         let is_another = !seeker.own(&tags) && !seeker.owned_before(&tags);
         (is_another && now.saturating_duration_since(*seen) < within).then_some(tags)
     }
 
-    /// The tags are about to change.
-    pub(super) fn forget(&mut self, arn: &str) {
-        self.0.remove(arn);
+    /// The operator is about to change the tags.
+    pub(super) fn change(&mut self, arn: &str, now: Instant) {
+        self.insert(arn, Known::Changed, now);
+    }
+
+    /// Another process may change tags from now on.
+    pub(super) fn forget_all(&mut self) {
+        self.0.clear();
     }
 }
 
@@ -78,9 +102,23 @@ mod tests {
         known.remember("arn", &owner("1", "a").tags(), start);
         known.remember("arn", &BTreeMap::from([("team".into(), "genomics".into())]), start);
         assert_eq!(known.recall("arn", &owner("2", "b"), GRACE, start), None);
+    }
+
+    #[test]
+    fn what_is_read_soon_after_a_change_of_the_tags_is_not_kept() {
+        let (mut known, start) = (OtherOwners::default(), Instant::now());
+        let recall = |known: &OtherOwners, now| known.recall("arn", &owner("2", "b"), GRACE, now).is_some();
         known.remember("arn", &owner("1", "a").tags(), start);
-        known.forget("arn");
-        assert_eq!(known.recall("arn", &owner("2", "b"), GRACE, start), None);
+        assert!(recall(&known, start));
+        known.change("arn", start);
+        assert!(!recall(&known, start));
+        for (second, is_kept) in [(0, false), (59, false), (60, true)] {
+            let read = start + Duration::from_secs(second);
+            known.remember("arn", &owner("1", "a").tags(), read);
+            assert_eq!(recall(&known, read), is_kept, "{second} s after the change");
+        }
+        known.forget_all();
+        assert!(!recall(&known, start + Duration::from_secs(60)));
     }
 
     #[test]

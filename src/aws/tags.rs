@@ -29,7 +29,7 @@ impl Aws {
         arn: &str,
         tags: &BTreeMap<String, String>,
     ) -> Result<(), CallError> {
-        self.shared.other_owners().forget(arn);
+        self.shared.other_owners().change(arn, Instant::now());
         let tags = tags.clone().into_iter().collect();
         let request = self.omics_tags(region).tag_resource().resource_arn(arn).set_tags(Some(tags));
         let call = Call::new(Operation::TagResource, region);
@@ -43,7 +43,7 @@ impl Aws {
         arn: &str,
         keys: &BTreeSet<String>,
     ) -> Result<(), CallError> {
-        self.shared.other_owners().forget(arn);
+        self.shared.other_owners().change(arn, Instant::now());
         let keys = keys.iter().cloned().collect();
         let request = self.omics_tags(region).untag_resource().resource_arn(arn).set_tag_keys(Some(keys));
         let call = Call::new(Operation::UntagResource, region);

@@ -30,6 +30,8 @@ const MOST_DENIALS: usize = 5;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
     RequeueAfter(Duration),
+    /// Nothing is left to do: the next pass is a poll.
+    PollAfter(Duration),
     /// The object was being deleted, and the operator has removed its finalizer.
     Released,
 }
@@ -246,7 +248,11 @@ impl Pass<'_> {
         }
         let wait = self.next_pass_in(prepared, plan, &conclusion, backoff);
         self.record.finished();
-        Ok(Ended::RequeueAfter(self.deletes_again_in(&conclusion.state, now).map_or(wait, |at| at.min(wait))))
+        Ok(match self.deletes_again_in(&conclusion.state, now) {
+            Some(at) => Ended::RequeueAfter(at.min(wait)),
+            None if conclusion.next == Next::Poll && backoff.is_none() => Ended::PollAfter(wait),
+            None => Ended::RequeueAfter(wait),
+        })
     }
 
     fn next_pass_in(

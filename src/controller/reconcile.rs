@@ -28,7 +28,7 @@ pub const PASS_DEADLINE: Duration = Duration::from_secs(45);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// All objects are queued when this process begins to lead; this is for a term that ends at once.
-const NOT_LEADING: Duration = Duration::from_secs(1);
+const NOT_LEADING: Again = Again { after: Duration::from_secs(1), is_poll: false };
 
 /// An API server that asks for more is asked again all the same.
 const LONGEST_ASKED_WAIT: Duration = Duration::from_secs(300);
@@ -37,13 +37,21 @@ const LONGEST_ASKED_WAIT: Duration = Duration::from_secs(300);
 // one ended.
 const _: () = assert!(PASS_DEADLINE.as_secs() >= 4 * CALL_TIMEOUT.as_secs());
 
+/// When the next pass of an object is due.
+#[derive(Clone, Copy, Debug)]
+pub struct Again {
+    pub after: Duration,
+    /// Nothing is left to do but to see whether the store changes, which a listing may tell too.
+    pub is_poll: bool,
+}
+
 /// Runs one pass over an object, whose calls to AWS are that urgent. Returns when the next one is due; none where the object
 /// waits for a change.
 pub async fn reconcile(
     watched: Arc<WatchedObject>,
     context: Arc<Context>,
     urgency: Urgency,
-) -> Result<Option<Duration>, PassFailed> {
+) -> Result<Option<Again>, PassFailed> {
     // Leadership may end between the queue and this line.
     let Some(_running) = context.leadership.begin_pass() else { return Ok(Some(NOT_LEADING)) };
     let object = match &watched.0 {
@@ -80,7 +88,7 @@ pub async fn reconcile(
     }
     context.metrics.passes.ended(result(&ended, record.aws_failure()), began.elapsed());
     let rests = match (&ended, &cached) {
-        (Ok(Ended::RequeueAfter(_)), Some(cached)) => may_rest(&context, &record, cached),
+        (Ok(Ended::PollAfter(_)), Some(cached)) => may_rest(&context, &record, cached),
         _ => false,
     };
     // A record of an object that vanished during the pass would never be forgotten.
@@ -90,9 +98,10 @@ pub async fn reconcile(
     }
     Ok(Some(match ended? {
         // A pass over an object that is gone by then is not run; one that is still there was not released after all.
-        Ended::Released => next_poll(&context, &object),
-        Ended::RequeueAfter(_) if rests => return Ok(None),
-        Ended::RequeueAfter(wait) => wait,
+        Ended::Released => Again { after: next_poll(&context, &object), is_poll: false },
+        Ended::PollAfter(_) if rests => return Ok(None),
+        Ended::PollAfter(after) => Again { after, is_poll: true },
+        Ended::RequeueAfter(after) => Again { after, is_poll: false },
     }))
 }
 
@@ -116,7 +125,7 @@ fn result(ended: &Result<Ended, PassFailed>, aws_failure: Option<Class>) -> Pass
         (Ok(_), Some(Class::Terminal)) => PassResult::Terminal,
         (Ok(_), Some(_)) => PassResult::Error,
         (Ok(Ended::Released), None) => PassResult::Success,
-        (Ok(Ended::RequeueAfter(_)), None) => PassResult::RequeueAfter,
+        (Ok(Ended::RequeueAfter(_) | Ended::PollAfter(_)), None) => PassResult::RequeueAfter,
     }
 }
 

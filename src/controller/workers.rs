@@ -14,9 +14,9 @@ use super::context::Context;
 use super::error::{Error, PassFailed};
 use super::health::Health;
 use super::queue::{Due, Kind, Place, Started, Workers};
-use super::reconcile::reconcile;
+use super::reconcile::{Again, reconcile};
 use super::triggers::Reference;
-use crate::crd::SequenceStore;
+use crate::crd::{OwnerTags, SequenceStore};
 use crate::kubernetes::{Uid, WatchedObject};
 
 /// How often the loop shows that it turns.
@@ -25,7 +25,7 @@ const TURN_EVERY: Duration = Duration::from_secs(1);
 const AFTER_PANIC: Duration = Duration::from_secs(60);
 
 /// When the next pass of an object is due; none where it waits for a change.
-type PassResult = Result<Option<Duration>, PassFailed>;
+type PassResult = Result<Option<Again>, PassFailed>;
 
 /// The loop that begins passes and sees them end.
 pub struct WorkerLoop<'a> {
@@ -115,10 +115,9 @@ impl<'a> WorkerLoop<'a> {
         let now = Instant::now();
         let after = match &result {
             Ok(after) => *after,
-            Err(failed) => failed.retry_after,
+            Err(failed) => failed.retry_after.map(|after| Again { after, is_poll: false }),
         };
-        let is_poll = result.is_ok();
-        let again = after.map(|after| Due { at: now + after, urgency: None, is_poll });
+        let again = after.map(|Again { after, is_poll }| Due { at: now + after, urgency: None, is_poll });
         let took = self.context.queue.finish(&started, now, again);
         let metrics = &self.context.metrics.workqueue;
         metrics.finished(took);
@@ -131,7 +130,17 @@ impl<'a> WorkerLoop<'a> {
 
 /// Whether a listing will tell if the object needs a pass at all: it is settled, and nothing has happened since the start.
 fn is_held_back(context: &Context, object: &SequenceStore, now: Instant) -> bool {
-    !context.memory.knows(&Uid::of(object)) && context.sweeps.holds_back(object, now)
+    !context.memory.knows(&Uid::of(object))
+        && has_owner_tags(context, object)
+        && context.sweeps.holds_back(object, now)
+}
+
+/// Whether the store, as the object has it, carries the owner tags. It does not where the name of the cluster has changed since.
+fn has_owner_tags(context: &Context, object: &SequenceStore) -> bool {
+    let store = object.status.as_ref().and_then(|status| status.store.as_ref());
+    let tags = store.and_then(|store| store.tags.as_ref());
+    let owner = OwnerTags::of(object, &context.settings.cluster);
+    !object.manages() || tags.is_some_and(|tags| owner.missing_from(tags).is_empty())
 }
 
 /// Ends with a change, and never where nothing can change any more.

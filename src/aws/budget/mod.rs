@@ -220,10 +220,10 @@ impl Budget {
         }
     }
 
-    /// The regions in which AWS does not accept the credentials.
-    pub(super) fn open_breakers(&self) -> Vec<String> {
+    /// The regions in which AWS does not accept these credentials. Others are not in use any more.
+    pub(super) fn open_breakers(&self, identity: &str) -> Vec<String> {
         let state = self.state();
-        let open = state.breakers.iter().filter(|(_, breaker)| breaker.is_open());
+        let open = state.breakers.iter().filter(|((of, _), breaker)| of == identity && breaker.is_open());
         open.map(|((_, region), _)| region.to_string()).collect()
     }
 

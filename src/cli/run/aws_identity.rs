@@ -25,15 +25,18 @@ pub(super) async fn announce(context: Arc<Context>, shutdown: CancellationToken)
         return;
     };
     let mut leading = context.leadership.leading();
-    tokio::select! {
-        // Fails where leadership ends with the process.
-        elected = leading.wait_for(|is_leading| *is_leading) => if elected.is_err() { return },
-        () = shutdown.cancelled() => return,
-    }
-    while !shutdown.is_cancelled() && !try_once(&context, &region).await {
+    loop {
+        tokio::select! {
+            // Fails where leadership ends with the process.
+            elected = leading.wait_for(|is_leading| *is_leading) => if elected.is_err() { return },
+            () = shutdown.cancelled() => return,
+        }
+        if try_once(&context, &region).await {
+            return;
+        }
         tokio::select! {
             () = tokio::time::sleep(PAUSE) => {}
-            () = shutdown.cancelled() => {}
+            () = shutdown.cancelled() => return,
         }
     }
 }

@@ -200,7 +200,10 @@ impl Election {
     /// What makes this process like a new one, before it stands for election again.
     async fn end_term(&mut self, drained: &CancellationToken) {
         tokio::select! {
-            () = self.context.leadership.until_no_pass_runs() => self.context.memory.forget_all(),
+            () = self.context.leadership.until_no_pass_runs() => {
+                self.context.memory.forget_all();
+                self.context.aws.forget_owners();
+            }
             () = drained.cancelled() => {}
         }
     }
