@@ -119,8 +119,9 @@ async fn ensure_recovery(world: &World, rows: &[Row]) -> Result<(), Error> {
     world.ensure_no_store_changed().await
 }
 
-/// The default concurrency is too low here: the calls that hang would hold up the other objects.
-fn high_concurrency() -> Start {
+/// The default concurrency is too low here: the calls that hang would hold up the other objects. And throttled polls are
+/// usually reported after minutes only.
+fn reporting_soon() -> Start {
     let flags = ["--poll-interval=2s", "--concurrency=32", "--throttled-grace=1s"];
     Start { flags: flags.map(String::from).to_vec(), ..Start::default() }
 }
@@ -129,7 +130,7 @@ async fn a_settled_object_reports_every_kind_of_failure_and_recovers(
     cluster: Arc<Cluster>,
 ) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let _operator = world.operator(&high_concurrency())?;
+    let _operator = world.operator(&reporting_soon())?;
     let rows = table();
     let mut stores = Vec::new();
     for row in &rows {
@@ -157,7 +158,7 @@ async fn a_settled_object_reports_every_kind_of_failure_and_recovers(
 
 async fn a_new_object_reports_every_kind_of_failure_and_recovers(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let _operator = world.operator(&high_concurrency())?;
+    let _operator = world.operator(&reporting_soon())?;
     let rows = table();
     for row in &rows {
         let store = world.seed().await?;
@@ -176,7 +177,8 @@ async fn a_new_object_reports_every_kind_of_failure_and_recovers(cluster: Arc<Cl
 }
 
 async fn a_failure_to_read_tags_affects_synced_only(cluster: Arc<Cluster>) -> Result<(), Error> {
-    let (world, _operator) = World::with_operator(cluster).await?;
+    let world = World::new(cluster).await?;
+    let _operator = world.operator(&reporting_soon())?;
     let error = FaultAction::error;
     let tags = "omics:ListTagsForResource";
     let rows = [
