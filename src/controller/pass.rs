@@ -246,25 +246,26 @@ impl Pass<'_> {
                 return Ok(Ended::RequeueAfter(self.record.unfinished(fastrand::f64())));
             }
         }
-        let wait = self.next_pass_in(prepared, plan, &conclusion, backoff);
         self.record.finished();
-        Ok(match self.deletes_again_in(&conclusion.state, now) {
-            Some(at) => Ended::RequeueAfter(at.min(wait)),
-            None if conclusion.next == Next::Poll && backoff.is_none() => Ended::PollAfter(wait),
-            None => Ended::RequeueAfter(wait),
-        })
+        Ok(self.ended(prepared, plan, &conclusion, backoff))
     }
 
-    fn next_pass_in(
+    /// When the next pass is due.
+    fn ended(
         &mut self,
         prepared: &Prepared,
         plan: &Plan,
         conclusion: &Conclusion,
         backoff: Option<Duration>,
-    ) -> Duration {
+    ) -> Ended {
         let moving_for = self.record.in_motion_for(conclusion.next == Next::Quick, Instant::now());
         let pace = Pace { poll_interval: prepared.poll_interval, moving_for };
-        requeue_after(plan, conclusion, backoff, pace, fastrand::f64())
+        let wait = requeue_after(plan, conclusion, backoff, pace, fastrand::f64());
+        match self.deletes_again_in(&conclusion.state, Instant::now()) {
+            Some(at) => Ended::RequeueAfter(at.min(wait)),
+            None if conclusion.next == Next::Poll && backoff.is_none() => Ended::PollAfter(wait),
+            None => Ended::RequeueAfter(wait),
+        }
     }
 
     /// When a delete that AWS refused is sent again.
