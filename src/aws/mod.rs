@@ -46,7 +46,7 @@ mod tags;
 mod turn;
 
 pub(crate) use arn::{StoreArn, is_account_id};
-pub use budget::{Caller, Quotas, Urgency, Waits};
+pub use budget::{Caller, Quotas, Urgency};
 pub(crate) use call::CALL_TIMEOUT;
 #[cfg(test)]
 pub(crate) use cause::Cause;

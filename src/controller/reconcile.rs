@@ -13,7 +13,7 @@ use super::error::{Error, PassFailed};
 use super::leadership::Leadership;
 use super::memory::Record;
 use super::pass::{Ended, pass};
-use crate::aws::{Aws, CALL_TIMEOUT, Caller, Class, Urgency, Waits};
+use crate::aws::{Aws, CALL_TIMEOUT, Caller, Class, Urgency};
 use crate::crd::{SequenceStore, SequenceStoreSpec};
 use crate::kubernetes::{InvalidObject, Reference, Uid, WatchedObject};
 use crate::metrics::PassResult;
@@ -189,22 +189,8 @@ async fn stop_after(
             let text = panic.downcast_ref::<&str>().map(ToString::to_string);
             Err(Error::Panic(text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()))
         }),
-        () = used_up(deadline, aws.waits()) => Err(Error::Deadline(deadline)),
+        () = aws.waits().deadline(deadline) => Err(Error::Deadline(deadline)),
         () = stopped_while_waiting(aws) => Err(Error::Stopping),
-    }
-}
-
-/// Returns when the time is used up. It does not run while the pass waits for its turn.
-async fn used_up(deadline: Duration, waits: &Waits) {
-    let began = Instant::now();
-    loop {
-        let now = Instant::now();
-        let used = (now - began).saturating_sub(waits.so_far(now));
-        match deadline.checked_sub(used).filter(|left| !left.is_zero()) {
-            Some(left) if waits.is_waiting() => tokio::time::sleep(left.max(LOOK_EVERY)).await,
-            Some(left) => tokio::time::sleep(left).await,
-            None => return,
-        }
     }
 }
 

@@ -1,9 +1,12 @@
-//! For whom a call is made, and how urgent it is. No I/O.
+//! For whom a call is made, and how urgent it is; and deadlines that do not run while it waits. I/O: waits.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::Urgency;
+
+/// How often a deadline looks at whether a call still waits.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// For whom calls are made.
 #[derive(Clone, Debug)]
@@ -52,6 +55,22 @@ impl Waits {
     #[must_use]
     pub fn is_waiting(&self) -> bool {
         self.waited().waiting > 0
+    }
+
+    /// Returns when so much time has passed besides the waits.
+    pub(crate) async fn deadline(&self, after: Duration) {
+        let began = Instant::now();
+        let before = self.so_far(began);
+        loop {
+            let now = Instant::now();
+            let waited = self.so_far(now).saturating_sub(before);
+            let used = (now - began).saturating_sub(waited);
+            match after.checked_sub(used).filter(|left| !left.is_zero()) {
+                Some(left) if self.is_waiting() => tokio::time::sleep(left.max(LOOK_EVERY)).await,
+                Some(left) => tokio::time::sleep(left).await,
+                None => return,
+            }
+        }
     }
 
     /// A wait begins. It is over when the guard is dropped, which happens too where the wait is cancelled.

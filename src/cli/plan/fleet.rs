@@ -8,6 +8,7 @@ use super::planner::{Blind, Planner};
 use super::report::{ObjectPlan, PlanStep};
 use super::subject::Subject;
 use super::{Report, plan_subject, text};
+use crate::aws::Aws;
 use crate::cli::output::printable;
 use crate::cli::progress::{progress_bar, set_end};
 use crate::cli::retry;
@@ -27,8 +28,8 @@ pub(super) async fn plan_all(
     set_end(&bar, subjects.len(), "planning");
     let plans = stream::iter(subjects)
         .map(|subject| async {
-            let plan =
-                plan_subject(planner, flags, subject, async |object| plan(planner, object).await).await;
+            let make = async |aws: &Aws, object: &SequenceStore| plan(planner, aws, object).await;
+            let plan = plan_subject(planner, flags, subject, make).await;
             bar.inc(1);
             plan
         })
@@ -39,9 +40,9 @@ pub(super) async fn plan_all(
     plans
 }
 
-async fn plan(planner: &Planner, object: &SequenceStore) -> Result<ObjectPlan, Blind> {
+async fn plan(planner: &Planner, aws: &Aws, object: &SequenceStore) -> Result<ObjectPlan, Blind> {
     let planned = retry::call(|| async {
-        match planner.plan(object).await {
+        match planner.plan(aws, object).await {
             Err(Blind::Failed(error)) => Err(*error),
             planned => Ok(planned),
         }

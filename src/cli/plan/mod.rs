@@ -22,6 +22,7 @@ use std::time::Duration;
 use kube::ResourceExt;
 
 use super::output::{eprint, print};
+use crate::aws::Aws;
 use crate::crd::{OWNER_UID_TAG, SequenceStore, annotation_findings};
 use crate::plan::Action;
 use crate::store::{Observed, identity};
@@ -34,7 +35,8 @@ use planner::{Blind, Planner};
 use report::{ObjectPlan, Report};
 use subject::Subject;
 
-/// Deadline for reading what one plan depends on; each call has a deadline of its own too.
+/// Deadline for reading what one plan depends on, without the time that it waits for the request budget; each call has a
+/// deadline of its own too.
 const OBSERVE_DEADLINE: Duration = Duration::from_secs(120);
 
 /// `program` is the command as the user typed it. An object that cannot be planned for is reported among the others;
@@ -61,8 +63,8 @@ pub(super) async fn execute(flags: PlanFlags, program: &'static str) -> Result<E
         let mut objects = Vec::new();
         for subject in subjects {
             let is_rivalled = cluster.is_partial && subject.object.manages();
-            let mut plan =
-                plan_subject(&planner, &flags, subject, async |object| planner.plan(object).await).await;
+            let make = async |aws: &Aws, object: &SequenceStore| planner.plan(aws, object).await;
+            let mut plan = plan_subject(&planner, &flags, subject, make).await;
             if is_rivalled && plan.is_unowned {
                 plan.notes.push(UNSEEN_RIVALS.into());
             }
@@ -107,15 +109,16 @@ async fn plan_subject(
     planner: &Planner,
     flags: &PlanFlags,
     subject: Subject,
-    make: impl AsyncFnOnce(&SequenceStore) -> Result<ObjectPlan, Blind>,
+    make: impl AsyncFnOnce(&Aws, &SequenceStore) -> Result<ObjectPlan, Blind>,
 ) -> ObjectPlan {
     let Subject { object, file, mut notes, rejected } = subject;
+    let aws = planner.aws_of_one();
     let mut plan = match rejected {
         Some(message) => report::rejected(&object, message),
-        None => match tokio::time::timeout(OBSERVE_DEADLINE, make(&object)).await {
-            Ok(Ok(plan)) => plan,
-            Ok(Err(blind)) => planner.blind(&object, &blind),
-            Err(_) => {
+        None => match in_time(OBSERVE_DEADLINE, &aws, make(&aws, &object)).await {
+            Some(Ok(plan)) => plan,
+            Some(Err(blind)) => planner.blind(&object, &blind),
+            None => {
                 let seconds = OBSERVE_DEADLINE.as_secs();
                 report::failed(&object, format!("no plan after {seconds} s: AWS responds too slowly"))
             }
@@ -129,6 +132,16 @@ async fn plan_subject(
     }
     notes.append(&mut plan.notes);
     ObjectPlan { file, notes, ..plan }
+}
+
+/// What comes of a plan; none where it takes longer than the deadline, which does not run while it waits for the request
+/// budget.
+async fn in_time<T>(deadline: Duration, aws: &Aws, plan: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        biased;
+        plan = plan => Some(plan),
+        () = aws.waits().deadline(deadline) => None,
+    }
 }
 
 fn notes(object: &SequenceStore, observed: &Observed, steps: &[Step]) -> Vec<String> {

@@ -11,7 +11,7 @@ use super::forecast::{Facts, Step, forecast};
 use super::notes;
 use super::report::{self, ObjectPlan};
 use super::subject::Subject;
-use crate::aws::{Aws, CallError};
+use crate::aws::{Aws, CallError, Caller};
 use crate::cli::aws_error::explain;
 use crate::crd::SequenceStore;
 use crate::kubernetes::Kubernetes;
@@ -51,17 +51,22 @@ impl Planner {
         Ok(Self { kubernetes, aws, defaults, settings, program })
     }
 
+    /// The clients for one plan, whose waits for the request budget are its own.
+    pub(super) fn aws_of_one(&self) -> Aws {
+        self.aws.acting_for(Caller::default())
+    }
+
     /// The plan for one object.
     ///
     /// # Errors
     /// Where these credentials do not show enough for a plan.
-    pub(super) async fn plan(&self, object: &SequenceStore) -> Result<ObjectPlan, Blind> {
+    pub(super) async fn plan(&self, aws: &Aws, object: &SequenceStore) -> Result<ObjectPlan, Blind> {
         let prepared = prepare(Arc::new(object.clone()), &self.defaults, &self.settings.cluster);
         let known = Known::default();
-        let observer = self.observer();
+        let observer = self.observer(aws);
         let recollection = Recollection::default();
         let observation = observer.observe(&prepared, &recollection, &known, Timestamp::now()).await;
-        let former = self.former_store(&prepared, &observation).await;
+        let former = former_store(&observer, &prepared, &observation).await;
         let mut facts = Facts {
             defaults: &self.defaults,
             settings: &self.settings,
@@ -76,7 +81,7 @@ impl Planner {
         let mut steps = forecast(object, &observation.observed, facts);
         // The operator counts read sets when AWS has refused a delete. A plan counts them before.
         let count = match steps.first().map(|step| &step.plan.action) {
-            Some(Action::DeleteStore { region, id }) => self.aws.count_read_sets(region, id).await.ok(),
+            Some(Action::DeleteStore { region, id }) => aws.count_read_sets(region, id).await.ok(),
             _ => None,
         };
         if count.is_some() {
@@ -111,18 +116,22 @@ impl Planner {
         report::failed(object, error)
     }
 
-    fn observer(&self) -> Observer<'_> {
-        let Self { kubernetes, aws, defaults, settings, program: _ } = self;
+    fn observer<'a>(&'a self, aws: &'a Aws) -> Observer<'a> {
+        let Self { kubernetes, defaults, settings, .. } = self;
         Observer { aws, kubernetes, defaults, settings }
     }
+}
 
-    /// The store of a former object, which the first step of the plan adopts.
-    async fn former_store(&self, prepared: &Prepared, observation: &Observation) -> Option<Present> {
-        let Observed::Searched { found: OwnerMatch::Former { id, .. }, .. } = &observation.observed else {
-            return None;
-        };
-        self.observer().former_store(prepared, id).await
-    }
+/// The store of a former object, which the first step of the plan adopts.
+async fn former_store(
+    observer: &Observer<'_>,
+    prepared: &Prepared,
+    observation: &Observation,
+) -> Option<Present> {
+    let Observed::Searched { found: OwnerMatch::Former { id, .. }, .. } = &observation.observed else {
+        return None;
+    };
+    observer.former_store(prepared, id).await
 }
 
 /// Why these credentials do not show enough for a plan. The operator's credentials may show more.

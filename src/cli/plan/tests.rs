@@ -8,8 +8,8 @@ use serde_json::json;
 
 use super::forecast::{Facts, MAX_STEPS, Step, forecast};
 use super::report::{ObjectPlan, PlanOutcome, Report, object_plan};
-use super::text;
-use crate::aws::ReadSetCount;
+use super::{in_time, text};
+use crate::aws::{Aws, Caller, Operation, ReadSetCount};
 use crate::crd::{DeletionPolicy, ManagementPolicy, OwnerTags, SequenceStoreSpec, StoreS3Access};
 use crate::plan::Settings;
 use crate::samples::{ACCOUNT, ID, REGION, Scene, absent, any_scene, now, own_tags, present, store};
@@ -218,6 +218,26 @@ fn the_most_severe_outcome_is_the_exit_code() {
     assert_eq!(code(&[PlanOutcome::NothingToDo, PlanOutcome::Changes]), 1);
     assert_eq!(code(&[PlanOutcome::NeedsAttention, PlanOutcome::Changes]), 3);
     assert_eq!(code(&[PlanOutcome::Failed, PlanOutcome::NeedsAttention]), 2);
+}
+
+#[tokio::test]
+async fn a_plan_that_waits_for_the_request_budget_is_not_late_and_one_that_hangs_is() {
+    let deadline = Duration::from_millis(300);
+    let of_one = |aws: &Aws| aws.acting_for(Caller::default());
+    let (aws, create) = (Aws::for_tests(), Operation::CreateSequenceStore);
+    aws.turn(create, REGION).await.spend();
+    let plan = of_one(&aws);
+    // AWS allows less than one a second.
+    let waits = async { plan.turn(create, REGION).await.spend() };
+    assert_eq!(in_time(deadline, &plan, waits).await, Some(()));
+    assert_eq!(in_time(deadline, &plan, std::future::pending::<()>()).await, None);
+    // That another one waits meanwhile gives this one no time.
+    let (hangs, other) = (of_one(&aws), of_one(&aws));
+    let waits = async { other.turn(create, REGION).await.spend() };
+    tokio::select! {
+        () = waits => panic!("no deadline runs while another plan waits"),
+        late = in_time(deadline, &hangs, std::future::pending::<()>()) => assert_eq!(late, None),
+    }
 }
 
 proptest! {
