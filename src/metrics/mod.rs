@@ -9,6 +9,7 @@
 //! | `objects` | series about objects, made when they are asked for: they cost nothing at rest and go with their object |
 //! | `process`, `build_info` | the process and the program |
 //! | `page` | all of it as text |
+//! | `family` | gauges that are read when somebody asks, as one family with its labels |
 //! | `bounded` | labels whose values come from outside |
 //! | `reference` | `docs/metrics.md` |
 
@@ -16,6 +17,7 @@ mod aws;
 mod bounded;
 mod budget;
 mod build_info;
+mod family;
 mod leadership;
 mod objects;
 mod page;

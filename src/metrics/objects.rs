@@ -6,10 +6,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue};
+use prometheus_client::encoding::DescriptorEncoder;
 use prometheus_client::metrics::MetricType;
 
 use super::bounded::OTHER;
+use super::family::gauges;
 
 /// Only these conditions are counted: anybody who may write a status can invent others.
 const TYPES: [&str; 4] = ["Ready", "Synced", "Reconciling", "Stalled"];
@@ -140,28 +141,31 @@ impl Collector for ObjectSeries {
 }
 
 fn each(encoder: &mut DescriptorEncoder<'_>, rows: &[Row]) -> fmt::Result {
-    family(
+    gauges(
         encoder,
-        ("ready", "Whether the condition Ready of the object is True: 1 or 0."),
+        ("sequencestore_object_ready", "Whether the condition Ready of the object is True: 1 or 0."),
         rows.iter().map(|row| (row.labels(), u32::from(row.is_ready))),
     )?;
-    family(
+    gauges(
         encoder,
         (
-            "ready_transition_timestamp_seconds",
+            "sequencestore_object_ready_transition_timestamp_seconds",
             "When the condition Ready of the object changed last, in seconds since 1970.",
         ),
         rows.iter().filter_map(|row| Some((row.labels(), row.ready_since?))),
     )?;
-    family(
-        encoder,
-        ("drifted", "Whether the store differs from the spec of the object, as status.drift shows: 1 or 0."),
-        rows.iter().map(|row| (row.labels(), u32::from(row.is_drifted))),
-    )?;
-    family(
+    gauges(
         encoder,
         (
-            "deletion_timestamp_seconds",
+            "sequencestore_object_drifted",
+            "Whether the store differs from the spec of the object, as status.drift shows: 1 or 0.",
+        ),
+        rows.iter().map(|row| (row.labels(), u32::from(row.is_drifted))),
+    )?;
+    gauges(
+        encoder,
+        (
+            "sequencestore_object_deletion_timestamp_seconds",
             "When the deletion of the object was requested, in seconds since 1970; only of objects that are being deleted.",
         ),
         rows.iter().filter_map(|row| Some((row.labels(), row.deleted_at?))),
@@ -170,31 +174,14 @@ fn each(encoder: &mut DescriptorEncoder<'_>, rows: &[Row]) -> fmt::Result {
         let [namespace, name] = row.labels();
         Some(([namespace, name, ("reason", row.stalled.as_deref()?)], 1_u32))
     });
-    family(
+    gauges(
         encoder,
         (
-            "stalled",
+            "sequencestore_object_stalled",
             "1 for each object that cannot be finished until somebody acts, with the reason; absent for all others.",
         ),
         stalled,
     )
-}
-
-fn family<'a, const N: usize, V: EncodeGaugeValue>(
-    encoder: &mut DescriptorEncoder<'_>,
-    (name, help): (&str, &str),
-    samples: impl Iterator<Item = ([(&'a str, &'a str); N], V)>,
-) -> fmt::Result {
-    let mut samples = samples.peekable();
-    if samples.peek().is_none() {
-        return Ok(());
-    }
-    let name = format!("sequencestore_object_{name}");
-    let mut family = encoder.encode_descriptor(&name, help, None, MetricType::Gauge)?;
-    for (labels, value) in samples {
-        family.encode_family(&labels)?.encode_gauge(&value)?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

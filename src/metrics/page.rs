@@ -9,6 +9,7 @@ use prometheus_client::encoding::prometheus_text::encode;
 use prometheus_client::registry::Registry;
 
 use super::budget::{BudgetSample, BudgetSeries};
+use super::family::Read;
 use super::objects::ObjectSeries;
 use super::process::Process;
 use super::regions::{RegionSample, RegionSeries};
@@ -39,7 +40,7 @@ impl Page {
 
     /// Adds the queue of passes.
     pub(crate) fn with_queue(mut self, read: impl Fn() -> QueueSample + Send + Sync + 'static) -> Self {
-        self.read_each_time.register_collector(Box::new(QueueSeries(Box::new(read))));
+        self.read_each_time.register_collector(Box::new(QueueSeries(Read::new(read))));
         self
     }
 
@@ -49,7 +50,7 @@ impl Page {
         read: impl Fn() -> Vec<BudgetSample> + Send + Sync + 'static,
     ) -> Self {
         let metrics = Arc::clone(&self.metrics);
-        self.read_each_time.register_collector(Box::new(BudgetSeries { metrics, read: Box::new(read) }));
+        self.read_each_time.register_collector(Box::new(BudgetSeries { metrics, read: Read::new(read) }));
         self
     }
 
@@ -58,7 +59,7 @@ impl Page {
         mut self,
         read: impl Fn() -> Vec<RegionSample> + Send + Sync + 'static,
     ) -> Self {
-        self.read_each_time.register_collector(Box::new(RegionSeries(Box::new(read))));
+        self.read_each_time.register_collector(Box::new(RegionSeries(Read::new(read))));
         self
     }
 

@@ -3,10 +3,9 @@
 use std::fmt;
 
 use prometheus_client::collector::Collector;
-use prometheus_client::encoding::{DescriptorEncoder, EncodeGaugeValue};
-use prometheus_client::metrics::MetricType;
+use prometheus_client::encoding::DescriptorEncoder;
 
-use super::budget::Read;
+use super::family::{Read, gauges};
 
 /// One region.
 #[derive(Clone, Debug, Default)]
@@ -20,62 +19,41 @@ pub(crate) struct RegionSample {
     pub(crate) is_breaker_open: bool,
 }
 
-pub(super) struct RegionSeries(pub(super) Read<RegionSample>);
-
-impl fmt::Debug for RegionSeries {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("RegionSeries")
+impl RegionSample {
+    fn labels(&self) -> [(&'static str, &str); 1] {
+        [("region", &self.region)]
     }
 }
+
+#[derive(Debug)]
+pub(super) struct RegionSeries(pub(super) Read<Vec<RegionSample>>);
 
 impl Collector for RegionSeries {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let regions = (self.0)();
-        family(
+        let regions = self.0.now();
+        gauges(
             &mut encoder,
             (
-                "listed",
+                "sequencestore_region_listed",
                 "Whether the stores of the region are observed by one listing for all: 1, or 0 while each is polled.",
             ),
-            &regions,
-            |region| Some(i64::from(region.is_listed)),
+            regions.iter().map(|region| (region.labels(), i64::from(region.is_listed))),
         )?;
-        family(
+        gauges(
             &mut encoder,
             (
-                "listing_age_seconds",
+                "sequencestore_region_listing_age_seconds",
                 "Since the last complete listing of the region began: what it showed may be as old as that.",
             ),
-            &regions,
-            |region| region.listing_age,
+            regions.iter().filter_map(|region| Some((region.labels(), region.listing_age?))),
         )?;
-        family(
+        gauges(
             &mut encoder,
             (
-                "breaker_open",
+                "sequencestore_region_breaker_open",
                 "Whether AWS refuses the credentials in the region, so that the operator sends few requests: 1, else 0.",
             ),
-            &regions,
-            |region| Some(i64::from(region.is_breaker_open)),
+            regions.iter().map(|region| (region.labels(), i64::from(region.is_breaker_open))),
         )
     }
-}
-
-fn family<V: EncodeGaugeValue>(
-    encoder: &mut DescriptorEncoder<'_>,
-    (name, help): (&str, &str),
-    regions: &[RegionSample],
-    value: impl Fn(&RegionSample) -> Option<V>,
-) -> fmt::Result {
-    let samples: Vec<_> =
-        regions.iter().filter_map(|region| Some((&region.region, value(region)?))).collect();
-    if samples.is_empty() {
-        return Ok(());
-    }
-    let name = format!("sequencestore_region_{name}");
-    let mut family = encoder.encode_descriptor(&name, help, None, MetricType::Gauge)?;
-    for (region, value) in samples {
-        family.encode_family(&[("region", region.as_str())])?.encode_gauge(&value)?;
-    }
-    Ok(())
 }

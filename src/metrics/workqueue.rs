@@ -11,6 +11,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
+use super::family::Read;
 use super::{CONTROLLER, Timings};
 
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -83,17 +84,12 @@ pub(crate) struct QueueSample {
     pub(crate) longest_running: Duration,
 }
 
-pub(super) struct QueueSeries(pub(super) Box<dyn Fn() -> QueueSample + Send + Sync>);
-
-impl fmt::Debug for QueueSeries {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("QueueSeries")
-    }
-}
+#[derive(Debug)]
+pub(super) struct QueueSeries(pub(super) Read<QueueSample>);
 
 impl Collector for QueueSeries {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
-        let QueueSample { ready, added, unfinished, longest_running } = (self.0)();
+        let QueueSample { ready, added, unfinished, longest_running } = self.0.now();
         let mut depth = encoder.encode_descriptor(
             "workqueue_depth",
             "Objects whose pass is due and that wait for a worker, by what the pass is for.",
