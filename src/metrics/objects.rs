@@ -91,15 +91,15 @@ impl Row {
 
 /// How many objects have which type, status and reason.
 #[derive(Default)]
-struct Sums(BTreeMap<[String; 3], u64>);
+struct Sums(BTreeMap<(&'static str, &'static str, String), u64>);
 
 impl Sums {
     fn count(&mut self, object: &Sample<'_>) {
         for kind in TYPES {
             let Some((status, reason)) = counted(object, kind) else { continue };
-            let key = [kind, status, reason].map(ToOwned::to_owned);
+            let key = (kind, status, reason.to_owned());
             let is_full = self.0.len() >= MOST_COUNTS && !self.0.contains_key(&key);
-            let key = if is_full { [kind, status, OTHER].map(ToOwned::to_owned) } else { key };
+            let key = if is_full { (kind, status, OTHER.to_owned()) } else { key };
             *self.0.entry(key).or_default() += 1;
         }
     }
@@ -132,8 +132,8 @@ impl Collector for ObjectSeries {
             None,
             MetricType::Gauge,
         )?;
-        for ([kind, status, reason], count) in &sums.0 {
-            let labels = [("type", kind.as_str()), ("status", status), ("reason", reason)];
+        for ((kind, status, reason), count) in &sums.0 {
+            let labels = [("type", *kind), ("status", *status), ("reason", reason)];
             family.encode_family(&labels)?.encode_gauge(count)?;
         }
         if self.one_by_one { each(&mut encoder, &rows) } else { Ok(()) }
@@ -199,7 +199,7 @@ mod tests {
         }
         sums.count(&Sample::default());
         assert!(sums.0.len() <= MOST_COUNTS + 2 * TYPES.len(), "{}", sums.0.len());
-        assert!(sums.0.keys().all(|[kind, ..]| kind == "Ready"));
+        assert!(sums.0.keys().all(|(kind, ..)| *kind == "Ready"));
         assert_eq!(sums.0.values().sum::<u64>(), 10_001);
     }
 }
