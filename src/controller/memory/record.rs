@@ -40,7 +40,7 @@ pub struct Record {
     pub(super) refused_since: Option<Instant>,
     /// It has throttled them.
     pub(super) is_throttled: bool,
-    /// What the AWS call that failed in the last pass was refused for, if one failed.
+    /// The class of the error, where an AWS call failed in this pass.
     pub(super) failed_with: Option<Class>,
     pub(super) waits: PassWaits,
     /// The store that a 404 was about, and when the first 404 came.
@@ -129,6 +129,7 @@ impl Record {
         let is_asked = self.trigger != trigger;
         self.trigger = trigger;
         self.tags_must_wait = false;
+        self.failed_with = None;
         self.pass_begins(object, is_asked, now);
     }
 
