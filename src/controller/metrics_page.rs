@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::context::Context;
-use super::queue::Kind;
 use super::sweep::{Freshness, Mode};
 use crate::metrics::{Condition, Objects, Page, QueueSample, RegionSample, Sample};
 
@@ -43,9 +42,7 @@ fn region_samples(context: &Context) -> Vec<RegionSample> {
 fn queue_sample(context: &Context) -> QueueSample {
     let numbers = context.queue.numbers(Instant::now());
     QueueSample {
-        ready: Kind::ALL
-            .map(|kind| (kind.label(), numbers.ready.get(&kind).copied().unwrap_or_default()))
-            .into(),
+        ready: numbers.ready.into_iter().map(|(kind, objects)| (kind.label(), objects)).collect(),
         added: numbers.added,
         unfinished: numbers.unfinished,
         longest_running: numbers.longest_running,

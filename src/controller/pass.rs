@@ -143,10 +143,8 @@ impl Pass<'_> {
         known: &Known,
     ) -> Result<Option<Applied>, Error> {
         let (kubernetes, aws) = (&self.context.kubernetes, self.aws);
-        if plan.action != Action::None && turn.is_none() {
-            return Ok(None);
-        }
-        if plan.action != Action::None && !self.may_begin(&prepared.object).await? {
+        let is_call = plan.action != Action::None;
+        if is_call && (turn.is_none() || !self.may_begin(&prepared.object).await?) {
             return Ok(None);
         }
         let try_first = self.record.is_record_stripped();

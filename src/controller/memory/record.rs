@@ -1,35 +1,30 @@
 //! What the process remembers of one object. Pure: time and randomness are passed in. No I/O.
 
+mod attempts;
+mod known;
 mod rest;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use known::{Created, PolicyRead, policy_read};
 use kube::ResourceExt;
 
 use super::put_back::PutBack;
 use super::shortcut::Shortcut;
 use super::strays::Strays;
 use super::unshown::Unshown;
-use super::waits::{Denied, PassWaits, is_worth_keeping};
+use super::waits::{Denied, PassWaits};
 use crate::apply::{Effect, WrittenAhead};
 use crate::aws::{CallError, Class, Operation, ReadSetCount};
 use crate::controller::sweep::Disagreement;
 use crate::crd::{AnnotationFinding, SequenceStore};
-use crate::observe::{Known, KnownPolicy, Observation};
+use crate::observe::Observation;
 use crate::plan::{Action, Correction, Denial, NotKept, Recollection, Refusal, Target};
 use crate::store::drift::differences;
-use crate::store::{AttemptOutcome, Field, Intent, Observed, ObservedPolicy, OwnerMatch, Prepared, Present};
+use crate::store::{Field, Intent, Observed, ObservedPolicy, OwnerMatch, Prepared};
 
-/// The read sets of a store are counted at most this often.
-const COUNT_EVERY: Duration = Duration::from_secs(600);
-/// For this long the tags that a Create has written need not be read again.
-const CREATED_TAGS_LAST: Duration = Duration::from_secs(30);
-/// The S3 access policy is read at least this often where the spec manages it.
-const POLICY_EVERY: Duration = Duration::from_secs(3600);
-/// What is read so long after a write shows it.
-const POLICY_SETTLES: Duration = Duration::from_secs(60);
 /// The part of the poll interval after which a pass counts as the next poll: jitter makes polls up to a tenth shorter.
 const NEXT_POLL_FROM: f64 = 0.85;
 
@@ -45,7 +40,7 @@ pub struct Record {
     pub(super) refused_since: Option<Instant>,
     /// It has throttled them.
     pub(super) is_throttled: bool,
-    /// What the AWS call that failed in the last pass was refused for, if one failed.
+    /// The class of the error, where an AWS call failed in this pass.
     pub(super) failed_with: Option<Class>,
     pub(super) waits: PassWaits,
     /// The store that a 404 was about, and when the first 404 came.
@@ -92,23 +87,6 @@ pub(super) type Trigger = (Option<i64>, Option<String>);
 /// Region, id and account in which a store was looked for.
 type Sought = (String, String, String);
 
-/// A store that the operator has just created.
-#[derive(Debug)]
-struct Created {
-    id: String,
-    tags: BTreeMap<String, String>,
-    at: Instant,
-}
-
-#[derive(Debug)]
-struct PolicyRead {
-    at: Instant,
-    trigger: Trigger,
-    policy: KnownPolicy,
-    /// It differs from the spec in the names of principals only: writing it again changes nothing.
-    is_renamed: bool,
-}
-
 #[derive(Debug)]
 pub(super) struct Refused {
     /// When AWS refused; none where the delete is to be sent again at once.
@@ -120,19 +98,6 @@ pub(super) struct Refused {
     /// The delete is sent again from then on, even before the next poll.
     pub(super) retry_from: Option<Instant>,
     pub(super) shortcut: Shortcut,
-}
-
-fn policy_read(
-    prepared: &Prepared,
-    present: &Present,
-    trigger: Trigger,
-    at: Instant,
-) -> Option<Box<PolicyRead>> {
-    let ObservedPolicy::Read(document) = &present.policy else { return None };
-    let access_point = present.store.access_point()?.to_owned();
-    let is_renamed = differences(&prepared.object, present).renamed_principals.is_some();
-    let policy = KnownPolicy { access_point, document: document.clone() };
-    Some(Box::new(PolicyRead { at, trigger, policy, is_renamed }))
 }
 
 /// A version that is no number is neither newer nor older.
@@ -164,6 +129,7 @@ impl Record {
         let is_asked = self.trigger != trigger;
         self.trigger = trigger;
         self.tags_must_wait = false;
+        self.failed_with = None;
         self.pass_begins(object, is_asked, now);
     }
 
@@ -179,66 +145,6 @@ impl Record {
         }
         self.pointed_out.clone_from(&findings);
         findings
-    }
-
-    /// The intent that somebody removed from the object or replaced by an older one: `kubectl replace` drops
-    /// annotations, and this one says whether the operator may already have created a store.
-    pub fn lost_intent(&mut self, object: &SequenceStore, now: Instant) -> Option<Intent> {
-        let last = self.intent.as_ref().map(|known| known.0.clone());
-        match Intent::of(object) {
-            Ok(Some(intent)) if last.as_ref().is_none_or(|last| !last.is_after(&intent)) => {
-                self.intent_seen(&intent, now);
-                None
-            }
-            Ok(_) if !object.is_paused() => last,
-            // An unreadable one is reported by the plan.
-            Ok(_) | Err(_) => None,
-        }
-    }
-
-    /// Whether it is time to put a lost intent back: something in the cluster may remove it again and again.
-    pub fn put_back_is_due(&mut self, now: Instant) -> bool {
-        self.put_back.is_due(now)
-    }
-
-    /// Remembers the intent, and since when this process has known of its attempt.
-    fn intent_seen(&mut self, intent: &Intent, then: Instant) {
-        let known = self.intent.as_ref().filter(|known| known.0.is_attempt_of(intent));
-        let since = known.map_or(then, |known| known.1);
-        // Another replica used the number of an attempt that AWS refused here: the refusal says nothing about that one.
-        if known.is_none() && self.not_created == Some((intent.epoch, intent.attempt)) {
-            self.not_created = None;
-        }
-        if intent.outcome == Some(AttemptOutcome::Refused) {
-            self.not_created = Some((intent.epoch, intent.attempt));
-        }
-        self.intent = Some(Box::new((intent.clone(), since)));
-    }
-
-    /// What the observe step need not ask AWS again.
-    #[must_use]
-    pub fn known(&self, poll_interval: Duration, now: Instant) -> Known {
-        let is_recent = |then: Instant, limit| now.duration_since(then) < limit;
-        let created = self.created.as_ref().filter(|created| is_recent(created.at, CREATED_TAGS_LAST));
-        let refused = self.refused.as_ref().filter(|refused| {
-            is_recent(refused.counted_at, COUNT_EVERY) && is_worth_keeping(&refused.read_sets)
-        });
-        let written = self.corrections.get(&Field::S3AccessPolicy).map(|(_, at)| *at);
-        // Read again on a new generation, on request, hourly, and while an update of it does not show.
-        let policy = self.policy.as_ref().filter(|read| {
-            let shows = |written| read.is_renamed && read.at >= written + POLICY_SETTLES;
-            read.trigger == self.trigger && is_recent(read.at, POLICY_EVERY) && written.is_none_or(shows)
-        });
-        let policy_denied =
-            self.denied.get(&Operation::GetS3AccessPolicy).filter(|denied| now < denied.until);
-        Known {
-            policy: policy.map(|read| read.policy.clone()),
-            policy_denied: policy_denied.map(|denied| denied.error.clone()),
-            tags: created.map(|created| (created.id.clone(), created.tags.clone())),
-            strays_searched: self.strays.were_searched(),
-            strays: self.strays.looks(&self.trigger, poll_interval.mul_f64(NEXT_POLL_FROM), now),
-            read_sets: refused.map(|refused| refused.read_sets.clone()),
-        }
     }
 
     /// What a plan may know of earlier passes. AWS's refusal to delete a store is tried again at the poll interval.
@@ -387,12 +293,6 @@ impl Record {
         self.tag_keys_not_kept
     }
 
-    /// Whether AWS certainly created nothing in this attempt nor in those before it.
-    #[must_use]
-    pub fn is_refused(&self, intent: &Intent) -> bool {
-        self.not_created == Some((intent.epoch, intent.attempt))
-    }
-
     /// The apply step is over. `random` is in `0.0..1.0`.
     pub fn applied(&mut self, action: &Action, effect: &Effect, now: Instant, random: f64) {
         self.unshown.applied(action, effect);
@@ -407,10 +307,7 @@ impl Record {
             }
             Effect::NotCreated { epoch, attempt, .. }
             | Effect::NotRecorded { attempt: Some((epoch, attempt)), .. } => {
-                // One attempt of unknown outcome in between may have created a store.
-                if *attempt == 1 || self.not_created == Some((*epoch, attempt - 1)) {
-                    self.not_created = Some((*epoch, *attempt));
-                }
+                self.nothing_created(*epoch, *attempt);
             }
             // Whatever AWS refused before, a store may exist now.
             Effect::CreationUnknown { .. } => self.not_created = None,

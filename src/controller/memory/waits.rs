@@ -179,7 +179,7 @@ impl Record {
         wait
     }
 
-    /// The class of the error, where an AWS call failed in the last pass that came to its calls.
+    /// The class of the error, where an AWS call failed in this pass.
     #[must_use]
     pub fn aws_failure(&self) -> Option<Class> {
         self.failed_with

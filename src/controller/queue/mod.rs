@@ -186,9 +186,7 @@ impl Queue {
         let slot = started.slot;
         let Some(pass) = self.running.remove(&slot) else { return Duration::ZERO };
         self.regions.release(pass.region);
-        if let Some(due) = again {
-            self.due(slot, due);
-        } else if let Some(due) = self.entry(slot).and_then(|entry| entry.due) {
+        if let Some(due) = again.or_else(|| self.entry(slot)?.due) {
             self.due(slot, due);
         }
         self.drop_unused(slot);

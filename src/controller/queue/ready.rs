@@ -92,7 +92,7 @@ impl Ready {
         self.turns.remove(&namespace);
     }
 
-    /// How many objects are ready, by kind.
+    /// How many objects are ready, of each kind.
     pub(super) fn depths(&self) -> BTreeMap<Kind, usize> {
         let mut depths = BTreeMap::from(Kind::ALL.map(|kind| (kind, 0)));
         for ((kind, _), lane) in &self.lanes {

@@ -204,7 +204,6 @@ impl Sweeper {
             Some(Mode::Get | Mode::Spread) => {}
             Some(Mode::First | Mode::List) => {
                 self.set_mode(Mode::Spread);
-                self.moved = Instant::now();
                 self.spread_until = self.moved + self.interval();
             }
         }

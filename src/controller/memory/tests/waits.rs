@@ -16,6 +16,23 @@ fn early_passes_do_not_lengthen_the_wait() {
 }
 
 #[test]
+fn a_pass_that_ends_early_did_not_fail_for_what_the_one_before_failed_for() {
+    let mut record = Record::default();
+    let (object, start) = (Scene::settled().object, Instant::now());
+    record.begin(&object, start);
+    let error = call_error(Operation::TagResource, Class::Terminal);
+    record.ended(&asked(), Some(&error), start, 0.5);
+    assert_eq!(record.aws_failure(), Some(Class::Terminal));
+    record.begin(&object, start);
+    record.unfinished(0.5);
+    assert_eq!(record.aws_failure(), None, "somebody changed the object before its call");
+    record.ended(&asked(), Some(&error), start, 0.5);
+    record.begin(&object, start);
+    record.not_recorded(start, 0.5);
+    assert_eq!(record.aws_failure(), None, "the API server did not keep the record");
+}
+
+#[test]
 fn what_aws_denied_is_tried_again_when_a_user_asks() {
     let mut record = Record::default();
     let start = Instant::now();
