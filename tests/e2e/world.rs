@@ -9,7 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use control_plane::{AuditMark, ControlPlane, service_account_user};
-use healthomics_simulator::{LedgerEntry, Options, SeedStore, Simulator, SimulatorClient, StoreRecord};
+use healthomics_simulator::{
+    LedgerEntry, Options, SeedStore, Simulator, SimulatorClient, StoreRecord, default_quotas,
+};
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
@@ -56,21 +58,8 @@ pub(crate) use ensure;
 /// Quotas that hold up nothing, as the value of the environment variable. The simulator has none by default, and most tests are
 /// about something else.
 pub fn high_quotas() -> String {
-    let limited = [
-        "CreateSequenceStore",
-        "UpdateSequenceStore",
-        "DeleteSequenceStore",
-        "GetSequenceStore",
-        "ListSequenceStores",
-        "ListReadSets",
-        "TagResource",
-        "UntagResource",
-        "ListTagsForResource",
-        "GetS3AccessPolicy",
-        "PutS3AccessPolicy",
-        "DeleteS3AccessPolicy",
-    ];
-    limited.map(|operation| format!("{operation}=1000")).join(",")
+    let quotas: Vec<String> = default_quotas().map(|(operation, _)| format!("{operation}=1000")).collect();
+    quotas.join(",")
 }
 
 /// The control plane with the chart installed.
