@@ -1,5 +1,6 @@
 //! Assertions and waits that several tests use.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::TryStreamExt;
@@ -162,6 +163,22 @@ impl World {
 
     pub async fn gets_of(&self, store: &StoreRecord) -> Result<Vec<LedgerEntry>, Error> {
         self.calls_on("GetSequenceStore", store).await
+    }
+
+    /// How often GetSequenceStore was called for each store since this request.
+    pub async fn gets_since(&self, seq: u64) -> Result<BTreeMap<String, usize>, Error> {
+        let mut gets = BTreeMap::new();
+        let calls = self.aws.ledger_since(seq).await?.into_iter();
+        for call in calls.filter(|call| call.operation == "GetSequenceStore") {
+            *gets.entry(call.store_id.unwrap_or_default()).or_default() += 1;
+        }
+        Ok(gets)
+    }
+
+    /// By the names of the objects. They stay the same unless something is written.
+    pub async fn resource_versions(&self) -> Result<BTreeMap<String, Option<String>>, Error> {
+        let objects = self.api.list(&Default::default()).await?.items;
+        Ok(objects.iter().map(|object| (object.name_any(), object.resource_version())).collect())
     }
 
     pub async fn deletes(&self) -> Result<usize, Error> {

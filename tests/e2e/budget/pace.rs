@@ -38,7 +38,7 @@ fn observed(id: String) -> SequenceStoreSpec {
 
 fn ensure_pace(calls: &[LedgerEntry]) -> Result<(), Error> {
     let mut times: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
-    for call in calls.iter().filter(|call| !call.operation.starts_with("sts:")) {
+    for call in calls.iter().filter(|call| call.is_about_stores()) {
         let time: Timestamp = call.time.parse()?;
         times.entry(&call.operation).or_default().push(time.as_millisecond() as f64 / 1000.0);
     }

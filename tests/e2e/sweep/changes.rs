@@ -37,7 +37,7 @@ async fn a_change_that_a_listing_shows_is_read_once(cluster: Arc<Cluster>) -> Re
     fleet.world.until("store-1", "the new description", shows("genomes", "described")).await?;
     let listed = count(&fleet.calls_since(seq).await?, LIST);
     fleet.until_listed(seq, listed + 3).await?;
-    let gets = fleet.gets_since(seq).await?;
+    let gets = fleet.world.gets_since(seq).await?;
     ensure!(gets == [(named.id.clone(), 1), (described.id.clone(), 1)].into(), "{gets:?}");
     Ok(())
 }
@@ -159,7 +159,7 @@ async fn a_store_that_get_and_list_show_differently_is_not_read_for_ever(
             calls.iter().rev().take(4).filter(|call| call.operation == LIST).count() == 4
         })
         .await?;
-    let gets = fleet.gets_since(seq).await?;
+    let gets = fleet.world.gets_since(seq).await?;
     ensure!(gets.values().all(|gets| *gets == 1), "read again and again: {gets:?}");
     // A change is seen all the same.
     fleet.world.aws.change_store(&fleet.stores[0].id, json!({"name": "renamed"})).await?;
@@ -181,7 +181,7 @@ async fn an_object_that_lost_its_finalizer_gets_it_back(cluster: Arc<Cluster>) -
     let seq = fleet.until_at_rest().await?;
     fleet.world.patch("store-3", json!({"metadata": {"finalizers": null}})).await?;
     fleet.world.until("store-3", "its finalizer", has_finalizer).await?;
-    let gets = fleet.gets_since(seq).await?;
+    let gets = fleet.world.gets_since(seq).await?;
     ensure!(gets.keys().eq([&fleet.stores[3].id]), "{gets:?} with {GET}");
     Ok(())
 }

@@ -132,7 +132,7 @@ async fn objects_that_settle_one_after_the_other_are_taken_over_from_polls_by_li
     let first = calls.iter().find(|call| call.operation == LIST).map_or(0, |call| call.seq);
     fleet.until_listed(first, 3).await?;
     // Each of the eight polls was due before the second listing. One or two may have been due during the first one.
-    let gets = fleet.gets_since(first).await?;
+    let gets = fleet.world.gets_since(first).await?;
     ensure!(gets.len() <= 2, "polled although they are listed: {gets:?}");
     fleet.world.aws.change_store(&fleet.stores[0].id, json!({"description": "changed"})).await?;
     let is_changed =

@@ -40,15 +40,6 @@ async fn ensure_all_ready(fleet: &Fleet) -> Result<(), Error> {
     Ok(())
 }
 
-/// Versions of the objects: nothing may be written to them.
-async fn versions(fleet: &Fleet) -> Result<BTreeMap<String, Option<String>>, Error> {
-    let objects = fleet.world.api.list(&Default::default()).await?.items;
-    Ok(objects
-        .into_iter()
-        .map(|object| (object.metadata.name.unwrap_or_default(), object.metadata.resource_version))
-        .collect())
-}
-
 async fn while_listings_break_off_stores_are_polled_and_nothing_is_concluded(
     cluster: Arc<Cluster>,
 ) -> Result<(), Error> {
@@ -56,7 +47,7 @@ async fn while_listings_break_off_stores_are_polled_and_nothing_is_concluded(
     let _operator = fleet.world.operator(&super::fleet::by_list())?;
     fleet.until_all_ready().await?;
     fleet.until_at_rest().await?;
-    let before = versions(&fleet).await?;
+    let before = fleet.world.resource_versions().await?;
     // The first page comes each time, and no other one does.
     let broken = Fault { every: 2, ..Fault::always(LIST, FaultAction::error("InternalServerException")) };
     fleet.world.aws.script_fault(&broken).await?;
@@ -65,23 +56,23 @@ async fn while_listings_break_off_stores_are_polled_and_nothing_is_concluded(
     let again = fleet.now().await?;
     fleet.until_all_read(again).await?;
     ensure_all_ready(&fleet).await?;
-    ensure!(versions(&fleet).await? == before, "something was concluded from half a listing");
+    ensure!(fleet.world.resource_versions().await? == before, "something was concluded from half a listing");
     fleet.world.aws.clear_faults().await?;
     fleet.until_at_rest().await?;
-    ensure!(versions(&fleet).await? == before, "something was concluded from half a listing");
+    ensure!(fleet.world.resource_versions().await? == before, "something was concluded from half a listing");
     Ok(())
 }
 
 async fn while_listings_go_in_circles_stores_are_polled(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (fleet, _operator) = Fleet::settled(cluster, 3).await?;
     fleet.until_at_rest().await?;
-    let before = versions(&fleet).await?;
+    let before = fleet.world.resource_versions().await?;
     fleet.world.aws.set_knobs(&Knobs { repeat_next_token: true, ..Knobs::default() }).await?;
     let seq = fleet.now().await?;
     fleet.until_all_read(seq).await?;
     let again = fleet.now().await?;
     fleet.until_all_read(again).await?;
-    ensure!(versions(&fleet).await? == before, "something was concluded from a listing without an end");
+    ensure!(fleet.world.resource_versions().await? == before, "something was concluded from a listing without an end");
     fleet.world.aws.set_knobs(&Knobs::default()).await?;
     fleet.until_at_rest().await?;
     Ok(())
@@ -103,7 +94,7 @@ async fn a_store_that_is_left_out_or_listed_twice_is_read_and_stays(
 ) -> Result<(), Error> {
     let (fleet, _operator) = Fleet::settled(cluster, 4).await?;
     let seq = fleet.until_at_rest().await?;
-    let before = versions(&fleet).await?;
+    let before = fleet.world.resource_versions().await?;
     let listed = fleet.calls_since(0).await?.into_iter().rfind(|call| call.operation == LIST);
     let stores = listed.and_then(|call| call.response["sequenceStores"].as_array().cloned());
     let mut stores = stores.ok_or("no listing")?;
@@ -130,10 +121,10 @@ async fn a_store_that_is_left_out_or_listed_twice_is_read_and_stays(
         .await?;
     let calls = fleet.calls_since(seq).await?;
     fleet.until_listed(seq, count(&calls, LIST) + 3).await?;
-    let gets = fleet.gets_since(seq).await?;
+    let gets = fleet.world.gets_since(seq).await?;
     let expected = [0, 1].map(|number: usize| (fleet.stores[number].id.clone(), 1));
     ensure!(gets == expected.into(), "{gets:?}");
-    ensure!(versions(&fleet).await? == before, "something was concluded from a wrong listing");
+    ensure!(fleet.world.resource_versions().await? == before, "something was concluded from a wrong listing");
     Ok(())
 }
 

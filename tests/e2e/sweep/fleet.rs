@@ -1,6 +1,5 @@
 //! A few objects that each observe a store, and an operator that lists their stores.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use healthomics_simulator::{LedgerEntry, SeedStore, StoreRecord};
@@ -62,22 +61,14 @@ impl Fleet {
 
     /// The number of the last request so far.
     pub async fn now(&self) -> Result<u64, Error> {
-        Ok(self.world.aws.ledger().await?.last().map_or(0, |entry| entry.seq))
+        Ok(self.world.aws.last_seq().await?)
     }
 
     /// Requests about stores since then.
     pub async fn calls_since(&self, seq: u64) -> Result<Vec<LedgerEntry>, Error> {
         let mut calls = self.world.aws.ledger_since(seq).await?;
-        calls.retain(|call| !call.operation.starts_with("sts:"));
+        calls.retain(LedgerEntry::is_about_stores);
         Ok(calls)
-    }
-
-    pub async fn gets_since(&self, seq: u64) -> Result<BTreeMap<String, usize>, Error> {
-        let mut gets = BTreeMap::new();
-        for call in self.calls_since(seq).await?.into_iter().filter(|call| call.operation == GET) {
-            *gets.entry(call.store_id.unwrap_or_default()).or_default() += 1;
-        }
-        Ok(gets)
     }
 
     /// Waits until the calls since then are as wanted.

@@ -49,7 +49,7 @@ async fn what_changed_while_the_operator_was_down_is_read_after_the_first_listin
         })
         .await?;
     fleet.until_listed(seq, 3).await?;
-    let gets = fleet.gets_since(seq).await?;
+    let gets = fleet.world.gets_since(seq).await?;
     ensure!(gets == [(changed.id.clone(), 1)].into(), "not one Get of the one store: {gets:?}");
     Ok(())
 }
@@ -117,7 +117,7 @@ async fn after_a_restart_an_object_that_is_not_settled_yet_is_read_alone(
     let _operator = fleet.world.operator(&by_list())?;
     fleet.until_all_ready().await?;
     fleet.until_listed(seq, 4).await?;
-    let gets = fleet.gets_since(seq).await?;
+    let gets = fleet.world.gets_since(seq).await?;
     ensure!(gets.keys().eq([&fleet.stores[12].id]), "others than the new one were read: {gets:?}");
     Ok(())
 }
