@@ -161,6 +161,16 @@ impl World {
         Ok(())
     }
 
+    /// Waits until the simulator holds a request, as a fault says.
+    pub async fn until_held(&self) -> Result<(), Error> {
+        let end = tokio::time::Instant::now() + crate::world::TIMEOUT;
+        while self.aws.held().await?.is_empty() {
+            ensure!(tokio::time::Instant::now() < end, "no request is held\n{}", self.logs());
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        Ok(())
+    }
+
     pub async fn gets_of(&self, store: &StoreRecord) -> Result<Vec<LedgerEntry>, Error> {
         self.calls_on("GetSequenceStore", store).await
     }

@@ -24,10 +24,7 @@ async fn few_objects_among_many_stores_of_others_are_polled(cluster: Arc<Cluster
     }
     let _operator = fleet.world.operator(&by_list())?;
     fleet.until_all_ready().await?;
-    for _ in 0..3 {
-        let seq = fleet.now().await?;
-        fleet.until_all_read(seq).await?;
-    }
+    fleet.until_polled(fleet.now().await?, 3).await?;
     // One page was enough to see that there are more.
     let listed = count(&fleet.calls_since(0).await?, LIST);
     ensure!(listed <= 1, "{listed} pages were listed for two objects");
@@ -38,10 +35,7 @@ async fn few_objects_are_polled_as_ever(cluster: Arc<Cluster>) -> Result<(), Err
     let fleet = Fleet::new(cluster, 6).await?;
     let _operator = fleet.world.operator(&Start::default())?;
     fleet.until_all_ready().await?;
-    for _ in 0..3 {
-        let seq = fleet.now().await?;
-        fleet.until_all_read(seq).await?;
-    }
+    fleet.until_polled(fleet.now().await?, 3).await?;
     let calls = fleet.calls_since(0).await?;
     ensure!(count(&calls, LIST) == 0, "{} listings for six objects", count(&calls, LIST));
     Ok(())

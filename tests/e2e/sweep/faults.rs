@@ -51,10 +51,7 @@ async fn while_listings_break_off_stores_are_polled_and_nothing_is_concluded(
     // The first page comes each time, and no other one does.
     let broken = Fault { every: 2, ..Fault::always(LIST, FaultAction::error("InternalServerException")) };
     fleet.world.aws.script_fault(&broken).await?;
-    let seq = fleet.now().await?;
-    fleet.until_all_read(seq).await?;
-    let again = fleet.now().await?;
-    fleet.until_all_read(again).await?;
+    fleet.until_polled(fleet.now().await?, 2).await?;
     ensure_all_ready(&fleet).await?;
     ensure!(fleet.world.resource_versions().await? == before, "something was concluded from half a listing");
     fleet.world.aws.clear_faults().await?;
@@ -68,10 +65,7 @@ async fn while_listings_go_in_circles_stores_are_polled(cluster: Arc<Cluster>) -
     fleet.until_at_rest().await?;
     let before = fleet.world.resource_versions().await?;
     fleet.world.aws.set_knobs(&Knobs { repeat_next_token: true, ..Knobs::default() }).await?;
-    let seq = fleet.now().await?;
-    fleet.until_all_read(seq).await?;
-    let again = fleet.now().await?;
-    fleet.until_all_read(again).await?;
+    fleet.until_polled(fleet.now().await?, 2).await?;
     ensure!(fleet.world.resource_versions().await? == before, "something was concluded from a listing without an end");
     fleet.world.aws.set_knobs(&Knobs::default()).await?;
     fleet.until_at_rest().await?;
@@ -84,7 +78,7 @@ async fn empty_pages_between_others_are_no_fault(cluster: Arc<Cluster>) -> Resul
     let _operator = fleet.world.operator(&super::fleet::by_list())?;
     fleet.until_all_ready().await?;
     // Six requests are one listing.
-    let seq = fleet.until_only_listed(13).await?;
+    let seq = fleet.until_only_listed(0, 13).await?;
     // Three pages with stores, and an empty one before each.
     ensure_only_listed(&fleet.until_listed(seq, 13).await?)
 }
@@ -133,15 +127,11 @@ async fn stores_that_are_made_during_a_listing_are_no_fault(cluster: Arc<Cluster
     let _operator = fleet.world.operator(&super::fleet::by_list())?;
     fleet.until_all_ready().await?;
     // Three requests are one listing.
-    let seq = fleet.until_only_listed(7).await?;
+    let seq = fleet.until_only_listed(0, 7).await?;
     for times in 2..4 {
         let hold = Fault { times: Some(1), skip: 1, ..Fault::always(LIST, FaultAction::Hold) };
         fleet.world.aws.script_fault(&hold).await?;
-        let end = tokio::time::Instant::now() + crate::world::TIMEOUT;
-        while fleet.world.aws.held().await?.is_empty() {
-            ensure!(tokio::time::Instant::now() < end, "no listing is held\n{}", fleet.world.logs());
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
+        fleet.world.until_held().await?;
         for _ in 0..30 {
             fleet.world.seed().await?;
         }

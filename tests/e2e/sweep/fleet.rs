@@ -42,6 +42,13 @@ impl Fleet {
         Ok((fleet, operator))
     }
 
+    /// A dozen objects that have settled, while no operator runs any more.
+    pub async fn stopped(cluster: Arc<Cluster>) -> Result<Self, Error> {
+        let (fleet, operator) = Self::settled(cluster, 12).await?;
+        operator.kill().await;
+        Ok(fleet)
+    }
+
     /// Another store, and an object that observes it.
     pub async fn add(&mut self, seed: SeedStore) -> Result<(), Error> {
         let store = self.world.seed_with(seed).await?;
@@ -92,15 +99,15 @@ impl Fleet {
 
     /// Waits until nothing but listings is sent, and returns the number of the last request.
     pub async fn until_at_rest(&self) -> Result<u64, Error> {
-        self.until_only_listed(3).await
+        self.until_only_listed(0, 3).await
     }
 
-    /// Waits until the last so many requests are listings, and returns the number of the last one.
-    pub async fn until_only_listed(&self, times: usize) -> Result<u64, Error> {
+    /// Waits until the last so many requests since then are listings, and returns the number of the last one.
+    pub async fn until_only_listed(&self, seq: u64, times: usize) -> Result<u64, Error> {
         let is_at_rest = |calls: &[LedgerEntry]| {
             calls.len() >= times && calls.iter().rev().take(times).all(|call| call.operation == LIST)
         };
-        self.until_calls_since(0, "only listings", is_at_rest).await?;
+        self.until_calls_since(seq, "only listings", is_at_rest).await?;
         self.now().await
     }
 
@@ -119,6 +126,15 @@ impl Fleet {
             self.stores.iter().all(reads)
         };
         self.until_calls_since(seq, "a Get for each store", is_read).await?;
+        Ok(())
+    }
+
+    /// Waits until each store was read since then, and again after that, so many times.
+    pub async fn until_polled(&self, mut seq: u64, times: usize) -> Result<(), Error> {
+        for _ in 0..times {
+            self.until_all_read(seq).await?;
+            seq = self.now().await?;
+        }
         Ok(())
     }
 }
