@@ -4,11 +4,8 @@ use std::sync::Arc;
 
 use futures::future::try_join_all;
 use healthomics_simulator::{Fault, FaultAction, LedgerEntry, SeedStore};
-use k8s_openapi::api::core::v1::Namespace;
-use kube::ResourceExt;
 use kube::api::{Api, PostParams};
 use sequencestore_operator::crd::{SequenceStore, SequenceStoreSpec};
-use serde_json::json;
 
 use crate::world::{Cluster, Error, Start, World, ensure, spec_for, tests};
 
@@ -61,8 +58,7 @@ async fn hundreds_of_objects_do_not_delay_one_of_another_namespace(
     cluster: Arc<Cluster>,
 ) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let other: Namespace = serde_json::from_value(json!({"metadata": {"generateName": "e2e-"}}))?;
-    let other = Api::all(world.client.clone()).create(&PostParams::default(), &other).await?.name_any();
+    let other = world.another_namespace().await?;
     flood(&world).await?;
     let flags = vec!["--poll-interval=1h".into(), format!("--watch-namespace={other}")];
     let _operator = world.operator(&Start { flags, ..Start::default() })?;

@@ -8,8 +8,7 @@ use sequencestore_operator::crd::{SequenceStore, SequenceStoreSpec};
 use serde_json::json;
 
 use crate::world::{
-    Cluster, Error, SERVICE_ACCOUNT, SYSTEM_NAMESPACE, Start, World, condition, ensure, status,
-    tests,
+    Cluster, Error, SERVICE_ACCOUNT, SYSTEM_NAMESPACE, Start, World, condition, ensure, status, tests,
 };
 
 tests![

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use healthomics_simulator::{Fault, FaultAction, SeedStore};
-use sequencestore_operator::crd::{ManagementPolicy, SequenceStoreSpec};
+use sequencestore_operator::crd::SequenceStoreSpec;
 use serde_json::json;
 
 use super::fleet::{Fleet, GET, LIST, NO_BACKGROUND, by_list, count, ensure_only_listed};
-use crate::world::{Cluster, Error, Start, ensure, spec_for, status, tests};
+use crate::world::{Cluster, Error, Start, ensure, observing, status, tests};
 
 tests![
     few_objects_among_many_stores_of_others_are_polled,
@@ -83,11 +83,7 @@ async fn an_object_with_a_shorter_interval_is_polled_beside_the_listings(
 ) -> Result<(), Error> {
     let mut fleet = Fleet::new(cluster, 3).await?;
     let store = fleet.world.seed().await?;
-    let spec = SequenceStoreSpec {
-        poll_interval: Some("10s".into()),
-        management_policy: Some(ManagementPolicy::Observe),
-        ..spec_for(&store)
-    };
+    let spec = SequenceStoreSpec { poll_interval: Some("10s".into()), ..observing(&store) };
     fleet.world.create("store-3", spec).await?;
     fleet.stores.push(store.clone());
     let flags = ["--poll-interval=12s", "--list-from=1", NO_BACKGROUND];

@@ -66,7 +66,10 @@ async fn while_listings_go_in_circles_stores_are_polled(cluster: Arc<Cluster>) -
     let before = fleet.world.resource_versions().await?;
     fleet.world.aws.set_knobs(&Knobs { repeat_next_token: true, ..Knobs::default() }).await?;
     fleet.until_polled(fleet.now().await?, 2).await?;
-    ensure!(fleet.world.resource_versions().await? == before, "something was concluded from a listing without an end");
+    ensure!(
+        fleet.world.resource_versions().await? == before,
+        "something was concluded from a listing without an end"
+    );
     fleet.world.aws.set_knobs(&Knobs::default()).await?;
     fleet.until_at_rest().await?;
     Ok(())

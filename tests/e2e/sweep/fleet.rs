@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use healthomics_simulator::{LedgerEntry, SeedStore, StoreRecord};
-use sequencestore_operator::crd::{ManagementPolicy, SequenceStoreSpec};
+use sequencestore_operator::crd::SequenceStoreSpec;
 
-use crate::world::{Cluster, Error, Operator, Start, TIMEOUT, World, ensure, spec_for};
+use crate::world::{Cluster, Error, Operator, Start, TIMEOUT, World, ensure, observing};
 
 pub const LIST: &str = "ListSequenceStores";
 pub const GET: &str = "GetSequenceStore";
@@ -52,8 +52,7 @@ impl Fleet {
     /// Another store, and an object that observes it.
     pub async fn add(&mut self, seed: SeedStore) -> Result<(), Error> {
         let store = self.world.seed_with(seed).await?;
-        let (region, management_policy) = (Some(store.region.clone()), Some(ManagementPolicy::Observe));
-        let spec = SequenceStoreSpec { region, management_policy, ..spec_for(&store) };
+        let spec = SequenceStoreSpec { region: Some(store.region.clone()), ..observing(&store) };
         self.world.create(&format!("store-{}", self.stores.len()), spec).await?;
         self.stores.push(store);
         Ok(())
