@@ -95,11 +95,8 @@ impl FaultInjector {
             self.record_violation(format!("could not wake the operator: {error}"));
         }
         // What the woken process does is part of the run.
-        let mut state = self.state();
-        state.last_injection = Some(Instant::now());
-        state.is_woken = true;
-        drop(state);
-        self.woken.notify_waiters();
+        self.state().last_injection = Some(Instant::now());
+        self.woken.cancel();
     }
 
     /// Since the process of this replica stands still.
@@ -108,12 +105,6 @@ impl FaultInjector {
     }
 
     pub async fn until_woken(&self) {
-        loop {
-            let woken = self.woken.notified();
-            if self.state().is_woken {
-                return;
-            }
-            woken.await;
-        }
+        self.woken.cancelled().await;
     }
 }

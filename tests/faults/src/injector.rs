@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use kube::api::DeleteParams;
 use serde_json::Value;
-use tokio::sync::Notify;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::environment::{Clients, OBJECT_NAME};
 use crate::invariants;
@@ -60,8 +60,8 @@ pub struct FaultInjector {
     /// Delete the object as soon as the first Create arrives.
     delete_on_create: bool,
     state: Mutex<State>,
-    /// A process that stood still goes on.
-    pub woken: Notify,
+    /// Cancelled when a process that stood still goes on.
+    woken: CancellationToken,
 }
 
 #[derive(Default)]
@@ -73,7 +73,6 @@ pub struct State {
     pub last_injection: Option<Instant>,
     /// The replica to stop with SIGSTOP when it sends its next request.
     pub to_stop: Option<usize>,
-    pub is_woken: bool,
     /// The replica that sent the last numbered request.
     pub last_sender: Option<usize>,
     object_deleted: bool,
@@ -88,7 +87,8 @@ impl FaultInjector {
         fault: InjectedFault,
         delete_on_create: bool,
     ) -> Self {
-        Self { replicas, clients, fault, delete_on_create, state: Mutex::default(), woken: Notify::new() }
+        let (state, woken) = (Mutex::default(), CancellationToken::new());
+        Self { replicas, clients, fault, delete_on_create, state, woken }
     }
 
     pub fn state(&self) -> MutexGuard<'_, State> {
