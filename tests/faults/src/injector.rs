@@ -1,6 +1,8 @@
 //! Decides what happens to each request of one plan: it numbers the requests, injects the fault at the chosen one, and
 //! records violated invariants. The proxies carry out its decisions.
 
+mod election;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -65,16 +67,16 @@ pub struct FaultInjector {
 }
 
 #[derive(Default)]
-pub struct State {
+struct State {
     counting: bool,
     counts: HashMap<MutatingRequest, usize>,
     seen: Vec<Occurrence>,
     injections: usize,
-    pub last_injection: Option<Instant>,
+    last_injection: Option<Instant>,
     /// The replica to stop with SIGSTOP when it sends its next request.
-    pub to_stop: Option<usize>,
+    to_stop: Option<usize>,
     /// The replica that sent the last numbered request.
-    pub last_sender: Option<usize>,
+    last_sender: Option<usize>,
     object_deleted: bool,
     violations: Vec<String>,
     saved_store_id: Option<String>,
@@ -91,7 +93,7 @@ impl FaultInjector {
         Self { replicas, clients, fault, delete_on_create, state, woken }
     }
 
-    pub fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -115,7 +117,7 @@ impl FaultInjector {
         violations
     }
 
-    pub fn record_violation(&self, message: String) {
+    fn record_violation(&self, message: String) {
         self.state().violations.push(message);
     }
 
