@@ -55,7 +55,6 @@ crds: need-build ## Write the CRDs from the Rust types, to crds/ and to the char
 .PHONY: docs
 docs: need-demo build control-plane ## Write docs/conditions.md, docs/metrics.md, docs/bad-input.md and the reasons in README.md
 	SEQSTORE_WRITE_DOCS=1 $(CARGO) test --quiet --locked --package sequencestore-operator --test conditions
-	SEQSTORE_WRITE_DOCS=1 $(CARGO) test --quiet --locked --package sequencestore-operator --test metrics
 	SEQSTORE_WRITE_DOCS=1 $(CARGO) test --quiet --locked --package sequencestore-operator --test e2e -- bad_input
 
 ##@ Test

@@ -1,5 +1,6 @@
 //! Assertions and waits that several tests use.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::TryStreamExt;
@@ -160,8 +161,34 @@ impl World {
         Ok(())
     }
 
+    /// Waits until the simulator holds a request, as a fault says.
+    pub async fn until_held(&self) -> Result<(), Error> {
+        let end = tokio::time::Instant::now() + crate::world::TIMEOUT;
+        while self.aws.held().await?.is_empty() {
+            ensure!(tokio::time::Instant::now() < end, "no request is held\n{}", self.logs());
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+        Ok(())
+    }
+
     pub async fn gets_of(&self, store: &StoreRecord) -> Result<Vec<LedgerEntry>, Error> {
         self.calls_on("GetSequenceStore", store).await
+    }
+
+    /// How often GetSequenceStore was called for each store since this request.
+    pub async fn gets_since(&self, seq: u64) -> Result<BTreeMap<String, usize>, Error> {
+        let mut gets = BTreeMap::new();
+        let calls = self.aws.ledger_since(seq).await?.into_iter();
+        for call in calls.filter(|call| call.operation == "GetSequenceStore") {
+            *gets.entry(call.store_id.unwrap_or_default()).or_default() += 1;
+        }
+        Ok(gets)
+    }
+
+    /// By the names of the objects. They stay the same unless something is written.
+    pub async fn resource_versions(&self) -> Result<BTreeMap<String, Option<String>>, Error> {
+        let objects = self.api.list(&Default::default()).await?.items;
+        Ok(objects.iter().map(|object| (object.name_any(), object.resource_version())).collect())
     }
 
     pub async fn deletes(&self) -> Result<usize, Error> {

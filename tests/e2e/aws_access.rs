@@ -1,7 +1,6 @@
 //! Permissions, credentials and endpoint: the object reports what a person has to correct, and recovers once that is done.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::sync::Arc;
 
 use healthomics_simulator::{Fault, FaultAction, Options, SeedStore, Simulator};
@@ -9,6 +8,7 @@ use sequencestore_operator::crd::SequenceStoreSpec;
 use serde_json::json;
 
 use crate::assertions::{ensure_reconciling, ensure_stalled, has_finalizer};
+use crate::process::closed_address;
 use crate::world::{ACCOUNT, Cluster, Error, Start, World, condition, ensure, message, status, tests};
 
 tests![
@@ -94,7 +94,7 @@ async fn the_operator_retries_until_the_endpoint_accepts_connections(
     cluster: Arc<Cluster>,
 ) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let closed = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
+    let closed = closed_address()?;
     let environment = BTreeMap::from([("AWS_ENDPOINT_URL_OMICS", format!("http://{closed}"))]);
     let _operator = world.operator(&Start { environment, ..Start::default() })?;
     let store = world.seed().await?;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use healthomics_simulator::{Fault, FaultAction, SeedStore};
-use kube::ResourceExt;
 use serde_json::{Value, json};
 
 use crate::cli_runner::{CliUser, Output, run_to_end};
@@ -155,10 +154,7 @@ async fn plan_changes_nothing(cluster: Arc<Cluster>) -> Result<(), Error> {
     ] {
         world.create(name, serde_json::from_value(spec)?).await?;
     }
-    let versions = |objects: Vec<sequencestore_operator::crd::SequenceStore>| -> Vec<_> {
-        objects.iter().map(|object| (object.name_any(), object.resource_version())).collect()
-    };
-    let before = versions(world.api.list(&Default::default()).await?.items);
+    let before = world.resource_versions().await?;
     let stores = world.aws.all_stores().await?;
     let mark = world.mark();
 
@@ -192,7 +188,7 @@ async fn plan_changes_nothing(cluster: Arc<Cluster>) -> Result<(), Error> {
     ensure!(some > 0 && some < all, "{some} of {all} requests");
     let real: Vec<_> = writes.iter().filter(|request| !request.uri.contains("dryRun=All")).collect();
     ensure!(real.is_empty(), "written to the cluster: {real:?}");
-    ensure!(versions(world.api.list(&Default::default()).await?.items) == before, "objects have changed");
+    ensure!(world.resource_versions().await? == before, "objects have changed");
     Ok(())
 }
 

@@ -6,13 +6,12 @@ use healthomics_simulator::Knobs;
 use kube::ResourceExt;
 use kube::api::{DeleteParams, PostParams};
 use sequencestore_operator::crd::{
-    DeletionBlockReason, DeletionPolicy, FINALIZER, ManagementPolicy, PAUSED_ANNOTATION, SequenceStore,
-    SequenceStoreSpec,
+    DeletionBlockReason, DeletionPolicy, FINALIZER, PAUSED_ANNOTATION, SequenceStore, SequenceStoreSpec,
 };
 use serde_json::json;
 
 use crate::assertions::has_finalizer;
-use crate::world::{ACCOUNT, Cluster, Error, World, condition, ensure, spec_for, tests};
+use crate::world::{ACCOUNT, Cluster, Error, World, condition, ensure, observing, spec_for, tests};
 
 tests![
     the_operator_deletes_the_store_before_it_releases_the_object,
@@ -66,10 +65,9 @@ async fn observe_changes_nothing_even_on_deletion(cluster: Arc<Cluster>) -> Resu
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     let spec = SequenceStoreSpec {
-        management_policy: Some(ManagementPolicy::Observe),
         deletion_policy: Some(DeletionPolicy::Delete),
         description: Some("not what AWS says".into()),
-        ..spec_for(&store)
+        ..observing(&store)
     };
     world.create("watched", spec).await?;
     let object = world.until_condition("watched", "Synced", "False", "Drifted").await?;

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use healthomics_simulator::{Fault, FaultAction};
-use sequencestore_operator::crd::{ManagementPolicy, SequenceStore, SequenceStoreSpec};
+use sequencestore_operator::crd::{SequenceStore, SequenceStoreSpec};
 use serde_json::json;
 
 use crate::assertions::{ensure_reconciling, ensure_stalled};
-use crate::world::{Cluster, Error, Start, World, condition, ensure, message, spec_for, status, tests};
+use crate::world::{
+    Cluster, Error, Start, World, condition, ensure, message, observing, spec_for, status, tests,
+};
 
 tests![
     observe_reports_drift_while_it_lasts,
@@ -32,8 +34,7 @@ async fn observe_reports_drift_while_it_lasts(cluster: Arc<Cluster>) -> Result<(
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = world.seed().await?;
     world.aws.change_store(&store.id, json!({"description": "first"})).await?;
-    let observe =
-        SequenceStoreSpec { management_policy: Some(ManagementPolicy::Observe), ..spec_for(&store) };
+    let observe = observing(&store);
     world.create("a", described("first", observe)).await?;
     world.until_condition("a", "Synced", "True", "InSync").await?;
     // Drift begins and ends by a change in AWS, then by a change of the spec.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::events::v1::Event;
 use kube::Api;
-use sequencestore_operator::crd::{ManagementPolicy, SequenceStoreSpec, crd};
+use sequencestore_operator::crd::{SequenceStoreSpec, crd};
 use serde_json::{Value, json};
 
 use crate::assertions::ensure_stalled;
-use crate::world::{Cluster, Error, Start, World, ensure, message, spec_for, tests};
+use crate::world::{Cluster, Error, Start, World, ensure, message, observing, tests};
 
 tests![
     kubectl_get_prints_the_columns,
@@ -91,8 +91,7 @@ async fn field_selectors_select_objects(cluster: Arc<Cluster>) -> Result<(), Err
     let (world, _operator) = World::with_operator(cluster).await?;
     let (first, second) = (world.seed().await?, world.seed().await?);
     world.adopt("first", &first).await?;
-    let observed =
-        SequenceStoreSpec { management_policy: Some(ManagementPolicy::Observe), ..spec_for(&second) };
+    let observed = observing(&second);
     world.create("second", observed).await?;
     world
         .create(

@@ -6,14 +6,12 @@ use std::sync::Arc;
 use healthomics_simulator::{SeedStore, StoreRecord};
 use kube::ResourceExt;
 use kube::api::{Patch, PatchParams};
-use sequencestore_operator::crd::{
-    DeletionPolicy, ManagementPolicy, OWNER_UID_TAG, SequenceStore, SequenceStoreSpec,
-};
+use sequencestore_operator::crd::{DeletionPolicy, OWNER_UID_TAG, SequenceStore, SequenceStoreSpec};
 use serde_json::json;
 
 use crate::assertions::{ensure_stalled, has_finalizer};
 use crate::world::{
-    ACCOUNT, Cluster, Error, Start, World, condition, ensure, message, spec_for, status, tests,
+    ACCOUNT, Cluster, Error, Start, World, condition, ensure, message, observing, spec_for, status, tests,
 };
 
 tests![
@@ -176,7 +174,7 @@ async fn the_older_of_two_objects_gets_the_store(cluster: Arc<Cluster>) -> Resul
 async fn an_object_can_observe_a_store_of_another_object(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let store = seed_owned_by_another(&world).await?;
-    let spec = SequenceStoreSpec { management_policy: Some(ManagementPolicy::Observe), ..spec_for(&store) };
+    let spec = observing(&store);
     world.create("watcher", spec).await?;
     let object = world.until_ready("watcher").await?;
     ensure!(status(&object).store.is_some_and(|s| s.id == store.id), "mirrored");

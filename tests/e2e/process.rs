@@ -1,7 +1,7 @@
 //! The program: command-line mistakes, help, readiness, shutdown on SIGTERM, and secrets in the log.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use healthomics_simulator::{Fault, FaultAction};
@@ -19,6 +19,11 @@ tests![
     sigterm_before_the_first_list_exits_with_code_0,
     the_operator_never_logs_secrets,
 ];
+
+/// An address that nothing listens on.
+pub fn closed_address() -> Result<SocketAddr, Error> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+}
 
 /// The response to a GET, or `None` while nothing listens.
 pub async fn get(address: &str, path: &str) -> Option<String> {
@@ -38,10 +43,7 @@ async fn is_ok(address: &str, path: &str) -> bool {
 
 async fn the_operator_is_ready_after_the_first_lists(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let address = {
-        let free = TcpListener::bind("127.0.0.1:0")?;
-        free.local_addr()?.to_string()
-    };
+    let address = closed_address()?.to_string();
     let start = Start { health: address.clone(), ..Start::default() };
     let _operator = world.operator(&start)?;
     let end = tokio::time::Instant::now() + crate::world::TIMEOUT;

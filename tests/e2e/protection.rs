@@ -140,16 +140,15 @@ async fn a_deleted_namespace_waits_for_a_protected_object(cluster: Arc<Cluster>)
 }
 
 async fn chart_values_disable_or_scope_the_policy(cluster: Arc<Cluster>) -> Result<(), Error> {
-    let rendered = async |settings: &[&str]| -> Result<String, Error> {
-        let arguments = [&["template", "a", CHART, "--namespace", "b"], settings].concat();
-        Ok(cluster.plane.helm(&arguments).await?.checked()?.stdout)
+    let rendered = async |values: &[&str]| -> Result<String, Error> {
+        Ok(cluster.rendered(values).await?.checked()?.stdout)
     };
     let all = rendered(&[]).await?;
     ensure!(all.contains("name: \"a.b.deletion-protection.healthomics.dev\""), "no policy by default");
     ensure!(!all.contains("namespaceSelector"), "the policy is limited to some namespaces by default");
-    let none = rendered(&["--set", "admissionPolicy.enabled=false"]).await?;
+    let none = rendered(&["admissionPolicy.enabled=false"]).await?;
     ensure!(!none.contains("ValidatingAdmissionPolicy"), "the policy is rendered although it is disabled");
-    let some = rendered(&["--set", "clusterName=x", "--set", "watchNamespaces={lab,prod}"]).await?;
+    let some = rendered(&["clusterName=x", "watchNamespaces={lab,prod}"]).await?;
     ensure!(
         some.contains("namespaceSelector") && some.contains("- prod"),
         "the policy ignores watchNamespaces"

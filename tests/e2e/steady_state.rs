@@ -5,8 +5,6 @@ use std::sync::Arc;
 
 use control_plane::service_account_user;
 use healthomics_simulator::{Fault, FaultAction, SeedStore};
-use kube::ResourceExt;
-use kube::api::ListParams;
 use sequencestore_operator::crd::{DeletionBlockReason, OWNER_UID_TAG};
 use serde_json::json;
 
@@ -101,7 +99,7 @@ async fn settled_objects_of_every_kind_cause_no_writes(cluster: Arc<Cluster>) ->
     let clock = status(&world.api.get("available").await?).store.ok_or("no store")?;
     let clock = world.aws.store(&clock.id).await?.ok_or("no store")?;
     world.until_more_gets(&clock, 1).await?;
-    let (mark, seen) = (world.mark(), world.aws.ledger().await?.len());
+    let (mark, seen) = (world.mark(), world.aws.last_seq().await?);
     for round in 0..4 {
         // Backoff and pause delay or prevent passes; a change of an unknown annotation triggers one for each object.
         for (name, _) in OBJECTS {
@@ -111,7 +109,7 @@ async fn settled_objects_of_every_kind_cause_no_writes(cluster: Arc<Cluster>) ->
     }
     let writes = world.operator_writes(&mark);
     ensure!(writes.is_empty(), "writes to settled objects: {writes:?}");
-    let calls = world.aws.ledger().await?.split_off(seen);
+    let calls = world.aws.ledger_since(seen).await?;
     ensure!(calls.len() > 4 * OBJECTS.len(), "only {} calls: passes are missing", calls.len());
     // The operator keeps trying to delete the store that has read sets; it makes no other mutating call.
     let tried: Vec<_> = calls.iter().filter(|call| call.is_mutating()).collect();
@@ -120,17 +118,6 @@ async fn settled_objects_of_every_kind_cause_no_writes(cluster: Arc<Cluster>) ->
         "calls that change AWS: {tried:?}"
     );
     Ok(())
-}
-
-/// Counts GetSequenceStore per store since this entry of the ledger.
-async fn gets_since(world: &World, seen: u64) -> Result<BTreeMap<String, usize>, Error> {
-    let mut gets = BTreeMap::new();
-    for call in world.aws.ledger_since(seen).await? {
-        if call.operation == "GetSequenceStore" {
-            *gets.entry(call.store_id.unwrap_or_default()).or_default() += 1;
-        }
-    }
-    Ok(gets)
 }
 
 /// Creates objects in five variants (created, observed, retained, adopted, protected) and waits until all have settled.
@@ -172,11 +159,10 @@ async fn ten_polls_of_thirty_settled_objects_cause_no_writes(cluster: Arc<Cluste
     let _operator = world.operator(&Start { flags, ..Start::default() })?;
     create_in_five_variants(&world, OBJECTS).await?;
     // Waits until every store was polled after the last object settled.
-    let last = |ledger: Vec<healthomics_simulator::LedgerEntry>| ledger.last().map_or(0, |call| call.seq);
     let until_polled = async |since: u64, times: usize| -> Result<(), Error> {
         let end = tokio::time::Instant::now() + 2 * TIMEOUT;
         loop {
-            let gets = gets_since(&world, since).await?;
+            let gets = world.gets_since(since).await?;
             if gets.len() == OBJECTS && gets.values().all(|count| *count >= times) {
                 return Ok(());
             }
@@ -188,18 +174,13 @@ async fn ten_polls_of_thirty_settled_objects_cause_no_writes(cluster: Arc<Cluste
             tokio::time::sleep(std::time::Duration::from_millis(200)).await;
         }
     };
-    until_polled(last(world.aws.ledger().await?), 2).await?;
+    until_polled(world.aws.last_seq().await?, 2).await?;
 
-    let versions = async || -> Result<BTreeMap<String, Option<String>>, Error> {
-        let objects = world.api.list(&ListParams::default()).await?.items;
-        Ok(objects.iter().map(|object| (object.name_any(), object.resource_version())).collect())
-    };
-    let (mark, since, before) = (world.mark(), last(world.aws.ledger().await?), versions().await?);
+    let (mark, since) = (world.mark(), world.aws.last_seq().await?);
+    let before = world.resource_versions().await?;
     until_polled(since, POLLS).await?;
-    // Counts Events too. A Lease of the operator would be in another namespace.
+    // Writes and reads, and Events too. A Lease of the operator would be in another namespace.
     let user = service_account_user(SYSTEM_NAMESPACE, SERVICE_ACCOUNT);
-    let writes = world.cluster.plane.audit().writes_since(&mark, &user, Some(&world.namespace));
-    ensure!(writes.is_empty(), "{POLLS} polls of {OBJECTS} settled objects wrote {writes:?}");
     let requests = world.cluster.plane.audit().requests_since(&mark).into_iter();
     let others: BTreeMap<_, _> = requests
         .filter(|request| request.user == user && request.namespace.as_deref() == Some(&world.namespace))
@@ -210,7 +191,7 @@ async fn ten_polls_of_thirty_settled_objects_cause_no_writes(cluster: Arc<Cluste
         others.is_empty(),
         "{POLLS} polls of {OBJECTS} settled objects sent more than a watch: {others:?}"
     );
-    ensure!(versions().await? == before, "an object has changed");
+    ensure!(world.resource_versions().await? == before, "an object has changed");
     let calls = world.aws.ledger_since(since).await?;
     let changes: Vec<_> = calls.iter().filter(|call| call.is_mutating()).collect();
     ensure!(changes.is_empty(), "calls that change AWS: {changes:?}");

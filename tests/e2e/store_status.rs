@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use healthomics_simulator::{Fault, FaultAction, Knobs, SeedStore, UpdatingWhen};
-use sequencestore_operator::crd::{DeletionBlockReason, ManagementPolicy, SequenceStore, SequenceStoreSpec};
+use sequencestore_operator::crd::{DeletionBlockReason, SequenceStore, SequenceStoreSpec};
 use serde_json::json;
 
 use crate::assertions::{ensure_reconciling, ensure_stalled, has_finalizer};
-use crate::world::{Cluster, Error, Start, World, condition, ensure, message, spec_for, status, tests};
+use crate::world::{
+    Cluster, Error, Start, World, condition, ensure, message, observing, spec_for, status, tests,
+};
 
 tests![
     the_operator_waits_for_a_store_in_transition,
@@ -77,8 +79,7 @@ async fn an_unknown_status_leaves_synced_unchanged(cluster: Arc<Cluster>) -> Res
     let (world, _operator) = World::with_operator(cluster).await?;
     let (mine, watched) = (world.seed().await?, world.seed().await?);
     world.adopt("mine", &mine).await?;
-    let observe =
-        SequenceStoreSpec { management_policy: Some(ManagementPolicy::Observe), ..spec_for(&watched) };
+    let observe = observing(&watched);
     world.create("watched", described("other", observe)).await?;
     let rows = [("mine", "True", "InSync", &mine), ("watched", "False", "Drifted", &watched)];
     for (name, synced, reason, store) in rows {

@@ -4,11 +4,8 @@ use std::sync::Arc;
 
 use futures::future::try_join_all;
 use healthomics_simulator::{Fault, FaultAction, LedgerEntry, SeedStore};
-use k8s_openapi::api::core::v1::Namespace;
-use kube::ResourceExt;
 use kube::api::{Api, PostParams};
 use sequencestore_operator::crd::{SequenceStore, SequenceStoreSpec};
-use serde_json::json;
 
 use crate::world::{Cluster, Error, Start, World, ensure, spec_for, tests};
 
@@ -57,22 +54,17 @@ async fn until_sent(
     }
 }
 
-async fn last_request(world: &World) -> Result<u64, Error> {
-    Ok(world.aws.ledger().await?.last().map_or(0, |entry| entry.seq))
-}
-
 async fn hundreds_of_objects_do_not_delay_one_of_another_namespace(
     cluster: Arc<Cluster>,
 ) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let other: Namespace = serde_json::from_value(json!({"metadata": {"generateName": "e2e-"}}))?;
-    let other = Api::all(world.client.clone()).create(&PostParams::default(), &other).await?.name_any();
+    let other = world.another_namespace().await?;
     flood(&world).await?;
     let flags = vec!["--poll-interval=1h".into(), format!("--watch-namespace={other}")];
     let _operator = world.operator(&Start { flags, ..Start::default() })?;
     world.until_calls("CreateSequenceStore", 4).await?;
     let api: Api<SequenceStore> = Api::namespaced(world.client.clone(), &other);
-    let after = last_request(&world).await?;
+    let after = world.aws.last_seq().await?;
     api.create(&PostParams::default(), &SequenceStore::new("alone", SequenceStoreSpec::default())).await?;
     let is_its_create = |entry: &LedgerEntry| entry.parameters["name"] == "alone";
     let (create, ledger) = until_sent(&world, "CreateSequenceStore", is_its_create).await?;
@@ -92,7 +84,7 @@ async fn a_deletion_does_not_wait_behind_hundreds_of_creations(cluster: Arc<Clus
     let flags = vec!["--poll-interval=1h".into()];
     let _operator = world.operator(&Start { flags, ..Start::default() })?;
     world.until_calls("CreateSequenceStore", 4).await?;
-    let after = last_request(&world).await?;
+    let after = world.aws.last_seq().await?;
     world.delete("deleted").await?;
     let is_its_delete = |entry: &LedgerEntry| entry.store_id.as_ref() == Some(&store.id);
     let (delete, ledger) = until_sent(&world, "DeleteSequenceStore", is_its_delete).await?;
@@ -123,7 +115,7 @@ async fn a_region_without_answers_does_not_stop_objects_of_another_region(
     world.until_ready("before").await?;
     let is_silent = |entry: &&LedgerEntry| entry.region.as_deref() == Some(silent);
     world.until_calls("GetSequenceStore", 5).await?;
-    let after = last_request(&world).await?;
+    let after = world.aws.last_seq().await?;
     world.adopt("fine", &second).await?;
     let is_its_get = |entry: &LedgerEntry| entry.store_id.as_ref() == Some(&second.id);
     let (get, ledger) = until_sent(&world, "GetSequenceStore", is_its_get).await?;

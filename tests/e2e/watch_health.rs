@@ -1,7 +1,6 @@
 //! A watch that is dead, refused, or about a kind that does not exist is noticed, shown by the probes, and recovers
 //! without a restart.
 
-use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::isolation::cluster_without_rules;
 use crate::kubernetes_proxy::{Fault, KubernetesProxy, is_list_or_watch, is_watch};
-use crate::process::get;
+use crate::process::{closed_address, get};
 use crate::world::{Cluster, Error, Operator, Start, TIMEOUT, World, ensure, tests};
 
 tests![
@@ -33,7 +32,7 @@ impl Watched {
     async fn new(cluster: Arc<Cluster>) -> Result<Self, Error> {
         let world = World::new(cluster).await?;
         let proxy = KubernetesProxy::start(&world.cluster.kubeconfig).await?;
-        let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+        let address = closed_address()?.to_string();
         Ok(Self { world, proxy, address })
     }
 

@@ -6,16 +6,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use healthomics_simulator::{Fault as AwsFault, FaultAction, StoreRecord};
-use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, PostParams};
 use sequencestore_operator::crd::{SequenceStore, SequenceStoreSpec};
-use serde_json::json;
 use tokio::process::Command;
 
 use crate::cli_runner::run_to_end;
 use crate::kubernetes_proxy::{Fault, KubernetesProxy, is_list_or_watch, is_watch};
 use crate::missing_permissions::deny;
-use crate::process::get;
+use crate::process::{closed_address, get};
 use crate::world::{
     ACCOUNT, Cluster, Error, Operator, Start, TIMEOUT, World, condition, ensure, message, spec_for, status,
     tests,
@@ -31,12 +29,6 @@ tests![
     a_namespace_that_does_not_exist_is_mentioned,
     on_sigterm_only_passes_that_have_begun_are_finished,
 ];
-
-async fn namespace(world: &World) -> Result<String, Error> {
-    let namespace: Namespace = serde_json::from_value(json!({"metadata": {"generateName": "e2e-"}}))?;
-    let created = Api::all(world.client.clone()).create(&PostParams::default(), &namespace).await?;
-    Ok(created.metadata.name.unwrap_or_default())
-}
 
 /// Starts an operator that reaches the API server through the proxy and watches a second namespace.
 fn operator_of_both(world: &World, proxy: &KubernetesProxy, second: &str) -> Result<Operator, Error> {
@@ -62,7 +54,7 @@ async fn a_namespace_that_may_not_be_listed_holds_up_only_claims_and_deletions(
 ) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let proxy = KubernetesProxy::start(&world.cluster.kubeconfig).await?;
-    let closed = namespace(&world).await?;
+    let closed = world.another_namespace().await?;
     let path = format!("/namespaces/{closed}/");
     proxy.fail(Fault::forbidden(), move |request| is_list_or_watch(request) && request.contains(&path));
     let (claimed, deleted, polled) = (world.seed().await?, world.seed().await?, world.seed().await?);
@@ -110,7 +102,7 @@ async fn a_namespace_that_may_be_listed_but_not_watched_costs_no_polls(
 ) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let proxy = KubernetesProxy::start(&world.cluster.kubeconfig).await?;
-    let closed = namespace(&world).await?;
+    let closed = world.another_namespace().await?;
     let path = format!("/namespaces/{closed}/");
     let is_of_closed = move |request: &str| is_list_or_watch(request) && request.contains(&path);
     let may_list = Arc::new(AtomicBool::new(false));
@@ -138,7 +130,7 @@ async fn an_older_object_in_a_namespace_that_could_not_be_listed_keeps_its_store
 ) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let proxy = KubernetesProxy::start(&world.cluster.kubeconfig).await?;
-    let closed = namespace(&world).await?;
+    let closed = world.another_namespace().await?;
     let path = format!("/namespaces/{closed}/");
     proxy.fail(Fault::forbidden(), move |request| is_list_or_watch(request) && request.contains(&path));
     let (kept, deleted) = (world.seed().await?, world.seed().await?);
@@ -263,7 +255,7 @@ async fn a_namespace_given_twice_is_watched_once(cluster: Arc<Cluster>) -> Resul
 
 async fn a_namespace_that_does_not_exist_is_mentioned(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+    let address = closed_address()?.to_string();
     // A user who may read namespaces: where the operator may not, it cannot know.
     let admin = world.cluster.plane.kubeconfig().display().to_string();
     let flags = vec!["--poll-interval=2s".into(), "--watch-namespace=no-such-namespace".into()];
@@ -292,7 +284,7 @@ async fn a_namespace_that_does_not_exist_is_mentioned(cluster: Arc<Cluster>) -> 
 
 async fn on_sigterm_only_passes_that_have_begun_are_finished(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let others = [namespace(&world).await?, namespace(&world).await?];
+    let others = [world.another_namespace().await?, world.another_namespace().await?];
     let slow = AwsFault::always("GetSequenceStore", FaultAction::Delay { ms: 2000 });
     world.aws.script_fault(&slow).await?;
     for namespace in others.iter().chain([&world.namespace]) {

@@ -8,14 +8,16 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use control_plane::{AuditMark, ControlPlane, service_account_user};
-use healthomics_simulator::{LedgerEntry, Options, SeedStore, Simulator, SimulatorClient, StoreRecord};
+use control_plane::{AuditMark, CommandOutput, ControlPlane, service_account_user};
+use healthomics_simulator::{
+    LedgerEntry, Options, SeedStore, Simulator, SimulatorClient, StoreRecord, default_quotas,
+};
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Client, ResourceExt};
-use sequencestore_operator::crd::{SequenceStore, SequenceStoreSpec, SequenceStoreStatus};
+use sequencestore_operator::crd::{ManagementPolicy, SequenceStore, SequenceStoreSpec, SequenceStoreStatus};
 use serde_json::{Value, json};
 use tokio::process::{Child, Command};
 
@@ -56,21 +58,8 @@ pub(crate) use ensure;
 /// Quotas that hold up nothing, as the value of the environment variable. The simulator has none by default, and most tests are
 /// about something else.
 pub fn high_quotas() -> String {
-    let limited = [
-        "CreateSequenceStore",
-        "UpdateSequenceStore",
-        "DeleteSequenceStore",
-        "GetSequenceStore",
-        "ListSequenceStores",
-        "ListReadSets",
-        "TagResource",
-        "UntagResource",
-        "ListTagsForResource",
-        "GetS3AccessPolicy",
-        "PutS3AccessPolicy",
-        "DeleteS3AccessPolicy",
-    ];
-    limited.map(|operation| format!("{operation}=1000")).join(",")
+    let quotas: Vec<String> = default_quotas().map(|(operation, _)| format!("{operation}=1000")).collect();
+    quotas.join(",")
 }
 
 /// The control plane with the chart installed.
@@ -99,6 +88,13 @@ impl Cluster {
 
     pub async fn stop(self) {
         self.plane.stop().await;
+    }
+
+    /// What `helm template` makes of the chart with these values, as release `a` in the namespace `b`.
+    pub async fn rendered(&self, values: &[&str]) -> Result<CommandOutput, Error> {
+        let settings = values.iter().flat_map(|value| ["--set", value]);
+        let template = ["template", "a", CHART, "--namespace", "b"];
+        Ok(self.plane.helm(&template.into_iter().chain(settings).collect::<Vec<_>>()).await?)
     }
 }
 
@@ -152,9 +148,14 @@ impl Operator {
 
     /// SIGTERM, as Kubernetes would; returns the exit code.
     pub async fn terminate(mut self) -> Result<Option<i32>, Error> {
-        let pid = self.child.id().ok_or("the operator has ended")?.to_string();
-        Command::new("kill").args(["-TERM", &pid]).status().await?;
+        self.signal("-TERM").await?;
         Ok(tokio::time::timeout(TIMEOUT, self.child.wait()).await??.code())
+    }
+
+    pub async fn signal(&self, signal: &str) -> Result<(), Error> {
+        let pid = self.child.id().ok_or("the operator has ended")?.to_string();
+        ensure!(Command::new("kill").args([signal, &pid]).status().await?.success(), "kill {signal} failed");
+        Ok(())
     }
 
     pub fn log_text(&self) -> String {
@@ -183,10 +184,7 @@ impl Drop for World {
 impl World {
     pub async fn new(cluster: Arc<Cluster>) -> Result<Self, Error> {
         let client = cluster.plane.client();
-        let namespace =
-            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": "e2e-"}});
-        let namespace: Namespace = serde_json::from_value(namespace)?;
-        let namespace = Api::all(client.clone()).create(&PostParams::default(), &namespace).await?.name_any();
+        let namespace = create_namespace(&client).await?;
         let simulator = Simulator::start(Options::default()).await?;
         let aws = simulator.client();
         let api = Api::namespaced(client.clone(), &namespace);
@@ -198,6 +196,11 @@ impl World {
         let world = Self::new(cluster).await?;
         let operator = world.operator(&Start::default())?;
         Ok((world, operator))
+    }
+
+    /// Makes a namespace beside that of this world.
+    pub async fn another_namespace(&self) -> Result<String, Error> {
+        create_namespace(&self.client).await
     }
 
     /// Starts an operator that watches this world's namespace.
@@ -392,12 +395,12 @@ impl World {
     }
 
     /// Runs `kubectl` as the administrator, in this namespace.
-    pub async fn kubectl(&self, args: &[&str]) -> Result<control_plane::CommandOutput, Error> {
+    pub async fn kubectl(&self, args: &[&str]) -> Result<CommandOutput, Error> {
         let scoped = [&["--namespace", &self.namespace], args].concat();
         Ok(self.cluster.plane.kubectl(&scoped).await?)
     }
 
-    pub async fn kubectl_apply(&self, manifest: &str) -> Result<control_plane::CommandOutput, Error> {
+    pub async fn kubectl_apply(&self, manifest: &str) -> Result<CommandOutput, Error> {
         let args = ["--namespace", &self.namespace, "apply", "-f", "-"];
         Ok(self.cluster.plane.kubectl_stdin(&args, manifest).await?)
     }
@@ -414,8 +417,18 @@ impl World {
     }
 }
 
+async fn create_namespace(client: &Client) -> Result<String, Error> {
+    let namespace: Namespace = serde_json::from_value(json!({"metadata": {"generateName": "e2e-"}}))?;
+    Ok(Api::all(client.clone()).create(&PostParams::default(), &namespace).await?.name_any())
+}
+
 pub fn spec_for(store: &StoreRecord) -> SequenceStoreSpec {
     SequenceStoreSpec { sequence_store_id: Some(store.id.clone()), ..SequenceStoreSpec::default() }
+}
+
+/// The same for an object that only observes it.
+pub fn observing(store: &StoreRecord) -> SequenceStoreSpec {
+    SequenceStoreSpec { management_policy: Some(ManagementPolicy::Observe), ..spec_for(store) }
 }
 
 pub fn condition<'a>(object: &'a SequenceStore, kind: &str) -> Option<&'a Condition> {

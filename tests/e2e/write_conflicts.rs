@@ -8,23 +8,13 @@ use sequencestore_operator::crd::{SequenceStore, SequenceStoreSpec};
 use serde_json::json;
 
 use crate::world::{
-    Cluster, Error, SERVICE_ACCOUNT, SYSTEM_NAMESPACE, Start, TIMEOUT, World, condition, ensure, status,
-    tests,
+    Cluster, Error, SERVICE_ACCOUNT, SYSTEM_NAMESPACE, Start, World, condition, ensure, status, tests,
 };
 
 tests![
     the_operator_retries_a_conflicting_status_write_without_reporting_a_failure,
     the_operator_never_creates_a_store_from_an_outdated_spec
 ];
-
-async fn until_held(world: &World) -> Result<(), Error> {
-    let end = tokio::time::Instant::now() + TIMEOUT;
-    while world.aws.held().await?.is_empty() {
-        ensure!(tokio::time::Instant::now() < end, "no call is held\n{}", world.logs());
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
-    Ok(())
-}
 
 /// Changes a label, so that the next write of the operator conflicts.
 async fn write_label(world: &World, round: usize) -> Result<(), Error> {
@@ -60,7 +50,7 @@ async fn the_operator_retries_a_conflicting_status_write_without_reporting_a_fai
     world.aws.script_fault(&hold).await?;
     world.reconcile_now("a").await?;
     for round in 0..rounds {
-        until_held(&world).await?;
+        world.until_held().await?;
         write_label(&world, round as usize).await?;
         world.aws.release_held().await?;
     }
@@ -87,7 +77,7 @@ async fn the_operator_never_creates_a_store_from_an_outdated_spec(
     world.aws.script_fault(&hold).await?;
     let first = SequenceStoreSpec { description: Some("first".into()), ..SequenceStoreSpec::default() };
     world.create("a", first).await?;
-    until_held(&world).await?;
+    world.until_held().await?;
     world.patch("a", json!({"spec": {"description": "second"}})).await?;
     world.aws.release_held().await?;
     world.until_ready("a").await?;

@@ -2,23 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use healthomics_simulator::Knobs;
+use healthomics_simulator::{Knobs, default_quotas};
 
-/// Requests per second that AWS allows by default for each account and region.
-const DEFAULT_QUOTAS: [(&str, f64); 12] = [
-    ("CreateSequenceStore", 1.0),
-    ("GetSequenceStore", 5.0),
-    ("UpdateSequenceStore", 1.0),
-    ("DeleteSequenceStore", 1.0),
-    ("ListSequenceStores", 5.0),
-    ("TagResource", 5.0),
-    ("UntagResource", 5.0),
-    ("ListTagsForResource", 5.0),
-    ("PutS3AccessPolicy", 1.0),
-    ("GetS3AccessPolicy", 1.0),
-    ("DeleteS3AccessPolicy", 1.0),
-    ("ListReadSets", 5.0),
-];
 /// The default of the operator's `--quota-share`.
 pub const SHARE: f64 = 0.8;
 /// The default of the operator's `--background-share`.
@@ -55,7 +40,7 @@ impl Quotas {
         let quotas = match self {
             Self::Default => return Vec::new(),
             Self::Times(factor) => multiplied(factor),
-            Self::None => DEFAULT_QUOTAS.iter().map(|(name, _)| ((*name).to_owned(), OUT_OF_REACH)).collect(),
+            Self::None => default_quotas().map(|(name, _)| (name.to_owned(), OUT_OF_REACH)).collect(),
         };
         quotas.into_iter().map(|(operation, tps)| format!("--quota={operation}={tps}")).collect()
     }
@@ -63,7 +48,7 @@ impl Quotas {
 
 /// The default quotas times a factor.
 pub fn multiplied(factor: f64) -> BTreeMap<String, f64> {
-    DEFAULT_QUOTAS.iter().map(|(name, tps)| ((*name).to_owned(), tps * factor)).collect()
+    default_quotas().map(|(name, tps)| (name.to_owned(), tps * factor)).collect()
 }
 
 /// The shortest time in which this many requests fit into a share of a quota.

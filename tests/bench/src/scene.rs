@@ -221,8 +221,7 @@ impl Scene {
 
     /// The number of the last request so far.
     pub async fn last_request(&self) -> Result<u64, Error> {
-        let entries = self.aws.brief_ledger_since(0).await?;
-        Ok(entries.last().map_or(0, |entry| entry.seq))
+        Ok(self.aws.last_seq().await?)
     }
 
     pub async fn requests_since(&self, number: u64) -> Result<Vec<LedgerEntry>, Error> {

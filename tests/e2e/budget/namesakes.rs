@@ -5,11 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::try_join_all;
-use k8s_openapi::api::core::v1::Namespace;
 use kube::Api;
 use kube::api::PostParams;
 use sequencestore_operator::crd::{SequenceStore, SequenceStoreSpec};
-use serde_json::json;
 
 use super::{enforce_quotas, with_default_quotas};
 use crate::world::{Cluster, Error, World, condition, ensure, tests};
@@ -31,9 +29,7 @@ async fn ten_objects_of_one_name_in_ten_namespaces_are_created_exactly_once_each
     let before = world.aws.stores().await?.len();
     let mut namespaces = vec![world.namespace.clone()];
     for _ in 1..10 {
-        let namespace: Namespace = serde_json::from_value(json!({"metadata": {"generateName": "e2e-"}}))?;
-        let created = Api::all(world.client.clone()).create(&PostParams::default(), &namespace).await?;
-        namespaces.push(created.metadata.name.unwrap_or_default());
+        namespaces.push(world.another_namespace().await?);
     }
     let apis: Vec<Api<SequenceStore>> =
         namespaces.iter().map(|namespace| Api::namespaced(world.client.clone(), namespace)).collect();

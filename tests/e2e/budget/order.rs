@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use futures::future::try_join_all;
-use sequencestore_operator::crd::{ManagementPolicy, SequenceStoreSpec};
+use sequencestore_operator::crd::SequenceStoreSpec;
 
 use super::{enforce_quotas, with_default_quotas};
-use crate::world::{Cluster, Error, World, ensure, tests};
+use crate::world::{Cluster, Error, World, ensure, observing, tests};
 
 tests![a_deletion_does_not_wait_behind_a_flood_of_reads,];
 
@@ -18,11 +18,7 @@ async fn a_deletion_does_not_wait_behind_a_flood_of_reads(cluster: Arc<Cluster>)
     world.until_ready("deleted").await?;
     let mut specs = Vec::new();
     for _ in 0..100 {
-        specs.push(SequenceStoreSpec {
-            sequence_store_id: Some(world.seed().await?.id),
-            management_policy: Some(ManagementPolicy::Observe),
-            ..SequenceStoreSpec::default()
-        });
+        specs.push(observing(&world.seed().await?));
     }
     let earlier = world.calls("GetSequenceStore").await?.len();
     let create = |(number, spec): (usize, SequenceStoreSpec)| {

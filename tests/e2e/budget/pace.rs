@@ -5,15 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::try_join_all;
-use healthomics_simulator::LedgerEntry;
+use healthomics_simulator::{LedgerEntry, StoreRecord};
 use jiff::Timestamp;
 use kube::api::ListParams;
-use sequencestore_operator::crd::{ManagementPolicy, SequenceStoreSpec};
 use serde_json::json;
 
 use super::{enforce_quotas, with_default_quotas};
 use crate::cli_runner::CliUser;
-use crate::world::{Cluster, Error, World, condition, ensure, tests};
+use crate::world::{Cluster, Error, World, condition, ensure, observing, tests};
 
 tests![
     three_hundred_new_objects_keep_within_the_quotas_and_are_almost_never_refused,
@@ -28,17 +27,9 @@ const RATE: f64 = 4.0;
 /// What may be saved up, and what a busy machine delays and then sends together.
 const BURST: f64 = 4.0 + 2.0 * RATE;
 
-fn observed(id: String) -> SequenceStoreSpec {
-    SequenceStoreSpec {
-        sequence_store_id: Some(id),
-        management_policy: Some(ManagementPolicy::Observe),
-        ..SequenceStoreSpec::default()
-    }
-}
-
 fn ensure_pace(calls: &[LedgerEntry]) -> Result<(), Error> {
     let mut times: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
-    for call in calls.iter().filter(|call| !call.operation.starts_with("sts:")) {
+    for call in calls.iter().filter(|call| call.is_about_stores()) {
         let time: Timestamp = call.time.parse()?;
         times.entry(&call.operation).or_default().push(time.as_millisecond() as f64 / 1000.0);
     }
@@ -60,17 +51,17 @@ async fn three_hundred_new_objects_keep_within_the_quotas_and_are_almost_never_r
 ) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     enforce_quotas(&world.aws).await?;
-    let mut ids = Vec::new();
+    let mut stores = Vec::new();
     for _ in 0..300 {
-        ids.push(world.seed().await?.id);
+        stores.push(world.seed().await?);
     }
-    for (chunk, ids) in ids.chunks(50).enumerate() {
-        let create = |(number, id): (usize, &String)| {
-            let (name, spec) = (format!("a-{chunk}-{number}"), observed(id.clone()));
+    for (chunk, stores) in stores.chunks(50).enumerate() {
+        let create = |(number, store): (usize, &StoreRecord)| {
+            let (name, spec) = (format!("a-{chunk}-{number}"), observing(store));
             let world = &world;
             async move { world.create(&name, spec).await }
         };
-        try_join_all(ids.iter().enumerate().map(create)).await?;
+        try_join_all(stores.iter().enumerate().map(create)).await?;
     }
     let _operator = world.operator(&with_default_quotas(&["--poll-interval=1h"]))?;
     let end = tokio::time::Instant::now() + LONG;

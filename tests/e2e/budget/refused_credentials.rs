@@ -2,9 +2,7 @@
 
 use std::sync::Arc;
 
-use sequencestore_operator::crd::{ManagementPolicy, SequenceStoreSpec};
-
-use crate::world::{ACCOUNT, Cluster, Error, Start, World, ensure, spec_for, tests};
+use crate::world::{ACCOUNT, Cluster, Error, Start, World, ensure, observing, tests};
 
 tests![expired_credentials_cost_few_requests_and_everything_goes_on_once_they_are_valid,];
 
@@ -19,8 +17,7 @@ async fn expired_credentials_cost_few_requests_and_everything_goes_on_once_they_
     let _operator = world.operator(&Start { flags, ..start.clone() })?;
     for number in 0..OBJECTS {
         let store = world.seed().await?;
-        let observed =
-            SequenceStoreSpec { management_policy: Some(ManagementPolicy::Observe), ..spec_for(&store) };
+        let observed = observing(&store);
         world.create(&format!("a-{number}"), observed).await?;
     }
     for number in 0..OBJECTS {

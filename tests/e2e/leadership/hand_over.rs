@@ -5,7 +5,7 @@ use std::sync::Arc;
 use healthomics_simulator::Knobs;
 use sequencestore_operator::crd::SequenceStoreSpec;
 
-use super::{LONG, SHORT, signal};
+use super::{LONG, SHORT};
 use crate::kubernetes_proxy::{Fault, KubernetesProxy};
 use crate::world::{Cluster, Error, TIMEOUT, World, ensure, tests};
 
@@ -102,7 +102,7 @@ async fn a_leader_that_wakes_up_late_changes_nothing_in_aws_and_is_a_standby(
     proxy.fail(Fault::HoldBack, is_look);
     world.delete("a").await?;
     proxy.until_requests(before + 1, is_look).await?;
-    signal(&running, "-STOP").await?;
+    running.signal("-STOP").await?;
     let changes = first.changes(&world).await?;
     ensure!(!changes.contains(&"DeleteSequenceStore".to_owned()), "{changes:?}");
     proxy.heal();
@@ -113,7 +113,7 @@ async fn a_leader_that_wakes_up_late_changes_nothing_in_aws_and_is_a_standby(
     world.until_calls("DeleteSequenceStore", 1).await?;
     let is_lease = |request: &str| request.contains("/leases/");
     let looks = proxy.requests(is_lease);
-    signal(&running, "-CONT").await?;
+    running.signal("-CONT").await?;
     world.until_gone("a").await?;
     // It looks at the Lease once as the former leader, and then as a standby, when no pass of before runs any more.
     proxy.until_requests(looks + 3, is_lease).await?;

@@ -6,7 +6,6 @@ pub mod hand_over;
 pub mod rights;
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,9 +13,8 @@ use healthomics_simulator::LedgerEntry;
 use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use kube::api::Api;
 use serde_json::{Value, json};
-use tokio::process::Command;
 
-use crate::process::get;
+use crate::process::{closed_address, get};
 use crate::world::{
     Cluster, Error, Operator, SERVICE_ACCOUNT, SYSTEM_NAMESPACE, Start, TIMEOUT, World, ensure,
 };
@@ -46,7 +44,7 @@ impl Replica {
             "first" => "AKIAFIRST00000000000",
             _ => "AKIASECOND0000000000",
         };
-        let health = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+        let health = closed_address()?.to_string();
         let [duration, deadline, retry] = times;
         let flags = vec![
             "--poll-interval=2s".into(),
@@ -184,11 +182,4 @@ impl World {
         );
         Ok(())
     }
-}
-
-/// Sends a signal to an operator.
-async fn signal(operator: &Operator, signal: &str) -> Result<(), Error> {
-    let pid = operator.child.id().ok_or("the operator has ended")?.to_string();
-    ensure!(Command::new("kill").args([signal, &pid]).status().await?.success(), "kill {signal} failed");
-    Ok(())
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kube::api::ListParams;
 
 use super::{LONG, Replica, SHORT};
-use crate::world::{CHART, Cluster, Error, SERVICE_ACCOUNT, SYSTEM_NAMESPACE, Start, World, ensure, tests};
+use crate::world::{Cluster, Error, SERVICE_ACCOUNT, SYSTEM_NAMESPACE, Start, World, ensure, tests};
 
 tests![
     without_the_permission_no_pass_runs_and_readiness_names_it,
@@ -107,25 +107,19 @@ async fn the_roles_of_the_chart_are_enough_and_allow_one_lease(cluster: Arc<Clus
 }
 
 async fn the_chart_runs_several_replicas_only_with_an_election(cluster: Arc<Cluster>) -> Result<(), Error> {
-    let plane = &cluster.plane;
-    let template = async |values: &[&str]| {
-        let sets = values.iter().flat_map(|value| ["--set", value]);
-        let args: Vec<&str> = ["template", "r", CHART, "--namespace", "n"].into_iter().chain(sets).collect();
-        plane.helm(&args).await
-    };
-    let two = template(&[]).await?.checked()?.stdout;
+    let two = cluster.rendered(&[]).await?.checked()?.stdout;
     for part in [
         "replicas: 2",
         "type: RollingUpdate",
         "--leader-elect",
-        "--leader-election-lease-name=r-",
+        "--leader-election-lease-name=a-",
         "POD_NAMESPACE",
     ] {
         ensure!(two.contains(part), "{part} is missing");
     }
-    let refused = template(&["leaderElection.enabled=false"]).await?;
+    let refused = cluster.rendered(&["leaderElection.enabled=false"]).await?;
     ensure!(!refused.success() && refused.stderr.contains("requires leaderElection.enabled"), "{refused:?}");
-    let one = template(&["leaderElection.enabled=false", "replicas=1"]).await?.checked()?.stdout;
+    let one = cluster.rendered(&["leaderElection.enabled=false", "replicas=1"]).await?.checked()?.stdout;
     ensure!(
         one.contains("type: Recreate") && !one.contains("leader-elect") && !one.contains("leases"),
         "{one}"

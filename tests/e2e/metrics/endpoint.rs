@@ -9,8 +9,8 @@ use tokio::process::Command;
 
 use super::page::Measured;
 use crate::cli_runner::run_to_end;
-use crate::process::get;
-use crate::world::{CHART, Cluster, Error, SYSTEM_NAMESPACE, World, ensure, tests};
+use crate::process::{closed_address, get};
+use crate::world::{Cluster, Error, SYSTEM_NAMESPACE, World, ensure, tests};
 
 #[path = "../../metrics-lint/lint.rs"]
 mod lint;
@@ -65,10 +65,7 @@ async fn an_address_that_is_taken_is_one_clear_line_that_names_the_flag(
 
 async fn nothing_is_served_where_metrics_are_off(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let health = {
-        let free = TcpListener::bind("127.0.0.1:0")?;
-        free.local_addr()?.to_string()
-    };
+    let health = closed_address()?.to_string();
     for off in ["off", "0"] {
         let environment = BTreeMap::from([("SEQSTORE_METRICS_BIND_ADDRESS", off.to_owned())]);
         let start = crate::world::Start { environment, health: health.clone(), ..Default::default() };
@@ -84,17 +81,16 @@ async fn nothing_is_served_where_metrics_are_off(cluster: Arc<Cluster>) -> Resul
 }
 
 async fn the_chart_serves_metrics_unless_they_are_turned_off(cluster: Arc<Cluster>) -> Result<(), Error> {
-    let rendered = async |settings: &[&str]| -> Result<String, Error> {
-        let arguments = [&["template", "a", CHART, "--namespace", "b"], settings].concat();
-        Ok(cluster.plane.helm(&arguments).await?.checked()?.stdout)
+    let rendered = async |values: &[&str]| -> Result<String, Error> {
+        Ok(cluster.rendered(values).await?.checked()?.stdout)
     };
-    let on = rendered(&["--set", "metrics.port=9090"]).await?;
+    let on = rendered(&["metrics.port=9090"]).await?;
     ensure!(on.contains("--metrics-bind-address=:9090") && on.contains("containerPort: 9090"), "{on}");
     ensure!(on.contains("kind: Service\n") && on.contains("a-sequencestore-operator-metrics"), "{on}");
     ensure!(!on.contains("--metrics-per-object"), "{on}");
-    let few = rendered(&["--set", "metrics.perObject=false"]).await?;
+    let few = rendered(&["metrics.perObject=false"]).await?;
     ensure!(few.contains("--metrics-per-object=false"), "{few}");
-    let off = rendered(&["--set", "metrics.enabled=false"]).await?;
+    let off = rendered(&["metrics.enabled=false"]).await?;
     ensure!(off.contains("--metrics-bind-address=off") && !off.contains("kind: Service\n"), "{off}");
     // The Service of the installed chart is accepted by a real API server.
     let service = ["get", "service", "sequencestore-operator-metrics", "--namespace", SYSTEM_NAMESPACE];

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use sequencestore_operator::crd::{ManagementPolicy, SequenceStoreSpec};
+use sequencestore_operator::crd::SequenceStoreSpec;
 use serde_json::json;
 
 use super::page::Measured;
-use crate::world::{Cluster, Error, World, ensure, spec_for, tests};
+use crate::world::{Cluster, Error, World, ensure, observing, spec_for, tests};
 
 tests![
     series_of_an_object_come_and_go_with_it,
@@ -67,11 +67,7 @@ async fn drift_and_stalls_are_shown_for_each_object(cluster: Arc<Cluster>) -> Re
     let world = World::new(cluster).await?;
     let store = world.seed().await?;
     let measured = Measured::start(&world, &[])?;
-    let spec = SequenceStoreSpec {
-        description: Some("not in AWS".into()),
-        management_policy: Some(ManagementPolicy::Observe),
-        ..spec_for(&store)
-    };
+    let spec = SequenceStoreSpec { description: Some("not in AWS".into()), ..observing(&store) };
     world.create("observer", spec).await?;
     let spec = SequenceStoreSpec { sequence_store_id: Some("9876543210".into()), ..Default::default() };
     world.create("lost", spec).await?;

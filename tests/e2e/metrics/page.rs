@@ -1,10 +1,9 @@
 //! An operator that serves metrics, and its page as Prometheus would read it.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::time::Duration;
 
-use crate::process::get;
+use crate::process::{closed_address, get};
 use crate::world::{Error, Operator, Start, TIMEOUT, World, ensure};
 
 /// The samples of a page.
@@ -83,10 +82,7 @@ pub struct Measured {
 impl Measured {
     /// The operator polls so rarely that nothing moves unless the test moves it.
     pub fn start(world: &World, flags: &[&str]) -> Result<Self, Error> {
-        let address = {
-            let free = TcpListener::bind("127.0.0.1:0")?;
-            free.local_addr()?.to_string()
-        };
+        let address = closed_address()?.to_string();
         let environment = BTreeMap::from([("SEQSTORE_METRICS_BIND_ADDRESS", address.clone())]);
         let flags = [&["--poll-interval=1h", "--create-grace=2s"], flags].concat();
         let flags = flags.into_iter().map(Into::into).collect();

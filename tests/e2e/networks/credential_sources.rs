@@ -2,7 +2,7 @@
 //! refuses is one.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use serde_json::json;
 
 use super::agent::{Agent, Answer};
 use crate::assertions::{ensure_reconciling, ensure_stalled};
+use crate::process::closed_address;
 use crate::world::{ACCOUNT, Cluster, Error, Start, World, condition, ensure, message, tests};
 
 tests![
@@ -50,11 +51,6 @@ fn container(address: SocketAddr) -> Start {
         ("AWS_CONTAINER_CREDENTIALS_FULL_URI", format!("http://{address}/v1/credentials")),
         ("AWS_CONTAINER_AUTHORIZATION_TOKEN", "pod-token".into()),
     ])
-}
-
-/// An address that nothing listens on.
-pub fn closed_address() -> Result<SocketAddr, Error> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }
 
 /// Waits until the object says that AWS cannot be used, with one of these reasons, and fails if it calls that a denial.

@@ -10,8 +10,8 @@ use sequencestore_operator::crd::SequenceStoreSpec;
 use serde_json::json;
 
 use super::agent::{Agent, Answer};
-use super::credential_sources::closed_address;
 use crate::assertions::has_finalizer;
+use crate::process::closed_address;
 use crate::world::{ACCOUNT, Cluster, Error, Start, World, ensure, message, tests};
 
 tests![

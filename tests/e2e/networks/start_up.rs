@@ -1,11 +1,11 @@
 //! At its start the operator says who it is in AWS, or how to give it credentials; its readiness does not wait for that.
 
 use std::collections::BTreeMap;
-use std::net::TcpListener;
 use std::sync::Arc;
 
 use healthomics_simulator::{Fault, FaultAction};
 
+use crate::process::closed_address;
 use crate::world::{ACCOUNT, Cluster, Error, Operator, REGION, Start, TIMEOUT, World, ensure, tests};
 
 tests![
@@ -72,7 +72,7 @@ async fn readiness_does_not_wait_for_aws(cluster: Arc<Cluster>) -> Result<(), Er
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let world = World::new(cluster).await?;
     world.aws.script_fault(&Fault::always("sts:*", FaultAction::Hang)).await?;
-    let health = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+    let health = closed_address()?.to_string();
     let operator = world.operator(&Start { health: health.clone(), ..Start::default() })?;
     let end = tokio::time::Instant::now() + TIMEOUT;
     loop {

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use sequencestore_operator::crd::{ManagementPolicy, SequenceStoreSpec};
 use serde_json::json;
 
 use crate::assertions::has_finalizer;
-use crate::world::{ACCOUNT, Cluster, Error, World, condition, ensure, spec_for, status, tests};
+use crate::world::{ACCOUNT, Cluster, Error, World, condition, ensure, observing, status, tests};
 
 tests![
     a_store_that_was_only_named_is_never_deleted,
@@ -67,8 +66,7 @@ async fn a_store_whose_tags_were_never_read_is_never_deleted(cluster: Arc<Cluste
 async fn a_store_that_was_only_observed_is_never_deleted(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, _operator) = World::with_operator(cluster).await?;
     let colleagues = world.seed().await?;
-    let spec =
-        SequenceStoreSpec { management_policy: Some(ManagementPolicy::Observe), ..spec_for(&colleagues) };
+    let spec = observing(&colleagues);
     world.create("a", spec).await?;
     let object = world.until_ready("a").await?;
     ensure!(status(&object).store.is_some(), "not mirrored");

@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::fleet::{Fleet, GET, LIST, by_list, count};
 use crate::assertions::has_finalizer;
-use crate::world::{Cluster, Error, Start, TIMEOUT, condition, ensure, spec_for, status, tests};
+use crate::world::{Cluster, Error, Start, condition, ensure, spec_for, status, tests};
 
 tests![
     a_change_that_a_listing_shows_is_read_once,
@@ -37,7 +37,7 @@ async fn a_change_that_a_listing_shows_is_read_once(cluster: Arc<Cluster>) -> Re
     fleet.world.until("store-1", "the new description", shows("genomes", "described")).await?;
     let listed = count(&fleet.calls_since(seq).await?, LIST);
     fleet.until_listed(seq, listed + 3).await?;
-    let gets = fleet.gets_since(seq).await?;
+    let gets = fleet.world.gets_since(seq).await?;
     ensure!(gets == [(named.id.clone(), 1), (described.id.clone(), 1)].into(), "{gets:?}");
     Ok(())
 }
@@ -55,11 +55,7 @@ async fn a_store_that_fails_or_moves_is_polled_until_it_is_at_rest_again(
     fleet.world.aws.change_store(moving, json!({"status": "ACTIVE"})).await?;
     fleet.world.until_ready("store-0").await?;
     let seq = fleet.now().await?;
-    fleet
-        .until_calls_since(seq, "only listings again", |calls| {
-            calls.len() >= 3 && calls.iter().rev().take(3).all(|call| call.operation == LIST)
-        })
-        .await?;
+    fleet.until_only_listed(seq, 3).await?;
     Ok(())
 }
 
@@ -120,11 +116,7 @@ async fn a_listing_that_began_before_an_own_update_changes_nothing(
     // The page is made before the update, and arrives after it.
     let hold = Fault { side: Side::AfterCommit, times: Some(1), ..Fault::always(LIST, FaultAction::Hold) };
     fleet.world.aws.script_fault(&hold).await?;
-    let end = tokio::time::Instant::now() + TIMEOUT;
-    while fleet.world.aws.held().await?.is_empty() {
-        ensure!(tokio::time::Instant::now() < end, "no listing is held\n{}", fleet.world.logs());
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+    fleet.world.until_held().await?;
     fleet.world.patch("store-3", json!({"spec": {"description": "after"}})).await?;
     let is_updated = |object: &_| {
         let status = status(object);
@@ -154,12 +146,8 @@ async fn a_store_that_get_and_list_show_differently_is_not_read_for_ever(
     fleet.world.aws.script_fault(&Fault::always(LIST, action)).await?;
     let seq = fleet.now().await?;
     fleet.until_all_read(seq).await?;
-    fleet
-        .until_calls_since(seq, "only listings again", |calls| {
-            calls.iter().rev().take(4).filter(|call| call.operation == LIST).count() == 4
-        })
-        .await?;
-    let gets = fleet.gets_since(seq).await?;
+    fleet.until_only_listed(seq, 4).await?;
+    let gets = fleet.world.gets_since(seq).await?;
     ensure!(gets.values().all(|gets| *gets == 1), "read again and again: {gets:?}");
     // A change is seen all the same.
     fleet.world.aws.change_store(&fleet.stores[0].id, json!({"name": "renamed"})).await?;
@@ -181,7 +169,7 @@ async fn an_object_that_lost_its_finalizer_gets_it_back(cluster: Arc<Cluster>) -
     let seq = fleet.until_at_rest().await?;
     fleet.world.patch("store-3", json!({"metadata": {"finalizers": null}})).await?;
     fleet.world.until("store-3", "its finalizer", has_finalizer).await?;
-    let gets = fleet.gets_since(seq).await?;
+    let gets = fleet.world.gets_since(seq).await?;
     ensure!(gets.keys().eq([&fleet.stores[3].id]), "{gets:?} with {GET}");
     Ok(())
 }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use healthomics_simulator::{Fault, FaultAction, SeedStore};
-use sequencestore_operator::crd::{ManagementPolicy, SequenceStoreSpec};
+use sequencestore_operator::crd::SequenceStoreSpec;
 use serde_json::json;
 
 use super::fleet::{Fleet, GET, LIST, NO_BACKGROUND, by_list, count, ensure_only_listed};
-use crate::world::{Cluster, Error, Start, ensure, spec_for, status, tests};
+use crate::world::{Cluster, Error, Start, ensure, observing, status, tests};
 
 tests![
     few_objects_among_many_stores_of_others_are_polled,
@@ -24,10 +24,7 @@ async fn few_objects_among_many_stores_of_others_are_polled(cluster: Arc<Cluster
     }
     let _operator = fleet.world.operator(&by_list())?;
     fleet.until_all_ready().await?;
-    for _ in 0..3 {
-        let seq = fleet.now().await?;
-        fleet.until_all_read(seq).await?;
-    }
+    fleet.until_polled(fleet.now().await?, 3).await?;
     // One page was enough to see that there are more.
     let listed = count(&fleet.calls_since(0).await?, LIST);
     ensure!(listed <= 1, "{listed} pages were listed for two objects");
@@ -38,10 +35,7 @@ async fn few_objects_are_polled_as_ever(cluster: Arc<Cluster>) -> Result<(), Err
     let fleet = Fleet::new(cluster, 6).await?;
     let _operator = fleet.world.operator(&Start::default())?;
     fleet.until_all_ready().await?;
-    for _ in 0..3 {
-        let seq = fleet.now().await?;
-        fleet.until_all_read(seq).await?;
-    }
+    fleet.until_polled(fleet.now().await?, 3).await?;
     let calls = fleet.calls_since(0).await?;
     ensure!(count(&calls, LIST) == 0, "{} listings for six objects", count(&calls, LIST));
     Ok(())
@@ -89,11 +83,7 @@ async fn an_object_with_a_shorter_interval_is_polled_beside_the_listings(
 ) -> Result<(), Error> {
     let mut fleet = Fleet::new(cluster, 3).await?;
     let store = fleet.world.seed().await?;
-    let spec = SequenceStoreSpec {
-        poll_interval: Some("10s".into()),
-        management_policy: Some(ManagementPolicy::Observe),
-        ..spec_for(&store)
-    };
+    let spec = SequenceStoreSpec { poll_interval: Some("10s".into()), ..observing(&store) };
     fleet.world.create("store-3", spec).await?;
     fleet.stores.push(store.clone());
     let flags = ["--poll-interval=12s", "--list-from=1", NO_BACKGROUND];
@@ -132,7 +122,7 @@ async fn objects_that_settle_one_after_the_other_are_taken_over_from_polls_by_li
     let first = calls.iter().find(|call| call.operation == LIST).map_or(0, |call| call.seq);
     fleet.until_listed(first, 3).await?;
     // Each of the eight polls was due before the second listing. One or two may have been due during the first one.
-    let gets = fleet.gets_since(first).await?;
+    let gets = fleet.world.gets_since(first).await?;
     ensure!(gets.len() <= 2, "polled although they are listed: {gets:?}");
     fleet.world.aws.change_store(&fleet.stores[0].id, json!({"description": "changed"})).await?;
     let is_changed =

@@ -40,15 +40,6 @@ async fn ensure_all_ready(fleet: &Fleet) -> Result<(), Error> {
     Ok(())
 }
 
-/// Versions of the objects: nothing may be written to them.
-async fn versions(fleet: &Fleet) -> Result<BTreeMap<String, Option<String>>, Error> {
-    let objects = fleet.world.api.list(&Default::default()).await?.items;
-    Ok(objects
-        .into_iter()
-        .map(|object| (object.metadata.name.unwrap_or_default(), object.metadata.resource_version))
-        .collect())
-}
-
 async fn while_listings_break_off_stores_are_polled_and_nothing_is_concluded(
     cluster: Arc<Cluster>,
 ) -> Result<(), Error> {
@@ -56,32 +47,29 @@ async fn while_listings_break_off_stores_are_polled_and_nothing_is_concluded(
     let _operator = fleet.world.operator(&super::fleet::by_list())?;
     fleet.until_all_ready().await?;
     fleet.until_at_rest().await?;
-    let before = versions(&fleet).await?;
+    let before = fleet.world.resource_versions().await?;
     // The first page comes each time, and no other one does.
     let broken = Fault { every: 2, ..Fault::always(LIST, FaultAction::error("InternalServerException")) };
     fleet.world.aws.script_fault(&broken).await?;
-    let seq = fleet.now().await?;
-    fleet.until_all_read(seq).await?;
-    let again = fleet.now().await?;
-    fleet.until_all_read(again).await?;
+    fleet.until_polled(fleet.now().await?, 2).await?;
     ensure_all_ready(&fleet).await?;
-    ensure!(versions(&fleet).await? == before, "something was concluded from half a listing");
+    ensure!(fleet.world.resource_versions().await? == before, "something was concluded from half a listing");
     fleet.world.aws.clear_faults().await?;
     fleet.until_at_rest().await?;
-    ensure!(versions(&fleet).await? == before, "something was concluded from half a listing");
+    ensure!(fleet.world.resource_versions().await? == before, "something was concluded from half a listing");
     Ok(())
 }
 
 async fn while_listings_go_in_circles_stores_are_polled(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (fleet, _operator) = Fleet::settled(cluster, 3).await?;
     fleet.until_at_rest().await?;
-    let before = versions(&fleet).await?;
+    let before = fleet.world.resource_versions().await?;
     fleet.world.aws.set_knobs(&Knobs { repeat_next_token: true, ..Knobs::default() }).await?;
-    let seq = fleet.now().await?;
-    fleet.until_all_read(seq).await?;
-    let again = fleet.now().await?;
-    fleet.until_all_read(again).await?;
-    ensure!(versions(&fleet).await? == before, "something was concluded from a listing without an end");
+    fleet.until_polled(fleet.now().await?, 2).await?;
+    ensure!(
+        fleet.world.resource_versions().await? == before,
+        "something was concluded from a listing without an end"
+    );
     fleet.world.aws.set_knobs(&Knobs::default()).await?;
     fleet.until_at_rest().await?;
     Ok(())
@@ -93,7 +81,7 @@ async fn empty_pages_between_others_are_no_fault(cluster: Arc<Cluster>) -> Resul
     let _operator = fleet.world.operator(&super::fleet::by_list())?;
     fleet.until_all_ready().await?;
     // Six requests are one listing.
-    let seq = fleet.until_only_listed(13).await?;
+    let seq = fleet.until_only_listed(0, 13).await?;
     // Three pages with stores, and an empty one before each.
     ensure_only_listed(&fleet.until_listed(seq, 13).await?)
 }
@@ -103,7 +91,7 @@ async fn a_store_that_is_left_out_or_listed_twice_is_read_and_stays(
 ) -> Result<(), Error> {
     let (fleet, _operator) = Fleet::settled(cluster, 4).await?;
     let seq = fleet.until_at_rest().await?;
-    let before = versions(&fleet).await?;
+    let before = fleet.world.resource_versions().await?;
     let listed = fleet.calls_since(0).await?.into_iter().rfind(|call| call.operation == LIST);
     let stores = listed.and_then(|call| call.response["sequenceStores"].as_array().cloned());
     let mut stores = stores.ok_or("no listing")?;
@@ -130,10 +118,10 @@ async fn a_store_that_is_left_out_or_listed_twice_is_read_and_stays(
         .await?;
     let calls = fleet.calls_since(seq).await?;
     fleet.until_listed(seq, count(&calls, LIST) + 3).await?;
-    let gets = fleet.gets_since(seq).await?;
+    let gets = fleet.world.gets_since(seq).await?;
     let expected = [0, 1].map(|number: usize| (fleet.stores[number].id.clone(), 1));
     ensure!(gets == expected.into(), "{gets:?}");
-    ensure!(versions(&fleet).await? == before, "something was concluded from a wrong listing");
+    ensure!(fleet.world.resource_versions().await? == before, "something was concluded from a wrong listing");
     Ok(())
 }
 
@@ -142,15 +130,11 @@ async fn stores_that_are_made_during_a_listing_are_no_fault(cluster: Arc<Cluster
     let _operator = fleet.world.operator(&super::fleet::by_list())?;
     fleet.until_all_ready().await?;
     // Three requests are one listing.
-    let seq = fleet.until_only_listed(7).await?;
+    let seq = fleet.until_only_listed(0, 7).await?;
     for times in 2..4 {
         let hold = Fault { times: Some(1), skip: 1, ..Fault::always(LIST, FaultAction::Hold) };
         fleet.world.aws.script_fault(&hold).await?;
-        let end = tokio::time::Instant::now() + crate::world::TIMEOUT;
-        while fleet.world.aws.held().await?.is_empty() {
-            ensure!(tokio::time::Instant::now() < end, "no listing is held\n{}", fleet.world.logs());
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
+        fleet.world.until_held().await?;
         for _ in 0..30 {
             fleet.world.seed().await?;
         }

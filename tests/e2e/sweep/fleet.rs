@@ -1,12 +1,11 @@
 //! A few objects that each observe a store, and an operator that lists their stores.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use healthomics_simulator::{LedgerEntry, SeedStore, StoreRecord};
-use sequencestore_operator::crd::{ManagementPolicy, SequenceStoreSpec};
+use sequencestore_operator::crd::SequenceStoreSpec;
 
-use crate::world::{Cluster, Error, Operator, Start, TIMEOUT, World, ensure, spec_for};
+use crate::world::{Cluster, Error, Operator, Start, TIMEOUT, World, ensure, observing};
 
 pub const LIST: &str = "ListSequenceStores";
 pub const GET: &str = "GetSequenceStore";
@@ -43,11 +42,17 @@ impl Fleet {
         Ok((fleet, operator))
     }
 
+    /// A dozen objects that have settled, while no operator runs any more.
+    pub async fn stopped(cluster: Arc<Cluster>) -> Result<Self, Error> {
+        let (fleet, operator) = Self::settled(cluster, 12).await?;
+        operator.kill().await;
+        Ok(fleet)
+    }
+
     /// Another store, and an object that observes it.
     pub async fn add(&mut self, seed: SeedStore) -> Result<(), Error> {
         let store = self.world.seed_with(seed).await?;
-        let (region, management_policy) = (Some(store.region.clone()), Some(ManagementPolicy::Observe));
-        let spec = SequenceStoreSpec { region, management_policy, ..spec_for(&store) };
+        let spec = SequenceStoreSpec { region: Some(store.region.clone()), ..observing(&store) };
         self.world.create(&format!("store-{}", self.stores.len()), spec).await?;
         self.stores.push(store);
         Ok(())
@@ -62,22 +67,14 @@ impl Fleet {
 
     /// The number of the last request so far.
     pub async fn now(&self) -> Result<u64, Error> {
-        Ok(self.world.aws.ledger().await?.last().map_or(0, |entry| entry.seq))
+        Ok(self.world.aws.last_seq().await?)
     }
 
     /// Requests about stores since then.
     pub async fn calls_since(&self, seq: u64) -> Result<Vec<LedgerEntry>, Error> {
         let mut calls = self.world.aws.ledger_since(seq).await?;
-        calls.retain(|call| !call.operation.starts_with("sts:"));
+        calls.retain(LedgerEntry::is_about_stores);
         Ok(calls)
-    }
-
-    pub async fn gets_since(&self, seq: u64) -> Result<BTreeMap<String, usize>, Error> {
-        let mut gets = BTreeMap::new();
-        for call in self.calls_since(seq).await?.into_iter().filter(|call| call.operation == GET) {
-            *gets.entry(call.store_id.unwrap_or_default()).or_default() += 1;
-        }
-        Ok(gets)
     }
 
     /// Waits until the calls since then are as wanted.
@@ -101,15 +98,15 @@ impl Fleet {
 
     /// Waits until nothing but listings is sent, and returns the number of the last request.
     pub async fn until_at_rest(&self) -> Result<u64, Error> {
-        self.until_only_listed(3).await
+        self.until_only_listed(0, 3).await
     }
 
-    /// Waits until the last so many requests are listings, and returns the number of the last one.
-    pub async fn until_only_listed(&self, times: usize) -> Result<u64, Error> {
+    /// Waits until the last so many requests since then are listings, and returns the number of the last one.
+    pub async fn until_only_listed(&self, seq: u64, times: usize) -> Result<u64, Error> {
         let is_at_rest = |calls: &[LedgerEntry]| {
             calls.len() >= times && calls.iter().rev().take(times).all(|call| call.operation == LIST)
         };
-        self.until_calls_since(0, "only listings", is_at_rest).await?;
+        self.until_calls_since(seq, "only listings", is_at_rest).await?;
         self.now().await
     }
 
@@ -128,6 +125,15 @@ impl Fleet {
             self.stores.iter().all(reads)
         };
         self.until_calls_since(seq, "a Get for each store", is_read).await?;
+        Ok(())
+    }
+
+    /// Waits until each store was read since then, and again after that, so many times.
+    pub async fn until_polled(&self, mut seq: u64, times: usize) -> Result<(), Error> {
+        for _ in 0..times {
+            self.until_all_read(seq).await?;
+            seq = self.now().await?;
+        }
         Ok(())
     }
 }

@@ -21,8 +21,7 @@ tests![
 async fn settled_objects_are_listed_after_a_restart_and_none_of_them_is_read_or_written(
     cluster: Arc<Cluster>,
 ) -> Result<(), Error> {
-    let (fleet, operator) = Fleet::settled(cluster, 12).await?;
-    operator.kill().await;
+    let fleet = Fleet::stopped(cluster).await?;
     let (mark, seq) = (fleet.world.mark(), fleet.now().await?);
     let _operator = fleet.world.operator(&by_list())?;
     let calls = fleet.until_listed(seq, 3).await?;
@@ -35,8 +34,7 @@ async fn settled_objects_are_listed_after_a_restart_and_none_of_them_is_read_or_
 async fn what_changed_while_the_operator_was_down_is_read_after_the_first_listing(
     cluster: Arc<Cluster>,
 ) -> Result<(), Error> {
-    let (fleet, operator) = Fleet::settled(cluster, 12).await?;
-    operator.kill().await;
+    let fleet = Fleet::stopped(cluster).await?;
     let changed = &fleet.stores[5];
     fleet.world.aws.change_store(&changed.id, json!({"description": "changed meanwhile"})).await?;
     let seq = fleet.now().await?;
@@ -49,7 +47,7 @@ async fn what_changed_while_the_operator_was_down_is_read_after_the_first_listin
         })
         .await?;
     fleet.until_listed(seq, 3).await?;
-    let gets = fleet.gets_since(seq).await?;
+    let gets = fleet.world.gets_since(seq).await?;
     ensure!(gets == [(changed.id.clone(), 1)].into(), "not one Get of the one store: {gets:?}");
     Ok(())
 }
@@ -58,13 +56,10 @@ async fn what_changed_while_the_operator_was_down_is_read_after_the_first_listin
 async fn a_start_with_a_handful_of_settled_objects_lists_once_and_then_polls(
     cluster: Arc<Cluster>,
 ) -> Result<(), Error> {
-    let (fleet, operator) = Fleet::settled(cluster, 12).await?;
-    operator.kill().await;
+    let fleet = Fleet::stopped(cluster).await?;
     let seq = fleet.now().await?;
     let _operator = fleet.world.operator(&Start::default())?;
-    fleet.until_all_read(seq).await?;
-    let again = fleet.now().await?;
-    fleet.until_all_read(again).await?;
+    fleet.until_polled(seq, 2).await?;
     let calls = fleet.calls_since(seq).await?;
     ensure!(calls[0].operation == LIST, "first of all {} was called", calls[0].operation);
     ensure!(count(&calls, LIST) == 1, "{} listings", count(&calls, LIST));
@@ -74,16 +69,13 @@ async fn a_start_with_a_handful_of_settled_objects_lists_once_and_then_polls(
 async fn where_the_first_listing_is_denied_settled_objects_are_polled(
     cluster: Arc<Cluster>,
 ) -> Result<(), Error> {
-    let (fleet, operator) = Fleet::settled(cluster, 12).await?;
-    operator.kill().await;
+    let fleet = Fleet::stopped(cluster).await?;
     let allowed = [GET, "ListTagsForResource", "DeleteSequenceStore"];
     let allowed = allowed.map(|operation| format!("omics:{operation}")).to_vec();
     fleet.world.aws.allow_actions(ACCOUNT, Some(allowed)).await?;
     let seq = fleet.now().await?;
     let _operator = fleet.world.operator(&by_list())?;
-    fleet.until_all_read(seq).await?;
-    let again = fleet.now().await?;
-    fleet.until_all_read(again).await?;
+    fleet.until_polled(seq, 2).await?;
     let is_denied = |call: &&LedgerEntry| call.operation == LIST && call.status == 403;
     ensure!(fleet.calls_since(seq).await?.iter().any(|call| is_denied(&call)), "no listing was tried");
     fleet.until_all_ready().await?;
@@ -96,8 +88,7 @@ async fn where_the_first_listing_is_denied_settled_objects_are_polled(
 async fn where_the_first_listing_gets_no_answer_settled_objects_are_polled(
     cluster: Arc<Cluster>,
 ) -> Result<(), Error> {
-    let (fleet, operator) = Fleet::settled(cluster, 12).await?;
-    operator.kill().await;
+    let fleet = Fleet::stopped(cluster).await?;
     fleet.world.aws.script_fault(&Fault::always(LIST, FaultAction::Hold)).await?;
     let seq = fleet.now().await?;
     let _operator = fleet.world.operator(&by_list())?;
@@ -110,14 +101,13 @@ async fn where_the_first_listing_gets_no_answer_settled_objects_are_polled(
 async fn after_a_restart_an_object_that_is_not_settled_yet_is_read_alone(
     cluster: Arc<Cluster>,
 ) -> Result<(), Error> {
-    let (mut fleet, operator) = Fleet::settled(cluster, 12).await?;
-    operator.kill().await;
+    let mut fleet = Fleet::stopped(cluster).await?;
     let seq = fleet.now().await?;
     fleet.add(SeedStore { name: Some("genomes".into()), ..SeedStore::default() }).await?;
     let _operator = fleet.world.operator(&by_list())?;
     fleet.until_all_ready().await?;
     fleet.until_listed(seq, 4).await?;
-    let gets = fleet.gets_since(seq).await?;
+    let gets = fleet.world.gets_since(seq).await?;
     ensure!(gets.keys().eq([&fleet.stores[12].id]), "others than the new one were read: {gets:?}");
     Ok(())
 }
@@ -125,8 +115,7 @@ async fn after_a_restart_an_object_that_is_not_settled_yet_is_read_alone(
 async fn a_listing_with_credentials_of_another_account_is_believed_for_no_object(
     cluster: Arc<Cluster>,
 ) -> Result<(), Error> {
-    let (fleet, operator) = Fleet::settled(cluster, 12).await?;
-    operator.kill().await;
+    let fleet = Fleet::stopped(cluster).await?;
     let key = "AKIAELSEWHERE0000000";
     fleet.world.aws.set_account(key, "210987654321").await?;
     let seq = fleet.now().await?;

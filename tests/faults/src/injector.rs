@@ -1,14 +1,16 @@
 //! Decides what happens to each request of one plan: it numbers the requests, injects the fault at the chosen one, and
 //! records violated invariants. The proxies carry out its decisions.
 
+mod election;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kube::api::DeleteParams;
 use serde_json::Value;
-use tokio::sync::Notify;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::environment::{Clients, OBJECT_NAME};
 use crate::invariants;
@@ -60,22 +62,21 @@ pub struct FaultInjector {
     /// Delete the object as soon as the first Create arrives.
     delete_on_create: bool,
     state: Mutex<State>,
-    /// A process that stood still goes on.
-    pub woken: Notify,
+    /// Cancelled when a process that stood still goes on.
+    woken: CancellationToken,
 }
 
 #[derive(Default)]
-pub struct State {
+struct State {
     counting: bool,
     counts: HashMap<MutatingRequest, usize>,
     seen: Vec<Occurrence>,
     injections: usize,
-    pub last_injection: Option<Instant>,
+    last_injection: Option<Instant>,
     /// The replica to stop with SIGSTOP when it sends its next request.
-    pub to_stop: Option<usize>,
-    pub is_woken: bool,
+    to_stop: Option<usize>,
     /// The replica that sent the last numbered request.
-    pub last_sender: Option<usize>,
+    last_sender: Option<usize>,
     object_deleted: bool,
     violations: Vec<String>,
     saved_store_id: Option<String>,
@@ -88,10 +89,11 @@ impl FaultInjector {
         fault: InjectedFault,
         delete_on_create: bool,
     ) -> Self {
-        Self { replicas, clients, fault, delete_on_create, state: Mutex::default(), woken: Notify::new() }
+        let (state, woken) = (Mutex::default(), CancellationToken::new());
+        Self { replicas, clients, fault, delete_on_create, state, woken }
     }
 
-    pub fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -115,7 +117,7 @@ impl FaultInjector {
         violations
     }
 
-    pub fn record_violation(&self, message: String) {
+    fn record_violation(&self, message: String) {
         self.state().violations.push(message);
     }
 

@@ -1,4 +1,4 @@
-//! Checks what must never happen, whichever process is killed. The injector runs the checks before it forwards a
+//! Checks what must never happen, whichever process is killed or stands still. The injector runs the checks before it forwards a
 //! request; they read the object from the API server and the stores from the simulator.
 
 use kube::ResourceExt;

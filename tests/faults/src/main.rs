@@ -1,5 +1,5 @@
-//! Kills the operator at every request that changes something, and compares the final state with that of a run without
-//! a fault. Needs a control plane on loopback, which it starts, and no AWS.
+//! Kills the operator, or stops and wakes a leader, at every request that changes something, and compares the final state
+//! with that of a run without a fault. Needs a control plane on loopback, which it starts, and no AWS.
 //!
 //! Each operator process is the unmodified binary between two proxies: one to the API server and one to the HealthOmics
 //! simulator. A *reference run* without a fault numbers the requests that change something by kind. Each of its M
@@ -8,7 +8,6 @@
 //! (SIGSTOP) at each of these moments, and wakes up after the other replica took over; or its Lease is stolen.
 
 mod cluster;
-mod election;
 mod environment;
 mod flow;
 mod injector;
@@ -38,7 +37,7 @@ use crate::run::{Outcome, ReferenceRun};
 
 type Error = Box<dyn std::error::Error + Send + Sync>;
 
-/// Kills the operator at every request that changes something, and checks that it recovers.
+/// Kills the operator, or stops and wakes a leader, at every request that changes something, and checks that it recovers.
 #[derive(Debug, Parser)]
 struct Arguments {
     /// Run only these flows.

@@ -54,18 +54,18 @@ impl fmt::Display for Flow {
     }
 }
 
-/// When the operator is killed, relative to one of its requests.
+/// When the operator is killed or stopped, relative to one of its requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FaultMoment {
     /// The backend never receives the request.
     BeforeForwarding,
     /// The request takes effect, and the operator never receives the response.
     AfterCommit,
-    /// The operator receives the response and dies before it acts on it.
+    /// The operator receives the response, and is killed or stopped before it acts on it.
     AfterResponse,
 }
 
-/// The request at which the operator is killed, and when.
+/// The request at which the operator is killed or stopped, and when.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FaultPoint {
     pub at: Occurrence,
@@ -153,14 +153,19 @@ const MOMENTS: [(FaultMoment, &str); 3] = [
     (FaultMoment::AfterResponse, "after response"),
 ];
 
+/// Each moment of each of these requests, with the words for it.
+fn at_each_moment(requests: &[Occurrence]) -> impl Iterator<Item = (FaultPoint, String)> {
+    let all = requests.iter().flat_map(|at| MOMENTS.map(|(moment, text)| (at, moment, text)));
+    all.map(|(at, moment, text)| (FaultPoint { at: at.clone(), moment }, format!("{text}: {at}")))
+}
+
 /// Two replicas with an election: for each request of the reference run three plans in which the leader stands still, and one
 /// in which its Lease is stolen.
 pub fn leader_faults(flow: Flow, requests: &[Occurrence]) -> Vec<FaultPlan> {
     let reference = FaultPlan::reference_with_election(flow);
-    let stops = requests.iter().flat_map(|at| MOMENTS.map(|(moment, text)| (at, moment, text)));
-    let stops = stops.map(|(at, moment, text)| FaultPlan {
-        name: format!("stopped {text}: {at}"),
-        fault: InjectedFault::Stop(FaultPoint { at: at.clone(), moment }),
+    let stops = at_each_moment(requests).map(|(point, text)| FaultPlan {
+        name: format!("stopped {text}"),
+        fault: InjectedFault::Stop(point),
         ..reference.clone()
     });
     let thefts = requests.iter().map(|at| FaultPlan {
@@ -173,13 +178,12 @@ pub fn leader_faults(flow: Flow, requests: &[Occurrence]) -> Vec<FaultPlan> {
 
 /// Three plans for each request of the reference run.
 pub fn kills(flow: Flow, replicas: usize, requests: &[Occurrence]) -> Vec<FaultPlan> {
-    let all = requests.iter().flat_map(|at| MOMENTS.map(|(moment, text)| (at, moment, text)));
-    all.map(|(at, moment, text)| FaultPlan {
-        name: format!("killed {text}: {at}"),
-        fault: InjectedFault::Kill(FaultPoint { at: at.clone(), moment }),
+    let kills = at_each_moment(requests).map(|(point, text)| FaultPlan {
+        name: format!("killed {text}"),
+        fault: InjectedFault::Kill(point),
         ..FaultPlan::reference(flow, replicas)
-    })
-    .collect()
+    });
+    kills.collect()
 }
 
 /// One plan of each flow with the default `--create-grace`: the operator is killed before its first request to AWS that

@@ -1,4 +1,4 @@
-//! Runs the operator processes of one plan, kills them with SIGKILL and starts them again.
+//! Runs the operator processes of one plan, sends signals to them, and starts those again that it kills with SIGKILL.
 
 use std::collections::HashMap;
 use std::io;
@@ -9,10 +9,23 @@ use std::time::Duration;
 
 use tokio::process::{Child, Command};
 
-use crate::election::ELECTION_FLAGS;
-
 /// After this time the operator has read a response, even if it sends no further request.
-const RESPONSE_READ_AFTER: Duration = Duration::from_millis(400);
+pub const RESPONSE_READ_AFTER: Duration = Duration::from_millis(400);
+
+/// Name of the Lease of every plan with an election; each plan has its own namespace.
+pub const LEASE_NAME: &str = "operator";
+
+/// The flags of an election in this namespace, with a shorter Lease than the default.
+fn election_flags(namespace: &str) -> [String; 6] {
+    [
+        "--leader-elect".into(),
+        format!("--leader-election-namespace={namespace}"),
+        format!("--leader-election-lease-name={LEASE_NAME}"),
+        "--leader-election-lease-duration=5s".into(),
+        "--leader-election-renew-deadline=4s".into(),
+        "--leader-election-retry-period=1s".into(),
+    ]
+}
 
 /// How to start one replica of the operator.
 pub struct OperatorConfig {
@@ -40,8 +53,7 @@ impl OperatorConfig {
                 "--region=us-east-1",
             ])
             .args(["--poll-interval=2s", "--cluster-name=faults"])
-            .args(self.election.then_some(ELECTION_FLAGS).into_iter().flatten())
-            .arg(format!("--leader-election-namespace={}", self.namespace))
+            .args(self.election.then(|| election_flags(&self.namespace)).into_iter().flatten())
             .args((!self.default_grace).then_some("--create-grace=2s"))
             .arg(format!("--watch-namespace={}", self.namespace))
             .env_clear()

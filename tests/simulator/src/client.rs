@@ -241,8 +241,14 @@ impl SimulatorClient {
         self.get(&format!("ledger?since={seq}")).await
     }
 
-    /// Like [`Self::ledger_since`], but the entries lack host, path, principal, and what requests and responses
-    /// contained, except `filter` and `nextToken`.
+    /// The ledger number of the last request so far; 0 before the first.
+    pub async fn last_seq(&self) -> Result<u64, ClientError> {
+        self.get::<Number>("ledger/last").await.map(|response| response.number)
+    }
+
+    /// Like [`Self::ledger_since`], but the entries have only number, time, operation, access key, store, status, error,
+    /// whether they changed something, and the name of the fault; of the parameters `filter`, and of the response
+    /// `nextToken`.
     pub async fn brief_ledger_since(&self, seq: u64) -> Result<Vec<LedgerEntry>, ClientError> {
         self.get(&format!("ledger?since={seq}&brief=true")).await
     }

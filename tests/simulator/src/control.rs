@@ -74,6 +74,7 @@ fn dispatch(shared: &Shared, parts: &Parts, body: &[u8]) -> ControlResult {
                 _ => encode(&world.ledger.since(since)),
             }
         }
+        ("GET", ["ledger", "last"]) => Ok(json!({"number": world.ledger.last_seq()})),
         ("GET", ["held"]) => {
             let held = shared.held();
             Ok(held.into_iter().filter_map(|seq| world.ledger.entry(seq).map(|entry| json!(entry))).collect())

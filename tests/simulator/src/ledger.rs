@@ -58,6 +58,11 @@ impl LedgerEntry {
         crate::operation::Operation::by_name(&self.operation).is_some_and(|operation| operation.is_mutating())
     }
 
+    /// Whether the request went to HealthOmics, and not to STS.
+    pub fn is_about_stores(&self) -> bool {
+        !self.operation.starts_with("sts:")
+    }
+
     /// A copy that keeps of the parameters only `filter`, and of the response only `nextToken`: enough to tell
     /// whether a listing was of all stores, and complete.
     fn brief(&self) -> LedgerEntry {
@@ -105,15 +110,24 @@ impl Ledger {
         self.entries.get_mut(usize::try_from(seq.checked_sub(first)?).ok()?)
     }
 
+    /// The number of the last request so far; 0 before the first.
+    pub(crate) fn last_seq(&self) -> u64 {
+        self.last
+    }
+
+    fn after(&self, seq: u64) -> impl Iterator<Item = &LedgerEntry> {
+        let known = self.entries.front().map_or(0, |first| first.seq);
+        let skipped = seq.saturating_add(1).saturating_sub(known);
+        self.entries.iter().skip(usize::try_from(skipped).unwrap_or(usize::MAX))
+    }
+
     pub(crate) fn since(&self, seq: u64) -> Vec<LedgerEntry> {
-        self.entries.iter().filter(|entry| entry.seq > seq).cloned().collect()
+        self.after(seq).cloned().collect()
     }
 
     /// Like [`Self::since`], without what requests and responses contained. A listing of ten thousand stores is
     /// megabytes in the ledger, and whoever only counts requests need not fetch it.
     pub(crate) fn brief_since(&self, seq: u64) -> Vec<LedgerEntry> {
-        let known = self.entries.front().map_or(0, |first| first.seq);
-        let skipped = usize::try_from((seq + 1).saturating_sub(known)).unwrap_or(usize::MAX);
-        self.entries.iter().skip(skipped).map(LedgerEntry::brief).collect()
+        self.after(seq).map(LedgerEntry::brief).collect()
     }
 }

@@ -53,6 +53,7 @@ pub use knobs::{
     NonEmptyDelete, NullMode, PolicyReadBack, TokenMismatch, UpdatingWhen,
 };
 pub use ledger::LedgerEntry;
+pub use operation::default_quotas;
 pub use record::{ReadSetRecord, S3Access, SeedStore, SseConfig, StoreRecord};
 
 use server::Shared;

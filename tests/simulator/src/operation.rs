@@ -97,6 +97,12 @@ impl Operation {
     }
 }
 
+/// AWS's default quotas, in requests per second for each account and region, of the operations that leave read sets alone.
+pub fn default_quotas() -> impl Iterator<Item = (&'static str, f64)> {
+    let operations = Operation::ALL.into_iter().filter(|operation| *operation != BatchDeleteReadSet);
+    operations.map(|operation| (operation.name(), operation.quota()))
+}
+
 /// The operation of a request and the decoded path label, which is empty if the path has none. Matches the
 /// path before decoding it, because an ARN in the path contains an encoded slash.
 pub(crate) fn route(method: &str, path: &str) -> Option<(Operation, String)> {

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use healthomics_simulator::LedgerEntry;
 use serde::{Deserialize, Serialize};
 
 use super::seconds_between;
@@ -40,8 +39,7 @@ pub async fn run(
         scene.states.until_ready(repetition + 1, DEADLINE).await?;
         let requests = scene.requests_since(since).await?;
         // Who it is to AWS, the operator asks before it has seen any object.
-        let about_stores = |entry: &&LedgerEntry| !entry.operation.starts_with("sts:");
-        let first = requests.iter().find(about_stores).and_then(calls::time);
+        let first = requests.iter().find(|request| request.is_about_stores()).and_then(calls::time);
         let first = first.ok_or("Ready without a request to AWS")?;
         let ready = scene.states.of(&object_name(repetition)).ready_since.ok_or("not Ready")?;
         result.first_request_ms.push(1000.0 * seconds_between(process.started, first));

@@ -8,21 +8,9 @@ use kube::api::{Api, Patch, PatchParams};
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::injector::FaultInjector;
+use super::FaultInjector;
+use crate::replicas::{LEASE_NAME, RESPONSE_READ_AFTER};
 
-/// Name of the Lease of every plan with an election; each plan has its own namespace.
-pub const LEASE_NAME: &str = "operator";
-/// The flags of the election, with a shorter Lease than the default.
-pub const ELECTION_FLAGS: [&str; 5] = [
-    "--leader-elect",
-    "--leader-election-lease-name=operator",
-    "--leader-election-lease-duration=5s",
-    "--leader-election-renew-deadline=4s",
-    "--leader-election-retry-period=1s",
-];
-
-/// After this time the operator has read a response, even if it sends no further request.
-const RESPONSE_READ_AFTER: Duration = Duration::from_millis(400);
 /// How long the other replica may take to get the Lease.
 const TAKEN_OVER_WITHIN: Duration = Duration::from_secs(60);
 /// How long a process stands still at most after that, if the other replica has nothing to change.
@@ -65,7 +53,7 @@ impl FaultInjector {
         });
     }
 
-    pub async fn stop_if_due(self: &Arc<Self>, replica: usize) {
+    pub(super) async fn stop_if_due(self: &Arc<Self>, replica: usize) {
         let is_due = self.state().to_stop.take_if(|due| *due == replica).is_some();
         if is_due {
             self.stop_leader(replica).await;
@@ -95,11 +83,8 @@ impl FaultInjector {
             self.record_violation(format!("could not wake the operator: {error}"));
         }
         // What the woken process does is part of the run.
-        let mut state = self.state();
-        state.last_injection = Some(Instant::now());
-        state.is_woken = true;
-        drop(state);
-        self.woken.notify_waiters();
+        self.state().last_injection = Some(Instant::now());
+        self.woken.cancel();
     }
 
     /// Since the process of this replica stands still.
@@ -108,12 +93,6 @@ impl FaultInjector {
     }
 
     pub async fn until_woken(&self) {
-        loop {
-            let woken = self.woken.notified();
-            if self.state().is_woken {
-                return;
-            }
-            woken.await;
-        }
+        self.woken.cancelled().await;
     }
 }
