@@ -5,6 +5,8 @@
 
 use std::sync::Arc;
 
+use tokio::task::JoinSet;
+
 use crate::Error;
 use crate::arguments::{Arguments, Measure};
 use crate::cluster::Cluster;
@@ -82,7 +84,7 @@ pub async fn run(
     let mut results = Results { quick: arguments.quick, ..Results::default() };
     // Before anything else loads the machine: it measures milliseconds.
     results.absorb(or_failure("cold start", run.cold_starts().await));
-    let mut parts = tokio::task::JoinSet::new();
+    let mut parts = JoinSet::new();
     for (objects, factor) in run.sizes.creations.clone() {
         let run = run.clone();
         parts.spawn(async move { or_failure("creations", run.creation(objects, factor).await) });
@@ -95,9 +97,7 @@ pub async fn run(
     parts.spawn(async move { or_failure("the peer at rest", peer.peer_at_rest().await) });
     let main = run.clone();
     parts.spawn(async move { main.main().await });
-    while let Some(part) = parts.join_next().await {
-        results.absorb(part?);
-    }
+    absorb_all(&mut results, parts).await;
     results.sort();
     results.seconds = run.progress.elapsed().as_secs_f64();
     Ok(results)
@@ -109,6 +109,13 @@ fn or_failure(measure: &str, result: Result<Results, Error>) -> Results {
         failures: vec![format!("{measure}: {error}")],
         ..Results::default()
     })
+}
+
+/// Waits for all parts. One that panics takes no other with it either.
+async fn absorb_all(results: &mut Results, mut parts: JoinSet<Results>) {
+    while let Some(part) = parts.join_next().await {
+        results.absorb(part.unwrap_or_else(|error| or_failure("a measure", Err(error.into()))));
+    }
 }
 
 impl Run {
@@ -153,7 +160,7 @@ impl Run {
 
     /// The measures that load the machine, one after the other, then those that mostly wait, side by side.
     async fn main(&self) -> Results {
-        let mut waiting = tokio::task::JoinSet::new();
+        let mut waiting = JoinSet::new();
         let mut results = self.scale(&mut waiting).await;
         if !self.arguments.quick {
             results.absorb(or_failure("creations", self.creation(1000, 100.0).await));
@@ -164,14 +171,12 @@ impl Run {
         }
         let run = self.clone();
         waiting.spawn(async move { or_failure("failover", run.failover().await) });
-        while let Some(part) = waiting.join_next().await {
-            results.absorb(part.unwrap_or_else(|error| or_failure("a measure", Err(error.into()))));
-        }
+        absorb_all(&mut results, waiting).await;
         results
     }
 
     /// The operator with the most observed objects goes on after its restart, beside the other measures.
-    async fn scale(&self, waiting: &mut tokio::task::JoinSet<Results>) -> Results {
+    async fn scale(&self, waiting: &mut JoinSet<Results>) -> Results {
         let mut results = Results::default();
         if !self.arguments.wants(Measure::Scale) && !self.arguments.wants(Measure::Rest) {
             return results;
