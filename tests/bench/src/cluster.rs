@@ -1,4 +1,4 @@
-//! What all measures share: the control plane with the chart, the programs, and a temporary directory. I/O.
+//! What all measures share: the control plane with the chart, the programs, and the directory of their logs. I/O.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -22,7 +22,7 @@ pub struct Cluster {
     pub kubeconfig: PathBuf,
     pub programs: Programs,
     pub guard: Guard,
-    pub directory: tempfile::TempDir,
+    logs: tempfile::TempDir,
 }
 
 #[derive(Clone, Debug)]
@@ -63,7 +63,8 @@ fn flags_in(help: &str) -> BTreeSet<String> {
 }
 
 impl Cluster {
-    pub async fn start(operator: Option<PathBuf>) -> Result<Arc<Self>, Error> {
+    /// `keep_logs`: the logs of the programs outlive this.
+    pub async fn start(operator: Option<PathBuf>, keep_logs: bool) -> Result<Arc<Self>, Error> {
         let programs = Programs::find(operator).await?;
         let plane = ControlPlane::start().await?;
         let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/../../charts/sequencestore-operator");
@@ -76,16 +77,17 @@ impl Cluster {
             watchdog: Arc::new(Watchdog::start()?),
             ticks_per_second: ticks_per_second().await.unwrap_or(100.0),
         };
-        let directory = tempfile::Builder::new().prefix("sequencestore-bench-").tempdir()?;
-        Ok(Arc::new(Self { plane, kubeconfig, programs, guard, directory }))
+        let mut logs = tempfile::Builder::new();
+        let logs = logs.prefix("sequencestore-bench-logs-").disable_cleanup(keep_logs).tempdir()?;
+        Ok(Arc::new(Self { plane, kubeconfig, programs, guard, logs }))
     }
 
     pub fn log(&self, name: &str) -> PathBuf {
-        self.directory.path().join(format!("{name}.log"))
+        self.logs().join(format!("{name}.log"))
     }
 
-    pub fn path(&self) -> &Path {
-        self.directory.path()
+    pub fn logs(&self) -> &Path {
+        self.logs.path()
     }
 }
 

@@ -57,13 +57,13 @@ async fn run(arguments: &Arguments) -> Result<(), Error> {
 async fn measure(arguments: &Arguments) -> Result<(), Error> {
     let progress = Arc::new(Progress::new());
     progress.say("start the control plane");
-    let cluster = Cluster::start(arguments.operator.clone()).await?;
-    let logs = cluster.path().to_owned();
+    let cluster = Cluster::start(arguments.operator.clone(), arguments.keep_logs).await?;
+    let logs = cluster.logs().to_owned();
     let mut results = plan::run(cluster.clone(), arguments, progress.clone()).await?;
     results.date = jiff::Timestamp::now().strftime("%Y-%m-%d %H:%M UTC").to_string();
     results.machine = machine::describe(&cluster).await?;
     if arguments.keep_logs {
-        progress.say(&format!("the logs are in {}", keep(&logs)?.display()));
+        progress.say(&format!("the logs are in {}", logs.display()));
     }
     let output = match &arguments.output {
         Some(directory) => Some(directory.clone()),
@@ -82,14 +82,4 @@ async fn measure(arguments: &Arguments) -> Result<(), Error> {
         return Ok(());
     }
     Err(format!("{}\n{}", results.failures.join("\n"), report::log_tails(&logs)).into())
-}
-
-/// Copies the logs to a directory that stays.
-fn keep(logs: &std::path::Path) -> Result<PathBuf, Error> {
-    let kept = tempfile::Builder::new().prefix("sequencestore-bench-logs-").tempdir()?.keep();
-    for file in std::fs::read_dir(logs)? {
-        let file = file?;
-        std::fs::copy(file.path(), kept.join(file.file_name()))?;
-    }
-    Ok(kept)
 }
