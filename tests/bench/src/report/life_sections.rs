@@ -3,7 +3,7 @@
 use crate::fit::{exponent, line, median};
 use crate::quotas::{self, GETS_PER_SECOND, SHARE, floor_seconds};
 use crate::report::goals::cpu_of_passes;
-use crate::report::table::{Table, count, or_dash, short, whole};
+use crate::report::table::{Table, count, or_dash, section, short, whole};
 use crate::results::Results;
 use crate::scene::{Program, Stores};
 
@@ -72,15 +72,14 @@ fn memory(results: &Results) -> Option<String> {
             ))
         })
         .collect();
-    (!table.is_empty()).then(|| {
-        format!(
-            "## Memory\n\n*Allocated* is the part that is not code of the program, mapped from its file.\n\n![Memory by the number of \
-             objects](memory.svg)\n\n{}\nThe straight lines that fit best, for \
-             observed stores:\n\n{}\n\nWhat was tried to get there, with figures: [choices.md](choices.md).\n",
-            table.text(),
-            growth.join("\n")
-        )
-    })
+    let words = "*Allocated* is the part that is not code of the program, mapped from its file.\n\n\
+                 ![Memory by the number of objects](memory.svg)";
+    let lines = format!(
+        "\nThe straight lines that fit best, for observed stores:\n\n{}\n\nWhat was tried to get there, with figures: \
+         [choices.md](choices.md).\n",
+        growth.join("\n")
+    );
+    Some(section("Memory", words, &table)? + &lines)
 }
 
 fn cpu(results: &Results) -> Option<String> {
@@ -118,14 +117,9 @@ fn cpu(results: &Results) -> Option<String> {
             ))
         })
         .collect();
-    (!table.is_empty()).then(|| {
-        format!(
-            "## CPU time of first passes\n\nAWS refuses nothing here, so that the program is the bottleneck.\n\n![CPU time \
-             by the number of objects](cpu.svg)\n\n{}\n{}\n",
-            table.text(),
-            growth.join("\n")
-        )
-    })
+    let words = "AWS refuses nothing here, so that the program is the bottleneck.\n\n\
+                 ![CPU time by the number of objects](cpu.svg)";
+    Some(section("CPU time of first passes", words, &table)? + &format!("\n{}\n", growth.join("\n")))
 }
 
 fn start(results: &Results) -> Option<String> {
@@ -143,12 +137,7 @@ fn start(results: &Results) -> Option<String> {
             or_dash(median(&start.first_ready_ms), whole),
         ]);
     }
-    (!table.is_empty()).then(|| {
-        format!(
-            "## Cold start\n\nFrom the start of the process, with one object that waits for it.\n\n{}",
-            table.text()
-        )
-    })
+    section("Cold start", "From the start of the process, with one object that waits for it.", &table)
 }
 
 fn restart(results: &Results) -> Option<String> {
@@ -173,14 +162,12 @@ fn restart(results: &Results) -> Option<String> {
         ]);
     }
     let at_quota = floor_seconds(10_000, 1.0, GETS_PER_SECOND);
-    (!table.is_empty()).then(|| {
-        format!(
-            "## Restart with settled objects\n\nThe operator at the default quotas. For the peer AWS refuses nothing: at the \
-             default quotas 10,000 objects would take it {} minutes at best. A dash: not within two minutes.\n\n{}",
-            whole(at_quota / 60.0),
-            table.text()
-        )
-    })
+    let words = format!(
+        "The operator at the default quotas. For the peer AWS refuses nothing: at the default quotas 10,000 objects would take \
+         it {} minutes at best. A dash: not within two minutes.",
+        whole(at_quota / 60.0)
+    );
+    section("Restart with settled objects", &words, &table)
 }
 
 fn on_paper(results: &Results) -> Option<String> {

@@ -6,7 +6,7 @@ use crate::calls::percent;
 use crate::fit::median;
 use crate::measures::rest::Rest;
 use crate::quotas::{POLL_SECONDS, by_design};
-use crate::report::table::{Table, count, list, or_dash, short, whole};
+use crate::report::table::{Table, count, list, or_dash, section, short, whole};
 use crate::results::Results;
 
 pub fn all(results: &Results) -> Vec<String> {
@@ -19,10 +19,6 @@ pub fn all(results: &Results) -> Vec<String> {
         storm(results),
     ];
     sections.into_iter().flatten().collect()
-}
-
-fn section(title: &str, words: &str, table: &Table) -> Option<String> {
-    (!table.is_empty()).then(|| format!("## {title}\n\n{words}\n\n{}", table.text()))
 }
 
 fn creations(results: &Results) -> Option<String> {

@@ -1,4 +1,4 @@
-//! Markdown tables, and how numbers are written in them. No I/O.
+//! Markdown tables, the sections that they are in, and how numbers are written in them. No I/O.
 
 pub struct Table {
     rows: Vec<Vec<String>>,
@@ -28,6 +28,11 @@ impl Table {
     pub fn text(&self) -> String {
         self.rows.iter().map(|row| format!("| {} |\n", row.join(" | "))).collect()
     }
+}
+
+/// `None` for a table without rows.
+pub fn section(title: &str, words: &str, table: &Table) -> Option<String> {
+    (!table.is_empty()).then(|| format!("## {title}\n\n{words}\n\n{}", table.text()))
 }
 
 /// With a comma between thousands.
