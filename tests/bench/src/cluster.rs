@@ -14,7 +14,7 @@ use crate::watchdog::Watchdog;
 /// The namespace of the chart.
 pub const SYSTEM_NAMESPACE: &str = "sequencestore-system";
 /// The name of the Helm release. The chart gives the ServiceAccount the same name.
-pub const RELEASE: &str = "sequencestore-operator";
+const RELEASE: &str = "sequencestore-operator";
 
 pub struct Cluster {
     pub plane: ControlPlane,
@@ -25,7 +25,6 @@ pub struct Cluster {
     logs: tempfile::TempDir,
 }
 
-#[derive(Clone, Debug)]
 pub struct Programs {
     pub operator: PathBuf,
     pub peer: PathBuf,

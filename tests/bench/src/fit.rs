@@ -1,9 +1,7 @@
 //! How a figure grows with the number of objects. No I/O.
 
-use serde::{Deserialize, Serialize};
-
 /// The straight line that fits the points best, by least squares.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Line {
     pub at_zero: f64,
     pub slope: f64,

@@ -27,7 +27,6 @@ struct Sizes {
     new_objects: usize,
     peer_at_rest: usize,
     rest_seconds: u64,
-    peer_rest_seconds: u64,
     drift: drift::Sizes,
     failover: &'static [(&'static str, usize)],
     storm_phase_seconds: u64,
@@ -44,7 +43,6 @@ fn sizes(arguments: &Arguments) -> Sizes {
             new_objects: 60,
             peer_at_rest: 60,
             rest_seconds: 60,
-            peer_rest_seconds: 60,
             drift: drift::Sizes { observed: 5, managed: 1, changes: 1 },
             failover: &[("TERM", 1), ("KILL", 1)],
             storm_phase_seconds: 20,
@@ -59,7 +57,6 @@ fn sizes(arguments: &Arguments) -> Sizes {
         new_objects: 300,
         peer_at_rest: 1000,
         rest_seconds: 300,
-        peer_rest_seconds: 300,
         drift: drift::Sizes { observed: 100, managed: 5, changes: 3 },
         failover: &[("TERM", 3), ("KILL", 3), ("STOP", 1)],
         storm_phase_seconds: 150,
@@ -153,7 +150,7 @@ impl Run {
         let mut results = Results::default();
         if self.arguments.wants(Measure::Rest) {
             let resting = rest::settled(&self.cluster, Program::Peer, self.sizes.peer_at_rest).await?;
-            results.rest.push(rest::run(resting, self.sizes.peer_rest_seconds, &self.progress).await?);
+            results.rest.push(rest::run(resting, self.sizes.rest_seconds, &self.progress).await?);
         }
         Ok(results)
     }

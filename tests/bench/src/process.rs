@@ -28,7 +28,6 @@ pub struct Process {
 }
 
 /// What every process needs to start.
-#[derive(Clone)]
 pub struct Guard {
     pub watchdog: Arc<Watchdog>,
     pub ticks_per_second: f64,

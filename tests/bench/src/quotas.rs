@@ -7,7 +7,7 @@ use healthomics_simulator::{Knobs, default_quotas};
 /// The default of the operator's `--quota-share`.
 pub const SHARE: f64 = 0.8;
 /// The default of the operator's `--background-share`.
-pub const BACKGROUND_SHARE: f64 = 0.1;
+const BACKGROUND_SHARE: f64 = 0.1;
 pub const GETS_PER_SECOND: f64 = 5.0;
 pub const CREATES_PER_SECOND: f64 = 1.0;
 /// The default of the operator's `--poll-interval`, in seconds.
@@ -47,7 +47,7 @@ impl Quotas {
 }
 
 /// The default quotas times a factor.
-pub fn multiplied(factor: f64) -> BTreeMap<String, f64> {
+fn multiplied(factor: f64) -> BTreeMap<String, f64> {
     default_quotas().map(|(name, tps)| (name.to_owned(), tps * factor)).collect()
 }
 

@@ -19,7 +19,7 @@ use crate::process::{Process, start_simulator};
 use crate::quotas::Quotas;
 use crate::states::{States, resource};
 
-pub const REGION: &str = "us-east-1";
+const REGION: &str = "us-east-1";
 /// Requests that prepare a measure, at the same time.
 const PARALLEL: usize = 16;
 
@@ -60,7 +60,6 @@ impl Stores {
 }
 
 /// How to start a program.
-#[derive(Clone, Debug)]
 pub struct Start {
     pub program: Program,
     pub quotas: Quotas,
@@ -103,20 +102,13 @@ impl Scene {
     /// Adds objects `o<first>`, `o<first + 1>` and so on, with what they observe.
     pub async fn add(&self, stores: Stores, first: usize, count: usize) -> Result<(), Error> {
         match stores {
-            Stores::Created => self.apply(first, count, Self::created_spec).await,
+            Stores::Created => self.apply(first, count, created_spec).await,
             Stores::Observed => {
                 let ids = self.seed(count).await?;
-                self.apply(first, count, |number| match ids.get(number - first) {
-                    Some(id) => json!({"managementPolicy": "Observe", "sequenceStoreId": id}),
-                    None => Value::Null,
-                })
-                .await
+                let spec = |number: usize| ids.get(number - first).map_or(Value::Null, |id| observed_spec(id));
+                self.apply(first, count, spec).await
             }
         }
-    }
-
-    fn created_spec(number: usize) -> Value {
-        json!({"description": format!("Store {number} of a measurement"), "tags": {"team": "genomics"}})
     }
 
     /// Adds stores that no object names yet, and returns their ids.
@@ -247,6 +239,15 @@ impl Scene {
         }
         Ok(counts)
     }
+}
+
+fn created_spec(number: usize) -> Value {
+    json!({"description": format!("Store {number} of a measurement"), "tags": {"team": "genomics"}})
+}
+
+/// The spec of an object that only observes a store.
+pub fn observed_spec(id: &str) -> Value {
+    json!({"managementPolicy": "Observe", "sequenceStoreId": id})
 }
 
 pub fn object_name(number: usize) -> String {

@@ -18,7 +18,6 @@ pub struct Creations {
     pub objects: usize,
     /// The quotas as a multiple of the default ones.
     pub quota_factor: f64,
-    pub share: f64,
     pub seconds: f64,
     /// The time in which this many Creates fit into the share of the quota.
     pub floor_seconds: f64,
@@ -58,7 +57,6 @@ pub async fn run(
     let result = Creations {
         objects,
         quota_factor,
-        share: quotas::SHARE,
         seconds: seconds_between(applied, last),
         floor_seconds,
         aws_requests: requests.len(),

@@ -21,7 +21,6 @@ const READY_DEADLINE: Duration = Duration::from_secs(300);
 pub struct Drift {
     pub program: Program,
     pub objects: usize,
-    pub poll_seconds: f64,
     /// From each change to the status that shows it, for objects that observe.
     pub to_status_seconds: Vec<f64>,
     /// From each change to the update that corrects it, for objects that manage.
@@ -52,7 +51,6 @@ pub async fn run(
     let mut result = Drift {
         program,
         objects: sizes.observed + managed,
-        poll_seconds: POLL_SECONDS,
         to_status_seconds: Vec::new(),
         to_correction_seconds: Vec::new(),
     };

@@ -6,7 +6,6 @@ use std::time::Duration;
 use healthomics_simulator::LedgerEntry;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use tokio::time::Instant;
 
 use super::seconds_between;
@@ -14,7 +13,7 @@ use crate::cluster::{Cluster, SYSTEM_NAMESPACE};
 use crate::process::Process;
 use crate::progress::Progress;
 use crate::quotas::Quotas;
-use crate::scene::{Program, Scene, Start};
+use crate::scene::{Program, Scene, Start, observed_spec};
 use crate::{Error, calls};
 
 const KEYS: [&str; 2] = ["AKIAREPLICAONE000000", "AKIAREPLICATWO000000"];
@@ -95,8 +94,7 @@ async fn forget_lease(cluster: &Arc<Cluster>) -> Result<(), Error> {
 /// Creates objects until it fails.
 async fn work(scene: &Scene, ids: &[String]) -> Error {
     for (number, id) in ids.iter().enumerate() {
-        let spec = |_| json!({"managementPolicy": "Observe", "sequenceStoreId": id});
-        if let Err(error) = scene.apply(number, 1, spec).await {
+        if let Err(error) = scene.apply(number, 1, |_| observed_spec(id)).await {
             return error;
         }
         tokio::time::sleep(BETWEEN_OBJECTS).await;
