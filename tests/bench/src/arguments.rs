@@ -45,7 +45,7 @@ pub struct Arguments {
 pub enum Measure {
     /// From the start of a process to its first request
     ColdStart,
-    /// Memory and CPU time by the number of objects, and restarts
+    /// Memory and CPU time by the number of objects, restarts, and pages of metrics
     Scale,
     /// Creation of many stores
     Creations,

@@ -11,10 +11,10 @@ use crate::Error;
 use crate::arguments::{Arguments, Measure};
 use crate::cluster::Cluster;
 use crate::measures::scale::{Point, Resting};
-use crate::measures::{cold_start, creations, drift, failover, new_objects, rest, scale, storm};
+use crate::measures::{cold_start, creations, drift, failover, new_objects, rest, scale, scrape, storm};
 use crate::progress::Progress;
 use crate::results::Results;
-use crate::scene::{Program, Stores};
+use crate::scene::{Program, Scene, Stores};
 
 /// The sizes of one run.
 #[derive(Clone, Debug)]
@@ -183,6 +183,8 @@ impl Run {
                 Ok((first, restart, resting)) => {
                     results.first_lives.push(first);
                     results.restarts.push(restart);
+                    let scraped = self.scrapes(point, &resting.scene).await;
+                    results.absorb(or_failure("pages of metrics", scraped));
                     if self.rests(point) && self.arguments.wants(Measure::Rest) {
                         let run = self.clone();
                         waiting.spawn(async move { or_failure("rest", run.at_rest(resting).await) });
@@ -192,6 +194,21 @@ impl Run {
             }
         }
         results
+    }
+
+    /// In processes of their own: the one that rests is left alone.
+    async fn scrapes(&self, point: Point, scene: &Scene) -> Result<Results, Error> {
+        let is_meant = point.program == Program::Operator && point.stores == Stores::Observed;
+        let mut results = Results::default();
+        if !is_meant || !self.arguments.wants(Measure::Scale) {
+            return Ok(results);
+        }
+        if self.cluster.programs.has("--metrics-per-object") {
+            results.scrapes = scrape::run(scene, point.objects, &self.progress).await?;
+        } else if point.objects == 0 {
+            results.missing.push("Pages of metrics: this operator has none.".to_owned());
+        }
+        Ok(results)
     }
 
     fn rests(&self, point: Point) -> bool {

@@ -10,6 +10,7 @@ use crate::measures::failover::Failover;
 use crate::measures::new_objects::NewObjects;
 use crate::measures::rest::Rest;
 use crate::measures::scale::{FirstLife, Restart};
+use crate::measures::scrape::Scrape;
 use crate::measures::storm::Storm;
 use crate::scene::{Program, Stores};
 
@@ -23,6 +24,7 @@ pub struct Results {
     pub cold_start: Vec<ColdStart>,
     pub first_lives: Vec<FirstLife>,
     pub restarts: Vec<Restart>,
+    pub scrapes: Vec<Scrape>,
     pub creations: Vec<Creations>,
     pub new_objects: Vec<NewObjects>,
     pub rest: Vec<Rest>,
@@ -41,6 +43,7 @@ impl Results {
         self.cold_start.extend(other.cold_start);
         self.first_lives.extend(other.first_lives);
         self.restarts.extend(other.restarts);
+        self.scrapes.extend(other.scrapes);
         self.creations.extend(other.creations);
         self.new_objects.extend(other.new_objects);
         self.rest.extend(other.rest);

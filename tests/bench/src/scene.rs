@@ -2,6 +2,7 @@
 //! them. I/O.
 
 use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use control_plane::AuditMark;
@@ -65,13 +66,22 @@ pub struct Start {
     pub quotas: Quotas,
     pub poll_seconds: Option<u32>,
     pub access_key: &'static str,
+    /// Where the operator serves its metrics.
+    pub metrics: SocketAddr,
     /// More flags of the operator.
     pub flags: Vec<String>,
 }
 
 impl Start {
     pub fn new(program: Program, quotas: Quotas) -> Self {
-        Self { program, quotas, poll_seconds: None, access_key: "AKIAOPERATOR00000000", flags: Vec::new() }
+        Self {
+            program,
+            quotas,
+            poll_seconds: None,
+            access_key: "AKIAOPERATOR00000000",
+            metrics: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            flags: Vec::new(),
+        }
     }
 }
 
@@ -105,7 +115,8 @@ impl Scene {
             Stores::Created => self.apply(first, count, created_spec).await,
             Stores::Observed => {
                 let ids = self.seed(count).await?;
-                let spec = |number: usize| ids.get(number - first).map_or(Value::Null, |id| observed_spec(id));
+                let spec =
+                    |number: usize| ids.get(number - first).map_or(Value::Null, |id| observed_spec(id));
                 self.apply(first, count, spec).await
             }
         }
@@ -192,13 +203,14 @@ impl Scene {
 
     fn operator(&self, start: &Start) -> Command {
         let programs = &self.cluster.programs;
+        let metrics = format!("--metrics-bind-address={}", start.metrics);
         let mut command = Command::new(&programs.operator);
         command
             .arg("run")
             .arg(format!("--watch-namespace={}", self.namespace))
             .arg(format!("--cluster-name={}", self.namespace))
             .arg("--health-probe-bind-address=127.0.0.1:0")
-            .args(programs.has("--metrics-bind-address").then_some("--metrics-bind-address=127.0.0.1:0"))
+            .args(programs.has("--metrics-bind-address").then_some(metrics))
             .args(start.poll_seconds.map(|seconds| format!("--poll-interval={seconds}s")))
             .args(if programs.has("--quota") { start.quotas.flags() } else { Vec::new() })
             .args(&start.flags)

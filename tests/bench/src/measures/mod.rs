@@ -7,6 +7,7 @@ pub mod failover;
 pub mod new_objects;
 pub mod rest;
 pub mod scale;
+pub mod scrape;
 pub mod storm;
 
 use std::time::Duration;

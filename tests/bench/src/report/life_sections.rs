@@ -1,4 +1,5 @@
-//! The sections about one process: memory, CPU time, start and restart, and what follows for many accounts. No I/O.
+//! The sections about one process: memory, CPU time, start and restart, pages of metrics, and what follows for many
+//! accounts. No I/O.
 
 use crate::fit::{exponent, line, median};
 use crate::quotas::{self, GETS_PER_SECOND, SHARE, floor_seconds};
@@ -12,10 +13,15 @@ const ACCOUNTS: f64 = 50.0;
 const STORES: f64 = 100_000.0;
 
 pub fn all(results: &Results) -> Vec<String> {
-    [memory(results), cpu(results), start(results), restart(results), on_paper(results)]
-        .into_iter()
-        .flatten()
-        .collect()
+    let sections = [
+        memory(results),
+        cpu(results),
+        start(results),
+        restart(results),
+        scrapes(results),
+        on_paper(results),
+    ];
+    sections.into_iter().flatten().collect()
 }
 
 /// Resident memory by the number of objects, in the first life and after a restart.
@@ -168,6 +174,35 @@ fn restart(results: &Results) -> Option<String> {
         whole(at_quota / 60.0)
     );
     section("Restart with settled objects", &words, &table)
+}
+
+fn scrapes(results: &Results) -> Option<String> {
+    let mut table = Table::new(&[
+        "series for each object",
+        "objects",
+        "page, KiB",
+        "series",
+        "answered after, median, ms",
+        "slowest",
+        "RSS before, MiB",
+        "RSS after, MiB",
+    ]);
+    for scrape in &results.scrapes {
+        table.row([
+            if scrape.per_object { "yes" } else { "no" }.to_owned(),
+            count(scrape.objects),
+            short(scrape.bytes as f64 / 1024.0),
+            count(scrape.series),
+            or_dash(median(&scrape.milliseconds), short),
+            or_dash(scrape.milliseconds.iter().copied().max_by(f64::total_cmp), short),
+            short(scrape.rss_before_mib),
+            short(scrape.rss_after_mib),
+        ]);
+    }
+    let words = "`/metrics` is read five times, one after the other, from an operator that was started with settled, observed \
+                 objects. RSS before the first page and after the last. Without the series for each object: \
+                 `--metrics-per-object=false`.";
+    section("Pages of metrics", words, &table)
 }
 
 fn on_paper(results: &Results) -> Option<String> {
