@@ -114,9 +114,11 @@ impl RunFlags {
     }
 
     pub(super) fn sweep_pace(&self) -> SweepPace {
+        let in_background = |operation| self.quotas().in_background(operation);
         SweepPace {
             interval: self.timing.poll_interval,
-            gets_each_second: self.quotas().in_background(Operation::GetSequenceStore),
+            gets_each_second: in_background(Operation::GetSequenceStore),
+            policies_each_second: in_background(Operation::GetS3AccessPolicy),
             least_objects: self.list_from,
         }
     }

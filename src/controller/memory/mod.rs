@@ -71,6 +71,12 @@ impl Memory {
         }
     }
 
+    /// When the S3 access policy of the store of this object was read last.
+    #[must_use]
+    pub fn policy_read_at(&self, uid: &Uid) -> Option<Instant> {
+        self.records().get(uid)?.as_ref()?.policy_read_at()
+    }
+
     /// Whether a pass was run for this object since the start, or is expected.
     #[must_use]
     pub fn knows(&self, uid: &Uid) -> bool {

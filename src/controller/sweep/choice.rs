@@ -12,6 +12,8 @@ pub struct Pace {
     pub interval: Duration,
     /// Gets each second that polls of settled objects may take.
     pub gets_each_second: f64,
+    /// Reads of S3 access policies that they may take besides.
+    pub policies_each_second: f64,
     /// With fewer objects a Get each always does.
     pub least_objects: usize,
 }
@@ -44,7 +46,12 @@ mod tests {
     use super::*;
 
     const fn pace(seconds: u64, share: f64, least_objects: usize) -> Pace {
-        Pace { interval: Duration::from_secs(seconds), gets_each_second: 5.0 * share, least_objects }
+        Pace {
+            interval: Duration::from_secs(seconds),
+            gets_each_second: 5.0 * share,
+            policies_each_second: share,
+            least_objects,
+        }
     }
 
     #[test]

@@ -7,11 +7,13 @@
 //! | `snapshot` | what a complete listing showed, as fingerprints |
 //! | `next_look` | what that means for one object |
 //! | `round` | when each settled object gets a look in the background |
+//! | `policies` | which of them go before its order, because their S3 access policy is due |
 //! | `regions` | how each region is observed at the moment, and which objects need no pass because of it |
 //! | `sweeper` | the task of one region |
 
 mod choice;
 mod next_look;
+mod policies;
 mod regions;
 mod round;
 mod snapshot;
@@ -27,6 +29,7 @@ use tokio::task::{Id, JoinSet};
 use super::context::Context;
 pub use choice::Pace;
 pub use next_look::{Disagreement, Sight};
+pub use policies::POLICY_EVERY;
 pub use regions::{Freshness, Mode, Sweeps};
 use sweeper::Sweeper;
 

@@ -187,7 +187,11 @@ mod tests {
     const INTERVAL: Duration = Duration::from_secs(300);
 
     fn sweeps(now: Instant) -> Sweeps {
-        Sweeps::of(Pace { interval: INTERVAL, gets_each_second: 0.5, least_objects: 50 }, now)
+        let (gets_each_second, policies_each_second) = (0.5, 0.1);
+        Sweeps::of(
+            Pace { interval: INTERVAL, gets_each_second, policies_each_second, least_objects: 50 },
+            now,
+        )
     }
 
     fn polled_every(interval: &str) -> SequenceStore {

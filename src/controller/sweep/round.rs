@@ -71,7 +71,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const PACE: Pace = Pace { interval: Duration::from_secs(300), gets_each_second: 0.5, least_objects: 50 };
+    const PACE: Pace = Pace {
+        interval: Duration::from_secs(300),
+        gets_each_second: 0.5,
+        policies_each_second: 0.1,
+        least_objects: 50,
+    };
 
     fn objects(count: usize) -> Vec<Reference> {
         (0..count).map(|number| Reference::new("lab", &format!("store-{number}"))).collect()

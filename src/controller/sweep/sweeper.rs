@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::choice::{Choice, choose};
 use super::next_look::{NextLook, Sight, next_look};
+use super::policies::{self, POLICY_EVERY, Policies};
 use super::regions::{Mode, Sweep};
 use super::round::{self, Hand};
 use super::snapshot::{Listing, Snapshot};
@@ -48,6 +49,8 @@ struct Count {
     settled: usize,
     /// Those of them that had no pass since the start.
     waiting: usize,
+    /// Those whose policy is due before they are counted again.
+    policies: Vec<(Instant, Reference)>,
 }
 
 pub struct Sweeper {
@@ -57,9 +60,11 @@ pub struct Sweeper {
     pages: Option<usize>,
     /// In a row.
     failures: u32,
+    started: Instant,
     hand: Hand,
-    /// When the hand was moved last.
+    /// When the hand was moved last, or until when it stands still.
     moved: Instant,
+    policies: Policies,
     /// While its objects are spread: until when.
     spread_until: Instant,
 }
@@ -67,7 +72,8 @@ pub struct Sweeper {
 impl Sweeper {
     pub fn of(context: Arc<Context>, region: String) -> Self {
         let (hand, now) = (Hand::starting_at(fastrand::f64()), Instant::now());
-        Self { context, region, pages: None, failures: 0, hand, moved: now, spread_until: now }
+        let (pages, failures, policies) = (None, 0, Policies::default());
+        Self { context, region, pages, failures, started: now, hand, moved: now, policies, spread_until: now }
     }
 
     /// Runs until no settled object is in the region.
@@ -75,10 +81,11 @@ impl Sweeper {
         let mut is_first = true;
         loop {
             let began = Instant::now();
-            let count = self.count().await;
+            let mut count = self.count().await;
             if count.settled == 0 {
                 break;
             }
+            self.policies = Policies::of(std::mem::take(&mut count.policies), &self.policies);
             let waiting = if is_first { count.waiting } else { 0 };
             let next_at = match choose(&self.context.sweeps.pace, count.settled, self.pages, waiting) {
                 Choice::List { most_pages } => self.sweep(most_pages, count.settled).await,
@@ -231,11 +238,23 @@ impl Sweeper {
             Some(Mode::Spread) => (self.interval(), None),
             Some(Mode::First | Mode::Get) | None => return,
         };
-        let arc = self.hand.advance(now.saturating_duration_since(self.moved), round);
-        self.moved = now;
+        let policies_go_first = urgency.is_some() && policies::go_first(round);
+        let look = round.div_f64(objects.max(1) as f64);
+        if policies_go_first {
+            // Meanwhile the hand stands still.
+            let looks = self.queue_policies(now);
+            self.moved += look.mul_f64(looks as f64);
+        }
+        let elapsed = now.saturating_duration_since(self.moved);
+        let arc = self.hand.advance(elapsed, round);
+        self.moved = self.moved.max(now);
+        if policies_go_first {
+            self.policies.earn(elapsed.div_duration_f64(look), look, &self.context.sweeps.pace);
+        }
         for reference in self.references() {
             if arc.covers(&reference)
                 && let Some(idle) = self.idle(&reference)
+                && !(policies_go_first && self.goes_first(&idle, now))
             {
                 self.queue(&reference, &idle.uid, urgency);
             }
@@ -244,6 +263,36 @@ impl Sweeper {
             self.set_mode(Mode::Get);
             self.queue_all_idle();
         }
+    }
+
+    /// Queues the objects that go before the order of the round now. Returns how many.
+    fn queue_policies(&mut self, now: Instant) -> usize {
+        let mut policies = std::mem::take(&mut self.policies);
+        let taken = policies.take(now, |reference| {
+            let idle = self.idle(reference);
+            let due =
+                idle.filter(|idle| self.policy_due(&idle.object, &idle.sight).is_some_and(|due| due <= now));
+            due.inspect(|due| self.queue(reference, &due.uid, Some(Urgency::Background))).is_some()
+        });
+        self.policies = policies;
+        taken.len()
+    }
+
+    /// When the policy of this object must be read; none where its spec has none, or somebody looks after it.
+    fn policy_due(&self, object: &SequenceStore, sight: &Sight) -> Option<Instant> {
+        object.spec.s3_access_policy.as_ref()?;
+        let looked = match sight {
+            Sight::Busy => return None,
+            Sight::Never => None,
+            Sight::AtRest { looked, .. } => Some(*looked),
+        };
+        policies::due_at(self.context.memory.policy_read_at(&Uid::of(object)), looked, self.started)
+    }
+
+    /// Whether the object was looked at so recently that its policy brings the next look, not the hand.
+    fn goes_first(&self, found: &Found, now: Instant) -> bool {
+        let Sight::AtRest { looked, .. } = found.sight else { return false };
+        found.object.spec.s3_access_policy.is_some() && now.saturating_duration_since(looked) < POLICY_EVERY
     }
 
     fn queue_all_idle(&self) {
@@ -283,7 +332,8 @@ impl Sweeper {
     }
 
     async fn count(&self) -> Count {
-        let mut count = Count { settled: 0, waiting: 0 };
+        let soon = Instant::now() + self.interval();
+        let mut count = Count { settled: 0, waiting: 0, policies: Vec::new() };
         for (number, object) in self.context.kubernetes.cache.objects().enumerate() {
             if number % OBJECTS_AT_ONCE == 0 {
                 tokio::task::yield_now().await;
@@ -292,8 +342,10 @@ impl Sweeper {
             let settled = self.context.sweeps.may_rest(object);
             if settled.is_some_and(|settled| settled.region == self.region) {
                 count.settled += 1;
-                let is_new = self.context.memory.sight(&Uid::of(object)) == Sight::Never;
-                count.waiting += usize::from(is_new);
+                let sight = self.context.memory.sight(&Uid::of(object));
+                count.waiting += usize::from(sight == Sight::Never);
+                let due = self.policy_due(object, &sight).filter(|due| *due <= soon);
+                count.policies.extend(due.map(|due| (due, Reference::of(object))));
             }
         }
         count

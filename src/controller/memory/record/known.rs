@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::{NEXT_POLL_FROM, Record, Trigger};
 use crate::aws::Operation;
 use crate::controller::memory::waits::is_worth_keeping;
+use crate::controller::sweep::POLICY_EVERY;
 use crate::observe::{Known, KnownPolicy};
 use crate::store::drift::differences;
 use crate::store::{Field, ObservedPolicy, Prepared, Present};
@@ -14,8 +15,6 @@ use crate::store::{Field, ObservedPolicy, Prepared, Present};
 const COUNT_EVERY: Duration = Duration::from_secs(600);
 /// For this long the tags that a Create has written need not be read again.
 const CREATED_TAGS_LAST: Duration = Duration::from_secs(30);
-/// The S3 access policy is read at least this often where the spec manages it.
-const POLICY_EVERY: Duration = Duration::from_secs(3600);
 /// What is read so long after a write shows it.
 const POLICY_SETTLES: Duration = Duration::from_secs(60);
 
@@ -50,6 +49,12 @@ pub(super) fn policy_read(
 }
 
 impl Record {
+    /// When AWS was asked for the S3 access policy last.
+    #[must_use]
+    pub fn policy_read_at(&self) -> Option<Instant> {
+        self.policy.as_ref().map(|read| read.at)
+    }
+
     /// What the observe step need not ask AWS again.
     #[must_use]
     pub fn known(&self, poll_interval: Duration, now: Instant) -> Known {
