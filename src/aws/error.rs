@@ -132,7 +132,7 @@ impl CallError {
     #[must_use]
     pub(super) fn code_label(&self) -> &'static str {
         let Some(code) = self.code.as_deref() else { return "" };
-        KNOWN_CODES.into_iter().find(|known| *known == code).unwrap_or("other")
+        KNOWN_CODES.into_iter().find(|(known, _)| *known == code).map_or("other", |(known, _)| known)
     }
 
     /// Whether AWS certainly did not carry out the request. After any other error it may have.
@@ -190,78 +190,48 @@ fn incomplete<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Incomplete>
     causes.find_map(|cause| cause.downcast_ref::<Incomplete>())
 }
 
-/// Every error code whose meaning the operator knows.
-const KNOWN_CODES: [&str; 29] = [
-    "AccessDenied",
-    "AccessDeniedException",
-    "ConflictException",
-    "ExpiredToken",
-    "ExpiredTokenException",
-    "IncompleteSignature",
-    "IncompleteSignatureException",
-    "InternalServerException",
-    "InvalidClientTokenId",
-    "InvalidSignatureException",
-    "InvalidToken",
-    "MissingAuthenticationToken",
-    "MissingAuthenticationTokenException",
-    "NotSupportedOperationException",
-    "RegionDisabledException",
-    "RequestLimitExceeded",
-    "RequestThrottled",
-    "RequestThrottledException",
-    "RequestTimeoutException",
-    "ResourceNotFoundException",
-    "ServiceQuotaExceededException",
-    "SignatureDoesNotMatch",
-    "SlowDown",
-    "ThrottledException",
-    "Throttling",
-    "ThrottlingException",
-    "TooManyRequestsException",
-    "UnrecognizedClientException",
-    "ValidationException",
+/// Every error code whose meaning the operator knows, and its class; none where the status of the response says it.
+const KNOWN_CODES: [(&str, Option<Class>); 29] = [
+    ("ResourceNotFoundException", Some(Class::NotFound)),
+    ("ConflictException", Some(Class::Conflict)),
+    ("ValidationException", Some(Class::Terminal)),
+    ("NotSupportedOperationException", Some(Class::Terminal)),
+    ("AccessDeniedException", Some(Class::Denied)),
+    ("AccessDenied", Some(Class::Denied)),
+    ("ServiceQuotaExceededException", Some(Class::Quota)),
+    ("ThrottlingException", Some(Class::Throttled)),
+    ("Throttling", Some(Class::Throttled)),
+    ("ThrottledException", Some(Class::Throttled)),
+    ("TooManyRequestsException", Some(Class::Throttled)),
+    ("RequestLimitExceeded", Some(Class::Throttled)),
+    ("RequestThrottled", Some(Class::Throttled)),
+    ("RequestThrottledException", Some(Class::Throttled)),
+    ("SlowDown", Some(Class::Throttled)),
+    ("UnrecognizedClientException", Some(Class::Credentials)),
+    ("InvalidClientTokenId", Some(Class::Credentials)),
+    ("ExpiredTokenException", Some(Class::Credentials)),
+    ("ExpiredToken", Some(Class::Credentials)),
+    ("InvalidSignatureException", Some(Class::Credentials)),
+    ("SignatureDoesNotMatch", Some(Class::Credentials)),
+    ("MissingAuthenticationToken", Some(Class::Credentials)),
+    ("MissingAuthenticationTokenException", Some(Class::Credentials)),
+    ("IncompleteSignature", Some(Class::Credentials)),
+    ("IncompleteSignatureException", Some(Class::Credentials)),
+    ("InvalidToken", Some(Class::Credentials)),
+    ("RegionDisabledException", Some(Class::Credentials)),
+    ("InternalServerException", None),
+    ("RequestTimeoutException", None),
 ];
 
 pub(super) fn class_of_response(code: Option<&str>, status: u16) -> Class {
-    match code {
-        Some("ResourceNotFoundException") => Class::NotFound,
-        Some("ConflictException") => Class::Conflict,
-        Some("ValidationException" | "NotSupportedOperationException") => Class::Terminal,
-        Some("AccessDeniedException" | "AccessDenied") => Class::Denied,
-        Some("ServiceQuotaExceededException") => Class::Quota,
-        Some(
-            "ThrottlingException"
-            | "Throttling"
-            | "ThrottledException"
-            | "TooManyRequestsException"
-            | "RequestLimitExceeded"
-            | "RequestThrottled"
-            | "RequestThrottledException"
-            | "SlowDown",
-        ) => Class::Throttled,
-        Some(
-            "UnrecognizedClientException"
-            | "InvalidClientTokenId"
-            | "ExpiredTokenException"
-            | "ExpiredToken"
-            | "InvalidSignatureException"
-            | "SignatureDoesNotMatch"
-            | "MissingAuthenticationToken"
-            | "MissingAuthenticationTokenException"
-            | "IncompleteSignature"
-            | "IncompleteSignatureException"
-            | "InvalidToken"
-            | "RegionDisabledException",
-        ) => Class::Credentials,
-        // No known code: the response comes from a proxy, a captive portal or a wrong endpoint, or AWS has
-        // added an error. It must not count as NotFound or Denied, whatever its status.
-        _ => match status {
-            429 => Class::Throttled,
-            408 | 500.. => Class::Transient,
-            _ => Class::Unreadable,
-        },
-    }
+    let known = KNOWN_CODES.into_iter().find(|(known, _)| code == Some(known));
+    // No known code: the response comes from a proxy, a captive portal or a wrong endpoint, or AWS has added an error. It
+    // must not count as NotFound or Denied, whatever its status.
+    known.and_then(|(_, class)| class).unwrap_or(match status {
+        429 => Class::Throttled,
+        408 | 500.. => Class::Transient,
+        _ => Class::Unreadable,
+    })
 }
 
 #[cfg(test)]
@@ -292,7 +262,7 @@ mod tests {
             let error = CallError::unreadable(Operation::GetSequenceStore, "");
             CallError { code: code.map(Into::into), ..error }.code_label()
         };
-        let known = |code: &&str| {
+        let known = |(code, _): &(&str, Option<Class>)| {
             let by_status = ["InternalServerException", "RequestTimeoutException"];
             by_status.contains(code) || class_of_response(Some(code), 200) != Class::Unreadable
         };
