@@ -50,21 +50,6 @@ pub(crate) struct AwsRequests {
     accounts: Bounded,
 }
 
-/// What a request calls, and what came of it.
-#[derive(Clone, Copy, Debug)]
-struct Call<'a> {
-    operation: &'static str,
-    region: &'a str,
-    /// Account of the credentials; empty where it is not known.
-    account: &'a str,
-    /// `success`, or the class of the error.
-    outcome: &'static str,
-    /// Error code of AWS, if it is one of those that are documented.
-    code: &'static str,
-    /// AWS answered, so the region is there.
-    is_answered: bool,
-}
-
 fn request_seconds() -> Histogram {
     // Up to the time-out of a request.
     Histogram::new([0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0])
@@ -119,24 +104,20 @@ impl AwsRequests {
 
     /// A request begins.
     pub(crate) fn begin<'a>(&'a self, operation: &'static str, region: &'a str) -> Begun<'a> {
-        Begun { requests: self, operation, region, at: Instant::now(), is_over: false }
-    }
-
-    fn count(&self, call: Call<'_>, at: Instant) {
-        let region = self.regions.label(call.region, call.is_answered);
-        let account = match call.account {
-            "" => "".into(),
-            account => self.accounts.label(account, call.is_answered),
-        };
-        let Call { operation, outcome, code, .. } = call;
-        let request = Request { operation, region: Arc::clone(&region), account, outcome, code };
-        self.requests.get_or_create_owned(&request).inc();
-        let timed = Timed { operation, region };
-        self.durations.get_or_create_owned(&timed).observe(at.elapsed().as_secs_f64());
+        Begun {
+            requests: self,
+            operation,
+            region,
+            at: Instant::now(),
+            account: "",
+            outcome: ABANDONED,
+            code: "",
+            is_answered: false,
+        }
     }
 }
 
-/// A request that is under way. One that is dropped counts too: it may have reached AWS.
+/// A request that is under way. It counts when it is dropped, also where nobody waited for its end: it may have reached AWS.
 #[must_use]
 #[derive(Debug)]
 pub(crate) struct Begun<'a> {
@@ -144,30 +125,42 @@ pub(crate) struct Begun<'a> {
     operation: &'static str,
     region: &'a str,
     at: Instant,
-    is_over: bool,
+    /// Account of the credentials; empty where it is not known.
+    account: &'a str,
+    /// `success`, or the class of the error.
+    outcome: &'static str,
+    /// Error code of AWS, if it is one of those that are documented.
+    code: &'static str,
+    /// AWS answered, so the region is there.
+    is_answered: bool,
 }
 
-impl Begun<'_> {
+impl<'a> Begun<'a> {
     pub(crate) fn ended(
         mut self,
-        account: &str,
+        account: &'a str,
         outcome: &'static str,
         code: &'static str,
         is_answered: bool,
     ) {
-        self.is_over = true;
-        let Self { operation, region, at, .. } = self;
-        self.requests.count(Call { operation, region, account, outcome, code, is_answered }, at);
+        self.account = account;
+        self.outcome = outcome;
+        self.code = code;
+        self.is_answered = is_answered;
     }
 }
 
 impl Drop for Begun<'_> {
     fn drop(&mut self) {
-        if !self.is_over {
-            let Self { operation, region, at, .. } = *self;
-            let call =
-                Call { operation, region, account: "", outcome: ABANDONED, code: "", is_answered: false };
-            self.requests.count(call, at);
-        }
+        let Self { requests, operation, outcome, code, is_answered, .. } = *self;
+        let region = requests.regions.label(self.region, is_answered);
+        let account = match self.account {
+            "" => "".into(),
+            account => requests.accounts.label(account, is_answered),
+        };
+        let request = Request { operation, region: Arc::clone(&region), account, outcome, code };
+        requests.requests.get_or_create_owned(&request).inc();
+        let timed = Timed { operation, region };
+        requests.durations.get_or_create_owned(&timed).observe(self.at.elapsed().as_secs_f64());
     }
 }
