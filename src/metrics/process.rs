@@ -27,7 +27,7 @@ impl Collector for Process {
                 encoder.encode_descriptor("process_cpu_seconds", help, None, counter.metric_type())?;
             counter.encode(described)?;
         }
-        let started = stat.as_ref().zip(booted_at(&read("/proc/stat")));
+        let started = stat.as_ref().zip(number(&read("/proc/stat"), "btime "));
         let gauges = [
             (
                 "process_start_time_seconds",
@@ -44,7 +44,7 @@ impl Collector for Process {
             (
                 "process_max_fds",
                 "Most file descriptors that this process may open.",
-                limit(&limits, "Max open files"),
+                number(&limits, "Max open files"),
             ),
         ];
         for (name, help, value) in gauges {
@@ -71,18 +71,15 @@ impl Stat {
     }
 }
 
-fn booted_at(stat: &str) -> Option<f64> {
-    stat.lines().find_map(|line| line.strip_prefix("btime "))?.trim().parse().ok()
+/// The number that follows `name` on its line.
+fn number(text: &str, name: &str) -> Option<f64> {
+    let rest = text.lines().find_map(|line| line.strip_prefix(name))?;
+    rest.split_whitespace().next()?.parse().ok()
 }
 
+/// In bytes.
 fn kibibytes(status: &str, name: &str) -> Option<f64> {
-    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
-    line.split_whitespace().next()?.parse::<f64>().ok().map(|kibibytes| kibibytes * 1024.0)
-}
-
-fn limit(limits: &str, name: &str) -> Option<f64> {
-    let line = limits.lines().find_map(|line| line.strip_prefix(name))?;
-    line.split_whitespace().next()?.parse().ok()
+    number(status, name).map(|kibibytes| kibibytes * 1024.0)
 }
 
 fn open_files() -> Option<f64> {
@@ -102,10 +99,10 @@ mod tests {
         );
         let stat = stat.expect("the fields are there");
         assert_eq!((stat.cpu_ticks, stat.start_ticks), (300.0, 12345.0));
-        assert_eq!(booted_at("cpu 1 2\nbtime 1700000000\nprocesses 5\n"), Some(1_700_000_000.0));
+        assert_eq!(number("cpu 1 2\nbtime 1700000000\nprocesses 5\n", "btime "), Some(1_700_000_000.0));
         assert_eq!(kibibytes("VmSize:\t  20 kB\nVmRSS:\t    4 kB\n", "VmRSS:"), Some(4096.0));
         let limits = "Max open files            1024                 524288               files\n";
-        assert_eq!(limit(limits, "Max open files"), Some(1024.0));
+        assert_eq!(number(limits, "Max open files"), Some(1024.0));
         assert_eq!(Stat::parse("").map(|stat| stat.cpu_ticks), None);
     }
 }
