@@ -39,7 +39,7 @@ impl Aws {
     pub(crate) async fn turn(&self, operation: Operation, region: &str) -> Turn {
         if self.shared.budget.is_closed() {
             // Nothing is changed any more. Whoever runs the pass ends it.
-            let _waiting = self.waits().begin(std::time::Instant::now);
+            let _waiting = self.waits().begin();
             return std::future::pending().await;
         }
         let urgency = self.caller.urgency.min(urgency_of(operation));

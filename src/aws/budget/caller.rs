@@ -74,11 +74,11 @@ impl Waits {
     }
 
     /// A wait begins. It is over when the guard is dropped, which happens too where the wait is cancelled.
-    pub(in crate::aws) fn begin(&self, now: fn() -> Instant) -> Waiting<'_> {
+    pub(in crate::aws) fn begin(&self) -> Waiting<'_> {
         let mut waited = self.waited();
         waited.waiting += 1;
-        waited.since.get_or_insert_with(now);
-        Waiting { waits: self, now }
+        waited.since.get_or_insert_with(Instant::now);
+        Waiting(self)
     }
 
     fn waited(&self) -> MutexGuard<'_, Waited> {
@@ -86,19 +86,16 @@ impl Waits {
     }
 }
 
-pub(in crate::aws) struct Waiting<'a> {
-    waits: &'a Waits,
-    now: fn() -> Instant,
-}
+pub(in crate::aws) struct Waiting<'a>(&'a Waits);
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        let mut waited = self.waits.waited();
+        let mut waited = self.0.waited();
         waited.waiting = waited.waiting.saturating_sub(1);
         if waited.waiting == 0
             && let Some(since) = waited.since.take()
         {
-            waited.total += (self.now)().saturating_duration_since(since);
+            waited.total += since.elapsed();
         }
     }
 }

@@ -142,7 +142,7 @@ impl Budget {
         let Some(rates) = self.quotas.rates(operation) else { return Token(None) };
         let key: Key = (region.into(), operation);
         loop {
-            let now = now();
+            let now = Instant::now();
             let (sender, receiver) = oneshot::channel();
             let (place, outgoing) = {
                 let mut state = self.state();
@@ -157,7 +157,7 @@ impl Budget {
             };
             send(outgoing);
             self.hand_out();
-            let _waiting = caller.waits.begin(self::now);
+            let _waiting = caller.waits.begin();
             let received = tokio::select! {
                 biased;
                 received = receiver => received,
@@ -175,7 +175,7 @@ impl Budget {
     pub(super) fn departs_in(&self, region: &str, operation: Operation) -> Duration {
         let rate = self.quotas.rates(operation).map_or(f64::INFINITY, |rates| rates.all);
         let key: Key = (region.into(), operation);
-        let (now, mut state) = (now(), self.state());
+        let (now, mut state) = (Instant::now(), self.state());
         let Some(waiters) = state.buckets.get_mut(&key).filter(|_| rate <= 1.0) else {
             return Duration::ZERO;
         };
@@ -190,7 +190,7 @@ impl Budget {
     pub(super) fn refused(&self, region: &str, operation: Operation) {
         let key: Key = (region.into(), operation);
         if let Some(waiters) = self.state().buckets.get_mut(&key) {
-            waiters.bucket.slow_down(now());
+            waiters.bucket.slow_down(Instant::now());
             let Reading { rate, waiting, .. } = waiters.bucket.reading();
             let operation = operation.iam_action();
             tracing::debug!(operation, region, rate, waiting, "AWS throttles: fewer requests per second");
@@ -203,7 +203,7 @@ impl Budget {
     /// AWS does not accept the credentials: what it said last.
     pub(super) fn admit(&self, identity: &str, region: &str, urgency: Urgency) -> Result<(), CallError> {
         let key = (identity.to_owned(), region.into());
-        self.state().breakers.get_mut(&key).map_or(Ok(()), |breaker| breaker.admit(urgency, now()))
+        self.state().breakers.get_mut(&key).map_or(Ok(()), |breaker| breaker.admit(urgency, Instant::now()))
     }
 
     /// A call with these credentials is over.
@@ -211,7 +211,7 @@ impl Budget {
         let key = (identity.to_owned(), region.into());
         let mut state = self.state();
         let mut breaker = state.breakers.remove(&key).unwrap_or_default();
-        breaker.answered(error, now());
+        breaker.answered(error, Instant::now());
         if !breaker.is_new() {
             if state.breakers.len() >= MOST_BREAKERS {
                 state.breakers.clear();
@@ -265,7 +265,7 @@ impl Budget {
 
     fn give_back(self: &Arc<Self>, key: &Key, urgency: Urgency) {
         if let Some(waiters) = self.state().buckets.get_mut(key) {
-            waiters.bucket.give_back(urgency, now());
+            waiters.bucket.give_back(urgency, Instant::now());
         }
         self.hand_out();
     }
@@ -289,7 +289,7 @@ impl Budget {
         let mut outgoing = Outgoing::new();
         let mut next = None;
         {
-            let now = now();
+            let now = Instant::now();
             let mut state = self.state();
             for (key, waiters) in state.buckets.iter_mut().filter(|(_, waiters)| !waiters.to.is_empty()) {
                 outgoing.extend(self.granted(key, waiters, now));
@@ -324,11 +324,6 @@ fn send(outgoing: Outgoing) {
     }
 }
 
-/// The clock of the runtime, so that tests can turn it.
-fn now() -> Instant {
-    tokio::time::Instant::now().into_std()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -344,13 +339,13 @@ mod tests {
 
     #[tokio::test]
     async fn calls_are_paced_and_the_time_that_they_wait_is_counted() {
-        let (budget, caller, start) = (budget(50.0), Caller::default(), now());
+        let (budget, caller, start) = (budget(50.0), Caller::default(), Instant::now());
         for _ in 0..11 {
             budget.token("us-east-1", GET, &caller).await.spend();
         }
-        let took = now() - start;
+        let took = start.elapsed();
         assert!(took >= Duration::from_millis(199), "{took:?}");
-        let waited = caller.waits.so_far(now());
+        let waited = caller.waits.so_far(Instant::now());
         assert!(waited >= Duration::from_millis(100) && waited <= took, "{waited:?} of {took:?}");
         assert!(!caller.waits.is_waiting());
     }
