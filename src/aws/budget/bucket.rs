@@ -1,5 +1,6 @@
 //! The bucket of one account, region and operation: when there is a token, and for whom. Pure: time is passed in. No I/O.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,26 +15,27 @@ const LONGEST_WAITER_EVERY: u64 = 8;
 #[derive(Debug)]
 pub(super) struct Bucket {
     all: Supply,
-    in_motion: Supply,
-    background: Supply,
+    /// Of the urgencies that are limited to a share.
+    shares: BTreeMap<Urgency, Supply>,
     line: Line,
-    /// Tokens given out.
-    granted: u64,
-    /// Requests that AWS refused because there were too many.
-    refused: u64,
+    /// Tokens given out and not given back.
+    pub(super) granted: u64,
     last_used: Instant,
 }
 
 impl Bucket {
     pub(super) fn new(rates: Rates, now: Instant) -> Self {
         // What one second brings may be saved up. Each share hands out its tokens one by one.
+        let share = |rate| Supply::new(rate, 1.0, now);
         Self {
             all: Supply::new(rates.all, rates.all.max(1.0), now),
-            in_motion: Supply::new(rates.in_motion, 1.0, now),
-            background: Supply::new(rates.background, 1.0, now),
+            shares: [
+                (Urgency::InMotion, share(rates.in_motion)),
+                (Urgency::Background, share(rates.background)),
+            ]
+            .into(),
             line: Line::default(),
             granted: 0,
-            refused: 0,
             last_used: now,
         }
     }
@@ -54,7 +56,7 @@ impl Bucket {
         if !self.all.has_one() {
             return None;
         }
-        let may = |urgency| self.share(urgency).is_none_or(Supply::has_one);
+        let may = |urgency| self.shares.get(&urgency).is_none_or(Supply::has_one);
         let ticket = match (self.granted + 1).is_multiple_of(LONGEST_WAITER_EVERY) {
             true => self.line.oldest(may),
             false => self.line.first(may),
@@ -68,8 +70,9 @@ impl Bucket {
 
     /// When to look for a token again; none where nobody waits.
     pub(super) fn next_in(&self) -> Option<Duration> {
-        let of =
-            |urgency| self.share(urgency).map_or(Duration::ZERO, Supply::next_in).max(self.all.next_in());
+        let of = |urgency| {
+            self.shares.get(&urgency).map_or(Duration::ZERO, Supply::next_in).max(self.all.next_in())
+        };
         self.line.urgencies().map(of).min()
     }
 
@@ -82,50 +85,29 @@ impl Bucket {
 
     /// AWS refused a request because there were too many.
     pub(super) fn slow_down(&mut self, now: Instant) {
-        self.refused += 1;
-        [&mut self.all, &mut self.in_motion, &mut self.background]
-            .into_iter()
-            .for_each(|supply| supply.slow_down(now));
+        self.every_supply().for_each(|supply| supply.slow_down(now));
     }
 
     /// Whether nothing is lost when the bucket is made anew at its next use.
-    pub(super) fn is_idle(&mut self, unused_for: Duration, now: Instant) -> bool {
-        self.advance(now);
+    pub(super) fn is_idle(&self, unused_for: Duration, now: Instant) -> bool {
         self.line.is_empty() && now.saturating_duration_since(self.last_used) >= unused_for
     }
 
     pub(super) fn reading(&self) -> Reading {
-        Reading {
-            rate: self.all.rate(),
-            full_rate: self.all.full_rate(),
-            waiting: self.line.len(),
-            granted: self.granted,
-            refused: self.refused,
-        }
+        Reading { rate: self.all.rate(), full_rate: self.all.full_rate(), waiting: self.line.len() }
     }
 
     fn advance(&mut self, now: Instant) {
-        [&mut self.all, &mut self.in_motion, &mut self.background]
-            .into_iter()
-            .for_each(|supply| supply.advance(now));
+        self.every_supply().for_each(|supply| supply.advance(now));
     }
 
-    /// The share to which this urgency is limited.
-    fn share(&self, urgency: Urgency) -> Option<&Supply> {
-        match urgency {
-            Urgency::InMotion => Some(&self.in_motion),
-            Urgency::Background => Some(&self.background),
-            Urgency::CreateOrDelete | Urgency::Update | Urgency::Asked | Urgency::Ordinary => None,
-        }
+    fn every_supply(&mut self) -> impl Iterator<Item = &mut Supply> {
+        std::iter::once(&mut self.all).chain(self.shares.values_mut())
     }
 
+    /// From which a request of this urgency takes its tokens.
     fn supplies(&mut self, urgency: Urgency) -> impl Iterator<Item = &mut Supply> {
-        let share = match urgency {
-            Urgency::InMotion => Some(&mut self.in_motion),
-            Urgency::Background => Some(&mut self.background),
-            Urgency::CreateOrDelete | Urgency::Update | Urgency::Asked | Urgency::Ordinary => None,
-        };
-        std::iter::once(&mut self.all).chain(share)
+        std::iter::once(&mut self.all).chain(self.shares.get_mut(&urgency))
     }
 }
 
@@ -137,8 +119,4 @@ pub struct Reading {
     pub full_rate: f64,
     /// Calls that wait.
     pub waiting: usize,
-    /// Requests that were let through.
-    pub granted: u64,
-    /// Requests that AWS refused because there were too many.
-    pub refused: u64,
 }

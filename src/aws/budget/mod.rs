@@ -67,7 +67,7 @@ struct State {
     buckets: HashMap<Key, Waiters>,
     /// By access key and region: a region that is not enabled in the account does not know the key.
     breakers: HashMap<(String, Arc<str>), Breaker>,
-    /// The task that hands out tokens runs. It ends when nobody waits.
+    /// The task that hands out tokens was started. It ends when nobody waits, or when the budget is closed.
     is_handing_out: bool,
 }
 
@@ -270,7 +270,7 @@ impl Budget {
         self.hand_out();
     }
 
-    /// Wakes the task that hands out tokens, or starts it.
+    /// Wakes the task that hands out tokens, or starts it, where somebody waits.
     fn hand_out(self: &Arc<Self>) {
         let mut state = self.state();
         if state.buckets.values().all(|waiters| waiters.to.is_empty()) {
@@ -379,9 +379,10 @@ mod tests {
             assert!(tokio::time::timeout(Duration::from_millis(1), wait).await.is_err());
         }
         budget.token("us-east-1", DELETE, &caller).await.spend();
-        let readings = budget.readings();
-        let [(_, _, reading)] = readings.as_slice() else { panic!("{readings:?}") };
-        assert_eq!((reading.granted, reading.waiting), (2, 0));
+        let state = budget.state();
+        let buckets: Vec<&Bucket> = state.buckets.values().map(|waiters| &waiters.bucket).collect();
+        let [bucket] = buckets.as_slice() else { panic!("{buckets:?}") };
+        assert_eq!((bucket.granted, bucket.reading().waiting), (2, 0));
     }
 
     #[tokio::test]
