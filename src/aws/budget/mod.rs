@@ -141,32 +141,30 @@ impl Budget {
     ) -> Token {
         let Some(rates) = self.quotas.rates(operation) else { return Token(None) };
         let key: Key = (region.into(), operation);
-        loop {
-            let now = Instant::now();
-            let (sender, receiver) = oneshot::channel();
-            let (place, outgoing) = {
-                let mut state = self.state();
-                if !state.buckets.contains_key(&key) {
-                    state.buckets.retain(|_, waiters| !waiters.bucket.is_idle(IDLE_AFTER, now));
-                }
-                let waiters = state.buckets.entry(key.clone()).or_insert_with(|| Waiters::new(rates, now));
-                let ticket = waiters.bucket.join(caller.urgency, &caller.namespace, now);
-                waiters.to.insert(ticket, sender);
-                let outgoing = self.granted(&key, waiters, now);
-                (Place { budget: self, key: key.clone(), ticket }, outgoing)
-            };
-            send(outgoing);
-            self.hand_out();
-            let _waiting = caller.waits.begin();
-            let received = tokio::select! {
-                biased;
-                received = receiver => received,
-                () = self.closed.cancelled() => std::future::pending().await,
-            };
-            drop(place);
-            if let Ok(token) = received {
-                return token;
+        let now = Instant::now();
+        let (sender, receiver) = oneshot::channel();
+        let (_place, has_to_wait, outgoing) = {
+            let mut state = self.state();
+            if !state.buckets.contains_key(&key) {
+                state.buckets.retain(|_, waiters| !waiters.bucket.is_idle(IDLE_AFTER, now));
             }
+            let waiters = state.buckets.entry(key.clone()).or_insert_with(|| Waiters::new(rates, now));
+            let ticket = waiters.bucket.join(caller.urgency, &caller.namespace, now);
+            waiters.to.insert(ticket, sender);
+            let outgoing = self.granted(&key, waiters, now);
+            let has_to_wait = waiters.to.contains_key(&ticket);
+            (Place { budget: self, key, ticket }, has_to_wait, outgoing)
+        };
+        send(outgoing);
+        if has_to_wait {
+            self.hand_out();
+        }
+        let _waiting = caller.waits.begin();
+        tokio::select! {
+            biased;
+            // Without a token there is no request: nothing but a token ends the wait.
+            Ok(token) = receiver => token,
+            () = self.closed.cancelled() => std::future::pending().await,
         }
     }
 
