@@ -51,8 +51,6 @@ impl Aws {
     /// Waits for the request budget, then awaits `request` until the deadline and hands the response to `read`, which
     /// checks it and takes from it what the caller needs. Every failure is logged here, so callers do not log it again.
     ///
-    /// Whatever must apply to every request belongs here.
-    ///
     /// # Errors
     /// The class of AWS's error. [`Class::Transient`] when no response arrives in time: the request may have
     /// taken effect. [`Class::Unreadable`] with the detail that `read` returns. [`Class::Throttled`] only where AWS throttles
@@ -71,7 +69,7 @@ impl Aws {
         self.call_in_turn(call, None, request, read).await
     }
 
-    /// The same for a call whose turn has come already.
+    /// The same for a call whose turn has come already. Whatever must apply to every request belongs here.
     pub(super) async fn call_in_turn<O, E, T, F>(
         &self,
         call: Call<'_>,

@@ -4,7 +4,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `client` | the SDK clients, one for each region, built from the environment |
-//! | `call` | the one function that every request goes through: deadline, error class, log |
+//! | `call` | the one function that every request goes through: request budget, deadline, error class, metrics, log |
 //! | `budget` | the request budget: every request waits in it for a token |
 //! | `turn` | a token taken ahead, for a call that must leave at once |
 //! | `fence` | keeps a replica that may no longer be the leader from changing anything |

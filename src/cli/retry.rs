@@ -15,7 +15,8 @@ const ATTEMPTS: u32 = 6;
 /// Attempts where AWS does not respond. Fewer, because the cause is more often a wrong region or endpoint.
 const ATTEMPTS_UNANSWERED: u32 = 3;
 
-/// Sends a request, and repeats it with exponential backoff and jitter while it is throttled or fails transiently.
+/// Sends a request, and repeats it with exponential backoff and jitter while it is throttled or fails transiently. Each attempt at
+/// a throttled read is several requests already: `Aws::call` sends it again a few times before it fails.
 ///
 /// # Errors
 /// The first failure that a repetition cannot repair, or the failure of the last attempt.

@@ -87,7 +87,7 @@ impl AwsRequests {
         aws
     }
 
-    /// A request had to wait for its turn.
+    /// So long a request waited for its turn; also one that did not have to wait.
     pub(crate) fn waited(&self, operation: &'static str, urgency: &'static str, wait: Duration) {
         self.waits.get_or_create_owned(&Waited { operation, urgency }).observe(wait.as_secs_f64());
     }

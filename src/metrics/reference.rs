@@ -23,8 +23,8 @@ pub fn metrics_reference() -> String {
     for family in families(&metrics_example()) {
         let labels: Vec<String> = family.labels.iter().map(|label| format!("`{label}`")).collect();
         let labels = if labels.is_empty() { "–".to_owned() } else { labels.join(", ") };
-        // Writing to a String cannot fail.
         let help = family.help.replace('<', "&lt;");
+        // Writing to a String cannot fail.
         let _ = writeln!(text, "| `{}` | {} | {labels} | {help} |", family.name, family.kind);
     }
     text

@@ -282,7 +282,7 @@ impl Budget {
         }
     }
 
-    /// Gives out what is there; returns when there may be more, none where nobody waits.
+    /// Gives out what is there; returns how long until there may be more, none where nobody waits.
     fn next(self: &Arc<Self>) -> Option<Duration> {
         let mut outgoing = Outgoing::new();
         let mut next = None;
