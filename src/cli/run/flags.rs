@@ -183,6 +183,11 @@ mod tests {
     }
 
     #[test]
+    fn the_default_shares_of_the_flags_are_those_of_the_request_budget() {
+        assert_eq!(run(&[]).expect("valid").quotas(), Quotas::default());
+    }
+
+    #[test]
     fn quotas_of_the_account_replace_those_of_aws() {
         let flags = run(&["--quota=getSequenceStore=20,CreateSequenceStore=2", "--quota=TagResource=9"]);
         let quotas = flags.expect("valid").quotas.quotas();
