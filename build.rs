@@ -9,6 +9,5 @@ fn main() {
     // `rustc 1.95.0 (hash date)`
     let version = version.split_whitespace().nth(1).unwrap_or("unknown");
     println!("cargo::rustc-env=SEQSTORE_RUSTC_VERSION={version}");
-    println!("cargo::rerun-if-env-changed=SEQSTORE_REVISION");
     println!("cargo::rerun-if-changed=build.rs");
 }
