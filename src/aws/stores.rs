@@ -189,10 +189,9 @@ impl Aws {
             propagated_set_level_tags,
             tags,
         } = request.clone();
-        let tags_sent = tags.clone();
         let sse_config = sse_config.map(encryption).transpose().map_err(|detail| call.unreadable(detail))?;
         let family = e_tag_algorithm_family.map(|family| ETagAlgorithmFamily::from(family.as_str()));
-        let request = self
+        let prepared = self
             .omics(region)
             .create_sequence_store()
             .client_token(token)
@@ -208,7 +207,7 @@ impl Aws {
             .call_in_turn(
                 call,
                 Some(turn),
-                || request.clone().send(),
+                || prepared.clone().send(),
                 |response| {
                     let store = mirror::created(&response);
                     match StoreArn::parse(&store.arn) {
@@ -220,7 +219,7 @@ impl Aws {
                 },
             )
             .await?;
-        self.shared.other_owners().remember(&created.store.arn, &tags_sent, Instant::now());
+        self.shared.other_owners().remember(&created.store.arn, &request.tags, Instant::now());
         Ok(created)
     }
 
