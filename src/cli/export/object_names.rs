@@ -52,6 +52,7 @@ fn sanitized(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crd::is_dns_label;
     use proptest::prelude::*;
 
     fn store(id: &str, name: &str, year: u16) -> Store {
@@ -97,9 +98,7 @@ mod tests {
             let unique: BTreeSet<&String> = made.values().collect();
             prop_assert_eq!(unique.len(), stores.len());
             for name in made.values() {
-                let form = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-                let ends = !name.starts_with('-') && !name.ends_with('-');
-                prop_assert!(form && ends && (1..=MAX_LENGTH).contains(&name.len()), "{}", name);
+                prop_assert!(is_dns_label(name), "{}", name);
             }
         }
     }
