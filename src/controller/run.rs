@@ -12,7 +12,7 @@ use super::context::Context;
 use super::health::Health;
 use super::pass_queue::PassQueue;
 use super::queue::Workers;
-use super::sweep::{Sight, sweep};
+use super::sweep::{Sight, give_way, sweep};
 use super::triggers::Reference;
 use super::watch::Watch;
 use super::workers::WorkerLoop;
@@ -69,8 +69,10 @@ async fn queue_overlooked(context: &Context) {
     let mut missed = HashSet::new();
     loop {
         tokio::time::sleep(SEARCH_EVERY).await;
-        for object in overlooked(&context.kubernetes.cache, &context.queue, &mut missed) {
-            if !rests(context, &object) {
+        let overlooked = overlooked(&context.kubernetes.cache, &context.queue, &mut missed);
+        for (number, object) in overlooked.into_iter().enumerate() {
+            give_way(number).await;
+            if needs_pass(context, &object) {
                 tracing::debug!(%object, "nothing has queued the object");
                 context.queue.add(&object);
             }
@@ -78,13 +80,15 @@ async fn queue_overlooked(context: &Context) {
     }
 }
 
-/// Whether the object is in no queue because listings tell what happens to its store.
-fn rests(context: &Context, object: &Reference) -> bool {
+/// Whether the object is in no queue although nobody looks after it. One that cannot be decoded gets no pass until it changes.
+fn needs_pass(context: &Context, object: &Reference) -> bool {
     let Some(object) = context.kubernetes.cache.get(object) else { return false };
     let Ok(object) = &object.0 else { return false };
     let settled = context.sweeps.may_rest(object);
-    settled.is_some_and(|settled| context.sweeps.looks_after(settled.region, Instant::now()))
-        && context.memory.sight(&Uid::of(object)) != Sight::Busy
+    // Listings tell what happens to its store.
+    let rests = settled.is_some_and(|settled| context.sweeps.looks_after(settled.region, Instant::now()))
+        && context.memory.sight(&Uid::of(object)) != Sight::Busy;
+    !rests
 }
 
 /// Objects that two searches in a row did not find in the queue: while a list comes in, its objects are not queued yet.
@@ -92,9 +96,7 @@ fn rests(context: &Context, object: &Reference) -> bool {
 fn overlooked(cache: &Cache, queue: &PassQueue, missed: &mut HashSet<Reference>) -> Vec<Reference> {
     let missing = cache.references().into_iter().filter(|object| !queue.holds(object));
     let before = std::mem::replace(missed, missing.collect());
-    // One that cannot be decoded gets no pass until it changes.
-    let is_decoded = |object: &Reference| cache.get(object).is_some_and(|object| object.0.is_ok());
-    missed.intersection(&before).filter(|object| is_decoded(object)).cloned().collect()
+    missed.intersection(&before).cloned().collect()
 }
 
 #[cfg(test)]

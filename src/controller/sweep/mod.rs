@@ -37,6 +37,9 @@ use sweeper::Sweeper;
 const SHORTEST_SEARCH: Duration = Duration::from_secs(1);
 const LONGEST_SEARCH: Duration = Duration::from_secs(60);
 
+/// After so many objects other tasks get their turn.
+const OBJECTS_AT_ONCE: usize = 200;
+
 /// Starts a sweeper for each region in which settled objects are, while this process leads. Runs until it is dropped.
 pub async fn sweep(context: &Arc<Context>, mut leading: watch::Receiver<bool>) {
     let mut sweepers = Sweepers::default();
@@ -46,8 +49,9 @@ pub async fn sweep(context: &Arc<Context>, mut leading: watch::Receiver<bool>) {
     }
     loop {
         context.sweeps.heard(Instant::now());
-        match *leading.borrow_and_update() {
-            true => sweepers.start_missing(context),
+        let is_leading = *leading.borrow_and_update();
+        match is_leading {
+            true => sweepers.start_missing(context).await,
             false => sweepers.stop(context).await,
         }
         tokio::select! {
@@ -65,6 +69,13 @@ async fn changed(leading: &mut watch::Receiver<bool>) {
     }
 }
 
+/// For whoever goes over all objects, which are decoded one by one: the tasks of passes and watches go on meanwhile.
+pub async fn give_way(number: usize) {
+    if number.is_multiple_of(OBJECTS_AT_ONCE) {
+        tokio::task::yield_now().await;
+    }
+}
+
 #[derive(Default)]
 struct Sweepers {
     tasks: JoinSet<()>,
@@ -72,9 +83,10 @@ struct Sweepers {
 }
 
 impl Sweepers {
-    fn start_missing(&mut self, context: &Arc<Context>) {
+    async fn start_missing(&mut self, context: &Arc<Context>) {
         let mut regions = BTreeSet::new();
-        for object in context.kubernetes.cache.objects() {
+        for (number, object) in context.kubernetes.cache.objects().enumerate() {
+            give_way(number).await;
             let settled = object.0.as_ref().ok().and_then(|object| context.sweeps.may_rest(object));
             // Each region once.
             if let Some(settled) = settled.filter(|settled| !regions.contains(settled.region)) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::choice::{Choice, choose};
+use super::give_way;
 use super::next_look::{NextLook, Sight, next_look};
 use super::policies::{self, POLICY_EVERY, Policies};
 use super::regions::{Mode, Sweep};
@@ -19,8 +20,6 @@ use crate::kubernetes::{Reference, Uid};
 /// Between two steps of the background round.
 const SHORTEST_STEP: Duration = Duration::from_millis(250);
 const LONGEST_STEP: Duration = Duration::from_secs(10);
-/// After so many objects other tasks get their turn.
-const OBJECTS_AT_ONCE: usize = 200;
 /// While there are few objects: until they are counted again.
 const LONGEST_UNTIL_CHOICE: Duration = Duration::from_secs(60);
 /// The longest wait after listings that failed, unless the interval is longer.
@@ -168,9 +167,7 @@ impl Sweeper {
     /// Queues the objects that need a full look because of this listing, and takes over those that have been polled so far.
     async fn judge(&self, snapshot: &Snapshot, takes_over: bool) {
         for (number, reference) in self.references().into_iter().enumerate() {
-            if number % OBJECTS_AT_ONCE == 0 {
-                tokio::task::yield_now().await;
-            }
+            give_way(number).await;
             let Some(found) = self.find(&reference) else { continue };
             let next = next_look(&found.object, &found.sight, snapshot);
             if found.is_queued {
@@ -335,9 +332,7 @@ impl Sweeper {
         let soon = Instant::now() + self.interval();
         let mut count = Count { settled: 0, waiting: 0, policies: Vec::new() };
         for (number, object) in self.context.kubernetes.cache.objects().enumerate() {
-            if number % OBJECTS_AT_ONCE == 0 {
-                tokio::task::yield_now().await;
-            }
+            give_way(number).await;
             let Ok(object) = &object.0 else { continue };
             let settled = self.context.sweeps.may_rest(object);
             if settled.is_some_and(|settled| settled.region == self.region) {
