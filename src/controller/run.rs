@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::future::join_all;
-use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::context::Context;
@@ -21,15 +20,9 @@ use crate::kubernetes::{Cache, Uid};
 /// How often the cache is searched for objects that were overlooked.
 const SEARCH_EVERY: Duration = Duration::from_secs(60);
 
-/// Runs until `shutdown`. The watches fill the cache at all times; passes begin only while `leading` says so. Passes that have
+/// Runs until `shutdown`. The watches fill the cache at all times; passes begin only while this process leads. Passes that have
 /// begun by the end are finished; what is queued is dropped.
-pub async fn run(
-    context: Arc<Context>,
-    health: &Health,
-    concurrency: u16,
-    leading: watch::Receiver<bool>,
-    shutdown: CancellationToken,
-) {
+pub async fn run(context: Arc<Context>, health: &Health, concurrency: u16, shutdown: CancellationToken) {
     context.metrics.passes.at_most(concurrency);
     let namespaces = context.kubernetes.cache.watches.namespaces();
     let watching = join_all(
@@ -37,7 +30,6 @@ pub async fn run(
             .into_iter()
             .map(|(number, namespace)| Watch::new(Arc::clone(&context), number, namespace).run()),
     );
-    let sweeping = leading.clone();
     let passes = async {
         tokio::select! {
             biased;
@@ -45,7 +37,7 @@ pub async fn run(
             () = context.kubernetes.cache.watches.until_tried() => tracing::info!("the first lists are done"),
         }
         let workers = Workers(usize::from(concurrency));
-        WorkerLoop::new(Arc::clone(&context), health, workers).run(leading, shutdown.clone()).await;
+        WorkerLoop::new(Arc::clone(&context), health, workers).run(shutdown.clone()).await;
     };
     tokio::select! {
         biased;
@@ -53,7 +45,7 @@ pub async fn run(
         _ = watching => {}
         () = queue_overlooked(&context) => {}
         () = stop_waiting(&context, &shutdown) => {}
-        () = sweep(&context, sweeping) => {}
+        () = sweep(&context) => {}
     }
 }
 

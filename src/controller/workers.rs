@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
@@ -43,7 +42,8 @@ impl<'a> WorkerLoop<'a> {
 
     /// Runs until `shutdown`. Passes begin only while this process leads. Those that have begun by the end are finished;
     /// what is queued is dropped.
-    pub async fn run(mut self, mut leading: watch::Receiver<bool>, shutdown: CancellationToken) {
+    pub async fn run(mut self, shutdown: CancellationToken) {
+        let mut leading = self.context.leadership.leading();
         while !shutdown.is_cancelled() {
             self.health.turned(Instant::now());
             let is_leading = *leading.borrow_and_update();
@@ -54,7 +54,8 @@ impl<'a> WorkerLoop<'a> {
                 biased;
                 () = shutdown.cancelled() => {}
                 ended = self.passes.join_next_with_id(), if !self.passes.is_empty() => self.ended(ended),
-                () = changed(&mut leading) => {}
+                // The sender lives as long as the context, so this cannot fail.
+                _ = leading.changed() => {}
                 () = queue.changed() => {}
                 () = tokio::time::sleep(wait.unwrap_or(TURN_EVERY).min(TURN_EVERY)) => {}
             }
@@ -141,13 +142,6 @@ fn has_owner_tags(context: &Context, object: &SequenceStore) -> bool {
     let tags = store.and_then(|store| store.tags.as_ref());
     let owner = OwnerTags::of(object, &context.settings.cluster);
     !object.manages() || tags.is_some_and(|tags| owner.missing_from(tags).is_empty())
-}
-
-/// Ends with a change, and never where nothing can change any more.
-async fn changed(leading: &mut watch::Receiver<bool>) {
-    if leading.changed().await.is_err() {
-        std::future::pending().await
-    }
 }
 
 /// Where an object belongs in the queue; none for one that does not exist.

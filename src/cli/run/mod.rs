@@ -120,8 +120,7 @@ async fn work(
     concurrency: u16,
     shutdown: &CancellationToken,
 ) -> Result<(), String> {
-    let leading = context.leadership.leading();
-    let passes = controller::run(context, health, concurrency, leading, shutdown.clone());
+    let passes = controller::run(context, health, concurrency, shutdown.clone());
     let Some(election) = election else {
         passes.await;
         return Ok(());

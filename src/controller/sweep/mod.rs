@@ -23,7 +23,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::watch;
 use tokio::task::{Id, JoinSet};
 
 use super::context::Context;
@@ -41,7 +40,8 @@ const LONGEST_SEARCH: Duration = Duration::from_secs(60);
 const OBJECTS_AT_ONCE: usize = 200;
 
 /// Starts a sweeper for each region in which settled objects are, while this process leads. Runs until it is dropped.
-pub async fn sweep(context: &Arc<Context>, mut leading: watch::Receiver<bool>) {
+pub async fn sweep(context: &Arc<Context>) {
+    let mut leading = context.leadership.leading();
     let mut sweepers = Sweepers::default();
     let search_every = (context.sweeps.pace.interval / 5).clamp(SHORTEST_SEARCH, LONGEST_SEARCH);
     while tokio::time::timeout(search_every, context.kubernetes.cache.watches.until_tried()).await.is_err() {
@@ -55,17 +55,11 @@ pub async fn sweep(context: &Arc<Context>, mut leading: watch::Receiver<bool>) {
             false => sweepers.stop(context).await,
         }
         tokio::select! {
-            () = changed(&mut leading) => {}
+            // The sender lives as long as the context, so this cannot fail.
+            _ = leading.changed() => {}
             () = sweepers.one_ended(context) => {}
             () = tokio::time::sleep(search_every) => {}
         }
-    }
-}
-
-/// Ends with a change, and never where nothing can change any more.
-async fn changed(leading: &mut watch::Receiver<bool>) {
-    if leading.changed().await.is_err() {
-        std::future::pending().await
     }
 }
 
