@@ -54,4 +54,14 @@ impl SequenceStore {
     pub fn reconcile_request(&self) -> Option<&str> {
         self.annotations().get(RECONCILE_ANNOTATION).map(String::as_str)
     }
+
+    /// Whether the status is about the object as it is now: its generation, and what was requested.
+    #[must_use]
+    pub fn is_handled(&self) -> bool {
+        let Some(status) = &self.status else { return false };
+        let request = self.reconcile_request();
+        status.observed_generation.is_some()
+            && status.observed_generation == self.metadata.generation
+            && (request.is_none() || request == status.last_handled_reconcile_at.as_deref())
+    }
 }

@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::{Reason, find};
 use crate::aws::StoreArn;
-use crate::crd::{SequenceStore, SequenceStoreStatus, Store, StoreStatus};
+use crate::crd::{SequenceStore, Store, StoreStatus};
 use crate::store::{Intent, identity};
 
 /// The store of a settled object, as its status has it.
@@ -30,7 +30,7 @@ pub fn settled(object: &SequenceStore) -> Option<Settled<'_>> {
     let is_quiet = is_on_record
         && !object.is_being_deleted()
         && !object.is_paused()
-        && is_handled(object, status)
+        && object.is_handled()
         && is_as_wanted(object, &status.conditions)
         && store.is(StoreStatus::Active)
         && status.stray_stores.is_empty()
@@ -38,14 +38,6 @@ pub fn settled(object: &SequenceStore) -> Option<Settled<'_>> {
         && object.deletes_store() == object.has_our_finalizer()
         && is_creation_over(object, store);
     is_quiet.then_some(Settled { store, region, account })
-}
-
-/// Whether the status is about the object as it is now.
-fn is_handled(object: &SequenceStore, status: &SequenceStoreStatus) -> bool {
-    let request = object.reconcile_request();
-    status.observed_generation.is_some()
-        && status.observed_generation == object.metadata.generation
-        && (request.is_none() || request == status.last_handled_reconcile_at.as_deref())
 }
 
 /// Ready, and equal to the spec. An object that only observes its store may differ from it.
@@ -74,6 +66,7 @@ mod tests {
     use super::*;
     use crate::crd::{
         DeletionPolicy, INTENT_ANNOTATION, ManagementPolicy, PAUSED_ANNOTATION, RECONCILE_ANNOTATION,
+        SequenceStoreStatus,
     };
     use crate::samples::{ACCOUNT, OTHER_ACCOUNT, OTHER_ID, REGION, Scene, intent, settled_object};
 

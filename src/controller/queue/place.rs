@@ -88,8 +88,7 @@ fn kind(object: &SequenceStore) -> Kind {
     if object.is_paused() {
         return Kind::Ordinary;
     }
-    let status = object.status.as_ref();
-    let store = status.and_then(|status| status.store.as_ref());
+    let store = object.status.as_ref().and_then(|status| status.store.as_ref());
     let is_at = |wanted: &[StoreStatus]| {
         store.and_then(|store| store.known_status()).is_some_and(|status| wanted.contains(&status))
     };
@@ -100,9 +99,7 @@ fn kind(object: &SequenceStore) -> Kind {
     if store.is_none() && object.manages() && !object.names_store() {
         return Kind::Creation;
     }
-    let is_new = status.and_then(|status| status.observed_generation) != object.metadata.generation;
-    let handled = status.and_then(|status| status.last_handled_reconcile_at.as_deref());
-    if is_new || object.reconcile_request().is_some_and(|asked| Some(asked) != handled) {
+    if !object.is_handled() {
         return Kind::Asked;
     }
     match is_at(&[StoreStatus::Creating, StoreStatus::Updating, StoreStatus::Deleting]) {
