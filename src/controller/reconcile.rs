@@ -59,7 +59,7 @@ pub async fn reconcile(
         Err(invalid) => {
             // Nothing is left to do, even if the Event could not be published.
             let aws = context.aws.acting_for(Caller::default());
-            let _ = stop_after(PASS_DEADLINE, &aws, undecodable(&context, invalid)).await;
+            let _ = stop_after(PASS_DEADLINE, &aws, aws.stopped(), undecodable(&context, invalid)).await;
             return Ok(None);
         }
     };
@@ -72,8 +72,7 @@ pub async fn reconcile(
     let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
     let aws = context.aws.acting_for(Caller::new(namespace, urgency));
     let running = Box::pin(pass(&context, &aws, object.clone(), &mut record));
-    let running = while_leading(&context.leadership, &aws, running);
-    let ended = match stop_after(PASS_DEADLINE, &aws, running).await {
+    let ended = match stop_after(PASS_DEADLINE, &aws, stopped(&context.leadership, &aws), running).await {
         Ok(ended) => Ok(ended),
         Err(error) => {
             let is_cached = || context.kubernetes.cache.holds(&watched);
@@ -178,45 +177,36 @@ async fn undecodable(context: &Context, invalid: &InvalidObject) -> Result<Ended
     Ok(Ended::Released)
 }
 
-/// Stops a pass that takes too long, and one that waits for its turn when the operator stops.
-async fn stop_after(
-    deadline: Duration,
-    aws: &Aws,
-    pass: impl Future<Output = Result<Ended, Error>>,
-) -> Result<Ended, Error> {
+/// The operator stops, or this process leads no more.
+async fn stopped(leadership: &Leadership, aws: &Aws) {
     tokio::select! {
-        ended = AssertUnwindSafe(pass).catch_unwind() => ended.unwrap_or_else(|panic| {
-            let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-            Err(Error::Panic(text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()))
-        }),
-        () = aws.waits().deadline(deadline) => Err(Error::Deadline(deadline)),
-        () = stopped_while_waiting(aws) => Err(Error::Stopping),
+        () = aws.stopped() => {}
+        () = leadership.until_lost() => {}
     }
 }
 
-/// Stops a pass that waits for its turn when this process leads no more: it would not be allowed to use it.
-async fn while_leading(
-    leadership: &Leadership,
+/// Stops a pass that takes too long, and after `stopped` one that waits for its turn: it would not get it, or not be allowed to
+/// use it.
+async fn stop_after(
+    deadline: Duration,
     aws: &Aws,
+    stopped: impl Future<Output = ()>,
     pass: impl Future<Output = Result<Ended, Error>>,
 ) -> Result<Ended, Error> {
-    let lost_while_waiting = async {
-        leadership.until_lost().await;
+    let stopped_while_waiting = async {
+        stopped.await;
         while !aws.waits().is_waiting() {
             tokio::time::sleep(LOOK_EVERY).await;
         }
     };
     tokio::select! {
         biased;
-        ended = pass => ended,
-        () = lost_while_waiting => Err(Error::Stopping),
-    }
-}
-
-async fn stopped_while_waiting(aws: &Aws) {
-    aws.stopped().await;
-    while !aws.waits().is_waiting() {
-        tokio::time::sleep(LOOK_EVERY).await;
+        ended = AssertUnwindSafe(pass).catch_unwind() => ended.unwrap_or_else(|panic| {
+            let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+            Err(Error::Panic(text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()))
+        }),
+        () = aws.waits().deadline(deadline) => Err(Error::Deadline(deadline)),
+        () = stopped_while_waiting => Err(Error::Stopping),
     }
 }
 
@@ -227,6 +217,14 @@ mod tests {
 
     fn aws() -> Aws {
         Aws::for_tests()
+    }
+
+    async fn stop_after(
+        deadline: Duration,
+        aws: &Aws,
+        pass: impl Future<Output = Result<Ended, Error>>,
+    ) -> Result<Ended, Error> {
+        super::stop_after(deadline, aws, aws.stopped(), pass).await
     }
 
     #[tokio::test]
