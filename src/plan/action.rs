@@ -64,6 +64,11 @@ impl Action {
         }
     }
 
+    /// The call that carries it out: the operation, and in which region.
+    pub fn call(&self) -> Option<(Operation, &str)> {
+        self.operation().zip(self.region())
+    }
+
     pub fn operation(&self) -> Option<Operation> {
         Some(match self {
             Self::None => return None,

@@ -22,7 +22,7 @@ impl Pass<'_> {
         observation: Observation,
         plan: Plan,
     ) -> (Observation, Plan, Option<Turn>) {
-        let Some((operation, region)) = plan.action.operation().zip(plan.action.region()) else {
+        let Some((operation, region)) = plan.action.call() else {
             return (observation, plan, None);
         };
         let turn = self.aws.turn(operation, region).await;
@@ -34,8 +34,7 @@ impl Pass<'_> {
             _ => self.observe(prepared, known).await,
         };
         let plan = self.plan(prepared, &observation);
-        let call = plan.action.operation().zip(plan.action.region());
-        let is_same = call.is_some_and(|(operation, region)| turn.is_for(operation, region));
+        let is_same = plan.action.call().is_some_and(|(operation, region)| turn.is_for(operation, region));
         (observation, plan, is_same.then_some(turn))
     }
 
