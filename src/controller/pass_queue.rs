@@ -6,8 +6,8 @@ use std::time::Instant;
 use tokio::sync::Notify;
 
 use super::queue::{Due, Numbers, Place, Queue, Started, Workers};
-use super::triggers::Reference;
 use crate::aws::Urgency;
+use crate::kubernetes::Reference;
 
 #[derive(Debug, Default)]
 pub struct PassQueue {

@@ -12,10 +12,9 @@ use super::health::Health;
 use super::pass_queue::PassQueue;
 use super::queue::Workers;
 use super::sweep::{Sight, give_way, sweep};
-use super::triggers::Reference;
 use super::watch::Watch;
 use super::workers::WorkerLoop;
-use crate::kubernetes::{Cache, Uid};
+use crate::kubernetes::{Cache, Reference, Uid};
 
 /// How often the cache is searched for objects that were overlooked.
 const SEARCH_EVERY: Duration = Duration::from_secs(60);

@@ -6,8 +6,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use kube::Resource;
 
 use crate::crd::{FINALIZER, INTENT_ANNOTATION, PREFIX};
-pub use crate::kubernetes::Reference;
-use crate::kubernetes::WatchedObject;
+use crate::kubernetes::{Reference, WatchedObject};
 
 /// The last trigger of each object of one watch.
 #[derive(Debug, Default)]

@@ -11,10 +11,10 @@ use kube::{Api, ResourceExt};
 
 use super::backoff;
 use super::context::Context;
-use super::triggers::{Listed, Reference, Triggers, trigger};
+use super::triggers::{Listed, Triggers, trigger};
 use crate::kubernetes::cluster::{self, Failure};
 use crate::kubernetes::pages::{Events, LIST_TIMEOUT, Pages, start_watch};
-use crate::kubernetes::{Error, Uid, WatchNumber, WatchedObject};
+use crate::kubernetes::{Error, Reference, Uid, WatchNumber, WatchedObject};
 
 /// How much longer than the API server's own limit a watch may be silent before it counts as dead.
 const MARGIN: Duration = Duration::from_secs(5);

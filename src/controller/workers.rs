@@ -14,9 +14,8 @@ use super::error::{Error, PassFailed};
 use super::health::Health;
 use super::queue::{Due, Kind, Place, Started, Workers};
 use super::reconcile::{Again, reconcile};
-use super::triggers::Reference;
 use crate::crd::{OwnerTags, SequenceStore};
-use crate::kubernetes::{Uid, WatchedObject};
+use crate::kubernetes::{Reference, Uid, WatchedObject};
 
 /// How often the loop shows that it turns.
 const TURN_EVERY: Duration = Duration::from_secs(1);

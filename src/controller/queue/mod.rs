@@ -26,8 +26,8 @@ pub use numbers::Numbers;
 pub use place::{Kind, Place};
 use ready::{Ready, Waiting};
 
-use super::triggers::Reference;
 use crate::aws::Urgency;
+use crate::kubernetes::Reference;
 
 /// Each so many passes one goes to the object that waited longest, so that nothing waits for ever behind what is more urgent.
 const LONGEST_WAITING_EVERY: u64 = 8;
