@@ -1,4 +1,5 @@
-//! What the metrics read when somebody asks: the objects of the cache, the queue, the request budget. No I/O.
+//! What the metrics read when somebody asks: the objects of the cache, the queue, the request budget, and how each
+//! region is observed. No I/O.
 
 use std::fmt;
 use std::sync::Arc;

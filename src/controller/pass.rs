@@ -13,7 +13,7 @@ use super::context::Context;
 use super::error::Error;
 use super::memory::Record;
 use super::report::{Conclusion, Report, Reported, conclude, not_released, observed_after, report};
-use super::requeue::{Pace, requeue_after};
+use super::requeue::{PollTiming, requeue_after};
 use crate::apply::{self, Effect, Outcome};
 use crate::aws::{Aws, Turn};
 use crate::crd::{SequenceStore, annotation_findings};
@@ -257,7 +257,7 @@ impl Pass<'_> {
         backoff: Option<Duration>,
     ) -> Ended {
         let moving_for = self.record.in_motion_for(conclusion.next == Next::Quick, Instant::now());
-        let pace = Pace { poll_interval: prepared.poll_interval, moving_for };
+        let pace = PollTiming { poll_interval: prepared.poll_interval, moving_for };
         let wait = requeue_after(plan, conclusion, backoff, pace, fastrand::f64());
         match self.deletes_again_in(&conclusion.state, Instant::now()) {
             Some(at) => Ended::RequeueAfter(at.min(wait)),

@@ -14,7 +14,7 @@ const LONGEST_QUICK: Duration = Duration::from_secs(60);
 
 /// What the times of the next pass are counted from.
 #[derive(Clone, Copy, Debug)]
-pub struct Pace {
+pub struct PollTiming {
     pub poll_interval: Duration,
     /// How long AWS has been changing or deleting the store.
     pub moving_for: Duration,
@@ -26,7 +26,7 @@ pub fn requeue_after(
     plan: &Plan,
     conclusion: &Conclusion,
     backoff: Option<Duration>,
-    Pace { poll_interval, moving_for }: Pace,
+    PollTiming { poll_interval, moving_for }: PollTiming,
     random: f64,
 ) -> Duration {
     let poll = backoff::jittered(poll_interval, random);

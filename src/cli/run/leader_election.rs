@@ -6,7 +6,7 @@ use clap::{ArgAction, Args};
 
 use crate::cli::defaults;
 use crate::cli::values::{duration, namespace, object_name};
-use crate::controller::leadership::{LONGEST_DURATION, Place, Timing};
+use crate::controller::leadership::{LONGEST_DURATION, LeasePlace, Timing};
 
 /// Where Kubernetes tells a container its namespace.
 const NAMESPACE_FILE: &str = "/var/run/secrets/kubernetes.io/serviceaccount/namespace";
@@ -79,7 +79,7 @@ impl LeaderElectionFlags {
     ///
     /// # Errors
     /// Where nothing says in which namespace the Lease is.
-    pub(super) fn place(&self, identity: String) -> Result<Option<Place>, String> {
+    pub(super) fn place(&self, identity: String) -> Result<Option<LeasePlace>, String> {
         if !self.is_on {
             return Ok(None);
         }
@@ -87,7 +87,7 @@ impl LeaderElectionFlags {
         let of_file = || std::fs::read_to_string(NAMESPACE_FILE).ok().map(|name| name.trim().to_owned());
         let known = self.namespace.clone().or_else(of_pod).or_else(of_file).filter(|name| !name.is_empty());
         match known {
-            Some(namespace) => Ok(Some(Place { namespace, name: self.name.clone(), identity })),
+            Some(namespace) => Ok(Some(LeasePlace { namespace, name: self.name.clone(), identity })),
             None => Err(format!(
                 "--leader-elect: the namespace of the Lease is not known outside of a Pod: set \
                  --leader-election-namespace, or {NAMESPACE_VARIABLE}"

@@ -34,7 +34,7 @@ pub struct Election {
 }
 
 /// Where the Lease is, and who stands for election.
-pub struct Place {
+pub struct LeasePlace {
     pub namespace: String,
     pub name: String,
     /// Unique for each process.
@@ -43,7 +43,7 @@ pub struct Place {
 
 impl Election {
     #[must_use]
-    pub fn new(context: Arc<Context>, place: Place, timing: Timing) -> Self {
+    pub fn new(context: Arc<Context>, place: LeasePlace, timing: Timing) -> Self {
         // So that a second request fits into the deadline if the first gets no answer.
         let deadline = timing.renew_deadline / 2;
         let client = context.kubernetes.client.clone();

@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use crate::aws::{Fence, Moment};
-pub use elect::{Election, Place};
+pub use elect::{Election, LeasePlace};
 pub use lease::{LONGEST_DURATION, Timing};
 
 /// Whether this process leads. Passes and endpoints ask here; only `elect` changes it.

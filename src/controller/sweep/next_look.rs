@@ -18,7 +18,7 @@ pub struct Disagreement {
 /// What this process knows of the looks at the store of one object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sight {
-    /// No pass since the start, and none is asked for.
+    /// No pass has begun since the start, though one may be queued.
     Never,
     /// A pass runs, or is due by itself.
     Busy,

@@ -25,7 +25,7 @@ pub struct Hand {
 
 /// The part of the dial that the hand went over.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Arc {
+pub struct Sector {
     from: f64,
     /// At most 1.0.
     width: f64,
@@ -39,18 +39,18 @@ impl Hand {
     }
 
     /// Goes on for this time. The round may have become longer or shorter since the last time.
-    pub fn advance(&mut self, elapsed: Duration, round: Duration) -> Arc {
+    pub fn advance(&mut self, elapsed: Duration, round: Duration) -> Sector {
         let width = match round.is_zero() {
             true => 1.0,
             false => (elapsed.as_secs_f64() / round.as_secs_f64()).min(1.0),
         };
-        let arc = Arc { from: self.at, width };
+        let sector = Sector { from: self.at, width };
         self.at = (self.at + width).rem_euclid(1.0);
-        arc
+        sector
     }
 }
 
-impl Arc {
+impl Sector {
     /// Whether the hand went over the place of this object.
     #[must_use]
     pub fn covers(&self, object: &Reference) -> bool {
@@ -101,7 +101,7 @@ mod tests {
         let objects = objects(1_000);
         let looks: Vec<usize> = (0..100)
             .map(|_| hand.advance(Duration::from_secs(10), round))
-            .map(|arc| objects.iter().filter(|object| arc.covers(object)).count())
+            .map(|sector| objects.iter().filter(|object| sector.covers(object)).count())
             .collect();
         assert_eq!(looks.iter().sum::<usize>(), objects.len());
         assert!(looks.iter().all(|looks| *looks < 30), "{looks:?}");
@@ -118,9 +118,9 @@ mod tests {
             let (mut turned, mut looks) = (0.0, vec![0_u32; objects.len()]);
             for (elapsed, round) in steps {
                 turned += (elapsed as f64 / round as f64).min(1.0);
-                let arc = hand.advance(Duration::from_secs(elapsed), Duration::from_secs(round));
+                let sector = hand.advance(Duration::from_secs(elapsed), Duration::from_secs(round));
                 for (looks, object) in looks.iter_mut().zip(&objects) {
-                    *looks += u32::from(arc.covers(object));
+                    *looks += u32::from(sector.covers(object));
                 }
             }
             // The place of an object may lie exactly where floats round.

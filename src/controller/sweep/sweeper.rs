@@ -243,13 +243,13 @@ impl Sweeper {
             self.moved += look.mul_f64(looks as f64);
         }
         let elapsed = now.saturating_duration_since(self.moved);
-        let arc = self.hand.advance(elapsed, round);
+        let sector = self.hand.advance(elapsed, round);
         self.moved = self.moved.max(now);
         if policies_go_first {
             self.policies.earn(elapsed.div_duration_f64(look), look, &self.context.sweeps.pace);
         }
         for reference in self.references() {
-            if arc.covers(&reference)
+            if sector.covers(&reference)
                 && let Some(idle) = self.idle(&reference)
                 && !(policies_go_first && self.goes_first(&idle, now))
             {
