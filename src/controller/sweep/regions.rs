@@ -32,7 +32,8 @@ struct State {
 struct Region {
     mode: Mode,
     heard: Instant,
-    last: Option<Sweep>,
+    /// When the last complete listing began.
+    last: Option<Instant>,
 }
 
 /// How the settled objects of a region learn of changes.
@@ -46,14 +47,6 @@ pub enum Mode {
     Spread,
     /// By polls, each object by itself.
     Get,
-}
-
-/// A complete listing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sweep {
-    pub began: Instant,
-    pub took: Duration,
-    pub pages: usize,
 }
 
 /// What can be read of one region.
@@ -133,7 +126,7 @@ impl Sweeps {
             .map(|(name, region)| Freshness {
                 region: name.clone(),
                 mode: region.mode,
-                age: region.last.map(|last| now.saturating_duration_since(last.began)),
+                age: region.last.map(|last| now.saturating_duration_since(last)),
             })
             .collect();
         all.sort_by(|one, other| one.region.cmp(&other.region));
@@ -158,14 +151,15 @@ impl Sweeps {
         state.regions.insert(region.to_owned(), Region { mode, heard: now, last });
     }
 
-    /// A listing came to its end.
-    pub(super) fn swept(&self, region: &str, sweep: Sweep) {
+    /// A listing that began then came to its end.
+    pub(super) fn swept(&self, region: &str, began: Instant) {
         if let Some(region) = self.state().regions.get_mut(region) {
-            region.last = Some(sweep);
+            region.last = Some(began);
         }
     }
 
-    pub(super) fn last(&self, region: &str) -> Option<Sweep> {
+    /// When the last complete listing began.
+    pub(super) fn last(&self, region: &str) -> Option<Instant> {
         self.state().regions.get(region)?.last
     }
 
@@ -256,7 +250,7 @@ mod tests {
         let now = Instant::now();
         let sweeps = sweeps(now);
         sweeps.set_mode(REGION, Mode::First, now);
-        sweeps.swept(REGION, Sweep { began: now, took: Duration::from_secs(25), pages: 100 });
+        sweeps.swept(REGION, now);
         sweeps.set_mode(REGION, Mode::List, now);
         let freshness = sweeps.freshness(now + Duration::from_secs(30));
         assert_eq!(freshness[0].age, Some(Duration::from_secs(30)));

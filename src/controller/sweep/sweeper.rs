@@ -8,7 +8,7 @@ use super::choice::{Choice, choose};
 use super::give_way;
 use super::next_look::{NextLook, Sight, next_look};
 use super::policies::{self, POLICY_EVERY, Policies};
-use super::regions::{Mode, Sweep};
+use super::regions::Mode;
 use super::round::{self, Hand};
 use super::snapshot::{Listing, Snapshot};
 use crate::aws::Urgency;
@@ -110,7 +110,7 @@ impl Sweeper {
                 (self.failures, self.pages) = (0, Some(snapshot.pages));
                 let took = began.elapsed();
                 tracing::debug!(region = self.region, pages = snapshot.pages, ?took, "all stores are listed");
-                self.context.sweeps.swept(&self.region, Sweep { began, took, pages: snapshot.pages });
+                self.context.sweeps.swept(&self.region, began);
                 let choice = choose(&self.context.sweeps.pace, objects, self.pages, 0);
                 let takes_over = choice != Choice::Get;
                 // Before it takes over what is polled: a pass that ends from here on leaves no poll behind.
@@ -132,7 +132,7 @@ impl Sweeper {
             Err(NoSnapshot::Failed) => {
                 self.failures = self.failures.saturating_add(1);
                 let last = self.context.sweeps.last(&self.region);
-                if last.is_none_or(|last| last.began.elapsed() > 2 * self.interval()) {
+                if last.is_none_or(|last| last.elapsed() > 2 * self.interval()) {
                     self.go_over_to_polls();
                 }
                 // From the end on: until then the objects get their looks, however long the listings take to fail.
