@@ -96,9 +96,7 @@ impl Memory {
     }
 
     pub fn listing_agrees(&self, uid: &Uid) {
-        if let Some(Some(record)) = self.records().get_mut(uid) {
-            record.listing_disagrees(None);
-        }
+        self.listing_disagrees(uid, None);
     }
 
     /// The object is gone.

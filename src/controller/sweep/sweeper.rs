@@ -183,7 +183,7 @@ impl Sweeper {
                 NextLook::Full(disagreement) => {
                     self.context.memory.expect_pass(&uid);
                     self.context.memory.listing_disagrees(&uid, disagreement);
-                    self.queue(&reference, &uid, None);
+                    self.context.queue.add(&reference);
                 }
             }
         }
