@@ -46,15 +46,18 @@ impl Leadership {
     /// Without an election the process leads from the start to the end.
     #[must_use]
     pub fn without_election(fence: Fence, stopping: CancellationToken) -> Self {
-        let (leading, passes) = (watch::Sender::new(true), watch::Sender::default());
-        Self { leading, fence, stopping, passes, trouble: Mutex::default() }
+        Self::of(true, fence, stopping)
     }
 
     /// With an election the process does not lead until it is elected.
     #[must_use]
     pub fn with_election(fence: Fence, stopping: CancellationToken) -> Self {
         fence.close();
-        let (leading, passes) = (watch::Sender::new(false), watch::Sender::default());
+        Self::of(false, fence, stopping)
+    }
+
+    fn of(is_leading: bool, fence: Fence, stopping: CancellationToken) -> Self {
+        let (leading, passes) = (watch::Sender::new(is_leading), watch::Sender::default());
         Self { leading, fence, stopping, passes, trouble: Mutex::default() }
     }
 
