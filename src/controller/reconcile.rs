@@ -86,12 +86,13 @@ pub async fn reconcile(
         record.cached(cached.meta().resource_version.as_deref());
     }
     context.metrics.passes.ended(result(&ended, record.aws_failure()), began.elapsed());
-    let rests = match (&ended, &cached) {
+    let is_gone = cached.is_none();
+    let rests = match (&ended, cached) {
         (Ok(Ended::PollAfter(_)), Some(cached)) => may_rest(&context, &record, cached),
         _ => false,
     };
     // A record of an object that vanished during the pass would never be forgotten.
-    match matches!(ended, Ok(Ended::Released)) || cached.is_none() {
+    match matches!(ended, Ok(Ended::Released)) || is_gone {
         true => context.memory.forget(&uid),
         false => context.memory.put_back(&uid, record),
     }
@@ -105,9 +106,9 @@ pub async fn reconcile(
 }
 
 /// Whether the object needs no poll, because listings tell what happens to its store.
-fn may_rest(context: &Context, record: &Record, cached: &WatchedObject) -> bool {
-    let Ok(object) = &cached.0 else { return false };
-    let newest = record.newest(Arc::new(object.clone()));
+fn may_rest(context: &Context, record: &Record, cached: Arc<WatchedObject>) -> bool {
+    let Ok(object) = Arc::unwrap_or_clone(cached).0 else { return false };
+    let newest = record.newest(Arc::new(object));
     record.is_at_rest() && context.sweeps.takes_over(&newest, Instant::now())
 }
 

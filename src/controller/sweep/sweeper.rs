@@ -317,15 +317,16 @@ impl Sweeper {
     /// The object, if it is on record in this region.
     fn find(&self, reference: &Reference) -> Option<Found> {
         let object = self.context.kubernetes.cache.get(reference)?;
-        let object = object.0.as_ref().ok()?;
+        // The cache has decoded it just now, for nobody else.
+        let object = Arc::unwrap_or_clone(object).0.ok()?;
         if object.status.as_ref()?.region.as_ref() != Some(&self.region) {
             return None;
         }
-        let uid = Uid::of(object);
+        let uid = Uid::of(&object);
         let sight = self.context.memory.sight(&uid);
         // One that had no pass yet may be in the queue only to be held back: that it waits there says nothing.
         let is_queued = sight != Sight::Never && self.context.queue.holds(reference);
-        Some(Found { object: object.clone(), uid, sight, is_queued })
+        Some(Found { object, uid, sight, is_queued })
     }
 
     async fn count(&self) -> Count {
