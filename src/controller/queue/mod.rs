@@ -7,6 +7,7 @@
 //! | `ready` | the objects whose time has come, and the order in which they get their turn |
 //! | `limits` | how many workers one region, or one kind of pass, may take |
 //! | `names` | small numbers for namespaces and regions |
+//! | `slots` | places with small numbers, for entries and names |
 //! | `numbers` | what can be read of the queue |
 
 mod limits;
@@ -14,6 +15,7 @@ mod names;
 mod numbers;
 mod place;
 mod ready;
+mod slots;
 #[cfg(test)]
 mod tests;
 
@@ -25,6 +27,7 @@ use names::{Names, Number};
 pub use numbers::Numbers;
 pub use place::{Kind, Place};
 use ready::{Ready, Waiting};
+use slots::{Slot, Slots};
 
 use crate::aws::Urgency;
 use crate::kubernetes::Reference;
@@ -35,8 +38,7 @@ const LONGEST_WAITING_EVERY: u64 = 8;
 /// The objects that are to get a pass, now or later, and the passes that run.
 #[derive(Debug, Default)]
 pub struct Queue {
-    entries: Vec<Option<Entry>>,
-    free: Vec<Slot>,
+    entries: Slots<Entry>,
     slots: HashMap<Reference, Slot>,
     /// Entries of which it is not known yet in which region they are.
     unplaced: BTreeSet<Slot>,
@@ -49,9 +51,6 @@ pub struct Queue {
     started: u64,
     added: u64,
 }
-
-/// Where an entry is kept. It stays the same for as long as the object is in the queue.
-type Slot = u32;
 
 #[derive(Debug)]
 struct Entry {
@@ -118,7 +117,7 @@ impl Queue {
     pub fn remove(&mut self, object: &Reference) {
         let Some(slot) = self.slots.get(object).copied() else { return };
         self.take_out(slot);
-        if let Some(entry) = self.entry(slot) {
+        if let Some(entry) = self.entries.get_mut(slot) {
             entry.due = None;
         }
         self.drop_unused(slot);
@@ -128,7 +127,7 @@ impl Queue {
     pub fn remove_poll(&mut self, object: &Reference) {
         let Some(slot) = self.slots.get(object).copied() else { return };
         let is_running = self.running.contains_key(&slot);
-        let due = self.entry(slot).and_then(|entry| entry.due);
+        let due = self.entries.get_mut(slot).and_then(|entry| entry.due);
         if !is_running && due.is_some_and(|due| due.is_poll) {
             self.remove(object);
         }
@@ -165,7 +164,7 @@ impl Queue {
         let slot = self.ready.next(longest_waiting, |kind, region| room.is_there(kind, region))?;
         self.started += 1;
         let turn = self.started;
-        let entry = self.entries.get_mut(slot as usize)?.as_mut()?;
+        let entry = self.entries.get_mut(slot)?;
         let (waiting, due) = (entry.ready.take()?, entry.due.take()?);
         let started = Started {
             slot,
@@ -186,7 +185,7 @@ impl Queue {
         let slot = started.slot;
         let Some(pass) = self.running.remove(&slot) else { return Duration::ZERO };
         self.regions.release(pass.region);
-        if let Some(due) = again.or_else(|| self.entry(slot)?.due) {
+        if let Some(due) = again.or_else(|| self.entries.get_mut(slot)?.due) {
             self.due(slot, due);
         }
         self.drop_unused(slot);
@@ -215,30 +214,16 @@ impl Queue {
     fn insert(&mut self, object: &Reference) -> Slot {
         let namespace = self.namespaces.number(object.namespace());
         let entry = Entry { object: object.clone(), namespace, region: None, due: None, ready: None };
-        let slot = match self.free.pop() {
-            Some(slot) => slot,
-            None => {
-                self.entries.push(None);
-                // 4 billion objects do not fit in the memory either.
-                Slot::try_from(self.entries.len() - 1).unwrap_or(Slot::MAX)
-            }
-        };
-        if let Some(place) = self.entries.get_mut(slot as usize) {
-            *place = Some(entry);
-        }
+        let slot = self.entries.put(entry);
         self.slots.insert(object.clone(), slot);
         slot
-    }
-
-    fn entry(&mut self, slot: Slot) -> Option<&mut Entry> {
-        self.entries.get_mut(slot as usize)?.as_mut()
     }
 
     /// Notes when a pass is due, beside what is noted already.
     fn due(&mut self, slot: Slot, due: Due) {
         self.take_out(slot);
         let is_running = self.running.contains_key(&slot);
-        let Some(entry) = self.entry(slot) else { return };
+        let Some(entry) = self.entries.get_mut(slot) else { return };
         let is_new = entry.due.is_none();
         let due = entry.due.map_or(due, |before| before.and(due));
         entry.due = Some(due);
@@ -256,7 +241,7 @@ impl Queue {
 
     /// Out of all lists.
     fn take_out(&mut self, slot: Slot) {
-        let Some(entry) = self.entries.get_mut(slot as usize).and_then(Option::as_mut) else { return };
+        let Some(entry) = self.entries.get_mut(slot) else { return };
         self.unplaced.remove(&slot);
         if let Some(due) = entry.due {
             self.delayed.remove(&(due.at, slot));
@@ -268,7 +253,7 @@ impl Queue {
 
     /// Finds out where an entry belongs, and drops one whose object does not exist.
     fn placed(&mut self, slot: Slot, place: impl Fn(&Reference) -> Option<Place>) -> Option<Kind> {
-        let entry = self.entries.get_mut(slot as usize)?.as_mut()?;
+        let entry = self.entries.get_mut(slot)?;
         let Some(place) = place(&entry.object) else {
             self.take_out(slot);
             self.forget(slot);
@@ -282,7 +267,7 @@ impl Queue {
     }
 
     fn make_ready(&mut self, slot: Slot, since: Instant, kind: Kind) {
-        let Some(entry) = self.entries.get_mut(slot as usize).and_then(Option::as_mut) else { return };
+        let Some(entry) = self.entries.get_mut(slot) else { return };
         let Some(region) = entry.region else { return };
         let waiting = Waiting { since, kind, region, namespace: entry.namespace };
         entry.ready = Some(waiting);
@@ -292,15 +277,14 @@ impl Queue {
     /// Drops an entry with nothing to do.
     fn drop_unused(&mut self, slot: Slot) {
         let is_running = self.running.contains_key(&slot);
-        if !is_running && self.entry(slot).is_some_and(|entry| entry.due.is_none()) {
+        if !is_running && self.entries.get_mut(slot).is_some_and(|entry| entry.due.is_none()) {
             self.forget(slot);
         }
     }
 
     fn forget(&mut self, slot: Slot) {
-        let Some(entry) = self.entries.get_mut(slot as usize).and_then(Option::take) else { return };
+        let Some(entry) = self.entries.take(slot) else { return };
         self.slots.remove(&entry.object);
-        self.free.push(slot);
         if let Some(region) = entry.region {
             self.regions.release(region);
         }

@@ -3,15 +3,16 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-pub(super) type Number = u32;
+use super::slots::{Slot, Slots};
+
+pub(super) type Number = Slot;
 
 /// Gives each name a number for as long as somebody uses it.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     numbers: HashMap<Arc<str>, Number>,
     /// Name and number of users, by number. Without users it is free.
-    used: Vec<(Arc<str>, usize)>,
-    free: Vec<Number>,
+    used: Slots<(Arc<str>, usize)>,
 }
 
 impl Names {
@@ -22,36 +23,28 @@ impl Names {
             return number;
         }
         let name: Arc<str> = name.into();
-        let number = match self.free.pop() {
-            Some(number) => number,
-            None => {
-                self.used.push((Arc::clone(&name), 0));
-                Number::try_from(self.used.len() - 1).unwrap_or(Number::MAX)
-            }
-        };
-        if let Some(place) = self.used.get_mut(number as usize) {
-            *place = (Arc::clone(&name), 1);
-        }
+        let number = self.used.put((Arc::clone(&name), 1));
         self.numbers.insert(name, number);
         number
     }
 
     /// One more user of a number.
     pub(super) fn again(&mut self, number: Number) {
-        if let Some((_, users)) = self.used.get_mut(number as usize) {
+        if let Some((_, users)) = self.used.get_mut(number) {
             *users += 1;
         }
     }
 
     /// One user less. True where that was the last one: the number may stand for another name next.
     pub(super) fn release(&mut self, number: Number) -> bool {
-        let Some((name, users)) = self.used.get_mut(number as usize) else { return false };
+        let Some((_, users)) = self.used.get_mut(number) else { return false };
         *users = users.saturating_sub(1);
-        if *users > 0 || self.numbers.get(name) != Some(&number) {
+        if *users > 0 {
             return false;
         }
-        self.numbers.remove(name);
-        self.free.push(number);
+        if let Some((name, _)) = self.used.take(number) {
+            self.numbers.remove(&name);
+        }
         true
     }
 

@@ -134,7 +134,7 @@ fn an_object_that_is_gone_gets_no_pass_and_leaves_nothing_behind() {
     assert_eq!(drain(&mut queue, start, |_| None), [""; 0]);
     assert!(queue.slots.is_empty() && queue.next_due().is_none());
     assert_eq!((queue.regions.len(), queue.namespaces.len()), (0, 0));
-    assert!(queue.entries.iter().all(Option::is_none));
+    assert!(queue.entries.are_empty());
 }
 
 #[test]
@@ -308,7 +308,7 @@ proptest! {
         let mut got = drain(&mut queue, now + Duration::from_secs(60), place_of_twelve);
         got.sort();
         prop_assert_eq!(got, wanted.into_iter().collect::<Vec<_>>());
-        prop_assert!(queue.entries.iter().all(Option::is_none) && queue.slots.is_empty());
+        prop_assert!(queue.entries.are_empty() && queue.slots.is_empty());
         prop_assert_eq!((queue.regions.len(), queue.namespaces.len()), (0, 0));
     }
 
