@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use healthomics_simulator::{Fault, FaultAction, SeedStore, Side};
+use healthomics_simulator::{Fault, FaultAction, LedgerEntry, SeedStore, Side};
 use sequencestore_operator::crd::SequenceStoreSpec;
 use serde_json::json;
 
@@ -124,11 +124,22 @@ async fn a_listing_that_began_before_an_own_update_changes_nothing(
             && status.conditions.iter().filter(|c| c.status == "True").count() == 2
     };
     fleet.world.until("store-3", "the update", is_updated).await?;
+    let is_seen = |calls: &[LedgerEntry]| {
+        let update = calls.iter().position(|call| call.operation == "UpdateSequenceStore");
+        calls.iter().skip(update.unwrap_or(calls.len())).any(|call| call.operation == GET)
+    };
+    fleet.until_calls_since(seq, "the look after the update", is_seen).await?;
+    // The pass of that look comes to its end.
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    let released = fleet.now().await?;
     fleet.world.aws.release_held().await?;
     fleet.until_listed(seq, 4).await?;
     fleet.until_at_rest().await?;
     let object = fleet.world.api.get("store-3").await?;
     ensure!(is_updated(&object), "the old listing was believed: {:?}", object.status);
+    // A listing that took too long is given up: then all stores are polled, and not this one alone.
+    let gets = fleet.world.gets_since(released).await?;
+    ensure!(!gets.keys().eq([&store.id]), "the old listing led to a look: {gets:?}");
     let updates = fleet.world.calls("UpdateSequenceStore").await?;
     // The first one took over the description of the spec.
     ensure!(updates.len() == 2, "{} updates", updates.len());
