@@ -15,6 +15,9 @@ VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
 IMAGE ?= sequencestore-operator:$(VERSION)
 
 DEBUG := $(CARGO_TARGET_DIR)/debug
+# What the image runs: the static program.
+STATIC := $(shell uname -m)-unknown-linux-musl
+BUILD_STATIC = CC_$(subst -,_,$(STATIC))=musl-gcc $(CARGO) build --release --locked --target $(STATIC)
 CHART := charts/sequencestore-operator
 CRDS := sequencestores.yaml
 
@@ -78,10 +81,10 @@ faults: need-demo build control-plane ## Kill the operator at every request that
 
 # Two builds, so that no feature that only the bench needs gets into the operator under measurement.
 .PHONY: bench
-bench: need-demo control-plane ## Measure operator and peer side by side, up to 20 minutes; BENCH="--quick" for a few
-	$(CARGO) build --release --locked --package sequencestore-operator
-	$(CARGO) build --release --locked --package bench --package healthomics-simulator
-	$(CARGO_TARGET_DIR)/release/bench $(BENCH)
+bench: need-bench control-plane ## Measure operator and peer side by side, up to 20 minutes; BENCH="--quick" for a few
+	$(BUILD_STATIC) --package sequencestore-operator
+	$(BUILD_STATIC) --package bench --package healthomics-simulator
+	$(CARGO_TARGET_DIR)/$(STATIC)/release/bench $(BENCH)
 
 .PHONY: conformance
 conformance: need-conformance build ## The simulator against botocore, boto3 and the AWS CLI
@@ -111,13 +114,15 @@ help: ## This list
 		/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # What each target needs on the machine; all that is missing is named at once.
-.PHONY: need-build need-lint need-demo need-conformance need-test
+.PHONY: need-build need-lint need-demo need-bench need-conformance need-test
 need-build:
 	@tests/prerequisites.sh rust cc
 need-lint:
 	@tests/prerequisites.sh rust rustfmt clippy cc
 need-demo:
 	@tests/prerequisites.sh rust cc go
+need-bench:
+	@tests/prerequisites.sh rust cc go musl
 need-conformance:
 	@tests/prerequisites.sh rust cc python
 need-test:

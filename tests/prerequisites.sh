@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Lists every tool that is missing on this machine, with how to install it.
 #
-#   tests/prerequisites.sh [rust] [rustfmt] [clippy] [cc] [make] [go] [python] [container[:TOOL]]
+#   tests/prerequisites.sh [rust] [rustfmt] [clippy] [cc] [make] [go] [python] [musl] [container[:TOOL]]
 #
 # Without arguments, checks everything that `make test` needs. Exits with status 2 if something is missing.
 set -euo pipefail
@@ -79,6 +79,17 @@ check_python() {
     fi
 }
 
+# To build the static program, as it is in the image.
+check_musl() {
+    local target found
+    target="$(uname -m)-unknown-linux-musl"
+    have musl-gcc || report_missing "musl-gcc" "Debian, Ubuntu: apt-get install musl-tools; Fedora: dnf install musl-gcc"
+    found=$(rustc --print target-libdir --target "$target" 2>/dev/null) || found=
+    if have rustc && [ ! -d "$found" ]; then
+        report_missing "Rust's library for $target" "rustup target add $target"
+    fi
+}
+
 check_container() { # tool
     if ! have "$1"; then
         report_missing "$1" "install Docker or Podman, and set CONTAINER_TOOL to its command"
@@ -97,6 +108,7 @@ for need in "$@"; do
         make) check_make ;;
         go) check_go ;;
         python) check_python ;;
+        musl) check_musl ;;
         container) check_container docker ;;
         container:*) check_container "${need#container:}" ;;
         *) echo "prerequisites.sh: unknown prerequisite '$need'" >&2; exit 2 ;;

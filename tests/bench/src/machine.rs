@@ -1,5 +1,6 @@
 //! The machine and the versions that a run was measured with. I/O: reads `/proc`, runs programs with `--version`.
 
+use std::path::Path;
 use std::process::Command;
 
 use serde::{Deserialize, Serialize};
@@ -19,8 +20,8 @@ pub struct Machine {
     pub commit: String,
     pub kubernetes: String,
     pub rust: String,
-    /// `release` or `debug`.
-    pub profile: String,
+    /// Whether it is a release build, and whether it is the static one of the image.
+    pub build: String,
 }
 
 pub async fn describe(cluster: &Cluster) -> Result<Machine, Error> {
@@ -36,8 +37,18 @@ pub async fn describe(cluster: &Cluster) -> Result<Machine, Error> {
         commit: commit(),
         kubernetes: cluster.plane.client().apiserver_version().await?.git_version,
         rust: first_line(Command::new("rustc").arg("--version")),
-        profile: if cfg!(debug_assertions) { "debug" } else { "release" }.to_owned(),
+        build: build(operator)?,
     })
+}
+
+/// Bench and operator are of one build, unless the command line names another operator.
+fn build(operator: &Path) -> Result<String, Error> {
+    if std::env::current_exe()?.parent() != operator.parent() {
+        return Ok("given by --operator".to_owned());
+    }
+    let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
+    let linked = if cfg!(target_env = "musl") { "static (musl), as in the image" } else { "dynamic" };
+    Ok(format!("{profile} build, {linked}"))
 }
 
 fn cpu(cpuinfo: &str) -> Option<String> {

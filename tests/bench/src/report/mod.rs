@@ -66,10 +66,10 @@ fn setting(results: &Results) -> String {
     row(
         "operator",
         format!(
-            "{} ({}), {} build, {} MiB",
+            "{} ({}), {}, {} MiB",
             machine.operator,
             machine.commit,
-            machine.profile,
+            machine.build,
             short(machine.operator_mib)
         ),
     );
