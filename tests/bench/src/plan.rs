@@ -21,7 +21,9 @@ use crate::scene::{Program, Scene, Stores};
 struct Sizes {
     cold_starts: usize,
     observed: &'static [usize],
-    created: &'static [usize],
+    /// For each process of a first life the sizes that it comes by. One process for the two largest: a creation costs the
+    /// machine much more than an observation.
+    created: &'static [&'static [usize]],
     peer: &'static [usize],
     creations: Vec<(usize, f64)>,
     new_objects: usize,
@@ -37,7 +39,7 @@ fn sizes(arguments: &Arguments) -> Sizes {
         return Sizes {
             cold_starts: 3,
             observed: &[0, 100, 300],
-            created: &[100],
+            created: &[&[100]],
             peer: &[0, 100, 300],
             creations: vec![(30, 1.0), (100, 100.0)],
             new_objects: 60,
@@ -51,7 +53,7 @@ fn sizes(arguments: &Arguments) -> Sizes {
     Sizes {
         cold_starts: 5,
         observed: &[0, 100, 1000, 5000, 10_000],
-        created: &[100, 1000, 5000, 10_000],
+        created: &[&[100], &[1000], &[5000, 10_000]],
         peer: &[0, 1000, 10_000],
         creations: vec![(arguments.creations, 1.0), (100, 1.0)],
         new_objects: 300,
@@ -92,6 +94,10 @@ pub async fn run(
     }
     let peer = run.clone();
     parts.spawn(async move { or_failure("the peer at rest", peer.peer_at_rest().await) });
+    for program in Program::BOTH {
+        let run = run.clone();
+        parts.spawn(async move { or_failure("new objects and storm", run.quotas(program).await) });
+    }
     let main = run.clone();
     parts.spawn(async move { main.main().await });
     absorb_all(&mut results, parts).await;
@@ -155,19 +161,14 @@ impl Run {
         Ok(results)
     }
 
-    /// The measures that load the machine, one after the other, then those that mostly wait, side by side.
+    /// The measures that load the machine or need it for themselves, one after the other.
     async fn main(&self) -> Results {
         let mut waiting = JoinSet::new();
         let mut results = self.scale(&mut waiting).await;
         if !self.arguments.quick {
             results.absorb(or_failure("creations", self.creation(1000, 100.0).await));
         }
-        for program in Program::BOTH {
-            let run = self.clone();
-            waiting.spawn(async move { or_failure("new objects and storm", run.quotas(program).await) });
-        }
-        let run = self.clone();
-        waiting.spawn(async move { or_failure("failover", run.failover().await) });
+        results.absorb(or_failure("failover", self.failover().await));
         absorb_all(&mut results, waiting).await;
         results
     }
@@ -178,10 +179,10 @@ impl Run {
         if !self.arguments.wants(Measure::Scale) && !self.arguments.wants(Measure::Rest) {
             return results;
         }
-        for point in self.points() {
-            match scale::run(&self.cluster, point, &self.progress).await {
-                Ok((first, restart, resting)) => {
-                    results.first_lives.push(first);
+        for (before, point) in self.points() {
+            match scale::run(&self.cluster, &before, point, &self.progress).await {
+                Ok((lives, restart, resting)) => {
+                    results.first_lives.extend(lives);
                     results.restarts.push(restart);
                     let scraped = self.scrapes(point, &resting.scene).await;
                     results.absorb(or_failure("pages of metrics", scraped));
@@ -222,19 +223,33 @@ impl Run {
         self.sizes.observed.iter().copied().filter(|objects| *objects <= most).max()
     }
 
-    fn points(&self) -> Vec<Point> {
-        let series = [
-            (Program::Operator, Stores::Observed, self.sizes.observed),
-            (Program::Operator, Stores::Created, self.sizes.created),
-            (Program::Peer, Stores::Observed, self.sizes.peer),
+    /// The sizes that are measured, each after those that its process comes by before.
+    fn points(&self) -> Vec<(Vec<usize>, Point)> {
+        let each = |sizes: &[usize]| sizes.iter().map(|objects| vec![*objects]).collect();
+        let series: [(_, _, Vec<Vec<usize>>); 3] = [
+            (Program::Operator, Stores::Observed, each(self.sizes.observed)),
+            (
+                Program::Operator,
+                Stores::Created,
+                self.sizes.created.iter().map(|life| life.to_vec()).collect(),
+            ),
+            (Program::Peer, Stores::Observed, each(self.sizes.peer)),
         ];
-        let points = series.into_iter().flat_map(|(program, stores, sizes)| {
-            sizes.iter().map(move |objects| Point { program, stores, objects: *objects })
-        });
         // For the measure `rest` alone, only the process that rests.
         let all = self.arguments.wants(Measure::Scale);
         let most = self.arguments.most.unwrap_or(usize::MAX);
-        points.filter(|point| (all || self.rests(*point)) && point.objects <= most).collect()
+        let mut points = Vec::new();
+        for (program, stores, lives) in series {
+            for mut sizes in lives {
+                sizes.retain(|objects| *objects <= most);
+                let Some(objects) = sizes.pop() else { continue };
+                let point = Point { program, stores, objects };
+                if all || self.rests(point) {
+                    points.push((sizes, point));
+                }
+            }
+        }
+        points
     }
 
     async fn at_rest(&self, resting: Resting) -> Result<Results, Error> {

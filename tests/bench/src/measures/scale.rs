@@ -1,7 +1,7 @@
 //! Memory and CPU time by the number of objects, in the first life of a process and after a restart.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -19,7 +19,7 @@ const CURRENT_DEADLINE: Duration = Duration::from_secs(120);
 /// After the last request, until figures are read.
 const SETTLE: Duration = Duration::from_secs(4);
 
-/// The first life of a process, with objects that wait for it, while AWS refuses nothing.
+/// The first life of a process until so many objects are Ready, while AWS refuses nothing.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FirstLife {
     pub program: Program,
@@ -68,48 +68,65 @@ impl std::fmt::Display for Point {
     }
 }
 
+/// `before`: the sizes that the process of the first life comes by on its way to the size of the point.
 pub async fn run(
     cluster: &Arc<Cluster>,
+    before: &[usize],
     point: Point,
     progress: &Progress,
-) -> Result<(FirstLife, Restart, Resting), Error> {
-    let Point { program, stores, objects } = point;
+) -> Result<(Vec<FirstLife>, Restart, Resting), Error> {
+    let Point { program, objects, .. } = point;
     let step = progress.start(point.to_string());
     let scene = Scene::new(cluster, "scale", Quotas::None).await?;
-    scene.add(stores, 0, objects).await?;
-    let first = first_life(&scene, point).await?;
+    let sizes: Vec<Point> = before.iter().map(|objects| Point { objects: *objects, ..point }).collect();
+    let lives = first_life(&scene, &[sizes.as_slice(), &[point]].concat()).await?;
     let quotas = match program {
         Program::Operator => Quotas::Default,
         Program::Peer => Quotas::None,
     };
     scene.set_quotas(quotas).await?;
     let (restart, process) = restart(&scene, point, quotas).await?;
-    step.done(format!(
-        "{:.1} MiB and {:.1} s CPU, {:.1} MiB after a restart",
-        first.figures.rss_mib, first.figures.cpu_seconds, restart.figures.rss_mib
-    ));
-    Ok((first, restart, Resting { scene, process, program, objects }))
+    let described = lives.iter().map(|life| {
+        let ProcessFigures { rss_mib, cpu_seconds, .. } = life.figures;
+        format!("{rss_mib:.1} MiB and {cpu_seconds:.1} s CPU, ")
+    });
+    let described: String = described.collect();
+    step.done(format!("{described}{:.1} MiB after a restart", restart.figures.rss_mib));
+    Ok((lives, restart, Resting { scene, process, program, objects }))
 }
 
-async fn first_life(scene: &Scene, point: Point) -> Result<FirstLife, Error> {
-    let Point { program, stores, objects } = point;
+/// One process. The objects of the first size are there before it starts; those of the next are added when it is through.
+async fn first_life(scene: &Scene, sizes: &[Point]) -> Result<Vec<FirstLife>, Error> {
+    let Some(first) = sizes.first() else { return Ok(Vec::new()) };
+    scene.add(first.stores, 0, first.objects).await?;
     let mark = scene.audit_mark().await?;
-    let mut process = scene.start(&Start::new(program, Quotas::None))?;
-    scene.states.until_ready(objects, READY_DEADLINE).await?;
-    tokio::time::sleep(SETTLE).await;
-    process.check()?;
-    let figures = process.figures()?;
-    let seconds = scene.states.last_ready().map_or(0.0, |at| seconds_between(process.started, at));
+    let mut process = scene.start(&Start::new(first.program, Quotas::None))?;
+    let (mut lives, mut added, mut waited) = (Vec::new(), first.objects, 0.0);
+    for point in sizes {
+        let Point { program, stores, objects } = *point;
+        let began = Instant::now();
+        scene.add(stores, added, objects - added).await?;
+        added = objects;
+        scene.states.until_ready(objects, READY_DEADLINE).await?;
+        let seconds = match lives.is_empty() {
+            true => scene.states.last_ready().map_or(0.0, |at| seconds_between(process.started, at)),
+            false => waited + began.elapsed().as_secs_f64(),
+        };
+        waited = seconds;
+        tokio::time::sleep(SETTLE).await;
+        process.check()?;
+        lives.push(FirstLife {
+            program,
+            stores,
+            objects,
+            figures: process.figures()?,
+            seconds,
+            aws_requests: scene.requests_since(0).await?.len(),
+            kubernetes_writes: writes(&scene.kubernetes_requests(mark.clone()).await?),
+        });
+    }
     process.terminate().await?;
-    Ok(FirstLife {
-        program,
-        stores,
-        objects,
-        figures,
-        seconds,
-        aws_requests: scene.requests_since(0).await?.len(),
-        kubernetes_writes: writes(&scene.kubernetes_requests(mark).await?),
-    })
+    Ok(lives)
 }
 
 async fn restart(scene: &Scene, point: Point, quotas: Quotas) -> Result<(Restart, Process), Error> {
