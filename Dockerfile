@@ -1,40 +1,61 @@
-# syntax=docker/dockerfile:1
+# The image for amd64 and arm64. Everything is compiled on the platform that builds, so no part of it is emulated.
+#
+#   docker buildx build --platform linux/amd64,linux/arm64 .     `make image` adds version, revision and time
+#
+# A build needs no cache mounts: the layers of the tools and of the dependencies stay until Cargo.lock or the scripts change.
 
-# The Rust release the project is tested with; at least `rust-version` of Cargo.toml.
-ARG RUST_VERSION=1.95
-
-FROM rust:${RUST_VERSION}-slim-bookworm AS build
-# aws-lc is C: musl-tools compiles it for the static target. The CA roots go into the image.
-RUN apt-get update \
-    && apt-get install --yes --no-install-recommends ca-certificates musl-tools \
+# The Rust release that the project is tested with; at least `rust-version` of Cargo.toml.
+FROM --platform=$BUILDPLATFORM rust:1.95-slim-bookworm@sha256:d7482085ff5b415f84dba5647ae71606650bdef00db7aeb69f4b3d170c3e4082 AS tools
+# aws-lc is C. The compiler for this platform is there already.
+RUN case "$(dpkg --print-architecture)" in \
+        amd64) other=aarch64 ;; \
+        arm64) other=x86-64 ;; \
+    esac \
+    && apt-get update \
+    && apt-get install --yes --no-install-recommends "gcc-$other-linux-gnu" \
     && rm -rf /var/lib/apt/lists/*
+RUN rustup target add x86_64-unknown-linux-musl aarch64-unknown-linux-musl
 WORKDIR /src
-# What arrives here is decided in .dockerignore. The test crates are members of the workspace, so cargo
-# wants to see them; they are not built.
+COPY packaging packaging
+RUN packaging/install-tools.sh
+
+FROM tools AS recipe
+# What arrives here is decided in .dockerignore. The test crates are members of the workspace, so cargo wants to see them; they
+# are not built.
+COPY . .
+RUN cargo-chef chef prepare --recipe-path /recipe.json
+
+FROM tools AS build
+ARG TARGETARCH
+COPY --from=recipe /recipe.json /recipe.json
+RUN packaging/static.sh "$TARGETARCH" cook /recipe.json
 COPY . .
 ARG REVISION=unknown
-ENV SEQSTORE_REVISION=${REVISION}
-# The builder runs as the platform it builds for, so its own machine name gives the target.
-RUN --mount=type=cache,target=/usr/local/cargo/registry,sharing=locked \
-    --mount=type=cache,target=/src/target,sharing=locked \
-    set -eu; \
-    target="$(uname -m)-unknown-linux-musl"; \
-    rustup target add "$target"; \
-    export "CC_$(echo "$target" | tr - _)=musl-gcc"; \
-    cargo build --release --locked --package sequencestore-operator --target "$target"; \
-    cp "target/$target/release/sequencestore-operator" /sequencestore-operator
+ARG SOURCE_DATE_EPOCH=0
+ENV SEQSTORE_REVISION=${REVISION} SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH}
+RUN packaging/rootfs.sh "$(packaging/static.sh "$TARGETARCH")" /rootfs
+RUN packaging/sbom.sh "$TARGETARCH" /sequencestore-operator.cdx.json
 
-FROM scratch
+# What the release publishes beside the image: `--target files --output type=local,dest=...`.
+FROM scratch AS files
+COPY --from=build /rootfs/sequencestore-operator /sequencestore-operator.cdx.json /
+
+FROM scratch AS image
 ARG VERSION=0.0.0-dev
 ARG REVISION=unknown
+ARG CREATED=1970-01-01T00:00:00Z
+ARG SOURCE=unknown
 LABEL org.opencontainers.image.title="sequencestore-operator" \
       org.opencontainers.image.description="Kubernetes operator that makes AWS HealthOmics sequence stores declarative" \
       org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.vendor="The sequencestore-operator authors" \
       org.opencontainers.image.version="${VERSION}" \
-      org.opencontainers.image.revision="${REVISION}"
-COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
-COPY --from=build /src/LICENSE /LICENSE
-COPY --from=build /sequencestore-operator /sequencestore-operator
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}" \
+      org.opencontainers.image.source="${SOURCE}" \
+      org.opencontainers.image.url="${SOURCE}" \
+      org.opencontainers.image.documentation="${SOURCE}/tree/v${VERSION}/docs"
+COPY --from=build /rootfs/ /
 # An SSL_CERT_FILE of the Pod takes the place of this one; the program then reads both files.
 ENV SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt
 USER 65532:65532

@@ -18,6 +18,9 @@ DEBUG := $(CARGO_TARGET_DIR)/debug
 # What the image runs: the static program.
 STATIC := $(shell uname -m)-unknown-linux-musl
 BUILD_STATIC = CC_$(subst -,_,$(STATIC))=musl-gcc $(CARGO) build --release --locked --target $(STATIC)
+# The platform of image-local: that of PLATFORM, or this machine's.
+IMAGE_PLATFORM := $(or $(patsubst linux/%,%,$(PLATFORM)),$(patsubst x86_64,amd64,$(patsubst aarch64,arm64,$(shell uname -m))))
+COMMIT_TIME := $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 CHART := charts/sequencestore-operator
 CRDS := sequencestores.yaml
 
@@ -64,7 +67,7 @@ docs: need-demo build control-plane ## Write docs/conditions.md, docs/metrics.md
 
 .PHONY: test
 test: need-test ## Everything: lint, simulator against the AWS model, then all Rust tests
-	$(MAKE) lint build conformance control-plane
+	$(MAKE) lint build conformance control-plane release-lint
 	$(CARGO) test --workspace --locked
 
 .PHONY: unit
@@ -98,12 +101,28 @@ control-plane: need-demo
 ##@ Release
 
 .PHONY: image
-image: ## Build the container image (IMAGE=repository:tag, CONTAINER_TOOL=docker)
+image: ## Build the container image (IMAGE=repository:tag, CONTAINER_TOOL=docker, PLATFORM=linux/arm64)
 	@tests/prerequisites.sh container:$(CONTAINER_TOOL)
-	DOCKER_BUILDKIT=1 $(CONTAINER_TOOL) build \
+	DOCKER_BUILDKIT=1 SOURCE_DATE_EPOCH=$(COMMIT_TIME) $(CONTAINER_TOOL) build $(if $(PLATFORM),--platform $(PLATFORM)) \
 		--build-arg VERSION=$(VERSION) \
 		--build-arg REVISION=$$(git rev-parse HEAD 2>/dev/null || echo unknown) \
+		--build-arg CREATED=$$(TZ=UTC git log -1 --date=format-local:%Y-%m-%dT%H:%M:%SZ --format=%cd) \
+		--build-arg SOURCE=$$(git config remote.origin.url || echo unknown) \
+		--build-arg SOURCE_DATE_EPOCH=$(COMMIT_TIME) \
 		--tag $(IMAGE) .
+
+.PHONY: image-local
+image-local: need-image ## The same image without a container engine or base image, as an OCI archive (PLATFORM=linux/arm64)
+	packaging/image-local.sh $$(packaging/static.sh $(IMAGE_PLATFORM)) $(IMAGE_PLATFORM) $(CARGO_TARGET_DIR)/image-$(IMAGE_PLATFORM).tar
+	@echo "It is in $(CARGO_TARGET_DIR)/image-$(IMAGE_PLATFORM).tar; skopeo copies it to a registry."
+
+.PHONY: release-check
+release-check: need-image control-plane ## Build, run and compare all that a release publishes; an hour on two cores
+	packaging/release-check.sh
+
+.PHONY: release-lint
+release-lint: need-release-lint control-plane ## Check Dockerfile, workflows and release scripts; seconds
+	tests/image/run.sh lint
 
 ##@ Help
 
@@ -114,7 +133,7 @@ help: ## This list
 		/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # What each target needs on the machine; all that is missing is named at once.
-.PHONY: need-build need-lint need-demo need-bench need-conformance need-test
+.PHONY: need-build need-lint need-demo need-bench need-conformance need-test need-image need-release-lint
 need-build:
 	@tests/prerequisites.sh rust cc
 need-lint:
@@ -125,5 +144,9 @@ need-bench:
 	@tests/prerequisites.sh rust cc go musl
 need-conformance:
 	@tests/prerequisites.sh rust cc python
+need-release-lint:
+	@tests/prerequisites.sh rust cc go python
+need-image:
+	@tests/prerequisites.sh rust cc go python image
 need-test:
 	@tests/prerequisites.sh rust rustfmt clippy cc go python

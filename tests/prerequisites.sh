@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Lists every tool that is missing on this machine, with how to install it.
 #
-#   tests/prerequisites.sh [rust] [rustfmt] [clippy] [cc] [make] [go] [python] [musl] [container[:TOOL]]
+#   tests/prerequisites.sh [rust] [rustfmt] [clippy] [cc] [make] [go] [python] [musl] [image] [container[:TOOL]]
 #
 # Without arguments, checks everything that `make test` needs. Exits with status 2 if something is missing.
 set -euo pipefail
@@ -90,6 +90,22 @@ check_musl() {
     fi
 }
 
+# To build the image of both platforms without a container engine, and to run it.
+check_image() {
+    local command package other=aarch64
+    [ "$(uname -m)" != aarch64 ] || other=x86_64
+    # command, and the package of Debian that has it
+    while read -r command package; do
+        have "$command" || report_missing "$command" "Debian, Ubuntu: apt-get install $package"
+    done <<TOOLS
+$(uname -m)-linux-gnu-gcc gcc
+$other-linux-gnu-gcc gcc-${other//_/-}-linux-gnu
+qemu-$other-static qemu-user-static
+buildah buildah
+dpkg-deb dpkg
+TOOLS
+}
+
 check_container() { # tool
     if ! have "$1"; then
         report_missing "$1" "install Docker or Podman, and set CONTAINER_TOOL to its command"
@@ -109,6 +125,7 @@ for need in "$@"; do
         go) check_go ;;
         python) check_python ;;
         musl) check_musl ;;
+        image) check_image ;;
         container) check_container docker ;;
         container:*) check_container "${need#container:}" ;;
         *) echo "prerequisites.sh: unknown prerequisite '$need'" >&2; exit 2 ;;

@@ -1,0 +1,37 @@
+#!/bin/sh
+# Checks how the program is packed and published, with pytest in a venv of its own.
+#
+#   tests/image/run.sh lint        Dockerfile, workflows and scripts: seconds, no image
+#   tests/image/run.sh release     all of it, on images, archives and chart that `make release-check` made
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+what=$1
+shift
+
+hash=$(python3 -c 'import hashlib, sys
+data = open(sys.argv[1], "rb").read() + sys.version.encode()
+print(hashlib.sha256(data).hexdigest()[:16])' "$here/requirements.txt")
+venv=${XDG_CACHE_HOME:-$HOME/.cache}/sequencestore-operator/image-venv-$hash
+
+# The marker file is written last: a venv without it is an incomplete installation.
+if [ ! -f "$venv/.complete" ]; then
+    rm -rf "$venv"
+    mkdir -p "$(dirname "$venv")"
+    python3 -m venv "$venv" || { echo "python3 has no venv module (Debian: apt install python3-venv)" >&2; exit 2; }
+    "$venv/bin/pip" install --quiet --disable-pip-version-check --no-input --require-hashes -r "$here/requirements.txt"
+    touch "$venv/.complete"
+fi
+PATH=$venv/bin:$PATH
+# The control plane, with its Helm and kubectl.
+cd "$root"
+PATH=$(cargo run --quiet --locked --package control-plane -- binaries):${CARGO_TARGET_DIR:-$root/target}/debug:$PATH
+export PATH PYTHONDONTWRITEBYTECODE=1
+
+cd "$here"
+case $what in
+    lint) exec python -m pytest test_workflows.py test_scripts.py "$@" ;;
+    release) exec python -m pytest "$@" ;;
+    *) echo "run.sh: unknown part '$what': use lint or release" >&2; exit 2 ;;
+esac
