@@ -6,21 +6,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 
-command -v python3 >/dev/null || { echo "this script requires python3 with the venv module (Debian: apt install python3-venv)" >&2; exit 2; }
-
-hash=$(python3 -c 'import hashlib, sys
-data = open(sys.argv[1], "rb").read() + sys.version.encode()
-print(hashlib.sha256(data).hexdigest()[:16])' "$here/requirements.txt")
-venv=${XDG_CACHE_HOME:-$HOME/.cache}/sequencestore-operator/conformance-venv-$hash
-
-# The marker file is written last: a venv without it is an incomplete installation.
-if [ ! -f "$venv/.complete" ]; then
-    rm -rf "$venv"
-    mkdir -p "$(dirname "$venv")"
-    python3 -m venv "$venv" || { echo "python3 has no venv module (Debian: apt install python3-venv)" >&2; exit 2; }
-    "$venv/bin/pip" install --quiet --disable-pip-version-check --no-input -r "$here/requirements.txt"
-    touch "$venv/.complete"
-fi
+venv=$("$root/tests/venv.sh" conformance "$here/requirements.txt")
 
 if [ -z "${HEALTHOMICS_SIMULATOR:-}" ]; then
     cd "$root"
