@@ -63,11 +63,19 @@ docs: need-demo build control-plane ## Write docs/conditions.md, docs/metrics.md
 	SEQSTORE_WRITE_DOCS=1 $(CARGO) test --quiet --locked --package sequencestore-operator --test conditions
 	SEQSTORE_WRITE_DOCS=1 $(CARGO) test --quiet --locked --package sequencestore-operator --test e2e -- bad_input
 
+.PHONY: docs-check
+docs-check: need-python ## Spelling, snippets and the site of the documentation; no network once the tools are there
+	tests/docs/run.sh check
+
+.PHONY: docs-site
+docs-site: need-python ## Write the site of the documentation to site/
+	tests/docs/run.sh site
+
 ##@ Test
 
 .PHONY: test
 test: need-test ## Everything: lint, simulator against the AWS model, then all Rust tests
-	$(MAKE) lint build conformance control-plane release-lint
+	$(MAKE) lint build control-plane conformance docs-check release-lint
 	$(CARGO) test --workspace --locked
 
 .PHONY: unit
@@ -90,8 +98,13 @@ bench: need-bench control-plane ## Measure operator and peer side by side, up to
 	$(CARGO_TARGET_DIR)/$(STATIC)/release/bench $(BENCH)
 
 .PHONY: conformance
-conformance: need-conformance build ## The simulator against botocore, boto3 and the AWS CLI
+conformance: need-conformance build control-plane ## The simulator against botocore, boto3 and the AWS CLI
 	HEALTHOMICS_SIMULATOR=$(DEBUG)/healthomics-simulator tests/conformance/run.sh
+
+.PHONY: aws-conformance
+aws-conformance: need-conformance ## Ask a real AWS account what the simulator assumes; says the price and asks first
+	$(CARGO) build --quiet --locked --package healthomics-simulator --package control-plane --package sequencestore-operator
+	@HEALTHOMICS_SIMULATOR=$(DEBUG)/healthomics-simulator tests/aws-conformance/run.sh $(AWS_CONFORMANCE)
 
 # Compiles kube-apiserver, etcd, kubectl and Helm once; later runs find them in the cache.
 .PHONY: control-plane
@@ -130,10 +143,10 @@ release-lint: need-release-lint control-plane ## Check Dockerfile, workflows and
 help: ## This list
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+		/^[a-z0-9-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # What each target needs on the machine; all that is missing is named at once.
-.PHONY: need-build need-lint need-demo need-bench need-conformance need-test need-image need-release-lint
+.PHONY: need-build need-lint need-demo need-bench need-conformance need-python need-test need-image need-release-lint
 need-build:
 	@tests/prerequisites.sh rust cc
 need-lint:
@@ -143,7 +156,9 @@ need-demo:
 need-bench:
 	@tests/prerequisites.sh rust cc go musl
 need-conformance:
-	@tests/prerequisites.sh rust cc python
+	@tests/prerequisites.sh rust cc go python
+need-python:
+	@tests/prerequisites.sh python
 need-release-lint:
 	@tests/prerequisites.sh rust cc go python
 need-image:

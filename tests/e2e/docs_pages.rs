@@ -19,6 +19,8 @@ tests![
     the_adoption_page_works_as_written,
     the_deletion_page_works_as_written,
     the_drift_page_works_as_written,
+    the_page_of_the_first_store_works_as_written,
+    the_pipelines_page_works_as_written,
 ];
 
 /// The example account of AWS's documentation and of the pages.
@@ -26,15 +28,23 @@ const ACCOUNT: &str = "111122223333";
 const BLOCK_TIMEOUT: Duration = Duration::from_secs(180);
 
 async fn the_adoption_page_works_as_written(cluster: Arc<Cluster>) -> Result<(), Error> {
-    follow(cluster, "adoption.md").await
+    follow(cluster, "adoption.md", 5).await
 }
 
 async fn the_deletion_page_works_as_written(cluster: Arc<Cluster>) -> Result<(), Error> {
-    follow(cluster, "deletion.md").await
+    follow(cluster, "deletion.md", 5).await
 }
 
 async fn the_drift_page_works_as_written(cluster: Arc<Cluster>) -> Result<(), Error> {
-    follow(cluster, "drift.md").await
+    follow(cluster, "drift.md", 5).await
+}
+
+async fn the_page_of_the_first_store_works_as_written(cluster: Arc<Cluster>) -> Result<(), Error> {
+    follow(cluster, "first-store.md", 5).await
+}
+
+async fn the_pipelines_page_works_as_written(cluster: Arc<Cluster>) -> Result<(), Error> {
+    follow(cluster, "pipelines.md", 2).await
 }
 
 #[derive(Debug)]
@@ -46,13 +56,13 @@ enum Step {
     Directive(String),
 }
 
-async fn follow(cluster: Arc<Cluster>, page: &str) -> Result<(), Error> {
+async fn follow(cluster: Arc<Cluster>, page: &str, least: usize) -> Result<(), Error> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs").join(page);
     let text = std::fs::read_to_string(&path)?;
     let steps = steps(&text);
     let commands = steps.iter().filter(|step| matches!(step, Step::Commands(_))).count();
     let fenced = text.matches("```console").count();
-    ensure!(commands >= 5 && commands == fenced, "{page}: parsed {commands} of {fenced} blocks");
+    ensure!(commands >= least && commands == fenced, "{page}: parsed {commands} of {fenced} blocks");
     let mut reader = Reader::new(cluster).await?;
     for step in &steps {
         reader
@@ -118,7 +128,10 @@ impl Reader {
     async fn perform(&mut self, step: &Step) -> Result<(), Error> {
         match step {
             Step::Manifest(text) => {
-                let name = text.lines().find_map(|line| line.strip_prefix("  name: ")).ok_or("no name")?;
+                let name = ["  name: ", "  generateName: "]
+                    .iter()
+                    .find_map(|key| text.lines().find_map(|line| line.strip_prefix(key)))
+                    .ok_or("no name")?;
                 std::fs::write(self.directory.path().join(format!("{name}.yaml")), text)?;
             }
             Step::Commands(script) => {

@@ -25,6 +25,9 @@ mod create;
 mod defaults;
 mod deletion;
 mod denied_changes;
+#[path = "../documents/pages.rs"]
+mod docs;
+mod docs_manifests;
 mod docs_pages;
 mod drift;
 mod events;
@@ -95,6 +98,7 @@ const TESTS: &[&[Test]] = &[
     defaults::TESTS,
     deletion::TESTS,
     denied_changes::TESTS,
+    docs_manifests::TESTS,
     docs_pages::TESTS,
     drift::TESTS,
     events::TESTS,

@@ -49,7 +49,8 @@ fn the_readme_names_every_iam_action() {
 fn the_operator_accepts_every_manifest_in_the_documents() {
     let mut found = 0;
     for (path, text) in documents() {
-        for block in text.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next()) {
+        let blocks = text.split("```yaml\n").skip(1).filter_map(|rest| rest.split("```").next());
+        for block in blocks.filter(|block| block.lines().any(|line| line == "kind: SequenceStore")) {
             accepted(&path, block);
             found += 1;
         }
