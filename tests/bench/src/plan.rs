@@ -39,7 +39,7 @@ fn sizes(arguments: &Arguments) -> Sizes {
         return Sizes {
             cold_starts: 3,
             observed: &[0, 100, 300],
-            created: &[&[100]],
+            created: &[&[30, 100]],
             peer: &[0, 100, 300],
             creations: vec![(30, 1.0), (100, 100.0)],
             new_objects: 60,
