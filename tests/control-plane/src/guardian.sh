@@ -42,8 +42,9 @@ while :; do
     kill -0 "$child" || break
 done
 
-# The watcher must not signal another process that has since been given the component's process ID.
-kill -TERM "$watcher"
+# The watcher must not signal another process that has since been given the component's process ID. SIGTERM would be lost
+# if it came before the subshell has reset the traps that it inherits.
+kill -KILL "$watcher"
 wait "$watcher"
 echo "$status" >&4
 exec 4>&-
