@@ -5,7 +5,6 @@ import json
 import os
 import re
 import signal
-import socket
 import ssl
 import subprocess
 import threading
@@ -18,6 +17,7 @@ import pytest
 import trustme
 
 from elf import INTERPRETER, Elf
+from ports import free_port
 
 ROOT = Path(__file__).parents[2]
 VERSION = re.search(r'^version = "(.*)"', (ROOT / "Cargo.toml").read_text(), re.MULTILINE)[1]
@@ -146,12 +146,6 @@ def test_the_program_trusts_the_roots_in_the_file_of_the_image(image, aws, autho
     authority.cert_pem.write_to_path(file)
     trusted = export(image, aws, mounts=[(file, ROOTS)])
     assert trusted.returncode == 0, trusted.stderr
-
-
-def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
 
 
 def get(url):
