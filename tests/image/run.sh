@@ -10,19 +10,7 @@ root=$(cd "$here/../.." && pwd)
 what=$1
 shift
 
-hash=$(python3 -c 'import hashlib, sys
-data = open(sys.argv[1], "rb").read() + sys.version.encode()
-print(hashlib.sha256(data).hexdigest()[:16])' "$here/requirements.txt")
-venv=${XDG_CACHE_HOME:-$HOME/.cache}/sequencestore-operator/image-venv-$hash
-
-# The marker file is written last: a venv without it is an incomplete installation.
-if [ ! -f "$venv/.complete" ]; then
-    rm -rf "$venv"
-    mkdir -p "$(dirname "$venv")"
-    python3 -m venv "$venv" || { echo "python3 has no venv module (Debian: apt install python3-venv)" >&2; exit 2; }
-    "$venv/bin/pip" install --quiet --disable-pip-version-check --no-input --require-hashes -r "$here/requirements.txt"
-    touch "$venv/.complete"
-fi
+venv=$("$root/tests/venv.sh" image "$here/requirements.txt")
 PATH=$venv/bin:$PATH
 # The control plane, with its Helm and kubectl.
 cd "$root"
