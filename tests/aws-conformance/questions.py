@@ -8,6 +8,8 @@ import time
 
 from botocore.exceptions import ClientError
 
+from policy import policy_document
+
 # What needs data or keys, and therefore stays open.
 OPEN = ["nonEmptyDelete", "listDeletedReadSets", "resolveKeyAliases", "showKeyAliases", "tokenWindowMs", "defaultPageSize"]
 
@@ -147,15 +149,7 @@ def policies(account):
     store = account.omics.get_sequence_store(id=store["id"])
     point = store["s3Access"]["s3AccessPointArn"]
     first = error_of(account.omics.get_s3_access_policy, s3AccessPointArn=point)
-    statement = {
-        "Sid": "Read",
-        "Effect": "Allow",
-        "Principal": {"AWS": f"arn:aws:iam::{account.id}:root"},
-        "Action": ["s3:GetObject", "s3:GetObjectTagging"],
-        "Resource": f"{point}/object/{account.id}/sequenceStore/{store['id']}/*",
-        "Condition": {"StringEquals": {"s3:ExistingObjectTag/omics:sampleId": "one"}},
-    }
-    written = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    written = policy_document(store)
     before = store.get("updateTime")
     time.sleep(account.second)
     account.omics.put_s3_access_policy(s3AccessPointArn=point, s3AccessPolicy=written)

@@ -12,6 +12,7 @@ import pytest
 from botocore.config import Config
 
 from model import check_response
+from policy import policy_document
 
 ACCOUNT = "123456789012"
 REGION = "us-east-1"
@@ -92,19 +93,6 @@ def unvalidated(connect, control):
 @pytest.fixture
 def store(control):
     return control.seed(name="reads", description="seeded", tags={"team": "genomics"})
-
-
-def policy_document(store):
-    access_point = store["s3Access"]["s3AccessPointArn"]
-    statement = {
-        "Sid": "Read",
-        "Effect": "Allow",
-        "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
-        "Action": ["s3:GetObject", "s3:GetObjectTagging"],
-        "Resource": f"{access_point}/object/{ACCOUNT}/sequenceStore/{store['id']}/*",
-        "Condition": {"StringEquals": {"s3:ExistingObjectTag/omics:sampleId": "one"}},
-    }
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
 
 
 def valid_input(operation, store):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import policy_document
+from policy import policy_document
 
 AWS = Path(sys.executable).with_name("aws")
 

@@ -2,8 +2,9 @@
 
 import pytest
 
-from conftest import ACCOUNT, REGION, call, policy_document, valid_input
+from conftest import ACCOUNT, REGION, call, valid_input
 from model import OPERATIONS
+from policy import policy_document
 
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/0c1d9a1e-0000-4000-8000-000000000000"
 ALL_MEMBERS = {
