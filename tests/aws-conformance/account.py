@@ -15,6 +15,16 @@ TAG = "seqstore-conformance-run"
 SLOW = ("CreateSequenceStore", "UpdateSequenceStore", "DeleteSequenceStore", "GetS3AccessPolicy", "PutS3AccessPolicy", "DeleteS3AccessPolicy")
 
 
+def if_found(call, **parameters):
+    """The answer of a call, or None where AWS says that there is no such resource."""
+    try:
+        return call(**parameters)
+    except ClientError as error:
+        if error.response["Error"]["Code"] != "ResourceNotFoundException":
+            raise
+        return None
+
+
 class Account:
     def __init__(self, region, simulator=None, bucket=None):
         self.run = uuid.uuid4().hex[:8]
@@ -64,11 +74,7 @@ class Account:
         return created
 
     def delete(self, store):
-        try:
-            self.omics.delete_sequence_store(id=store)
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ResourceNotFoundException":
-                raise
+        if_found(self.omics.delete_sequence_store, id=store)
         self.stores.pop(store, None)
 
     def until(self, condition, what):
@@ -83,44 +89,29 @@ class Account:
         found = []
 
         def is_shown():
-            try:
-                found.append(self.omics.get_sequence_store(id=store))
-            except ClientError as error:
-                if error.response["Error"]["Code"] != "ResourceNotFoundException":
-                    raise
-            return bool(found)
+            found.append(self.shown(store))
+            return found[-1] is not None
 
         self.until(is_shown, f"store {store} is not shown")
-        return found[0]
+        return found[-1]
+
+    def shown(self, store):
+        """The store, or None where AWS shows none."""
+        return if_found(self.omics.get_sequence_store, id=store)
 
     def until_active(self, store):
         self.until(lambda: self.get(store).get("status") == "ACTIVE", f"store {store} is not ACTIVE")
 
     def until_gone(self, store):
-        def is_gone():
-            try:
-                self.omics.get_sequence_store(id=store)
-            except ClientError as error:
-                return error.response["Error"]["Code"] == "ResourceNotFoundException"
-            return False
-
-        self.until(is_gone, f"store {store} is still there")
+        self.until(lambda: self.shown(store) is None, f"store {store} is still there")
 
     def time_until(self, condition):
         """Milliseconds until a condition holds; 0 if it holds at once. An answer of not found counts as not yet."""
         start = time.monotonic()
 
-        def holds():
-            try:
-                return condition()
-            except ClientError as error:
-                if error.response["Error"]["Code"] != "ResourceNotFoundException":
-                    raise
-                return False
-
-        if holds():
+        if if_found(condition):
             return 0
-        self.until(holds, "a write does not show")
+        self.until(lambda: if_found(condition), "a write does not show")
         return round((time.monotonic() - start) * 1000)
 
     def clean_up(self):
@@ -136,23 +127,23 @@ class Account:
 
     def is_deletable(self, store):
         """Whether AWS shows the store as ACTIVE or FAILED, or shows none: then Delete says what is so."""
-        try:
-            status = self.omics.get_sequence_store(id=store).get("status")
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "ResourceNotFoundException":
-                raise
-            return True
-        return status in ("ACTIVE", "FAILED", None)
+        shown = self.shown(store)
+        return shown is None or shown.get("status") in ("ACTIVE", "FAILED", None)
 
-    def find_left_behind(self):
-        """The stores of earlier runs: those that have both the name and the tag of a run."""
+    def find_stores(self):
+        """The stores of all runs by id, with the run and the ARN: those that have both the name and the tag of a run."""
         pages = self.omics.get_paginator("list_sequence_stores").paginate()
         for store in (store for page in pages for store in page["sequenceStores"]):
             match = re.fullmatch(PREFIX + r"([0-9a-f]{8})-.*", store.get("name") or "")
             if match:
-                tags = self.omics.list_tags_for_resource(resourceArn=store["arn"])["tags"]
-                if tags.get(TAG) == match.group(1):
-                    yield store["id"], store["arn"]
+                # A listing may show for a while what is deleted.
+                shown = if_found(self.omics.list_tags_for_resource, resourceArn=store["arn"]) or {"tags": {}}
+                if shown["tags"].get(TAG) == match.group(1):
+                    yield store["id"], (match.group(1), store["arn"])
+
+    def find_own_stores(self):
+        """Adds the stores of this run that nobody has told of: the operator made them, or the answer to Create was lost."""
+        self.stores |= {store: arn for store, (run, arn) in self.find_stores() if run == self.run}
 
     def redacted(self):
         """All answers, without what belongs to this account."""

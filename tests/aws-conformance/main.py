@@ -7,6 +7,8 @@ import subprocess
 import sys
 import urllib.request
 
+from botocore.exceptions import ClientError
+
 import questions
 import scenarios
 from account import PREFIX, Account
@@ -111,7 +113,7 @@ def text_of(result):
 
 
 def clean_up(account, arguments):
-    account.stores = dict(account.find_left_behind())
+    account.stores = {store: arn for store, (_, arn) in account.find_stores()}
     if not account.stores:
         print("Nothing is left behind.")
         return 0
@@ -129,8 +131,9 @@ def main():
     if arguments.clean_up:
         return clean_up(account, arguments)
     defaults = assumptions()
+    stores = questions.STORES + bool(arguments.bucket) + (len(scenarios.SCENARIOS) if arguments.operator else 0)
     facts = {
-        "stores": questions.STORES, "at_a_time": questions.STORES_AT_A_TIME, "account": account.id, "region": account.region,
+        "stores": stores, "at_a_time": questions.STORES_AT_A_TIME, "account": account.id, "region": account.region,
         "identity": account.identity, "prefix": PREFIX, "run": account.run,
     }
     if not agreed(arguments, PRICE.format(**facts)):
@@ -142,7 +145,12 @@ def main():
             passed, others = play(account, arguments.simulator)
             found, failed = {**found, **passed}, {**failed, **others}
     finally:
-        left = account.clean_up()
+        left = {}
+        try:
+            account.find_own_stores()
+        except ClientError as error:
+            left["which cannot be listed, if there is one"] = str(error)
+        left |= account.clean_up()
         for store, why in left.items():
             print(f"LEFT BEHIND: store {store}: {why}", file=sys.stderr)
     if arguments.record:
