@@ -4,7 +4,8 @@
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cache=${XDG_CACHE_HOME:-${HOME:?}/.cache}/sequencestore-operator/packaging
 name=sequencestore-operator
-version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$root/Cargo.toml" | head -n 1)
+# None in the layers of the image that hold the scripts alone.
+version=$(sed -n 's/^version = "\(.*\)"/\1/p' "$root/Cargo.toml" 2>/dev/null | head -n 1 || true)
 
 # The commit, and its time in place of "now". A build from an archive without history sets both.
 revision=${SEQSTORE_REVISION:-$(git -C "$root" rev-parse HEAD 2>/dev/null || echo unknown)}

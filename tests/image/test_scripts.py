@@ -61,9 +61,18 @@ def sha256(path):
 
 
 def test_shellcheck_finds_nothing():
-    scripts = [*PACKAGING.glob("*.sh"), Path(__file__).with_name("run.sh"), ROOT / "tests/prerequisites.sh"]
+    scripts = [*PACKAGING.glob("*.sh"), *ROOT.glob("tests/*.sh"), *ROOT.glob("tests/*/run.sh"), ROOT / ".ci/run"]
     done = subprocess.run(["shellcheck", "--external-sources", "--source-path=SCRIPTDIR", *scripts], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
+
+
+def test_the_scripts_start_where_nothing_else_is(tmp_path):
+    """The first layers of the image hold these files alone."""
+    shutil.copytree(PACKAGING, tmp_path / "packaging")
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", f"source {tmp_path}/packaging/common.sh; echo $name"], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (0, "sequencestore-operator\n"), done.stderr
 
 
 def test_a_tag_that_is_not_the_version_is_refused(checkout):
