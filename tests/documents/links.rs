@@ -1,4 +1,4 @@
-//! Links lead to files and headings that exist. I/O: reads files of the repository.
+//! Links lead to files and headings that exist, and no page is half merged. I/O: reads files of the repository.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -28,6 +28,16 @@ fn every_link_leads_to_an_existing_file_and_heading() {
         }
     }
     assert!(found >= 100, "only {found} links are found");
+}
+
+#[test]
+fn no_page_has_marks_of_a_merge() {
+    for file in all_pages() {
+        let text = crate::pages::read(&file);
+        let mark =
+            text.lines().find(|line| ["<<<<<<< ", ">>>>>>> "].iter().any(|mark| line.starts_with(mark)));
+        assert_eq!(mark, None, "{file}");
+    }
 }
 
 #[test]
