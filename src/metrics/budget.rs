@@ -56,7 +56,7 @@ impl Collector for BudgetSeries {
         gauges(
             &mut encoder,
             ("sequencestore_aws_budget_waiting", "Requests that wait for their turn."),
-            buckets.iter().map(|bucket| (bucket.labels(), u32::try_from(bucket.waiting).unwrap_or(u32::MAX))),
+            buckets.iter().map(|bucket| (bucket.labels(), bucket.waiting)),
         )
     }
 }

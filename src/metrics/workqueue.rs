@@ -11,7 +11,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
-use super::family::Read;
+use super::family::{Read, gauges};
 use super::{CONTROLLER, Timings};
 
 #[derive(Clone, Copy, Debug, Hash, PartialEq, Eq, EncodeLabelSet)]
@@ -90,16 +90,15 @@ pub(super) struct QueueSeries(pub(super) Read<QueueSample>);
 impl Collector for QueueSeries {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         let QueueSample { ready, added, unfinished, longest_running } = self.0.now();
-        let mut depth = encoder.encode_descriptor(
-            "workqueue_depth",
-            "Objects whose pass is due and that wait for a worker, by what the pass is for.",
-            None,
-            MetricType::Gauge,
+        let labels = |priority| [("name", CONTROLLER), ("controller", CONTROLLER), ("priority", priority)];
+        gauges(
+            &mut encoder,
+            (
+                "workqueue_depth",
+                "Objects whose pass is due and that wait for a worker, by what the pass is for.",
+            ),
+            ready.into_iter().map(|(priority, count)| (labels(priority), count)),
         )?;
-        for (priority, count) in ready {
-            let labels = [("name", CONTROLLER), ("controller", CONTROLLER), ("priority", priority)];
-            depth.encode_family(&labels)?.encode_gauge(&count)?;
-        }
         let mut adds = encoder.encode_descriptor(
             "workqueue_adds",
             "Objects that were queued for a pass; one that is queued already does not count again.",

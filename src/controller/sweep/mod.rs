@@ -9,10 +9,12 @@
 //! | `round` | when each settled object gets a look in the background |
 //! | `policies` | which of them go before its order, because their S3 access policy is due |
 //! | `regions` | how each region is observed at the moment, and which objects need no pass because of it |
+//! | `pages` | one listing, page by page |
 //! | `sweeper` | the task of one region |
 
 mod choice;
 mod next_look;
+mod pages;
 mod policies;
 mod regions;
 mod round;

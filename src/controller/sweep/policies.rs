@@ -40,7 +40,7 @@ impl Policies {
     }
 
     /// The order of the round got so many looks, of which one takes this time. As many may go before it, but no more than AWS
-    /// allows reads of policies.
+    /// allows reads of policies. What the order itself reads of them is not taken off: it waits for its turn like any call.
     pub fn earn(&mut self, looks: f64, each: Duration, pace: &Pace) {
         self.looks += looks * (pace.policies_each_second * each.as_secs_f64()).min(1.0);
     }

@@ -1,4 +1,5 @@
-//! The background round: each settled object gets a full look once in it, spread evenly. Pure: time is passed in. No I/O.
+//! The background round: each settled object gets a full look once in it, spread evenly, unless its policy brings the look.
+//! Pure: time is passed in. No I/O.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use super::choice::{Choice, choose};
 use super::give_way;
 use super::next_look::{NextLook, Sight, next_look};
+use super::pages::{NoSnapshot, list};
 use super::policies::{self, POLICY_EVERY, Policies};
 use super::regions::Mode;
 use super::round::{self, Hand};
-use super::snapshot::{Listing, Snapshot};
+use super::snapshot::Snapshot;
 use crate::aws::Urgency;
 use crate::controller::backoff;
 use crate::controller::context::Context;
@@ -24,15 +25,6 @@ const LONGEST_STEP: Duration = Duration::from_secs(10);
 const LONGEST_UNTIL_CHOICE: Duration = Duration::from_secs(60);
 /// The longest wait after listings that failed, unless the interval is longer.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
-
-/// Why there is no snapshot.
-#[derive(Debug)]
-enum NoSnapshot {
-    /// It has more pages than the Gets in its place would cost.
-    TooDear,
-    /// AWS's error is in the log already; a listing that makes no sense is not.
-    Failed,
-}
 
 /// An object that is on record in the region.
 struct Found {
@@ -80,21 +72,21 @@ impl Sweeper {
         let mut is_first = true;
         loop {
             let began = Instant::now();
-            let mut count = self.count().await;
-            if count.settled == 0 {
+            let Count { settled, waiting, policies } = self.count().await;
+            if settled == 0 {
                 break;
             }
-            self.policies = Policies::of(std::mem::take(&mut count.policies), &self.policies);
-            let waiting = if is_first { count.waiting } else { 0 };
-            let next_at = match choose(&self.context.sweeps.pace, count.settled, self.pages, waiting) {
-                Choice::List { most_pages } => self.sweep(most_pages, count.settled).await,
+            self.policies = Policies::of(policies, &self.policies);
+            let waiting = if is_first { waiting } else { 0 };
+            let next_at = match choose(&self.context.sweeps.pace, settled, self.pages, waiting) {
+                Choice::List { most_pages } => self.sweep(most_pages, settled).await,
                 Choice::Get => {
                     self.go_over_to_polls();
                     began + self.interval().min(LONGEST_UNTIL_CHOICE)
                 }
             };
             is_first = false;
-            self.until(next_at, count.settled).await;
+            self.until(next_at, settled).await;
         }
         self.context.sweeps.forget(&self.region);
     }
@@ -275,15 +267,17 @@ impl Sweeper {
         taken.len()
     }
 
-    /// When the policy of this object must be read; none where its spec has none, or somebody looks after it.
+    /// When the policy of this object must be read; none where its spec has none, or a pass is coming.
     fn policy_due(&self, object: &SequenceStore, sight: &Sight) -> Option<Instant> {
         object.spec.s3_access_policy.as_ref()?;
+        let (memory, uid) = (&self.context.memory, Uid::of(object));
         let looked = match sight {
             Sight::Busy => return None,
+            Sight::Never if memory.knows(&uid) => return None,
             Sight::Never => None,
             Sight::AtRest { looked, .. } => Some(*looked),
         };
-        policies::due_at(self.context.memory.policy_read_at(&Uid::of(object)), looked, self.started)
+        policies::due_at(memory.policy_read_at(&uid), looked, self.started)
     }
 
     /// Whether the object was looked at so recently that its policy brings the next look, not the hand.
@@ -317,7 +311,7 @@ impl Sweeper {
     /// The object, if it is on record in this region.
     fn find(&self, reference: &Reference) -> Option<Found> {
         let object = self.context.kubernetes.cache.get(reference)?;
-        // The cache has decoded it just now, for nobody else.
+        // One that can be decoded was decoded just now, for nobody else.
         let object = Arc::unwrap_or_clone(object).0.ok()?;
         if object.status.as_ref()?.region.as_ref() != Some(&self.region) {
             return None;
@@ -331,6 +325,7 @@ impl Sweeper {
 
     async fn count(&self) -> Count {
         let soon = Instant::now() + self.interval();
+        let is_listed = self.mode() == Some(Mode::List);
         let mut count = Count { settled: 0, waiting: 0, policies: Vec::new() };
         for (number, object) in self.context.kubernetes.cache.objects().enumerate() {
             give_way(number).await;
@@ -340,8 +335,10 @@ impl Sweeper {
                 count.settled += 1;
                 let sight = self.context.memory.sight(&Uid::of(object));
                 count.waiting += usize::from(sight == Sight::Never);
-                let due = self.policy_due(object, &sight).filter(|due| *due <= soon);
-                count.policies.extend(due.map(|due| (due, Reference::of(object))));
+                if is_listed {
+                    let due = self.policy_due(object, &sight).filter(|due| *due <= soon);
+                    count.policies.extend(due.map(|due| (due, Reference::of(object))));
+                }
             }
         }
         count
@@ -379,31 +376,5 @@ impl Sweeper {
 
     fn heard(&self) {
         self.context.sweeps.heard_of(&self.region, Instant::now());
-    }
-}
-
-/// All pages. A listing that breaks off says nothing.
-async fn list(
-    context: &Context,
-    region: &str,
-    most_pages: usize,
-    began: Instant,
-) -> Result<Snapshot, NoSnapshot> {
-    let (mut listing, mut token) = (Listing::begun(began), None);
-    loop {
-        if listing.pages() > most_pages {
-            return Err(NoSnapshot::TooDear);
-        }
-        let page = context.aws.list_page(region, token).await;
-        context.sweeps.heard_of(region, Instant::now());
-        let page = page.map_err(|_logged| NoSnapshot::Failed)?;
-        match listing.add(&page.stores, page.next) {
-            Ok(Some(next)) => token = Some(next),
-            Ok(None) => return Ok(listing.complete()),
-            Err(defect) => {
-                tracing::warn!(region, "the stores cannot be listed: {defect}");
-                return Err(NoSnapshot::Failed);
-            }
-        }
     }
 }
