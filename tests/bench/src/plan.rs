@@ -60,7 +60,7 @@ fn sizes(arguments: &Arguments) -> Sizes {
         peer_at_rest: 1000,
         rest_seconds: 300,
         drift: drift::Sizes { observed: 100, managed: 5, changes: 3 },
-        failover: &[("TERM", 3), ("KILL", 3), ("STOP", 1)],
+        failover: &[("TERM", 3), ("KILL", 2), ("STOP", 1)],
         storm_phase_seconds: 150,
     }
 }
@@ -197,9 +197,10 @@ impl Run {
         results
     }
 
-    /// In processes of their own: the one that rests is left alone.
+    /// With no objects and with the most, in processes of their own: the one that rests is left alone.
     async fn scrapes(&self, point: Point, scene: &Scene) -> Result<Results, Error> {
-        let is_meant = point.program == Program::Operator && point.stores == Stores::Observed;
+        let is_own = point.program == Program::Operator && point.stores == Stores::Observed;
+        let is_meant = self.rests(point) || is_own && point.objects == 0;
         let mut results = Results::default();
         if !is_meant || !self.arguments.wants(Measure::Scale) {
             return Ok(results);
