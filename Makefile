@@ -23,6 +23,7 @@ IMAGE_PLATFORM := $(or $(patsubst linux/%,%,$(PLATFORM)),$(patsubst x86_64,amd64
 COMMIT_TIME := $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 CHART := charts/sequencestore-operator
 CRDS := sequencestores.yaml
+MANIFESTS ?= dist
 
 ##@ See it work
 
@@ -70,6 +71,10 @@ docs-check: need-python ## Spelling, snippets and the site of the documentation;
 .PHONY: docs-site
 docs-site: need-python ## Write the site of the documentation to site/
 	tests/docs/run.sh site
+
+.PHONY: chart
+chart: need-test control-plane ## Write what is made from the chart's values: the table in its README, and files/defaults.yaml
+	SEQSTORE_WRITE_DOCS=1 $(CARGO) test --quiet --locked --package sequencestore-operator --test chart -- readme
 
 ##@ Test
 
@@ -136,6 +141,10 @@ release-check: need-image control-plane ## Build, run and compare all that a rel
 .PHONY: release-lint
 release-lint: need-release-lint control-plane ## Check Dockerfile, workflows and release scripts; seconds
 	tests/image/run.sh lint
+
+.PHONY: manifests
+manifests: need-demo control-plane ## Write install.yaml, crds.yaml and kustomization.yaml to MANIFESTS=dist, with VALUES="--set ..."
+	PATH="$$($(CARGO) run --quiet --locked --package control-plane -- binaries):$$PATH" charts/manifests.sh $(MANIFESTS) $(VALUES)
 
 ##@ Help
 

@@ -16,6 +16,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cp -r "$root/charts/$name" "$work/chart"
 python3 "$root/packaging/image_values.py" "$work/chart/values.yaml" "$registry" "$repository" "$digest"
+# What the templates take for a value that is absent.
+cp "$work/chart/values.yaml" "$work/chart/files/defaults.yaml"
 mkdir -p "$directory"
 "${HELM:-helm}" package "$work/chart" --version "$version" --app-version "$version" --destination "$directory" >&2
 echo "$directory/$name-$version.tgz"

@@ -31,10 +31,16 @@ pub async fn cluster_without_rules(like: &Cluster) -> Result<Arc<Cluster>, Error
     schema["properties"]["spec"] = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
     schema.as_object_mut().ok_or("no schema")?.remove("x-kubernetes-validations");
     plane.kubectl_stdin(&["apply", "--server-side", "-f", "-"], &crd.to_string()).await?.checked()?;
-    let established = ["wait", "--for=condition=Established", "crd/sequencestores.healthomics.dev"];
-    plane.kubectl(&established).await?.checked()?;
+    established(&plane).await?;
     let (kubeconfig, binary) = (plane.kubeconfig().to_owned(), like.binary.clone());
     Ok(Arc::new(Cluster { plane, kubeconfig, binary }))
+}
+
+/// Waits until the API server serves the CRD.
+pub async fn established(plane: &ControlPlane) -> Result<(), Error> {
+    let crd = ["wait", "--for=condition=Established", "crd/sequencestores.healthomics.dev"];
+    plane.kubectl(&crd).await?.checked()?;
+    Ok(())
 }
 
 async fn an_undecodable_object_does_not_stop_others(cluster: Arc<Cluster>) -> Result<(), Error> {

@@ -14,6 +14,7 @@ mod aws_errors;
 mod bad_input;
 mod budget;
 mod called_operations;
+mod chart;
 mod clear_fields;
 mod cli_document;
 mod cli_export;
@@ -89,6 +90,7 @@ const TESTS: &[&[Test]] = &[
     budget::pace::TESTS,
     budget::refused_credentials::TESTS,
     budget::storm::TESTS,
+    chart::TESTS,
     clear_fields::TESTS,
     cli_document::TESTS,
     cli_export::TESTS,

@@ -49,7 +49,7 @@ impl World {
 }
 
 fn policy_of(namespace: &str) -> String {
-    format!("{SERVICE_ACCOUNT}.{namespace}.deletion-protection.healthomics.dev")
+    format!("{SERVICE_ACCOUNT}.sequencestore-operator.{namespace}.deletion-protection.healthomics.dev")
 }
 
 async fn the_api_server_refuses_to_delete_a_protected_object(cluster: Arc<Cluster>) -> Result<(), Error> {
@@ -98,7 +98,7 @@ async fn two_releases_of_the_same_name_keep_separate_policies(cluster: Arc<Clust
     let namespace = world.namespace.clone();
     let watch = format!("watchNamespaces={{{namespace}}}");
     let settings =
-        ["--set", "crds.enabled=false", "--set", "rbac.aggregateRoles=false", "--set", "clusterName=x"];
+        ["--set", "crds.enabled=false", "--set", "rbac.aggregate.view=false", "--set", "clusterName=x"];
     let install = ["install", SERVICE_ACCOUNT, CHART, "--namespace", &namespace, "--set", &watch];
     cluster.plane.helm(&[&install, &settings[..]].concat()).await?.checked()?;
     world.until_refused("genomes", &policy_of(&namespace)).await?;
@@ -144,7 +144,10 @@ async fn chart_values_disable_or_scope_the_policy(cluster: Arc<Cluster>) -> Resu
         Ok(cluster.rendered(values).await?.checked()?.stdout)
     };
     let all = rendered(&[]).await?;
-    ensure!(all.contains("name: \"a.b.deletion-protection.healthomics.dev\""), "no policy by default");
+    ensure!(
+        all.contains("name: \"a.sequencestore-operator.b.deletion-protection.healthomics.dev\""),
+        "no policy by default"
+    );
     ensure!(!all.contains("namespaceSelector"), "the policy is limited to some namespaces by default");
     let none = rendered(&["admissionPolicy.enabled=false"]).await?;
     ensure!(!none.contains("ValidatingAdmissionPolicy"), "the policy is rendered although it is disabled");

@@ -76,7 +76,9 @@ impl Cluster {
         let labelled = format!("admissionPolicy.namespaceSelector.matchLabels.{POLICY_LABEL}=on");
         let install =
             ["install", SERVICE_ACCOUNT, CHART, "--namespace", SYSTEM_NAMESPACE, "--create-namespace"];
-        let install = [&install[..], &["--set-string", &labelled]].concat();
+        // Tests have users with the cluster role edit.
+        let settings = ["--set-string", &labelled, "--set", "rbac.aggregate.edit=true"];
+        let install = [&install[..], &settings].concat();
         plane.helm(&install).await.and_then(|output| output.checked()).expect("the chart installs");
         let kubeconfig = plane.kubeconfig_for(SYSTEM_NAMESPACE, SERVICE_ACCOUNT).await.expect("a token");
         let crd = ["wait", "--for=condition=Established", "crd/sequencestores.healthomics.dev"];

@@ -1,17 +1,70 @@
-{{- define "sequencestore-operator.name" -}}
-{{- default .Chart.Name .Values.nameOverride -}}
+{{- /* Every template begins with this. It puts the chart's default in place of each value that is null or absent: null from a user, or
+absent because `helm upgrade --reuse-values` keeps the values of an older chart. It returns nothing. */}}
+{{- define "sequencestore-operator.init" -}}
+{{- include "sequencestore-operator.fill" (list .Values (.Files.Get "files/defaults.yaml" | fromYaml)) -}}
 {{- end -}}
 
-{{- /* At most 48 characters, so that the role names with their suffixes stay within 63 characters. */}}
+{{- /* Values and defaults, both changed in place. In a map that goes to Kubernetes as it is, a missing key means that the user took it out. */}}
+{{- define "sequencestore-operator.fill" -}}
+{{- $values := index . 0 -}}
+{{- $asTheyAre := list "labels" "podSecurityContext" "securityContext" "resources" "nodeSelector" -}}
+{{- range $key, $default := index . 1 -}}
+{{- $value := index $values $key -}}
+{{- if kindIs "invalid" $value -}}
+{{- $_ := set $values $key $default -}}
+{{- else if and (kindIs "map" $default) (kindIs "map" $value) (not (has $key $asTheyAre)) -}}
+{{- include "sequencestore-operator.fill" (list $value $default) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* Text and limit: the text as lower-case letters, digits and hyphens. What had to be changed or cut gets a hash, so that two texts
+never become one name. */}}
+{{- define "sequencestore-operator.short" -}}
+{{- $text := index . 0 -}}
+{{- $limit := int (index . 1) -}}
+{{- $clean := regexReplaceAll "[^a-z0-9-]+" (lower $text) "-" | trimAll "-" -}}
+{{- if and (eq $clean $text) (le (len $text) $limit) -}}
+{{- $text -}}
+{{- else -}}
+{{- printf "%s-%s" (trunc (int (sub $limit 9)) $clean | trimSuffix "-") (sha256sum $text | trunc 8) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "sequencestore-operator.namespace" -}}
+{{- default .Release.Namespace .Values.namespaceOverride -}}
+{{- end -}}
+
+{{- define "sequencestore-operator.name" -}}
+{{- default .Chart.Name .Values.nameOverride | trunc 63 | trimAll "-_." -}}
+{{- end -}}
+
+{{- /* At most 48 characters, so that the names with their suffixes stay within 63 characters. Under an alias of an umbrella chart the
+alias is always part of the name: the release name may contain it, and that of another alias too. */}}
 {{- define "sequencestore-operator.fullname" -}}
 {{- $name := include "sequencestore-operator.name" . -}}
+{{- $isAlias := ne .Chart.Name "sequencestore-operator" -}}
 {{- if .Values.fullnameOverride -}}
 {{- .Values.fullnameOverride -}}
-{{- else if contains $name .Release.Name -}}
-{{- .Release.Name | trunc 48 | trimSuffix "-" -}}
+{{- else if and (contains $name .Release.Name) (not $isAlias) -}}
+{{- include "sequencestore-operator.short" (list .Release.Name 48) -}}
 {{- else -}}
-{{- printf "%s-%s" .Release.Name $name | trunc 48 | trimSuffix "-" -}}
+{{- include "sequencestore-operator.short" (list (printf "%s-%s" .Release.Name $name) 48) -}}
 {{- end -}}
+{{- end -}}
+
+{{- /* The name of a cluster-wide object, by its purpose. Release, alias and namespace make it unique in the cluster: neither alias nor
+namespace contains a dot. */}}
+{{- define "sequencestore-operator.clusterWideName" -}}
+{{- $root := index . 0 -}}
+{{- $alias := include "sequencestore-operator.short" (list $root.Chart.Name 63) -}}
+{{- printf "%s.%s.%s.%s.healthomics.dev" $root.Release.Name $alias (include "sequencestore-operator.namespace" $root) (index . 1) -}}
+{{- end -}}
+
+{{- /* The name of a Service must begin with a letter, that of a release need not. */}}
+{{- define "sequencestore-operator.metricsServiceName" -}}
+{{- $name := printf "%s-metrics" (include "sequencestore-operator.fullname" .) -}}
+{{- regexReplaceAll "^([0-9])" $name "s-${1}" -}}
 {{- end -}}
 
 {{- define "sequencestore-operator.selectorLabels" -}}
@@ -20,10 +73,11 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "sequencestore-operator.labels" -}}
+{{- $chart := printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" -}}
 {{- $own := dict
-  "app.kubernetes.io/version" .Chart.AppVersion
+  "app.kubernetes.io/version" (.Chart.AppVersion | replace "+" "_")
   "app.kubernetes.io/managed-by" .Release.Service
-  "helm.sh/chart" (printf "%s-%s" .Chart.Name (replace "+" "_" .Chart.Version)) -}}
+  "helm.sh/chart" ($chart | trunc 63 | trimAll "-_.") -}}
 {{- $selector := include "sequencestore-operator.selectorLabels" . | fromYaml -}}
 {{- toYaml (mergeOverwrite (dict) .Values.commonLabels $own $selector) -}}
 {{- end -}}
@@ -37,10 +91,24 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- end -}}
 
 {{- define "sequencestore-operator.image" -}}
+{{- $global := .Values.global | default dict -}}
+{{- $registry := default .Values.image.registry $global.imageRegistry -}}
+{{- $repository := .Values.image.repository -}}
+{{- if $registry -}}
+{{- $repository = printf "%s/%s" (trimSuffix "/" $registry) $repository -}}
+{{- end -}}
 {{- if .Values.image.digest -}}
-{{- printf "%s@%s" .Values.image.repository .Values.image.digest -}}
+{{- printf "%s@%s" $repository .Values.image.digest -}}
 {{- else -}}
-{{- printf "%s:%s" .Values.image.repository (default .Chart.AppVersion .Values.image.tag) -}}
+{{- printf "%s:%s" $repository (default .Chart.AppVersion .Values.image.tag) -}}
+{{- end -}}
+{{- end -}}
+
+{{- /* A list of names or of maps with a name becomes a list of maps. */}}
+{{- define "sequencestore-operator.imagePullSecrets" -}}
+{{- $global := .Values.global | default dict -}}
+{{- range concat .Values.imagePullSecrets ($global.imagePullSecrets | default list) }}
+- {{ toYaml (ternary (dict "name" .) . (kindIs "string" .)) | nindent 2 | trim }}
 {{- end -}}
 {{- end -}}
 
@@ -52,9 +120,6 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 - apiGroups: [healthomics.dev]
   resources: [sequencestores/status]
   verbs: [patch]
-- apiGroups: [healthomics.dev]
-  resources: [sequencestores/finalizers]
-  verbs: [update]
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]

@@ -1,0 +1,110 @@
+{{- /* The arguments of the container. Those of extraArgs go last, and replace the chart's where both have a flag. */}}
+{{- define "sequencestore-operator.args" -}}
+{{- $values := .Values -}}
+{{- $args := list -}}
+{{- $settings := list
+  (list "region" $values.aws.region)
+  (list "cluster-name" $values.clusterName)
+  (list "poll-interval" $values.pollInterval)
+  (list "create-grace" $values.createGrace)
+  (list "quota-share" $values.quotaShare)
+  (list "background-share" $values.backgroundShare)
+  (list "log-format" $values.log.format)
+  (list "log-level" $values.log.level) -}}
+{{- range $setting := $settings -}}
+{{- with index $setting 1 -}}
+{{- $args = append $args (printf "--%s=%v" (index $setting 0) .) -}}
+{{- end -}}
+{{- end -}}
+{{- with $values.concurrency -}}
+{{- $args = append $args (printf "--concurrency=%d" (int .)) -}}
+{{- end -}}
+{{- range $values.watchNamespaces -}}
+{{- $args = append $args (printf "--watch-namespace=%s" .) -}}
+{{- end -}}
+{{- range $operation, $rate := $values.quotas -}}
+{{- $args = append $args (printf "--quota=%s=%v" $operation $rate) -}}
+{{- end -}}
+{{- if $values.leaderElection.enabled -}}
+{{- $args = concat $args (list "--leader-elect" (printf "--leader-election-lease-name=%s" (include "sequencestore-operator.fullname" .))) -}}
+{{- end -}}
+{{- $args = append $args (printf "--health-probe-bind-address=:%d" (int $values.healthProbePort)) -}}
+{{- if $values.metrics.enabled -}}
+{{- $args = append $args (printf "--metrics-bind-address=:%d" (int $values.metrics.port)) -}}
+{{- if not $values.metrics.perObject -}}
+{{- $args = append $args "--metrics-per-object=false" -}}
+{{- end -}}
+{{- else -}}
+{{- $args = append $args "--metrics-bind-address=off" -}}
+{{- end -}}
+{{- $flags := list -}}
+{{- range $values.extraArgs -}}
+{{- $flags = append $flags (regexReplaceAll "(?s)=.*$" . "") -}}
+{{- end -}}
+{{- if has "--leader-elect" $flags -}}
+{{- fail "set leaderElection.enabled instead of --leader-elect in extraArgs: the number of Pods and the roles depend on it" -}}
+{{- end -}}
+{{- if has "--watch-namespace" $flags -}}
+{{- fail "set watchNamespaces instead of --watch-namespace in extraArgs: the roles depend on it" -}}
+{{- end -}}
+- run
+{{- range $args }}
+{{- if not (has (regexReplaceAll "(?s)=.*$" . "") $flags) }}
+- {{ . | quote }}
+{{- end }}
+{{- end }}
+{{- range $values.extraArgs }}
+- {{ . | quote }}
+{{- end }}
+{{- end -}}
+
+{{- /* The environment of the container. Each name is there once, as server-side apply demands: the user's entry replaces the chart's, and
+the last of several is used. */}}
+{{- define "sequencestore-operator.env" -}}
+{{- $own := list (dict "name" "POD_NAME" "valueFrom" (dict "fieldRef" (dict "fieldPath" "metadata.name"))) -}}
+{{- if .Values.leaderElection.enabled -}}
+{{- $own = append $own (dict "name" "POD_NAMESPACE" "valueFrom" (dict "fieldRef" (dict "fieldPath" "metadata.namespace"))) -}}
+{{- end -}}
+{{- $endpoints := dict
+  "AWS_ENDPOINT_URL_OMICS" .Values.aws.endpointUrlOmics
+  "AWS_ENDPOINT_URL_OMICS_TAGS" .Values.aws.endpointUrlOmicsTags
+  "AWS_ENDPOINT_URL_STS" .Values.aws.endpointUrlSts -}}
+{{- range $name, $url := $endpoints -}}
+{{- with $url -}}
+{{- $own = append $own (dict "name" $name "value" .) -}}
+{{- end -}}
+{{- end -}}
+{{- $kept := list -}}
+{{- $seen := list -}}
+{{- range reverse (concat $own .Values.extraEnv) -}}
+{{- if not (has .name $seen) -}}
+{{- $seen = append $seen .name -}}
+{{- $kept = prepend $kept . -}}
+{{- end -}}
+{{- end -}}
+{{- toYaml $kept -}}
+{{- end -}}
+
+{{- /* The security context of the Pod. */}}
+{{- define "sequencestore-operator.podSecurityContext" -}}
+{{- $context := .Values.podSecurityContext -}}
+{{- if .Values.openshift -}}
+{{- $context = omit $context "runAsUser" "runAsGroup" "fsGroup" -}}
+{{- end -}}
+{{- toYaml $context -}}
+{{- end -}}
+
+{{- /* A probe of the port for health: the path, and the times from the values. */}}
+{{- define "sequencestore-operator.probe" -}}
+{{- toYaml (merge (dict "httpGet" (dict "path" (index . 0) "port" "health")) (index . 1)) -}}
+{{- end -}}
+
+{{- /* The constraints that spread the Pods, each with a selector. */}}
+{{- define "sequencestore-operator.topologySpreadConstraints" -}}
+{{- $selector := dict "matchLabels" (include "sequencestore-operator.selectorLabels" . | fromYaml) -}}
+{{- $constraints := list -}}
+{{- range .Values.topologySpreadConstraints -}}
+{{- $constraints = append $constraints (ternary . (set (deepCopy .) "labelSelector" $selector) (hasKey . "labelSelector")) -}}
+{{- end -}}
+{{- toYaml $constraints -}}
+{{- end -}}

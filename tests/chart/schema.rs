@@ -1,0 +1,137 @@
+//! The schema of the values is as strict as the program: Helm refuses what would end in a crash loop.
+
+use std::process::Command;
+
+use crate::helm::{CHART, both, ensure_refused, template, try_template};
+
+/// A value of the chart, the flag that it becomes, what both refuse, and what both accept.
+type Row = (&'static str, &'static str, &'static [&'static str], &'static [&'static str]);
+
+const ROWS: [Row; 8] = [
+    (
+        "aws.region",
+        "region",
+        &["ab-c", "US-EAST-1", "useast1", "us-east-"],
+        &["us-east-1", "us-gov-west-1", "ap-southeast-12"],
+    ),
+    ("concurrency", "concurrency", &["0", "257", "1.5", "many"], &["1", "256"]),
+    (
+        "log.level",
+        "log-level",
+        &["loud", "loud=very", "info,loud", "info,", "=debug"],
+        &["info", "WARN", "off", "info,kube=debug", "kube::client=trace,warn"],
+    ),
+    ("log.format", "log-format", &["xml", "JSON"], &["json", "text"]),
+    ("pollInterval", "poll-interval", &["5", "0s", "5d", "-5m", "99999999999s"], &["30s", "5m", "1h"]),
+    ("createGrace", "create-grace", &["1.5m", "m"], &["60s"]),
+    ("quotaShare", "quota-share", &["0", "80", "-1"], &["0.8", "1"]),
+    ("clusterName", "cluster-name", &["a;b", "a*"], &["my cluster", "a_b.c:/=+-@d"]),
+];
+
+fn program_refuses(flag: &str, value: &str) -> bool {
+    let output = Command::new(env!("CARGO_BIN_EXE_sequencestore-operator"))
+        .args(["run", &format!("--{flag}={value}")])
+        .env_clear()
+        .env("KUBECONFIG", "/nowhere/kubeconfig")
+        .output()
+        .expect("the operator runs");
+    let text = String::from_utf8_lossy(&output.stderr);
+    let understood = text.contains("/nowhere/kubeconfig");
+    assert!(understood != text.contains(&format!("--{flag}")), "{text}");
+    !understood
+}
+
+/// The value in the form of `--set`, which splits at commas.
+fn setting(key: &str, value: &str) -> String {
+    format!("{key}={}", value.replace(',', "\\,"))
+}
+
+#[test]
+fn helm_refuses_what_the_program_refuses() {
+    for (key, flag, bad, good) in ROWS {
+        for value in bad {
+            assert!(program_refuses(flag, value), "the program accepts --{flag}={value}");
+            ensure_refused(&[&setting(key, value)], key.rsplit('.').next().expect("a key"));
+        }
+        for value in good {
+            assert!(!program_refuses(flag, value), "the program refuses --{flag}={value}");
+            template(&both()[1], &[&setting(key, value)]);
+        }
+    }
+}
+
+#[test]
+fn the_operations_with_a_quota_are_those_of_the_program() {
+    let schema = std::fs::read_to_string(format!("{CHART}/values.schema.json")).expect("the schema");
+    let schema: serde_json::Value = serde_json::from_str(&schema).expect("JSON");
+    let mut known: Vec<&str> = schema["properties"]["quotas"]["propertyNames"]["enum"]
+        .as_array()
+        .expect("names")
+        .iter()
+        .filter_map(|n| n.as_str())
+        .collect();
+    let output = Command::new(env!("CARGO_BIN_EXE_sequencestore-operator"))
+        .args(["run", "--quota=Nothing=1"])
+        .env_clear()
+        .output()
+        .expect("the operator runs");
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    let mut named: Vec<&str> =
+        text.split("operations: ").nth(1).expect("a list").split(',').map(str::trim).collect();
+    named.sort_unstable();
+    known.sort_unstable();
+    assert_eq!(known, named);
+    ensure_refused(&["quotas.GetSequenceStor=1"], "GetSequenceStor");
+}
+
+#[test]
+fn helm_refuses_names_that_kubernetes_would_refuse() {
+    for bad in [
+        "nameOverride=Upper",
+        "fullnameOverride=Upper",
+        "fullnameOverride=ends-",
+        "namespaceOverride=a.b",
+        "watchNamespaces={Lab}",
+        "serviceAccount.name=Upper",
+        "priorityClassName=Upper",
+        "image.repository=Upper/case",
+        "metrics.serviceMonitor.namespace=Upper",
+    ] {
+        let key = bad.split('=').next().expect("a key").rsplit('.').next().expect("a key");
+        ensure_refused(&[bad], key);
+    }
+}
+
+#[test]
+fn a_misspelt_value_is_refused() {
+    for bad in ["replica=2", "metrics.serviceMonitor.enable=true", "rbac.aggregate.editor=true"] {
+        ensure_refused(&[bad], bad.split('=').next().expect("a key").rsplit('.').next().expect("a key"));
+    }
+}
+
+#[test]
+fn values_that_exclude_each_other_are_refused() {
+    ensure_refused(&["healthProbePort=8080"], "must differ");
+    ensure_refused(&["leaderElection.enabled=false"], "requires leaderElection.enabled");
+    ensure_refused(&["watchNamespaces={lab}"], "clusterName is required");
+    ensure_refused(&["metrics.serviceMonitor.enabled=true", "metrics.podMonitor.enabled=true"], "not both");
+    ensure_refused(&["metrics.podMonitor.enabled=true", "metrics.enabled=false"], "requires metrics.enabled");
+}
+
+#[test]
+fn lint_finds_nothing_in_the_chart_with_the_values_of_ci() {
+    let mut files = vec![String::new()];
+    for entry in std::fs::read_dir(format!("{CHART}/ci")).expect("ci/ is there") {
+        files.push(entry.expect("readable").path().display().to_string());
+    }
+    assert!(files.len() >= 5, "{files:?}");
+    for helm in both() {
+        for file in &files {
+            let values: &[&str] = if file.is_empty() { &[] } else { &["-f", file] };
+            let lint = crate::helm::run(helm, &[&["lint", "--strict", "--quiet", CHART], values].concat());
+            assert!(lint.success, "{} {file}: {}{}", helm.display(), lint.stdout, lint.stderr);
+            let output = try_template(helm, CHART, &values[values.len().min(1)..]);
+            assert!(output.success, "{file}: {}", output.stderr);
+        }
+    }
+}
