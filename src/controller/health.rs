@@ -1,6 +1,7 @@
 //! Health endpoints: `/healthz` while the operator makes progress, `/readyz` while it can do its work. Neither depends on
 //! AWS, where a restart of the operator would repair nothing. I/O.
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::leadership::Leadership;
+use super::log_level::LogLevel;
 use crate::kubernetes::Watches;
 
 /// Longer than any pause of a busy machine.
@@ -75,16 +77,19 @@ fn text(lines: &[String]) -> String {
     lines.iter().map(|line| format!("{line}\n")).collect()
 }
 
-/// Serves until `shutdown`.
+/// Serves until `shutdown`. The log level has its endpoint on the same port.
 pub async fn serve(
     listener: TcpListener,
     health: Arc<Health>,
+    level: LogLevel,
     shutdown: CancellationToken,
 ) -> std::io::Result<()> {
     let (alive, stopping) = (Arc::clone(&health), shutdown.clone());
     let routes = Router::new()
         .route("/healthz", get(move || async move { alive.healthz(Instant::now()) }))
-        .route("/readyz", get(move || async move { health.readyz(stopping.is_cancelled(), Instant::now()) }));
+        .route("/readyz", get(move || async move { health.readyz(stopping.is_cancelled(), Instant::now()) }))
+        .merge(level.routes());
+    let routes = routes.into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, routes).with_graceful_shutdown(shutdown.cancelled_owned()).await
 }
 

@@ -1,5 +1,5 @@
-//! What the metrics read when somebody asks: the objects of the cache, the queue, the request budget, and how each
-//! region is observed. No I/O.
+//! What the metrics read when somebody asks: the objects of the cache, the watches, the queue, the request budget, and how
+//! each region is observed. No I/O.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,17 +7,25 @@ use std::time::Instant;
 
 use super::context::Context;
 use super::sweep::{Freshness, Mode};
-use crate::metrics::{Condition, Objects, Page, QueueSample, RegionSample, Sample};
+use crate::kubernetes::WatchFailure;
+use crate::metrics::{Condition, Objects, Page, QueueSample, RegionSample, Sample, WatchSample};
 
 /// The page /metrics with everything that is known of `context`. `per_object`: with series for each object.
 pub fn metrics_page(context: &Arc<Context>, per_object: bool) -> Page {
     let objects = Arc::new(CachedObjects(Arc::clone(context)));
     let (queued, swept, aws) = (Arc::clone(context), Arc::clone(context), context.aws.clone());
+    let watching = Arc::clone(context);
     Page::new(Arc::clone(&context.metrics))
         .with_objects(objects, per_object)
+        .with_watches(move || watch_sample(&watching))
         .with_queue(move || queue_sample(&queued))
         .with_budget(move || aws.budget_readings())
         .with_regions(move || region_samples(&swept))
+}
+
+fn watch_sample(context: &Context) -> WatchSample {
+    let (watches, now) = (&context.kubernetes.cache.watches, Instant::now());
+    WatchFailure::ALL.into_iter().map(|why| (why.label(), watches.failing(why, now))).collect()
 }
 
 /// Of the regions in which settled objects are or were, and those in which AWS refuses the credentials.
@@ -28,6 +36,7 @@ fn region_samples(context: &Context) -> Vec<RegionSample> {
         .map(|Freshness { region, mode, age }| RegionSample {
             is_listed: mode == Mode::List,
             listing_age: age.map(|age| age.as_secs_f64()),
+            listing_interval: age.map(|_| context.sweeps.pace.interval.as_secs_f64()),
             is_breaker_open: refused.contains(&region),
             region,
         })
@@ -70,6 +79,7 @@ impl Objects for CachedObjects {
                 conditions: condition.collect(),
                 is_drifted: glance.is_drifted,
                 deleted_at: glance.deleted_at,
+                deletion_blocked_by: glance.deletion_blocked_by.iter().map(String::as_str).collect(),
             });
         }
     }

@@ -10,6 +10,7 @@ mod error;
 pub mod health;
 pub mod leadership;
 pub mod listener;
+mod log_level;
 mod memory;
 pub mod metrics_endpoint;
 mod metrics_page;
@@ -25,6 +26,7 @@ mod triggers;
 mod watch;
 mod workers;
 
+pub use log_level::{Level, LogLevel};
 pub use memory::Memory;
 pub use metrics_page::metrics_page;
 pub use pass_queue::PassQueue;

@@ -14,6 +14,8 @@ pub struct Glance {
     pub is_drifted: bool,
     /// When the deletion was requested, in seconds since 1970.
     pub deleted_at: Option<i64>,
+    /// Reasons for which its deletion waits.
+    pub deletion_blocked_by: Vec<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -47,11 +49,19 @@ struct Metadata {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct Status {
     #[serde(default)]
     conditions: Vec<GlancedCondition>,
     #[serde(default)]
     drift: Vec<IgnoredAny>,
+    #[serde(default)]
+    deletion_blocked_by: Vec<Block>,
+}
+
+#[derive(Deserialize)]
+struct Block {
+    reason: String,
 }
 
 impl Glance {
@@ -59,10 +69,11 @@ impl Glance {
     pub(super) fn at_text(text: &str) -> Self {
         let Ok(Whole { metadata, status }) = serde_json::from_str(text) else { return Self::default() };
         let deleted_at = metadata.deletion_timestamp.map(|time| time.0.as_second());
-        let Some(Status { conditions, drift }) = status else {
+        let Some(Status { conditions, drift, deletion_blocked_by }) = status else {
             return Self { deleted_at, ..Self::default() };
         };
-        Self { conditions, is_drifted: !drift.is_empty(), deleted_at }
+        let deletion_blocked_by = deletion_blocked_by.into_iter().map(|block| block.reason).collect();
+        Self { conditions, is_drifted: !drift.is_empty(), deleted_at, deletion_blocked_by }
     }
 
     /// An object that cannot be decoded shows only that it is being deleted.
@@ -95,6 +106,8 @@ mod tests {
             prop_assert_eq!(glance.is_drifted, !status.drift.is_empty());
             let deleted_at = object.metadata.deletion_timestamp.map(|time| time.0.as_second());
             prop_assert_eq!(glance.deleted_at, deleted_at);
+            let blocked: Vec<_> = status.deletion_blocked_by.iter().map(|block| format!("{:?}", block.reason)).collect();
+            prop_assert_eq!(glance.deletion_blocked_by, blocked);
         }
     }
 }

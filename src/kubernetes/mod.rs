@@ -31,7 +31,7 @@ pub use glance::Glance;
 pub use lease::{Lease, LeaseApi, LeaseSpec};
 pub use reference::{Reference, Uid};
 pub use watched_object::{InvalidObject, Undecodable, WatchedObject};
-pub use watches::{WatchNumber, Watches};
+pub use watches::{WatchFailure, WatchNumber, Watches};
 
 /// Name under which the operator owns fields and reports Events.
 pub const FIELD_MANAGER: &str = "sequencestore-operator";

@@ -36,7 +36,50 @@ struct WatchState {
 struct Trouble {
     text: String,
     since: Instant,
-    is_refusal: bool,
+    why: WatchFailure,
+}
+
+impl Trouble {
+    /// A clear word of the API server, which no further attempt will change.
+    fn is_refusal(&self) -> bool {
+        self.why != WatchFailure::Error
+    }
+
+    /// It lasts.
+    fn is_shown(&self, now: Instant) -> bool {
+        self.is_refusal() || now.duration_since(self.since) > PASSING
+    }
+}
+
+/// Why a watch fails, as metrics tell it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WatchFailure {
+    /// The API server does not know the kind.
+    CrdMissing,
+    Forbidden,
+    Error,
+}
+
+impl WatchFailure {
+    pub const ALL: [Self; 3] = [Self::CrdMissing, Self::Forbidden, Self::Error];
+
+    /// As a label of metrics.
+    #[must_use]
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::CrdMissing => "crd_missing",
+            Self::Forbidden => "forbidden",
+            Self::Error => "error",
+        }
+    }
+
+    fn of(failure: &Failure) -> Self {
+        match failure {
+            Failure::NotFound(_) => Self::CrdMissing,
+            Failure::Forbidden(_) => Self::Forbidden,
+            Failure::Invalid(_) | Failure::NoAnswer(_) | Failure::Other(_) => Self::Error,
+        }
+    }
 }
 
 /// A watch that breaks off is usually resumed at once, and is no reason to take the operator for not ready.
@@ -84,7 +127,7 @@ impl Watches {
     /// would soon be untrue.
     pub fn listed(&self, number: WatchNumber, now: Instant) {
         self.change(number, |state| {
-            let is_refused = state.trouble.as_ref().is_some_and(|trouble| trouble.is_refusal);
+            let is_refused = state.trouble.as_ref().is_some_and(Trouble::is_refusal);
             (state.was_tried, state.heard) = (true, Some(now));
             state.is_listed |= !is_refused;
         });
@@ -102,20 +145,22 @@ impl Watches {
     /// A list or a watch failed. Returns what is wrong, where that is news.
     pub fn failed(&self, number: WatchNumber, failure: &Failure, now: Instant) -> Option<String> {
         self.change(number, |state| {
-            // A refusal is a clear word, and makes what is cached untrue in the long run.
-            let is_refusal = matches!(failure, Failure::Forbidden(_) | Failure::NotFound(_));
-            state.is_listed &= !is_refusal;
+            let why = WatchFailure::of(failure);
+            let text = trouble(&state.place(), failure);
+            let before = state.trouble.take();
+            let is_news = before.as_ref().is_none_or(|before| before.text != text);
+            let is_repeated = before.is_some();
+            let since = before.map_or(now, |before| before.since);
+            let found = Trouble { text: text.clone(), since, why };
+            // A refusal makes what is cached untrue in the long run.
+            state.is_listed &= !found.is_refusal();
             // Any other failure may be over with the next attempt, and no pass should see it.
-            state.was_tried |= is_refusal || state.trouble.is_some();
+            state.was_tried |= found.is_refusal() || is_repeated;
+            state.trouble = Some(found);
             // A restart cannot help against an API server that answers with errors, or refuses connections.
             if !matches!(failure, Failure::NoAnswer(_)) {
                 state.heard = Some(now);
             }
-            let text = trouble(&state.place(), failure);
-            let before = state.trouble.take();
-            let is_news = before.as_ref().is_none_or(|before| before.text != text);
-            let since = before.map_or(now, |before| before.since);
-            state.trouble = Some(Trouble { text: text.clone(), since, is_refusal });
             is_news.then_some(text)
         })
         .flatten()
@@ -152,15 +197,24 @@ impl Watches {
     /// What keeps the operator from its work, one line each; empty where it is ready.
     #[must_use]
     pub fn missing(&self, now: Instant) -> Vec<String> {
-        let is_shown = |trouble: &&Trouble| trouble.is_refusal || now.duration_since(trouble.since) > PASSING;
         let missing = |state: &WatchState| match state.trouble.as_ref() {
-            Some(trouble) if !state.is_listed || is_shown(&trouble) => Some(trouble.text.clone()),
+            Some(trouble) if !state.is_listed || trouble.is_shown(now) => Some(trouble.text.clone()),
             _ if state.is_listed => None,
             _ => Some(format!("the operator has not listed the SequenceStores of {} yet", state.place())),
         };
         let mut lines: Vec<String> = self.states().iter().filter_map(missing).collect();
         lines.dedup();
         lines
+    }
+
+    /// How many watches fail for this reason, without those that may be resumed at once.
+    #[must_use]
+    pub fn failing(&self, why: WatchFailure, now: Instant) -> usize {
+        let fails = |state: &&WatchState| {
+            let trouble = state.trouble.as_ref().filter(|trouble| trouble.why == why);
+            trouble.is_some_and(|trouble| !state.is_listed || trouble.is_shown(now))
+        };
+        self.states().iter().filter(fails).count()
     }
 
     /// What a user should know although the operator is ready, one line each.
@@ -258,9 +312,10 @@ mod tests {
         watches.listed(1, now);
         assert!(watches.failed(0, &Failure::Other("connection refused".into()), now).is_some());
         assert!(watches.unlisted().is_empty() && watches.missing(now).is_empty());
+        assert_eq!(watches.failing(WatchFailure::Error, now), 0);
         let later = now + PASSING + Duration::from_secs(1);
         assert_eq!(watches.failed(0, &Failure::Other("connection refused".into()), later), None);
-        assert_eq!(watches.missing(later).len(), 1);
+        assert_eq!((watches.missing(later).len(), watches.failing(WatchFailure::Error, later)), (1, 1));
         watches.began(0, later);
         assert!(watches.missing(later).is_empty());
     }
@@ -295,6 +350,11 @@ mod tests {
             watches.failed(number, &Failure::NotFound("404 page not found".into()), now);
         }
         assert_eq!(watches.missing(now), [CRD_NOT_INSTALLED]);
+        assert_eq!(watches.failing(WatchFailure::CrdMissing, now), 2, "and counted for each");
+        watches.failed(0, &Failure::Forbidden("no".into()), now);
+        assert_eq!(WatchFailure::ALL.map(|why| watches.failing(why, now)), [1, 1, 0]);
+        (0..2).for_each(|number| assert!(watches.began(number, now)));
+        assert_eq!(WatchFailure::ALL.map(|why| watches.failing(why, now)), [0, 0, 0]);
     }
 
     #[tokio::test]

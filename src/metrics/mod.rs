@@ -4,6 +4,7 @@
 //! | file | holds |
 //! |---|---|
 //! | `aws`, `budget`, `rest_client` | requests to AWS, the request budget, requests to the Kubernetes API server |
+//! | `watches` | watches of the API server that fail |
 //! | `regions` | how the stores of each region are observed |
 //! | `reconcile`, `workqueue`, `leadership` | passes, the queue and the lease, under the names of controller-runtime and client-go |
 //! | `objects` | series about objects, made when they are asked for: they cost nothing at rest and go with their object |
@@ -26,6 +27,7 @@ mod reconcile;
 mod reference;
 mod regions;
 mod rest_client;
+mod watches;
 mod workqueue;
 
 use std::fmt;
@@ -42,6 +44,7 @@ pub(crate) use reconcile::{PassResult, Passes};
 pub use reference::{metrics_example, metrics_reference};
 pub(crate) use regions::RegionSample;
 pub(crate) use rest_client::RestClient;
+pub(crate) use watches::WatchSample;
 pub(crate) use workqueue::{QueueSample, WorkQueue};
 
 /// Name of the one controller and its queue, as controller-runtime would call it.

@@ -1,7 +1,7 @@
 //! Series about objects. They are made from what is cached when somebody asks for them, so they cost nothing at rest and
 //! vanish with their object. No I/O.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -33,6 +33,8 @@ pub(crate) struct Sample<'a> {
     pub(crate) is_drifted: bool,
     /// In seconds since 1970.
     pub(crate) deleted_at: Option<i64>,
+    /// Reasons for which its deletion waits.
+    pub(crate) deletion_blocked_by: Vec<&'a str>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -66,6 +68,7 @@ struct Row {
     ready_since: Option<i64>,
     is_drifted: bool,
     deleted_at: Option<i64>,
+    deletion_blocked_by: Vec<Box<str>>,
     stalled: Option<Box<str>>,
 }
 
@@ -73,6 +76,8 @@ impl Row {
     fn of(object: &Sample<'_>) -> Self {
         let ready = object.condition("Ready");
         let stalled = object.condition("Stalled").filter(|stalled| stalled.status == "True");
+        // Each reason once: two series with the same labels would spoil the page.
+        let blocked: BTreeSet<&str> = object.deletion_blocked_by.iter().copied().collect();
         Self {
             namespace: object.namespace.into(),
             name: object.name.into(),
@@ -80,6 +85,7 @@ impl Row {
             ready_since: ready.map(|ready| ready.since),
             is_drifted: object.is_drifted,
             deleted_at: object.deleted_at,
+            deletion_blocked_by: blocked.into_iter().map(Box::from).collect(),
             stalled: stalled.map(|stalled| stalled.reason.into()),
         }
     }
@@ -169,6 +175,21 @@ fn each(encoder: &mut DescriptorEncoder<'_>, rows: &[Row]) -> fmt::Result {
             "When the deletion of the object was requested, in seconds since 1970; only of objects that are being deleted.",
         ),
         rows.iter().filter_map(|row| Some((row.labels(), row.deleted_at?))),
+    )?;
+    let blocked = rows.iter().flat_map(|row| {
+        let [namespace, name] = row.labels();
+        row.deletion_blocked_by
+            .iter()
+            .map(AsRef::as_ref)
+            .map(move |reason| ([namespace, name, ("reason", reason)], 1_u32))
+    });
+    gauges(
+        encoder,
+        (
+            "sequencestore_object_deletion_blocked",
+            "1 for each reason for which the deletion of the object waits, as in status.deletionBlockedBy; absent for all others.",
+        ),
+        blocked,
     )?;
     let stalled = rows.iter().filter_map(|row| {
         let [namespace, name] = row.labels();

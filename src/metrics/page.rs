@@ -13,6 +13,7 @@ use super::family::Read;
 use super::objects::ObjectSeries;
 use super::process::Process;
 use super::regions::{RegionSample, RegionSeries};
+use super::watches::{WatchSample, WatchSeries};
 use super::workqueue::{QueueSample, QueueSeries};
 use super::{Metrics, Objects, build_info};
 
@@ -60,6 +61,12 @@ impl Page {
         read: impl Fn() -> Vec<RegionSample> + Send + Sync + 'static,
     ) -> Self {
         self.read_each_time.register_collector(Box::new(RegionSeries(Read::new(read))));
+        self
+    }
+
+    /// Adds the watches that fail.
+    pub(crate) fn with_watches(mut self, read: impl Fn() -> WatchSample + Send + Sync + 'static) -> Self {
+        self.read_each_time.register_collector(Box::new(WatchSeries(Read::new(read))));
         self
     }
 

@@ -63,8 +63,13 @@ pub fn metrics_example() -> String {
             waiting: 0,
         }]
     });
-    let page = page.with_regions(|| {
-        vec![RegionSample { region: "us-east-1".into(), listing_age: Some(0.0), ..RegionSample::default() }]
+    let page = page.with_watches(|| vec![("error", 0)]).with_regions(|| {
+        vec![RegionSample {
+            region: "us-east-1".into(),
+            listing_age: Some(0.0),
+            listing_interval: Some(300.0),
+            ..RegionSample::default()
+        }]
     });
     let mut text = String::new();
     // Writing to a String cannot fail.
@@ -84,6 +89,7 @@ impl Objects for Example {
             conditions: vec![condition("Ready"), condition("Stalled")],
             is_drifted: false,
             deleted_at: Some(1),
+            deletion_blocked_by: vec!["Reason"],
         });
     }
 }

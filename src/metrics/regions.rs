@@ -13,8 +13,10 @@ pub(crate) struct RegionSample {
     pub(crate) region: String,
     /// Its settled objects are observed by one listing for all of them.
     pub(crate) is_listed: bool,
-    /// Seconds since its last complete listing began, if there was one.
+    /// Seconds since its last complete listing began, while it is to be listed.
     pub(crate) listing_age: Option<f64>,
+    /// Seconds from one listing to the next, while it is to be listed.
+    pub(crate) listing_interval: Option<f64>,
     /// AWS does not accept the credentials there, so that few requests are sent.
     pub(crate) is_breaker_open: bool,
 }
@@ -43,9 +45,18 @@ impl Collector for RegionSeries {
             &mut encoder,
             (
                 "sequencestore_region_listing_age_seconds",
-                "Since the last complete listing of the region began: what it showed may be as old as that.",
+                "Since the last complete listing of the region began: what it showed may be as old as that. Absent where \
+                 there are so few objects that each is polled.",
             ),
             regions.iter().filter_map(|region| Some((region.labels(), region.listing_age?))),
+        )?;
+        gauges(
+            &mut encoder,
+            (
+                "sequencestore_region_listing_interval_seconds",
+                "How often the region is to be listed; absent where its listing age is.",
+            ),
+            regions.iter().filter_map(|region| Some((region.labels(), region.listing_interval?))),
         )?;
         gauges(
             &mut encoder,

@@ -18,6 +18,7 @@ tests![
     sigterm_exits_with_code_0,
     sigterm_before_the_first_list_exits_with_code_0,
     the_operator_never_logs_secrets,
+    the_log_level_changes_while_the_operator_runs,
 ];
 
 /// An address that nothing listens on.
@@ -34,6 +35,45 @@ pub async fn get(address: &str, path: &str) -> Option<String> {
     let mut response = String::new();
     stream.read_to_string(&mut response).await.ok()?;
     Some(response)
+}
+
+/// The status and body of the answer to this level.
+async fn put_level(address: &str, level: &str) -> Result<(String, String), Error> {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = tokio::net::TcpStream::connect(address).await?;
+    let (length, end) = (level.len(), "Host: operator\r\nConnection: close");
+    let request = format!("PUT /log-level HTTP/1.1\r\n{end}\r\nContent-Length: {length}\r\n\r\n{level}");
+    stream.write_all(request.as_bytes()).await?;
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await?;
+    let (head, body) = response.split_once("\r\n\r\n").ok_or("no response")?;
+    Ok((head.split(' ').nth(1).unwrap_or_default().to_owned(), body.to_owned()))
+}
+
+async fn the_log_level_changes_while_the_operator_runs(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let world = World::new(cluster).await?;
+    let health = closed_address()?.to_string();
+    let environment = BTreeMap::from([("SEQSTORE_LOG_LEVEL", "off".to_owned())]);
+    let operator = world.operator(&Start { health: health.clone(), environment, ..Start::default() })?;
+    world.adopt("a", &world.seed().await?).await?;
+    world.until_ready("a").await?;
+    ensure!(operator.log_text().is_empty(), "the log is off: {}", operator.log_text());
+    let shown = get(&health, "/log-level").await.ok_or("no health server")?;
+    ensure!(shown.ends_with("\r\n\r\noff\n"), "{shown}");
+    let (status, words) = put_level(&health, "loud").await?;
+    ensure!(status == "400" && words.contains("debug"), "{status} {words}");
+    ensure!(operator.log_text().is_empty(), "nothing has changed: {}", operator.log_text());
+    ensure!(put_level(&health, "info").await? == ("200".into(), "info\n".into()), "a level is accepted");
+    ensure!(!operator.log_text().is_empty(), "the log is on");
+    ensure!(put_level(&health, "off").await? == ("200".into(), "off\n".into()), "a level is accepted");
+    let before = operator.log_text();
+    world
+        .aws
+        .script_fault(&Fault::always("GetSequenceStore", FaultAction::error("InternalServerException")))
+        .await?;
+    world.until_condition("a", "Ready", "False", "AwsUnavailable").await?;
+    ensure!(operator.log_text() == before, "the log is off again: {}", operator.log_text());
+    Ok(())
 }
 
 /// Whether the probe answers 200.

@@ -1,4 +1,4 @@
-//! The log of `run`: its format, and what never gets into it. I/O: standard error.
+//! The log of `run`: its format, its level, which can change, and what never gets into it. I/O: standard error.
 
 use std::io::IsTerminal;
 
@@ -6,18 +6,37 @@ use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer, fmt};
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
 
 use super::flags::{LogFormat, RunFlags};
+use crate::cli::values;
+use crate::controller::{Level, LogLevel};
 
-pub(super) fn to_stderr(flags: &RunFlags) {
+/// Begins the log. What it returns changes the level.
+pub(super) fn to_stderr(flags: &RunFlags) -> LogLevel {
     let lines = fmt::layer().with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr);
     let lines = match flags.log_format {
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
         LogFormat::Text => lines.boxed(),
     };
     let lines = lines.with_filter(without_content());
-    tracing_subscriber::registry().with(EnvFilter::new(&flags.log_level)).with(lines).init();
+    let (filter, handle) = reload::Layer::new(EnvFilter::new(&flags.log_level));
+    tracing_subscriber::registry().with(filter).with(lines).init();
+    LogLevel::new(Reloaded(handle))
+}
+
+/// The filter before all lines.
+struct Reloaded(reload::Handle<EnvFilter, Registry>);
+
+impl Level for Reloaded {
+    fn read(&self) -> String {
+        self.0.with_current(ToString::to_string).unwrap_or_default()
+    }
+
+    fn change(&self, level: &str) -> Result<(), String> {
+        let level = values::log_level(level)?;
+        self.0.reload(EnvFilter::new(level)).map_err(|error| error.to_string())
+    }
 }
 
 /// Keeps whole requests, responses and objects out of the log, whatever its level: they hold the policies of all users.

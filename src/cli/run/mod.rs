@@ -35,7 +35,7 @@ pub(super) async fn execute(flags: RunFlags) -> Result<(), String> {
     flags.check()?;
     let replica = replica_name();
     let place = flags.leader_election.place(replica.clone())?;
-    log::to_stderr(&flags);
+    let level = log::to_stderr(&flags);
     let shutdown = stop_on_signal()?;
     let metrics = Arc::new(Metrics::default());
     let client = cluster::connect(&Access::default(), &metrics).await?;
@@ -47,7 +47,7 @@ pub(super) async fn execute(flags: RunFlags) -> Result<(), String> {
     let watches = Arc::new(Watches::of(&flags.namespaces()));
     let silence = controller::longest_silence(flags.watch_timeout);
     let health = Arc::new(Health::of(Arc::clone(&watches), silence));
-    let server = tokio::spawn(health::serve(listener, Arc::clone(&health), shutdown.clone()));
+    let server = tokio::spawn(health::serve(listener, Arc::clone(&health), level, shutdown.clone()));
 
     let aws = Aws::from_environment(flags.place.region.clone(), flags.quotas()).await?;
     let aws = aws.counted_in(Arc::clone(&metrics));

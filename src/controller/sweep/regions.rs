@@ -34,6 +34,8 @@ struct Region {
     heard: Instant,
     /// When the last complete listing began.
     last: Option<Instant>,
+    /// Since when listings have been wanted; none while the objects are polled because they are few.
+    wanted: Option<Instant>,
 }
 
 /// How the settled objects of a region learn of changes.
@@ -54,7 +56,7 @@ pub enum Mode {
 pub struct Freshness {
     pub region: String,
     pub mode: Mode,
-    /// Since the last complete listing began: what it showed may be as old as that.
+    /// Since the last complete listing began: what it showed may be as old as that. None where none is wanted.
     pub age: Option<Duration>,
 }
 
@@ -126,7 +128,10 @@ impl Sweeps {
             .map(|(name, region)| Freshness {
                 region: name.clone(),
                 mode: region.mode,
-                age: region.last.map(|last| now.saturating_duration_since(last)),
+                age: region.wanted.map(|wanted| {
+                    let last = region.last.map_or(wanted, |last| last.max(wanted));
+                    now.saturating_duration_since(last)
+                }),
             })
             .collect();
         all.sort_by(|one, other| one.region.cmp(&other.region));
@@ -147,8 +152,16 @@ impl Sweeps {
 
     pub(super) fn set_mode(&self, region: &str, mode: Mode, now: Instant) {
         let mut state = self.state();
-        let last = state.regions.get(region).and_then(|region| region.last);
-        state.regions.insert(region.to_owned(), Region { mode, heard: now, last });
+        let before = state.regions.get(region);
+        let (last, wanted) = before.map_or((None, None), |before| (before.last, before.wanted));
+        state.regions.insert(region.to_owned(), Region { mode, heard: now, last, wanted });
+    }
+
+    /// Whether the region is to be listed, from `now` on or still.
+    pub(super) fn want_listings(&self, region: &str, are_wanted: bool, now: Instant) {
+        if let Some(region) = self.state().regions.get_mut(region) {
+            region.wanted = region.wanted.or(Some(now)).filter(|_| are_wanted);
+        }
     }
 
     /// A listing that began then came to its end.
@@ -252,8 +265,28 @@ mod tests {
         sweeps.set_mode(REGION, Mode::First, now);
         sweeps.swept(REGION, now);
         sweeps.set_mode(REGION, Mode::List, now);
+        sweeps.want_listings(REGION, true, now);
         let freshness = sweeps.freshness(now + Duration::from_secs(30));
         assert_eq!(freshness[0].age, Some(Duration::from_secs(30)));
         assert_eq!(freshness[0].mode, Mode::List);
+    }
+
+    #[test]
+    fn a_listing_ages_while_others_fail_and_not_where_none_is_wanted() {
+        let start = Instant::now();
+        let sweeps = sweeps(start);
+        let at = |seconds| start + Duration::from_secs(seconds);
+        let age = |seconds| sweeps.freshness(at(seconds))[0].age.map(|age| age.as_secs());
+        sweeps.set_mode(REGION, Mode::First, start);
+        sweeps.want_listings(REGION, true, start);
+        assert_eq!(age(10), Some(10), "none was complete");
+        sweeps.swept(REGION, at(10));
+        sweeps.set_mode(REGION, Mode::Get, at(700));
+        sweeps.want_listings(REGION, true, at(700));
+        assert_eq!(age(1000), Some(990), "polled because the listings fail");
+        sweeps.want_listings(REGION, false, at(1000));
+        assert_eq!(age(1000), None, "polled because the objects are few");
+        sweeps.want_listings(REGION, true, at(5000));
+        assert_eq!(age(5001), Some(1), "that it was not listed meanwhile was no failure");
     }
 }

@@ -78,7 +78,8 @@ impl Sweeper {
             }
             self.policies = Policies::of(policies, &self.policies);
             let waiting = if is_first { waiting } else { 0 };
-            let next_at = match choose(&self.context.sweeps.pace, settled, self.pages, waiting) {
+            let choice = choose(&self.context.sweeps.pace, settled, self.pages, waiting);
+            let next_at = match choice {
                 Choice::List { most_pages } => self.sweep(most_pages, settled).await,
                 Choice::Get => {
                     self.go_over_to_polls();
@@ -86,6 +87,7 @@ impl Sweeper {
                 }
             };
             is_first = false;
+            self.context.sweeps.want_listings(&self.region, choice != Choice::Get, began);
             self.until(next_at, settled).await;
         }
         self.context.sweeps.forget(&self.region);

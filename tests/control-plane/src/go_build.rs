@@ -1,4 +1,4 @@
-//! Builds the programs with `go build` from the modules `kubernetes` and `helm` into the cache.
+//! Builds the programs with `go build` from the modules `kubernetes`, `helm` and `prometheus` into the cache.
 
 use std::fs::{self, File};
 use std::path::Path;
@@ -24,6 +24,8 @@ pub(crate) struct Module {
     go_sum: &'static str,
     /// Go variables that the linker sets. `{version}`, `{major}` and `{minor}` stand for those of the main dependency.
     variables: &'static [&'static str],
+    /// Build tags, separated by commas.
+    tags: &'static str,
     /// Roughly how long a build takes on two cores.
     minutes: u32,
     pub(crate) programs: &'static [Program],
@@ -33,6 +35,12 @@ pub(crate) struct Module {
 pub(crate) struct Program {
     pub(crate) name: &'static str,
     package: &'static str,
+}
+
+impl Program {
+    pub(crate) fn is_in(&self, directory: &Path) -> bool {
+        directory.join(self.name).is_file()
+    }
 }
 
 pub(crate) const KUBERNETES: Module = Module {
@@ -46,6 +54,7 @@ pub(crate) const KUBERNETES: Module = Module {
         "k8s.io/component-base/version.gitMajor={major}",
         "k8s.io/component-base/version.gitMinor={minor}",
     ],
+    tags: "",
     minutes: 5,
     programs: &[
         Program { name: "etcd", package: "go.etcd.io/etcd/server/v3" },
@@ -62,8 +71,25 @@ pub(crate) const HELM: Module = Module {
     go_mod: include_str!("../helm/go.mod"),
     go_sum: include_str!("../helm/go.sum"),
     variables: &["helm.sh/helm/v4/internal/version.version={version}"],
+    tags: "",
     minutes: 2,
     programs: &[Program { name: "helm", package: "helm.sh/helm/v4/cmd/helm" }],
+};
+
+/// Prometheus has its own module for the same reason. It finds its targets in files here, so the clients of all clouds stay
+/// out of it.
+pub(crate) const PROMETHEUS: Module = Module {
+    name: "prometheus",
+    main: "github.com/prometheus/prometheus",
+    go_mod: include_str!("../prometheus/go.mod"),
+    go_sum: include_str!("../prometheus/go.sum"),
+    variables: &["github.com/prometheus/common/version.Version={version}"],
+    tags: "remove_all_sd",
+    minutes: 3,
+    programs: &[
+        Program { name: "prometheus", package: "github.com/prometheus/prometheus/cmd/prometheus" },
+        Program { name: "promtool", package: "github.com/prometheus/prometheus/cmd/promtool" },
+    ],
 };
 
 impl Module {
@@ -155,7 +181,7 @@ fn names(programs: &[&Program]) -> String {
 
 fn run_go(go: &Path, module: &Module, program: &Program, source: &Path, output: &Path) -> Result<(), Error> {
     let built = isolated(go, source)
-        .args(["build", "-ldflags", &module.linker_flags(), "-o"])
+        .args(["build", "-tags", module.tags, "-ldflags", &module.linker_flags(), "-o"])
         .arg(output.join(program.name))
         .arg(program.package)
         .output()
@@ -229,7 +255,7 @@ mod tests {
 
     #[test]
     fn every_program_is_listed_as_a_tool_in_go_mod() {
-        for module in [&KUBERNETES, &HELM] {
+        for module in [&KUBERNETES, &HELM, &PROMETHEUS] {
             for program in module.programs {
                 assert!(
                     module

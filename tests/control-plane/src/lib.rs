@@ -24,6 +24,7 @@ mod credentials;
 mod error;
 mod go_build;
 mod plane;
+mod prometheus;
 mod startup;
 
 pub use audit::{Audit, AuditMark, AuditedRequest};
@@ -32,3 +33,4 @@ pub use command::CommandOutput;
 pub use error::Error;
 pub use go_build::go;
 pub use plane::{ADMIN, ControlPlane, service_account_user};
+pub use prometheus::{PrometheusBinaries, prometheus_binaries};
