@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::picture::{self, Plot};
+use crate::picture::{self, Frame, Plot};
 use crate::stage::Stage;
 use crate::world::{Error, ensure};
 use crate::{Test, rules};
@@ -92,11 +92,25 @@ async fn every_metric_is_scraped(stage: Arc<Stage>) -> Result<(), Error> {
     Ok(())
 }
 
+/// From the first object to the last. The one store is shown at its end, all of them at the moment with most alerts.
+async fn frame(stage: &Stage, story: Option<&String>) -> Result<Frame, Error> {
+    let namespace = story.map_or(".+", String::as_str);
+    let objects = format!("sum(sequencestore_object_ready{{namespace=~\"{namespace}\"}})");
+    let objects = stage.prometheus.range(&objects, stage.began, 1.0).await?.pop().ok_or("no object")?.points;
+    let (first, last) = (objects.first().ok_or("no object")?.0, objects.last().ok_or("no object")?.0);
+    let alerts = stage.prometheus.range("count(ALERTS{alertstate=\"firing\"})", first, 1.0).await?;
+    let points = alerts.into_iter().flat_map(|one| one.points);
+    let worst = points.max_by(|one, other| one.1.total_cmp(&other.1)).ok_or("no alert")?.0;
+    Ok(Frame { first, last, at: story.map_or(worst, |_| last) })
+}
+
 /// Where SEQSTORE_WRITE_DOCS is set, writes the pictures of docs/monitoring.md.
 async fn the_dashboards_are_plotted(stage: Arc<Stage>) -> Result<(), Error> {
     for (file, text) in FILES {
         let dashboard: Value = serde_json::from_str(text)?;
-        let namespace = stage.story.get().map_or(".+", String::as_str);
+        let story = stage.story.get().filter(|_| file == "store");
+        let namespace = story.map_or(".+", String::as_str);
+        let frame = frame(&stage, story).await?;
         let mut plots = Vec::new();
         for panel in panels(&dashboard) {
             let mut plot = Plot::of(panel);
@@ -107,7 +121,7 @@ async fn the_dashboards_are_plotted(stage: Arc<Stage>) -> Result<(), Error> {
             plots.push(plot);
         }
         let title = dashboard["title"].as_str().unwrap_or_default();
-        let svg = picture::draw(title, &plots);
+        let svg = picture::draw(title, &plots, &frame);
         ensure!(svg.len() < 100_000, "{file} is too large for the documentation: {} bytes", svg.len());
         if std::env::var_os("SEQSTORE_WRITE_DOCS").is_some() {
             let path =

@@ -131,8 +131,8 @@ async fn passes_that_fail_fire_until_they_succeed(stage: Arc<Stage>) -> Result<(
 
 async fn a_queue_that_grows_fires_until_it_shrinks(stage: Arc<Stage>) -> Result<(), Error> {
     let world = World::new(Arc::clone(&stage.cluster)).await?;
-    let mut start = Start::default();
-    start.flags = vec!["--concurrency=1".into(), "--poll-interval=1h".into()];
+    let flags = vec!["--concurrency=1".into(), "--poll-interval=1h".into()];
+    let start = Start { flags, ..Start::default() };
     let scraped = stage.operator(&world, start).await?;
     let store = world.seed().await?;
     let slow = FaultAction::Delay { ms: 2000 };

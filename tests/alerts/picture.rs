@@ -17,11 +17,20 @@ const POINTS: usize = 60;
 const MOST_SERIES: usize = 6;
 const COLOURS: [&str; 6] = ["#0969da", "#bc4c00", "#1a7f37", "#8250df", "#54aeff", "#ffb77c"];
 
+/// Which part of the time is shown, and the moment of the single values; in seconds since 1970.
+pub struct Frame {
+    pub first: f64,
+    pub last: f64,
+    pub at: f64,
+}
+
 /// A panel and what its queries showed.
 pub struct Plot {
     title: String,
     kind: String,
     unit: String,
+    /// Words for values.
+    words: Value,
     /// In columns and rows: x, y, width, height.
     place: [f64; 4],
     series: Vec<(String, Series)>,
@@ -32,7 +41,15 @@ impl Plot {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let place = ["x", "y", "w", "h"].map(|side| panel["gridPos"][side].as_f64().unwrap_or_default());
         let unit = text(&panel["fieldConfig"]["defaults"]["unit"]);
-        Self { title: text(&panel["title"]), kind: text(&panel["type"]), unit, place, series: Vec::new() }
+        let words = panel["fieldConfig"]["defaults"]["mappings"][0]["options"].clone();
+        Self {
+            title: text(&panel["title"]),
+            kind: text(&panel["type"]),
+            unit,
+            words,
+            place,
+            series: Vec::new(),
+        }
     }
 
     pub fn add(&mut self, series: Vec<Series>, legend: &str) {
@@ -40,7 +57,8 @@ impl Plot {
             let name = one.labels.iter().fold(legend.to_owned(), |text, (label, value)| {
                 text.replace(&format!("{{{{{label}}}}}"), value)
             });
-            (name, one)
+            // A label that is not there.
+            (name.split("{{").next().unwrap_or_default().to_owned(), one)
         });
         self.series.extend(named);
         let size = |one: &Series| one.points.iter().map(|point| point.1.abs()).sum::<f64>();
@@ -48,7 +66,7 @@ impl Plot {
     }
 }
 
-pub fn draw(title: &str, plots: &[Plot]) -> String {
+pub fn draw(title: &str, plots: &[Plot], frame: &Frame) -> String {
     let below = plots.iter().map(|plot| plot.place[1] + plot.place[3]).fold(0.0, f64::max);
     let (width, height) = (24.0 * COLUMN, HEAD + below * ROW);
     let mut svg = format!(
@@ -57,16 +75,13 @@ pub fn draw(title: &str, plots: &[Plot]) -> String {
          <rect width=\"100%\" height=\"100%\" fill=\"#f6f8fa\"/>\n"
     );
     label(&mut svg, (12.0, 28.0), "start\" font-size=\"18", title);
-    let times =
-        plots.iter().flat_map(|plot| &plot.series).flat_map(|(_, one)| &one.points).map(|point| point.0);
-    let span = times.fold((f64::MAX, 0.0), |(first, last), time| (time.min(first), time.max(last)));
     for plot in plots {
-        panel(&mut svg, plot, span);
+        panel(&mut svg, plot, frame);
     }
     svg + "</svg>\n"
 }
 
-fn panel(svg: &mut String, plot: &Plot, span: (f64, f64)) {
+fn panel(svg: &mut String, plot: &Plot, frame: &Frame) {
     let [x, y, w, h] = plot.place;
     let (left, top) = (x * COLUMN + GAP / 2.0, HEAD + y * ROW + GAP / 2.0);
     let (width, height) = (w * COLUMN - GAP, h * ROW - GAP);
@@ -78,13 +93,17 @@ fn panel(svg: &mut String, plot: &Plot, span: (f64, f64)) {
     let inner = [left + 52.0, top + 28.0, width - 62.0, height - 62.0];
     match plot.kind.as_str() {
         "stat" => {
-            let last = plot.series.first().and_then(|(_, one)| one.points.last()).map(|point| point.1);
-            let text = last.map_or("No data".into(), |value| shown(value, &plot.unit));
+            let points = plot.series.first().map(|(_, one)| one.points.iter().rev()).into_iter().flatten();
+            let value = points.copied().find(|(time, _)| *time <= frame.at);
+            let text = value.map_or("No data".into(), |(_, value)| {
+                let word = plot.words[format!("{value:.0}")]["text"].as_str();
+                word.map_or_else(|| shown(value, &plot.unit), Into::into)
+            });
             let middle = (left + width / 2.0, top + height / 2.0 + 18.0);
             label(svg, middle, "middle\" font-size=\"26\" fill=\"#0969da", &text);
         }
         "table" => table(svg, plot, (left + 8.0, top + 36.0)),
-        _ => lines(svg, plot, span, inner),
+        _ => lines(svg, plot, frame, inner),
     }
 }
 
@@ -97,7 +116,7 @@ fn table(svg: &mut String, plot: &Plot, (left, top): (f64, f64)) {
     }
 }
 
-fn lines(svg: &mut String, plot: &Plot, (first, last): (f64, f64), [left, top, width, height]: [f64; 4]) {
+fn lines(svg: &mut String, plot: &Plot, frame: &Frame, [left, top, width, height]: [f64; 4]) {
     let values = || plot.series.iter().flat_map(|(_, one)| &one.points).map(|point| point.1);
     let most = values().fold(0.0, f64::max);
     let most = if most > 0.0 { most * 1.05 } else { 1.0 };
@@ -115,13 +134,14 @@ fn lines(svg: &mut String, plot: &Plot, (first, last): (f64, f64), [left, top, w
     }
     let mut at = left;
     for ((name, one), colour) in plot.series.iter().take(MOST_SERIES).zip(COLOURS) {
-        let every = one.points.len().div_ceil(POINTS);
+        let points = || one.points.iter().filter(|(time, _)| (frame.first..=frame.last).contains(time));
+        let every = points().count().div_ceil(POINTS).max(1);
         let mut path = String::new();
         let mut before = f64::MIN;
-        for (time, value) in one.points.iter().step_by(every) {
+        for (time, value) in points().step_by(every) {
             // A gap in the data is a gap in the line.
             let begins = if time - before > 2.5 * every as f64 { 'M' } else { 'L' };
-            let x = left + (time - first) / (last - first).max(1.0) * width;
+            let x = left + (time - frame.first) / (frame.last - frame.first).max(1.0) * width;
             let y = top + height * (1.0 - value / most);
             let _ = write!(path, "{begins}{x:.0} {y:.1}");
             before = *time;
