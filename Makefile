@@ -144,7 +144,7 @@ release-lint: need-release-lint control-plane ## Check Dockerfile, workflows and
 
 .PHONY: manifests
 manifests: need-demo control-plane ## Write install.yaml, crds.yaml and kustomization.yaml to MANIFESTS=dist, with VALUES="--set ..."
-	PATH="$$($(CARGO) run --quiet --locked --package control-plane -- binaries):$$PATH" charts/manifests.sh $(MANIFESTS) $(VALUES)
+	PATH="$$($(CARGO) run --quiet --locked --package control-plane -- binaries):$$PATH" packaging/manifests.sh $(CHART) $(MANIFESTS) $(VALUES)
 
 ##@ Help
 

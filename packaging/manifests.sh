@@ -1,13 +1,32 @@
 #!/usr/bin/env bash
-# Writes crds.yaml and install.yaml, for kubectl and Kustomize, from the packed chart of a directory.
+# Writes what installs the operator with kubectl or Kustomize: install.yaml with everything, crds.yaml with the CRD alone, and a
+# kustomization.yaml.
 #
-#   packaging/manifests.sh DIRECTORY
+#   packaging/manifests.sh CHART DIRECTORY [helm template flags]     e.g. manifests.sh dist/operator.tgz dist --set aws.region=us-east-1
+#
+# CHART is a packed chart or its directory. HELM names the program.
 set -euo pipefail
 source "$(dirname "${BASH_SOURCE[0]}")/common.sh"
 
-directory=$1 namespace=sequencestore-system
+chart=$1 directory=$2 namespace=sequencestore-system
+shift 2
+mkdir -p "$directory"
 cp "$root/crds/sequencestores.yaml" "$directory/crds.yaml"
 {
-    printf 'apiVersion: v1\nkind: Namespace\nmetadata:\n  name: %s\n' "$namespace"
-    "${HELM:-helm}" template "$name" "$directory/$name-$version.tgz" --namespace "$namespace" --kube-version 1.33
-} > "$directory/install.yaml"
+    cat <<YAML
+apiVersion: v1
+kind: Namespace
+metadata:
+  name: $namespace
+  labels:
+    pod-security.kubernetes.io/enforce: restricted
+YAML
+    # Helm does not manage these objects.
+    "${HELM:-helm}" template "$name" "$chart" --namespace "$namespace" --kube-version 1.33.0 "$@" |
+        sed -e '/^ *app.kubernetes.io\/managed-by: Helm$/d' -e '/^ *helm.sh\//d' -e '/^# Source: /d'
+} >"$directory/install.yaml"
+cat >"$directory/kustomization.yaml" <<YAML
+apiVersion: kustomize.config.k8s.io/v1beta1
+kind: Kustomization
+resources: [install.yaml]
+YAML

@@ -21,7 +21,7 @@ fn rendered(directory: &std::path::Path, values: &str) -> String {
 
 const VALIDATE: &str = r#"
 import json, sys, yaml, kubernetes_validate
-FOREIGN = {"ServiceMonitor", "PodMonitor", "CiliumNetworkPolicy"}
+FOREIGN = {"ServiceMonitor", "PodMonitor", "PrometheusRule", "CiliumNetworkPolicy"}
 checked = 0
 # Most objects are the same in several files.
 seen = set()

@@ -96,6 +96,8 @@ fn helm_refuses_names_that_kubernetes_would_refuse() {
         "priorityClassName=Upper",
         "image.repository=Upper/case",
         "metrics.serviceMonitor.namespace=Upper",
+        "prometheusRule.namespace=Upper",
+        "dashboards.namespace=Upper",
     ] {
         let key = bad.split('=').next().expect("a key").rsplit('.').next().expect("a key");
         ensure_refused(&[bad], key);
@@ -104,7 +106,12 @@ fn helm_refuses_names_that_kubernetes_would_refuse() {
 
 #[test]
 fn a_misspelt_value_is_refused() {
-    for bad in ["replica=2", "metrics.serviceMonitor.enable=true", "rbac.aggregate.editor=true"] {
+    for bad in [
+        "replica=2",
+        "metrics.serviceMonitor.enable=true",
+        "rbac.aggregate.editor=true",
+        "prometheusRule.overrides.SequenceStoreNotReady.four=5m",
+    ] {
         ensure_refused(&[bad], bad.split('=').next().expect("a key").rsplit('.').next().expect("a key"));
     }
 }
@@ -116,6 +123,7 @@ fn values_that_exclude_each_other_are_refused() {
     ensure_refused(&["watchNamespaces={lab}"], "clusterName is required");
     ensure_refused(&["metrics.serviceMonitor.enabled=true", "metrics.podMonitor.enabled=true"], "not both");
     ensure_refused(&["metrics.podMonitor.enabled=true", "metrics.enabled=false"], "requires metrics.enabled");
+    ensure_refused(&["prometheusRule.enabled=true", "prometheusRule.disabled.Nothing=true"], "alert Nothing");
 }
 
 #[test]

@@ -174,8 +174,7 @@ def test_a_chart_is_not_packed_without_a_digest(tmp_path):
 
 
 def test_the_manifests_hold_the_crd_and_an_install_that_names_the_image_by_digest(tmp_path):
-    packed_chart(tmp_path)
-    made_by("manifests.sh", tmp_path)
+    made_by("manifests.sh", packed_chart(tmp_path), tmp_path)
     assert (tmp_path / "crds.yaml").read_text() == (ROOT / "crds/sequencestores.yaml").read_text()
     documents = [one for one in yaml.safe_load_all((tmp_path / "install.yaml").read_text()) if one]
     assert documents[0]["kind"] == "Namespace"
@@ -191,8 +190,7 @@ def test_the_checksums_cover_every_file_of_a_release(program, tmp_path):
         shutil.copy(program, made / place / "sequencestore-operator")
         if place.startswith("linux"):
             (made / place / "sequencestore-operator.cdx.json").write_text("{}")
-    packed_chart(made)
-    made_by("manifests.sh", made)
+    made_by("manifests.sh", packed_chart(made), made)
     release = tmp_path / "release"
     made_by("release-files.sh", made, release, HOME)
     sums = dict(reversed(line.split()) for line in (release / "SHA256SUMS").read_text().splitlines())
