@@ -166,11 +166,12 @@ fn lines(svg: &mut String, plot: &Plot, frame: &Frame, [left, top, width, height
 
 fn shown(value: f64, unit: &str) -> String {
     let rounded = |value: f64| match value.abs() {
-        size if size == 0.0 || size >= 10.0 => format!("{value:.0}"),
+        size if size.fract() == 0.0 || size >= 10.0 => format!("{value:.0}"),
         size if size >= 1.0 => format!("{value:.1}"),
         _ => format!("{value:.2}"),
     };
     match unit {
+        "suffix: ×" => format!("{} ×", rounded(value)),
         "bytes" => format!("{:.0} MiB", value / 1024.0 / 1024.0),
         "percentunit" => format!("{:.0} %", value * 100.0),
         "s" if value != 0.0 && value.abs() < 1.0 => format!("{} ms", rounded(value * 1000.0)),
