@@ -47,3 +47,8 @@ fn the_checker_of_metrics_passes_its_own_tests() {
 fn the_checker_of_metrics_is_formatted() {
     is_formatted("metrics-lint");
 }
+
+#[test]
+fn the_reader_of_monitors_is_formatted() {
+    is_formatted("chart/monitoring");
+}

@@ -1,4 +1,5 @@
-//! What others say of the rendered objects: the schemas of Kubernetes, and a scanner for security. Runs Python programs.
+//! What others say of the rendered objects: the schemas of Kubernetes, the types of the Prometheus Operator, and a scanner for
+//! security. Runs Python and Go programs.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -53,6 +54,18 @@ fn kubernetes_1_33_to_1_37_know_every_field_that_the_chart_renders() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let checked: usize = String::from_utf8_lossy(&output.stdout).trim().parse().expect("a number");
     assert!(checked > 100, "only {checked} objects");
+}
+
+#[test]
+fn the_prometheus_operator_knows_every_field_of_monitors_and_rules() {
+    let directory = tempfile::tempdir().expect("a directory");
+    // The first has a ServiceMonitor and a PrometheusRule, the second a PodMonitor.
+    for (values, expected) in [("monitoring", "2"), ("everything", "1")] {
+        let file = std::fs::File::open(rendered(directory.path(), values)).expect("rendered");
+        let output = Command::new(tool("monitoring")).stdin(file).output().expect("the program runs");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), expected);
+    }
 }
 
 /// The failed checks of checkov. Each file by itself, because it looks for the network policy of a Pod in all files.

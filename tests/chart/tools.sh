@@ -4,6 +4,7 @@
 #   tests/chart/tools.sh helm3        Helm 3, a program
 #   tests/chart/tools.sh checkov      a Python with checkov
 #   tests/chart/tools.sh unittest     helm-unittest, a program
+#   tests/chart/tools.sh monitoring   a program that reads objects of the Prometheus Operator with its types
 #   tests/chart/tools.sh kubernetes   a Python with kubernetes-validate, which holds the schemas of Kubernetes
 #
 # SEQSTORE_HELM3 names another Helm 3. The one that is fetched runs on Linux on x86-64 only.
@@ -13,11 +14,13 @@ here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 command -v python3 >/dev/null || { echo "tools.sh requires python3 with the venv module (Debian: apt install python3-venv)" >&2; exit 2; }
 
 case $1 in
-    unittest) pins=$here/unittest/go.sum ;;
-    *) pins=$here/$1.txt ;;
+    unittest) pins=("$here"/unittest/go.{mod,sum}) ;;
+    monitoring) pins=("$here"/monitoring/{go.sum,main.go}) ;;
+    *) pins=("$here/$1.txt") ;;
 esac
 hash=$(python3 -c 'import hashlib, sys
-print(hashlib.sha256(open(sys.argv[1], "rb").read() + sys.version.encode()).hexdigest()[:16])' "$pins")
+texts = [open(file, "rb").read() for file in sys.argv[1:]]
+print(hashlib.sha256(b"".join(texts) + sys.version.encode()).hexdigest()[:16])' "${pins[@]}")
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/sequencestore-operator
 target=$cache/chart-$1-$hash
 
@@ -62,12 +65,13 @@ environment() { # directory
     "$1/venv/bin/pip" install --quiet --disable-pip-version-check --no-input --requirement "$here/$tool.txt"
 }
 
-unittest() { # directory
+go_program() { # package directory
     PATH=$PATH:/usr/local/go/bin
-    cd "$here/unittest"
-    CGO_ENABLED=0 GOWORK=off GOFLAGS="-mod=readonly -trimpath -buildvcs=false" \
-        go build -ldflags="-s -w" -o "$1/helm-unittest" github.com/helm-unittest/helm-unittest/cmd/helm-unittest
+    cd "$here/$tool"
+    CGO_ENABLED=0 GOWORK=off GOFLAGS="-mod=readonly -trimpath -buildvcs=false" go build -ldflags="-s -w" -o "$2/$tool" "$1"
 }
+unittest() { go_program github.com/helm-unittest/helm-unittest/cmd/helm-unittest "$1"; }
+monitoring() { go_program . "$1"; }
 
 tool=$1
 case $tool in
@@ -76,9 +80,9 @@ case $tool in
         prepare helm3
         echo "$target/helm"
         ;;
-    unittest)
-        prepare unittest
-        echo "$target/helm-unittest"
+    unittest | monitoring)
+        prepare "$tool"
+        echo "$target/$tool"
         ;;
     checkov | kubernetes)
         prepare environment
