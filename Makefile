@@ -78,10 +78,16 @@ chart: need-test control-plane ## Write what is made from the chart's values: th
 
 ##@ Test
 
+# While the tests compile, which one core does for long stretches, the other one runs the tests in Python.
 .PHONY: test
 test: need-test ## Everything: lint, simulator against the AWS model, then all Rust tests
-	$(MAKE) lint build control-plane conformance docs-check release-lint
+	$(MAKE) lint
+	$(MAKE) --jobs=3 --output-sync=target test-programs conformance docs-check release-lint
 	$(CARGO) test --workspace --locked
+
+.PHONY: test-programs
+test-programs: build control-plane
+	$(CARGO) test --workspace --locked --no-run
 
 .PHONY: unit
 unit: need-build ## The tests inside the crates; no control plane, seconds
