@@ -60,8 +60,8 @@ crds: need-build ## Write the CRDs from the Rust types, to crds/ and to the char
 	cp crds/$(CRDS) $(CHART)/files/crds/$(CRDS)
 
 .PHONY: docs
-docs: need-demo build control-plane ## Write docs/conditions.md, docs/metrics.md, docs/bad-input.md and the reasons in README.md
-	SEQSTORE_WRITE_DOCS=1 $(CARGO) test --quiet --locked --package sequencestore-operator --test conditions
+docs: need-demo build control-plane ## Write the references that are made from code, docs/bad-input.md and the reasons in README.md
+	SEQSTORE_WRITE_DOCS=1 $(CARGO) test --quiet --locked --package sequencestore-operator --test references
 	SEQSTORE_WRITE_DOCS=1 $(CARGO) test --quiet --locked --package sequencestore-operator --test e2e -- bad_input
 
 .PHONY: docs-check

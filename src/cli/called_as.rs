@@ -55,7 +55,8 @@ impl CalledAs {
     }
 
     /// The definition of the command line under this name. A flag that is given twice has its last value.
-    pub(super) fn command(self) -> clap::Command {
+    #[must_use]
+    pub fn command(self) -> clap::Command {
         let command = match self {
             Self::Operator => Cli::command(),
             Self::Plugin => PluginCli::command(),

@@ -50,8 +50,9 @@ pub struct SequenceStoreSpec {
     pub region: Option<String>,
 
     /// The id of an existing store, 10 to 36 digits. The operator uses this store and never creates one;
-    /// under `Manage` it adopts the store: it writes owner tags to the store, and then owns it. Cannot be added,
-    /// removed or changed once a store is recorded in status.store.
+    /// under `Manage` it adopts the store: it writes owner tags to the store, and then owns it. If absent, the
+    /// operator finds the store by its owner tags or, under `Manage`, creates it. Cannot be added, removed or
+    /// changed once a store is recorded in status.store.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = 256))]
     #[x_kube(validation = rules::sequence_store_id())]

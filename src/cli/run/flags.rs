@@ -49,19 +49,19 @@ pub struct RunFlags {
     #[arg(long, env = "SEQSTORE_BACKGROUND_SHARE", default_value = defaults::BACKGROUND_SHARE, value_parser = share, value_name = "SHARE")]
     pub(super) background_share: f64,
 
-    /// How many objects to reconcile at the same time
-    #[arg(long, env = "SEQSTORE_CONCURRENCY", default_value_t = defaults::CONCURRENCY, value_parser = clap::value_parser!(u16).range(1..=256))]
+    /// How many objects to reconcile at the same time, 1 to 256
+    #[arg(long, env = "SEQSTORE_CONCURRENCY", default_value_t = defaults::CONCURRENCY, value_parser = clap::value_parser!(u16).range(1..=256), value_name = "NUMBER")]
     pub(super) concurrency: u16,
 
     #[command(flatten)]
     pub(super) leader_election: LeaderElectionFlags,
 
     /// Address that serves /healthz and /readyz; `:8081` listens on all IPv6 and IPv4 addresses
-    #[arg(long, env = "SEQSTORE_HEALTH_PROBE_BIND_ADDRESS", default_value = defaults::HEALTH_PROBE_BIND_ADDRESS, value_parser = address)]
+    #[arg(long, env = "SEQSTORE_HEALTH_PROBE_BIND_ADDRESS", default_value = defaults::HEALTH_PROBE_BIND_ADDRESS, value_parser = address, value_name = "ADDRESS")]
     pub(super) health_probe_bind_address: SocketAddr,
 
     /// Address that serves /metrics; `:8080` listens on all IPv6 and IPv4 addresses, `off` or `0` serves no metrics
-    #[arg(long, env = "SEQSTORE_METRICS_BIND_ADDRESS", default_value = defaults::METRICS_BIND_ADDRESS, value_parser = optional_address)]
+    #[arg(long, env = "SEQSTORE_METRICS_BIND_ADDRESS", default_value = defaults::METRICS_BIND_ADDRESS, value_parser = optional_address, value_name = "ADDRESS")]
     pub(super) metrics_bind_address: OptionalAddress,
 
     /// Whether /metrics has series for each object, besides the sums
@@ -69,11 +69,11 @@ pub struct RunFlags {
     pub(super) metrics_per_object: bool,
 
     /// Log format
-    #[arg(long, env = "SEQSTORE_LOG_FORMAT", value_enum, default_value_t = LogFormat::Json)]
+    #[arg(long, env = "SEQSTORE_LOG_FORMAT", value_enum, default_value_t = LogFormat::Json, value_name = "FORMAT")]
     pub(super) log_format: LogFormat,
 
     /// Log level: error, warn, info, debug, trace or off; or a filter such as `info,sequencestore_operator=debug`
-    #[arg(long, env = "SEQSTORE_LOG_LEVEL", default_value = defaults::LOG_LEVEL, value_parser = log_level)]
+    #[arg(long, env = "SEQSTORE_LOG_LEVEL", default_value = defaults::LOG_LEVEL, value_parser = log_level, value_name = "LEVEL")]
     pub(super) log_level: String,
 
     /// How long a denied call may be due to IAM's eventual consistency; the object is Stalled after that

@@ -24,6 +24,7 @@ pub(super) struct LeaderElectionFlags {
         require_equals = true,
         default_value_t = false,
         default_missing_value = "true",
+        value_name = "true|false",
         hide_possible_values = true
     )]
     pub(super) is_on: bool,
