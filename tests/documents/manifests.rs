@@ -37,6 +37,11 @@ const OTHER_KINDS: &[(&str, &str, &[&str])] = &[
             "wait",
         ],
     ),
+    (
+        "kustomize.config.k8s.io/v1beta1",
+        "Kustomization",
+        &["apiVersion", "kind", "resources", "images", "patches"],
+    ),
     ("source.toolkit.fluxcd.io/v1", "GitRepository", &["interval", "url", "ref"]),
     ("velero.io/v1", "Restore", &["scheduleName", "includedResources"]),
     ("velero.io/v1", "Schedule", &["schedule", "template"]),

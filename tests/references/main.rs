@@ -1,8 +1,9 @@
-//! The pages in `docs` that are made from code, and the table of reasons in `README.md`, are up to date. With
+//! The pages in `docs` that are made from code and measurements, and the table of reasons in `README.md`, are up to date. With
 //! `SEQSTORE_WRITE_DOCS` set, the tests write them. I/O: reads and writes files of the repository.
 
 mod conditions;
 mod fields;
+mod figures;
 mod flags;
 
 use std::fs;
