@@ -12,6 +12,7 @@
 //! * [`crd`]: the Kubernetes API: types, admission rules, predicates on an object. Pure.
 //! * `network`: proxies and certificate authorities, for AWS and Kubernetes. Reads the environment and files.
 //! * `metrics`: the figures of the process for Prometheus, and their page. Reads /proc.
+//! * `traces`: the spans of traces: passes, and requests to AWS. Pure.
 //! * `aws`: the edge to AWS: clients, the one function through which every request goes, error classes. I/O.
 //! * `store`: what the spec asks for, the record of a creation, fields and drift, whose a store is. Pure.
 //! * `plan`: what to do next, by tables of rules. Pure.
@@ -36,6 +37,7 @@ mod plan;
 mod samples;
 mod status;
 mod store;
+mod traces;
 
 pub use metrics::{metrics_example, metrics_reference};
 pub use status::{Reason, conditions_reference, readme_reasons};

@@ -4,10 +4,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every room, each allowed to use those before it. `samples` serves the unit tests of all rooms.
-const ROOMS: [&str; 12] = [
+const ROOMS: [&str; 13] = [
     "crd",
     "network",
     "metrics",
+    "traces",
     "aws",
     "store",
     "plan",

@@ -14,6 +14,7 @@ use super::cause::Cause;
 use super::turn::Turn;
 use super::{Aws, CallError, Class, Failure, Operation, host};
 use crate::metrics::Begun;
+use crate::traces::{Failed, Request};
 
 /// Limit for one request, from loading the credentials to the last byte of the response.
 pub(crate) const CALL_TIMEOUT: Duration = Duration::from_secs(10);
@@ -41,6 +42,12 @@ impl<'a> Call<'a> {
         log(self, &error);
         error
     }
+}
+
+/// A request on its way, for metrics and traces.
+struct Sent<'a> {
+    counted: Begun<'a>,
+    traced: Request,
 }
 
 /// A throttled request is sent so often in all, and not again after this time.
@@ -95,15 +102,16 @@ impl Aws {
                 CallError { operation: call.operation, region: Some(call.region.to_owned()), ..error }
             })?;
             token.spend();
-            let begun = self.metrics.aws.begin(call.operation.name(), call.region);
-            let (sent, host) = host::noted(send(call.operation, CALL_TIMEOUT, Box::pin(request()))).await;
+            let begun = self.begin(call, tries);
+            let sent = send(call.operation, CALL_TIMEOUT, Box::pin(request()));
+            let (sent, host) = begun.traced.of(host::noted(sent)).await;
             budget.answered(&self.identity_in_use(), call.region, sent.as_ref().err());
             if let Err(error) = &sent
                 && error.class == Class::Throttled
             {
                 budget.refused(call.region, call.operation);
                 if is_sent_again(call.operation, tries, began.elapsed()) {
-                    self.counted(begun, Some(error));
+                    self.ended(begun, Some(error));
                     tries += 1;
                     continue;
                 }
@@ -113,6 +121,7 @@ impl Aws {
         let outcome = match sent {
             Ok(response) => {
                 let request_id = response.request_id().map(ToOwned::to_owned);
+                begun.traced.answered(request_id.as_deref());
                 read(response).map_err(|detail| CallError {
                     request_id,
                     ..CallError::unreadable(call.operation, detail)
@@ -120,7 +129,7 @@ impl Aws {
             }
             Err(error) => Err(error),
         };
-        self.counted(begun, outcome.as_ref().err());
+        self.ended(begun, outcome.as_ref().err());
         outcome.map_err(|mut error| {
             error.failure.host = host;
             call.failed(error)
@@ -134,10 +143,25 @@ impl Aws {
         self.shared.credentials.access_key_id().unwrap_or_default()
     }
 
+    fn begin<'a>(&'a self, Call { operation, region }: Call<'a>, attempt: u32) -> Sent<'a> {
+        Sent {
+            counted: self.metrics.aws.begin(operation.name(), region),
+            traced: Request::begin(operation.service(), operation.name(), region, attempt),
+        }
+    }
+
     /// A request is over.
-    fn counted(&self, begun: Begun<'_>, error: Option<&CallError>) {
+    fn ended(&self, Sent { counted, traced }: Sent<'_>, error: Option<&CallError>) {
+        if let Some(error) = error {
+            traced.answered(error.request_id.as_deref());
+            traced.failed(Failed {
+                class: error.class.label(),
+                code: error.code.as_deref(),
+                is_expected: is_expected(error),
+            });
+        }
         let account = self.shared.credentials.account_in_use().unwrap_or_default();
-        begun.ended(
+        counted.ended(
             &account,
             error.map_or("success", |error| error.class.label()),
             error.map_or("", CallError::code_label),

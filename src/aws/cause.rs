@@ -99,6 +99,14 @@ impl Cause {
     }
 }
 
+/// Why a connection that is not to AWS failed, in a few words.
+pub(crate) fn connection_failure(error: &(dyn StdError + 'static)) -> String {
+    match of_connection(error) {
+        Cause::Other => in_words(error),
+        cause => cause.sentence(Some("the host")),
+    }
+}
+
 /// Looks for the cause in an error of the connection and in all that led to it.
 fn of_connection(error: &(dyn StdError + 'static)) -> Cause {
     for error in chain(error) {

@@ -41,7 +41,7 @@ pub enum Class {
 impl Class {
     /// As a label of metrics.
     #[must_use]
-    pub(super) fn label(self) -> &'static str {
+    pub(crate) fn label(self) -> &'static str {
         match self {
             Self::Transient => "transient",
             Self::Throttled => "throttled",

@@ -1,4 +1,4 @@
-//! The HTTP client of all SDK clients: one for direct connections and one for each proxy, all with the added certificate
+//! The HTTP client of all SDK clients, and of what else the process sends over HTTP: one for direct connections and one for each proxy, all with the added certificate
 //! authorities. I/O: whatever the SDK sends.
 
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use aws_sdk_omics::config::http::HttpRequest;
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::tls::{self, TlsContext, TrustStore};
-use aws_smithy_http_client::{Builder, Connector};
+use aws_smithy_http_client::{Builder, Connector, ConnectorBuilder};
 use aws_smithy_runtime_api::client::http::{
     HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
     SharedHttpConnector,
@@ -17,9 +17,34 @@ use http::Uri;
 
 use crate::network::{Certificates, Proxies};
 
+/// For the SDK.
+///
 /// # Errors
 /// A proxy or certificates that the SDK does not accept.
 pub(super) fn client(proxies: Proxies, certificates: &Certificates) -> Result<SharedHttpClient, String> {
+    let (direct, proxied) = routes(&proxies, certificates, connections)?;
+    Ok(SharedHttpClient::new(RoutedClient { direct, proxied, proxies: Arc::new(proxies) }))
+}
+
+/// For requests that are not to AWS.
+///
+/// # Errors
+/// A proxy or certificates that the SDK does not accept.
+pub(crate) fn connector(
+    proxies: Proxies,
+    certificates: &Certificates,
+) -> Result<SharedHttpConnector, String> {
+    let connector = |tls, proxy| SharedHttpConnector::new(build(Connector::builder(), tls, proxy));
+    let (direct, proxied) = routes(&proxies, certificates, connector)?;
+    Ok(SharedHttpConnector::new(RoutedConnector { direct, proxied, proxies: Arc::new(proxies) }))
+}
+
+/// What `make` makes for direct connections, and for each proxy.
+fn routes<T>(
+    proxies: &Proxies,
+    certificates: &Certificates,
+    make: impl Fn(TlsContext, Option<ProxyConfig>) -> T,
+) -> Result<(T, Vec<(Uri, T)>), String> {
     let mut trusted = TrustStore::default();
     for certificate in certificates {
         trusted.add_pem_certificate(certificate.as_bytes());
@@ -29,10 +54,14 @@ pub(super) fn client(proxies: Proxies, certificates: &Certificates) -> Result<Sh
     for proxy in proxies.all() {
         // Which request goes through it is decided here, not by the SDK: it knows no ports, and no local addresses.
         let config = ProxyConfig::all(proxy.to_string()).map_err(|_| "the SDK does not accept the proxy")?;
-        proxied.push((proxy.clone(), connections(tls.clone(), Some(config))));
+        proxied.push((proxy.clone(), make(tls.clone(), Some(config))));
     }
-    let direct = connections(tls, None);
-    Ok(SharedHttpClient::new(RoutedClient { direct, proxied, proxies: Arc::new(proxies) }))
+    Ok((make(tls, None), proxied))
+}
+
+fn build(mut connector: ConnectorBuilder, tls: TlsContext, proxy: Option<ProxyConfig>) -> Connector {
+    connector.set_proxy_config(proxy);
+    connector.tls_provider(tls::Provider::Rustls(CryptoMode::AwsLc)).tls_context(tls).build()
 }
 
 /// A pool of connections that all go the same way.
@@ -43,8 +72,7 @@ fn connections(tls: TlsContext, proxy: Option<ProxyConfig>) -> SharedHttpClient 
         if let Some(components) = components {
             connector.set_sleep_impl(components.sleep_impl());
         }
-        connector.set_proxy_config(proxy.clone());
-        connector.tls_provider(tls::Provider::Rustls(CryptoMode::AwsLc)).tls_context(tls.clone()).build()
+        build(connector, tls.clone(), proxy.clone())
     })
 }
 

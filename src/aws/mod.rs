@@ -51,11 +51,13 @@ pub(crate) use call::CALL_TIMEOUT;
 #[cfg(test)]
 pub(crate) use cause::Cause;
 pub use cause::Failure;
+pub(crate) use cause::connection_failure;
 pub use client::Aws;
 pub(crate) use credentials_failure::is_throttling;
 pub use denial::PolicyKind;
 pub use error::{CallError, Class};
 pub use fence::{Fence, Moment};
+pub(crate) use http::connector;
 pub use operation::Operation;
 pub use read_sets::ReadSetCount;
 pub use request::{CreateRequest, UpdateRequest};

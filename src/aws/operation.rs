@@ -49,6 +49,15 @@ operations! {
 }
 
 impl Operation {
+    /// The service that has the operation, as the SDK names it.
+    #[must_use]
+    pub(super) fn service(self) -> &'static str {
+        match self {
+            Self::GetCallerIdentity => "STS",
+            _ => "Omics",
+        }
+    }
+
     /// Whether the operation can change something in AWS.
     #[must_use]
     pub fn is_mutating(self) -> bool {

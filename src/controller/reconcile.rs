@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::FutureExt;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::Resource;
 
 use super::backoff;
@@ -19,6 +20,7 @@ use crate::kubernetes::{InvalidObject, Reference, Uid, WatchedObject};
 use crate::metrics::PassResult;
 use crate::status::event;
 use crate::store::prepare;
+use crate::traces;
 
 /// The longest a pass may take, without the time that it waits for its turn to call AWS. It is shorter than the time that a Pod
 /// is given to stop; a pass that waits then is stopped at once.
@@ -54,15 +56,38 @@ pub async fn reconcile(
 ) -> Result<Option<Again>, PassFailed> {
     // Leadership may end between the queue and this line.
     let Some(_running) = context.leadership.begin_pass() else { return Ok(Some(NOT_LEADING)) };
-    let object = match &watched.0 {
-        Ok(object) => Arc::new(object.clone()),
+    let traced = traces::Pass::begin(traced_object(watched.meta()));
+    match &watched.0 {
+        Ok(object) => {
+            let object = Arc::new(object.clone());
+            traced.of(reconcile_object((&watched, object), &context, urgency, &traced)).await
+        }
         Err(invalid) => {
             // Nothing is left to do, even if the Event could not be published.
             let aws = context.aws.acting_for(Caller::default());
             let _ = stop_after(PASS_DEADLINE, &aws, aws.stopped(), undecodable(&context, invalid)).await;
-            return Ok(None);
+            traced.ended(PassResult::Success.label(), Some("undecodable"));
+            Ok(None)
         }
-    };
+    }
+}
+
+fn traced_object(metadata: &ObjectMeta) -> traces::Object<'_> {
+    traces::Object {
+        kind: "SequenceStore",
+        namespace: metadata.namespace.as_deref(),
+        name: metadata.name.as_deref(),
+        uid: metadata.uid.as_deref(),
+        generation: metadata.generation,
+    }
+}
+
+async fn reconcile_object(
+    (watched, object): (&Arc<WatchedObject>, Arc<SequenceStore>),
+    context: &Context,
+    urgency: Urgency,
+    traced: &traces::Pass,
+) -> Result<Option<Again>, PassFailed> {
     let (uid, began) = (Uid::of(object.as_ref()), Instant::now());
     let _active = context.metrics.passes.begin();
     let mut record = context.memory.take(&uid);
@@ -71,12 +96,12 @@ pub async fn reconcile(
     let urgency = if is_in_motion { Urgency::InMotion } else { urgency };
     let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
     let aws = context.aws.acting_for(Caller::new(namespace, urgency));
-    let running = Box::pin(pass(&context, &aws, object.clone(), &mut record));
+    let running = Box::pin(pass(context, &aws, object.clone(), &mut record));
     let ended = match stop_after(PASS_DEADLINE, &aws, stopped(&context.leadership, &aws), running).await {
         Ok(ended) => Ok(ended),
         Err(error) => {
-            let is_cached = || context.kubernetes.cache.holds(&watched);
-            let retry_after = after_failure(&context, &object, &error, (&mut record, is_cached)).await;
+            let is_cached = || context.kubernetes.cache.holds(watched);
+            let retry_after = after_failure(context, &object, &error, (&mut record, is_cached)).await;
             Err(PassFailed { retry_after, error })
         }
     };
@@ -85,10 +110,12 @@ pub async fn reconcile(
     if let Some(cached) = &cached {
         record.cached(cached.meta().resource_version.as_deref());
     }
-    context.metrics.passes.ended(result(&ended, record.aws_failure()), began.elapsed());
+    let result = result(&ended, record.aws_failure());
+    context.metrics.passes.ended(result, began.elapsed());
+    traced.ended(result.label(), failure(&ended, record.aws_failure()));
     let is_gone = cached.is_none();
     let rests = match (&ended, cached) {
-        (Ok(Ended::PollAfter(_)), Some(cached)) => may_rest(&context, &record, cached),
+        (Ok(Ended::PollAfter(_)), Some(cached)) => may_rest(context, &record, cached),
         _ => false,
     };
     // A record of an object that vanished during the pass would never be forgotten.
@@ -98,7 +125,7 @@ pub async fn reconcile(
     }
     Ok(Some(match ended? {
         // A pass over an object that is gone by then is not run; one that is still there was not released after all.
-        Ended::Released => Again { after: next_poll(&context, &object), is_poll: false },
+        Ended::Released => Again { after: next_poll(context, &object), is_poll: false },
         Ended::PollAfter(_) if rests => return Ok(None),
         Ended::PollAfter(after) => Again { after, is_poll: true },
         Ended::RequeueAfter(after) => Again { after, is_poll: false },
@@ -127,6 +154,19 @@ fn result(ended: &Result<Ended, PassFailed>, aws_failure: Option<Class>) -> Pass
         (Ok(Ended::Released), None) => PassResult::Success,
         (Ok(Ended::RequeueAfter(_) | Ended::PollAfter(_)), None) => PassResult::RequeueAfter,
     }
+}
+
+/// What kind of failure a trace shows.
+fn failure(ended: &Result<Ended, PassFailed>, aws_failure: Option<Class>) -> Option<&'static str> {
+    let kind = match ended {
+        Ok(_) => return aws_failure.map(Class::label),
+        Err(PassFailed { error, .. }) if error.is_conflict() || error.is_not_found() => return None,
+        Err(PassFailed { error: Error::Kubernetes(_), .. }) => "kubernetes",
+        Err(PassFailed { error: Error::Deadline(_), .. }) => "deadline",
+        Err(PassFailed { error: Error::Stopping, .. }) => "stopping",
+        Err(PassFailed { error: Error::Panic(_), .. }) => "panic",
+    };
+    Some(kind)
 }
 
 fn next_poll(context: &Context, object: &Arc<SequenceStore>) -> Duration {

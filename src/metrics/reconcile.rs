@@ -41,6 +41,17 @@ pub(crate) enum PassResult {
     Panicked,
 }
 
+impl PassResult {
+    /// As a label of metrics.
+    pub(crate) fn label(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::RequeueAfter => "requeue_after",
+            Self::Error | Self::Terminal | Self::TimedOut | Self::Panicked => "error",
+        }
+    }
+}
+
 /// Counters of passes.
 #[derive(Debug)]
 pub(crate) struct Passes {
@@ -135,11 +146,7 @@ impl Passes {
     }
 
     pub(crate) fn ended(&self, result: PassResult, took: Duration) {
-        let name = match result {
-            PassResult::Success => "success",
-            PassResult::RequeueAfter => "requeue_after",
-            PassResult::Error | PassResult::Terminal | PassResult::TimedOut | PassResult::Panicked => "error",
-        };
+        let name = result.label();
         self.ended.get_or_create_owned(&Ended { controller: CONTROLLER, result: name }).inc();
         if name == "error" {
             self.errors.get_or_create_owned(&OF).inc();

@@ -60,6 +60,7 @@ mod steadiness;
 mod steady_state;
 mod store_status;
 mod sweep;
+mod traces;
 mod turns;
 mod update;
 mod watch_decoding;
@@ -152,6 +153,7 @@ const TESTS: &[&[Test]] = &[
     sweep::choice::TESTS,
     sweep::faults::TESTS,
     sweep::restarts::TESTS,
+    traces::TESTS,
     turns::TESTS,
     update::TESTS,
     watch_decoding::TESTS,

@@ -38,7 +38,7 @@ pub async fn get(address: &str, path: &str) -> Option<String> {
 }
 
 /// The status and body of the answer to this level.
-async fn put_level(address: &str, level: &str) -> Result<(String, String), Error> {
+pub async fn put_level(address: &str, level: &str) -> Result<(String, String), Error> {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut stream = tokio::net::TcpStream::connect(address).await?;
     let (length, end) = (level.len(), "Host: operator\r\nConnection: close");

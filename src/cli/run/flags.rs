@@ -22,7 +22,8 @@ Examples:
 
 Kubernetes: the connection comes from KUBECONFIG, ~/.kube/config or, inside a cluster, the Pod's ServiceAccount.
 AWS: credentials, region and endpoints come from the AWS SDK's default credential chain and from AWS_REGION,
-AWS_ENDPOINT_URL_OMICS and AWS_ENDPOINT_URL_STS; docs/networks.md explains proxies, VPC endpoints and more.";
+AWS_ENDPOINT_URL_OMICS and AWS_ENDPOINT_URL_STS; docs/networks.md explains proxies, VPC endpoints and more.
+Traces: sent by OTLP over HTTP where OTEL_EXPORTER_OTLP_ENDPOINT names a collector; docs/monitoring.md explains them.";
 
 #[derive(Args, Debug)]
 pub struct RunFlags {

@@ -9,23 +9,29 @@ use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
 
 use super::flags::{LogFormat, RunFlags};
+use super::traces::Traces;
 use crate::cli::values;
 use crate::controller::{Level, LogLevel};
+use crate::traces;
 
-/// Begins the log. What it returns changes the level.
-pub(super) fn to_stderr(flags: &RunFlags) -> LogLevel {
+/// Begins the log, and beside it the traces, which do not depend on its level. What it returns changes the level.
+pub(super) fn to_stderr(flags: &RunFlags, traces: Option<&Traces>) -> LogLevel {
     let lines = fmt::layer().with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr);
     let lines = match flags.log_format {
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
         LogFormat::Text => lines.boxed(),
     };
-    let lines = lines.with_filter(without_content());
-    let (filter, handle) = reload::Layer::new(EnvFilter::new(&flags.log_level));
-    tracing_subscriber::registry().with(filter).with(lines).init();
+    let (level, handle) = reload::Layer::new(EnvFilter::new(&flags.log_level));
+    let lines = lines.with_filter(without_content()).with_filter(level);
+    let log = tracing_subscriber::registry().with(lines);
+    match traces {
+        Some(traces) => log.with(traces.layer()).init(),
+        None => log.init(),
+    }
     LogLevel::new(Reloaded(handle))
 }
 
-/// The filter before all lines.
+/// The filter of all lines.
 struct Reloaded(reload::Handle<EnvFilter, Registry>);
 
 impl Level for Reloaded {
@@ -48,6 +54,8 @@ fn without_content() -> Targets {
     Targets::new()
         .with_default(LevelFilter::TRACE)
         .with_targets(at_most_debug.into_iter().chain(smithy).map(|target| (target, LevelFilter::DEBUG)))
+        // They are for collectors of traces.
+        .with_target(traces::TARGET, LevelFilter::OFF)
         // A response that it cannot parse, as a whole.
         .with_target("kube_client::client", LevelFilter::OFF)
         // Method and path of each request.
@@ -59,6 +67,15 @@ mod tests {
     use tracing::Level;
 
     use super::*;
+
+    #[test]
+    fn without_a_collector_there_are_no_spans_of_traces_whatever_the_level_of_the_log() {
+        let lines = fmt::layer().with_writer(std::io::sink).with_filter(without_content());
+        tracing::subscriber::with_default(tracing_subscriber::registry().with(lines), || {
+            assert!(tracing::info_span!(target: traces::TARGET, "pass").is_disabled());
+            assert!(!tracing::trace_span!("another").is_disabled(), "the log has all levels");
+        });
+    }
 
     #[test]
     fn libraries_that_dump_content_are_silenced_at_every_level() {

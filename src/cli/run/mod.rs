@@ -4,6 +4,7 @@ mod aws_identity;
 mod flags;
 mod leader_election;
 mod log;
+mod traces;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,7 +19,7 @@ use crate::aws::Aws;
 use crate::controller::context::Context;
 use crate::controller::health::{self, Health};
 use crate::controller::leadership::{Election, Leadership};
-use crate::controller::{self, Memory, PassQueue, Sweeps, listener, metrics_endpoint};
+use crate::controller::{self, LogLevel, Memory, PassQueue, Sweeps, listener, metrics_endpoint};
 use crate::kubernetes::cluster::{self, Access, Failure};
 use crate::kubernetes::{Cache, Kubernetes, Watches};
 use crate::metrics::Metrics;
@@ -26,6 +27,7 @@ use crate::plan::Settings;
 use crate::store::Defaults;
 pub(in crate::cli) use flags::EXAMPLES;
 pub use flags::RunFlags;
+use traces::Traces;
 
 /// Runs the operator until SIGTERM or SIGINT.
 ///
@@ -34,8 +36,23 @@ pub use flags::RunFlags;
 pub(super) async fn execute(flags: RunFlags) -> Result<(), String> {
     flags.check()?;
     let replica = replica_name();
+    // What is wrong with traces must not keep the operator from its work.
+    let traces = Traces::from_environment(&replica);
+    let level = log::to_stderr(&flags, traces.as_ref().ok().and_then(Option::as_ref));
+    let traces = traces.unwrap_or_else(|wrong| {
+        tracing::warn!("no traces are sent: {wrong}");
+        None
+    });
+    traces.iter().for_each(Traces::log_start);
+    let ended = Box::pin(operate(flags, replica, level)).await;
+    if let Some(traces) = traces {
+        traces.flush().await;
+    }
+    ended
+}
+
+async fn operate(flags: RunFlags, replica: String, level: LogLevel) -> Result<(), String> {
     let place = flags.leader_election.place(replica.clone())?;
-    let level = log::to_stderr(&flags);
     let shutdown = stop_on_signal()?;
     let metrics = Arc::new(Metrics::default());
     let client = cluster::connect(&Access::default(), &metrics).await?;
