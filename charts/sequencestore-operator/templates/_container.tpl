@@ -74,6 +74,13 @@ the last of several is used. */}}
 {{- $own = append $own (dict "name" $name "value" .) -}}
 {{- end -}}
 {{- end -}}
+{{- with .Values.tracing.endpoint -}}
+{{- $own = append $own (dict "name" "OTEL_EXPORTER_OTLP_ENDPOINT" "value" .) -}}
+{{- with $.Values.tracing.samplingRatio | toString | regexFind "^[0-9].*" -}}
+{{- $own = append $own (dict "name" "OTEL_TRACES_SAMPLER" "value" "parentbased_traceidratio") -}}
+{{- $own = append $own (dict "name" "OTEL_TRACES_SAMPLER_ARG" "value" .) -}}
+{{- end -}}
+{{- end -}}
 {{- $kept := list -}}
 {{- $seen := list -}}
 {{- range reverse (concat $own .Values.extraEnv) -}}
@@ -83,6 +90,14 @@ the last of several is used. */}}
 {{- end -}}
 {{- end -}}
 {{- toYaml $kept -}}
+{{- end -}}
+
+{{- /* The port of the collector of traces; nothing where there is none. */}}
+{{- define "sequencestore-operator.collectorPort" -}}
+{{- with .Values.tracing.endpoint -}}
+{{- $url := urlParse . -}}
+{{- default (ternary "443" "80" (eq $url.scheme "https")) (regexFind ":[0-9]+$" $url.host | trimPrefix ":") -}}
+{{- end -}}
 {{- end -}}
 
 {{- /* The security context of the Pod. */}}
