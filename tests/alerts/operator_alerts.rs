@@ -1,15 +1,16 @@
 //! Alerts about the operator itself: its process, its Lease, its watches, its passes and its queue.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use control_plane::ControlPlane;
 use healthomics_simulator::{Fault, FaultAction};
 use sequencestore_operator::crd::SequenceStoreSpec;
 use serde_json::{Value, json};
 
 use crate::Test;
 use crate::stage::Stage;
-use crate::world::{Error, SERVICE_ACCOUNT, SYSTEM_NAMESPACE, Start, World, ensure, observing, tests};
+use crate::world::{CHART, Error, SERVICE_ACCOUNT, SYSTEM_NAMESPACE, Start, World, ensure, observing, tests};
 
 pub const FIRST: &[Test] = &[
     ("no_operator_fires_until_one_runs", |stage| Box::pin(no_operator(stage))),
@@ -32,7 +33,7 @@ async fn no_operator(stage: Arc<Stage>) -> Result<(), Error> {
 
 async fn a_missing_crd(stage: Arc<Stage>) -> Result<(), Error> {
     let plane = &stage.cluster.plane;
-    plane.kubectl(&["delete", "crd", "sequencestores.healthomics.dev"]).await?.checked()?;
+    delete_the_crd(plane).await?;
     let (_world, scraped) = stage.scene().await?;
     let labels = [("job", scraped.job.as_str())];
     stage.until_fires("OmicsOperatorCrdMissing", &labels).await?;
@@ -44,6 +45,24 @@ async fn a_missing_crd(stage: Arc<Stage>) -> Result<(), Error> {
     let wait = ["wait", "--for=condition=Established", "crd/sequencestores.healthomics.dev"];
     plane.kubectl(&wait).await?.checked()?;
     Ok(())
+}
+
+/// As a user may: the chart's policy refuses it until it is turned off, which the API server notices a moment later.
+async fn delete_the_crd(plane: &ControlPlane) -> Result<(), Error> {
+    let crd = ["delete", "crd", "sequencestores.healthomics.dev"];
+    let refused = plane.kubectl(&crd).await?;
+    ensure!(refused.stderr.contains("protectCrd=false"), "{}", refused.stderr);
+    let off = ["--reset-then-reuse-values", "--set", "admissionPolicy.protectCrd=false"];
+    let upgrade = ["upgrade", SERVICE_ACCOUNT, CHART, "--namespace", SYSTEM_NAMESPACE];
+    plane.helm(&[&upgrade[..], &off].concat()).await?.checked()?;
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        match plane.kubectl(&crd).await?.checked() {
+            Ok(_) => return Ok(()),
+            Err(error) if Instant::now() > deadline => return Err(error.into()),
+            Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
+        }
+    }
 }
 
 /// The rights of a Role for the ServiceAccount `account` of `namespace`, in this world.
