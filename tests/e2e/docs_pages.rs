@@ -17,6 +17,7 @@ use crate::world::{Cluster, Error, Operator, POLICY_LABEL, REGION, Start, TIMEOU
 
 tests![
     the_adoption_page_works_as_written,
+    the_page_of_adopting_a_fleet_works_as_written,
     the_deletion_page_works_as_written,
     the_drift_page_works_as_written,
     the_page_of_the_first_store_works_as_written,
@@ -29,6 +30,10 @@ const BLOCK_TIMEOUT: Duration = Duration::from_secs(180);
 
 async fn the_adoption_page_works_as_written(cluster: Arc<Cluster>) -> Result<(), Error> {
     follow(cluster, "adoption.md", 5).await
+}
+
+async fn the_page_of_adopting_a_fleet_works_as_written(cluster: Arc<Cluster>) -> Result<(), Error> {
+    follow(cluster, "adopting.md", 5).await
 }
 
 async fn the_deletion_page_works_as_written(cluster: Arc<Cluster>) -> Result<(), Error> {
@@ -78,7 +83,8 @@ fn steps(page: &str) -> Vec<Step> {
     let mut lines = page.lines();
     while let Some(line) = lines.next() {
         let directive = line.trim().strip_prefix("<!-- test: ").and_then(|rest| rest.strip_suffix(" -->"));
-        let kind: Option<fn(String) -> Step> = match line {
+        let indentation = line.len() - line.trim_start().len();
+        let kind: Option<fn(String) -> Step> = match line.trim_start() {
             "```yaml" => Some(Step::Manifest),
             "```console" => Some(Step::Commands),
             "```text" => Some(Step::Output),
@@ -87,8 +93,12 @@ fn steps(page: &str) -> Vec<Step> {
         if let Some(directive) = directive {
             steps.push(Step::Directive(directive.to_owned()));
         } else if let Some(kind) = kind {
-            let block: Vec<&str> = lines.by_ref().take_while(|line| *line != "```").collect();
-            steps.push(kind(block.join("\n")));
+            let block = lines.by_ref().take_while(|line| line.trim() != "```");
+            let block: Vec<&str> = block.map(|line| line.get(indentation..).unwrap_or_default()).collect();
+            // A template of CloudFormation is no file of the reader.
+            if !block[0].starts_with("AWSTemplateFormatVersion") {
+                steps.push(kind(block.join("\n")));
+            }
         }
     }
     steps
@@ -111,6 +121,8 @@ impl Reader {
         world.aws.set_knobs(&Knobs { default_account: ACCOUNT.into(), ..Knobs::default() }).await?;
         let operator = Some(world.operator(&Start::default())?);
         let directory = tempfile::tempdir()?;
+        // The plugin of kubectl, on the reader's PATH.
+        std::os::unix::fs::symlink(&world.cluster.binary, directory.path().join("kubectl-seqstore"))?;
         let reader = Self { world, operator, directory, printed: String::new(), refused: false };
         // The reader's kubectl uses the namespace of this test by default.
         std::fs::copy(reader.world.cluster.plane.kubeconfig(), reader.kubeconfig())?;
@@ -165,7 +177,11 @@ impl Reader {
             return Ok(String::new());
         }
         let plane = &self.world.cluster.plane;
-        let programs = [Some(plane.binaries().kubectl.clone()), aws];
+        let programs = [
+            Some(plane.binaries().kubectl.clone()),
+            aws,
+            Some(self.directory.path().join("kubectl-seqstore")),
+        ];
         let directories =
             programs.iter().flatten().filter_map(|program| program.parent().map(Path::to_owned));
         let usual = std::env::var_os("PATH").unwrap_or_default();
@@ -182,6 +198,8 @@ impl Reader {
             .env("AWS_CONFIG_FILE", "/dev/null")
             .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
             .env("AWS_ENDPOINT_URL_OMICS", self.world.aws.url())
+            .env("AWS_ENDPOINT_URL_STS", self.world.aws.url())
+            .env("AWS_REGION", REGION)
             .env("AWS_DISABLE_HOST_PREFIX_INJECTION", "true")
             .env("AWS_ACCESS_KEY_ID", "AKIAREADER0000000000")
             .env("AWS_SECRET_ACCESS_KEY", "canary-secret-access-key")
