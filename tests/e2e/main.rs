@@ -81,6 +81,7 @@ use world::Cluster;
 const PARALLEL_TESTS: usize = 16;
 
 const TESTS: &[&[Test]] = &[
+    chart::FIRST,
     account::TESTS,
     adoption::TESTS,
     aws_access::TESTS,
@@ -91,7 +92,7 @@ const TESTS: &[&[Test]] = &[
     budget::pace::TESTS,
     budget::refused_credentials::TESTS,
     budget::storm::TESTS,
-    chart::TESTS,
+    chart::exact::TESTS,
     clear_fields::TESTS,
     cli_document::TESTS,
     cli_export::TESTS,
@@ -161,6 +162,7 @@ const TESTS: &[&[Test]] = &[
     watch_namespaces::TESTS,
     watch_relist::TESTS,
     write_conflicts::TESTS,
+    chart::LAST,
 ];
 
 type Test = (&'static str, fn(Arc<Cluster>) -> world::TestFuture);

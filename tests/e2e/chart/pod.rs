@@ -1,0 +1,86 @@
+//! The operator as the chart's Deployment starts it, and all that it is for.
+
+use std::process::Stdio;
+use std::time::Duration;
+
+use control_plane::service_account_user;
+use k8s_openapi::api::events::v1::Event;
+use kube::Api;
+use kube::api::ListParams;
+use sequencestore_operator::crd::SequenceStoreSpec;
+use serde_json::{Value, json};
+use tokio::process::Child;
+
+use crate::cli_runner::CliUser;
+use crate::world::{Error, TIMEOUT, World, ensure, status};
+
+const POLL: Duration = Duration::from_millis(100);
+
+/// Settings that make the Deployment's own command line fit for a test.
+pub const SETTINGS: [&str; 4] = [
+    "--set",
+    "pollInterval=1s,createGrace=1s",
+    "--set",
+    "extraArgs={--health-probe-bind-address=127.0.0.1:0,--metrics-bind-address=off}",
+];
+
+/// The container of the release's Deployment as a process, with the rights of its ServiceAccount.
+pub async fn start_pod(
+    world: &World,
+    documents: &[Value],
+    namespace: &str,
+) -> Result<(Child, String), Error> {
+    let deployment = documents.iter().find(|object| object["kind"] == "Deployment").ok_or("no Deployment")?;
+    let pod = &deployment["spec"]["template"]["spec"];
+    let account = pod["serviceAccountName"].as_str().ok_or("no ServiceAccount")?;
+    let arguments = pod["containers"][0]["args"].as_array().ok_or("no arguments")?;
+    let arguments: Vec<&str> = arguments.iter().filter_map(Value::as_str).collect();
+    let kubeconfig = world.cluster.plane.kubeconfig_for(namespace, account).await?;
+    let user = CliUser { kubeconfig, audit_name: service_account_user(namespace, account) };
+    let mut command = world.command(&user, &arguments);
+    command.env("POD_NAMESPACE", namespace).env("POD_NAME", "pod");
+    let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true).spawn()?;
+    Ok((child, user.audit_name))
+}
+
+/// What an operator is for, once: a store is created, changed back, so that the same Event comes twice, and deleted.
+pub async fn whole_life(world: &World) -> Result<(), Error> {
+    let spec = SequenceStoreSpec { description: Some("wanted".into()), ..SequenceStoreSpec::default() };
+    world.create("used", spec).await?;
+    let object = world.until_ready("used").await?;
+    let id = status(&object).store.ok_or("no store")?.id;
+    let end = tokio::time::Instant::now() + TIMEOUT;
+    while !events(world).await?.iter().any(|event| event.series.is_some()) {
+        ensure!(tokio::time::Instant::now() < end, "no Event is counted");
+        world.aws.change_store(&id, json!({"description": "changed"})).await?;
+        while world.aws.store(&id).await?.and_then(|store| store.description).as_deref() != Some("wanted") {
+            ensure!(tokio::time::Instant::now() < end, "the store is not changed back\n{}", world.logs());
+            tokio::time::sleep(POLL).await;
+        }
+        world.one_more_pass("used").await?;
+    }
+    world.delete("used").await?;
+    world.until_gone("used").await
+}
+
+pub async fn events(world: &World) -> Result<Vec<Event>, Error> {
+    let api: Api<Event> = Api::namespaced(world.client.clone(), &world.namespace);
+    let events = api.list(&ListParams::default()).await?.items.into_iter();
+    let of_a_store = |event: &Event| {
+        event.regarding.as_ref().is_some_and(|object| object.kind.as_deref() == Some("SequenceStore"))
+    };
+    Ok(events.filter(of_a_store).collect())
+}
+
+pub fn documents(manifest: &str) -> Result<Vec<Value>, Error> {
+    Ok(serde_saphyr::from_multiple(manifest)?)
+}
+
+/// SIGTERM, as Kubernetes sends it.
+pub async fn end(mut operator: Child) -> Result<(), Error> {
+    let pid = operator.id().ok_or("the operator has ended")?.to_string();
+    let killed = tokio::process::Command::new("kill").args(["-TERM", &pid]).status().await?;
+    ensure!(killed.success(), "kill failed");
+    tokio::time::timeout(TIMEOUT, operator.wait()).await??;
+    Ok(())
+}
