@@ -31,6 +31,8 @@ async fn created(cluster: Arc<Cluster>, more: &[(&'static str, &str)]) -> Result
     let operator = world.operator(&collector.named(more))?;
     world.create("a", SequenceStoreSpec::default()).await?;
     world.until_ready("a").await?;
+    // The operator asks who it is beside its work.
+    world.until_calls("sts:GetCallerIdentity", 1).await?;
     let code = operator.terminate().await?;
     ensure!(code == Some(0), "SIGTERM: {code:?}\n{}", world.logs());
     Ok((world, collector))
