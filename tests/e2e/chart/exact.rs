@@ -160,8 +160,8 @@ async fn one_less(cluster: Arc<Cluster>, rendered: &str, row: (Permission, Missi
         "--create-grace=1s",
         "--leader-elect",
         &lease,
-        "--leader-election-lease-duration=3s",
-        "--leader-election-renew-deadline=2s",
+        "--leader-election-lease-duration=6s",
+        "--leader-election-renew-deadline=4s",
         "--leader-election-retry-period=1s",
     ];
     let flags = flags.map(str::to_owned).to_vec();
