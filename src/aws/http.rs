@@ -1,5 +1,5 @@
-//! The HTTP client of all SDK clients, and of what else the process sends over HTTP: one for direct connections and one for each proxy, all with the added certificate
-//! authorities. I/O: whatever the SDK sends.
+//! The HTTP client of all SDK clients, and of what else the process sends over HTTP: one for direct connections and one for each
+//! proxy, all with the added certificate authorities. I/O: whatever is sent.
 
 use std::sync::Arc;
 

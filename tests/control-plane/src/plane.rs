@@ -170,7 +170,8 @@ impl ControlPlane {
     }
 
     /// The environment variables for kubectl and helm. Each control plane has its own caches, because kubectl caches
-    /// API discovery by host and port, and a later control plane may use the same port with other resources.
+    /// API discovery by host and port, and a later control plane may use the same port with other resources. They end
+    /// before their garbage is worth collecting.
     #[must_use]
     pub fn environment(&self) -> Vec<(&'static str, OsString)> {
         let path = |name: &str| self.directory.join(name).into_os_string();
@@ -180,6 +181,7 @@ impl ControlPlane {
             ("HELM_CACHE_HOME", path("helm-cache")),
             ("HELM_CONFIG_HOME", path("helm-config")),
             ("HELM_DATA_HOME", path("helm-data")),
+            ("GOGC", "400".into()),
         ]
     }
 
