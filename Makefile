@@ -78,16 +78,24 @@ chart: need-test control-plane ## Write what is made from the chart's values: th
 
 ##@ Test
 
-# While the tests compile, which one core does for long stretches, the other one runs the tests in Python.
+# While the tests compile, which one core does for long stretches, the other one runs the tests in Python. The end-to-end tests keep
+# both cores busy; many others wait most of the time.
 .PHONY: test
 test: need-test ## Everything: lint, simulator against the AWS model, then all Rust tests
 	$(MAKE) lint
 	$(MAKE) --jobs=3 --output-sync=target test-programs conformance docs-check release-lint
-	$(CARGO) test --workspace --locked
+	$(MAKE) --jobs=2 --output-sync=target run-e2e run-others
 
-.PHONY: test-programs
+# All of the workspace in each, so that cargo takes the same features of the libraries and compiles nothing again.
+.PHONY: test-programs run-e2e run-others
 test-programs: build control-plane
 	$(CARGO) test --workspace --locked --no-run
+run-e2e:
+	$(CARGO) test --workspace --locked --test e2e
+# Every test but e2e.
+run-others:
+	$(CARGO) test --workspace --locked --lib --bins --test '[!e]*' --test 'e[!2]*'
+	$(CARGO) test --workspace --locked --doc
 
 .PHONY: unit
 unit: need-build ## The tests inside the crates; no control plane, seconds
