@@ -8,6 +8,8 @@ use aws_smithy_runtime_api::client::endpoint::EndpointPrefix;
 use aws_types::SdkConfig;
 use aws_types::service_config::ServiceConfigKey;
 
+use crate::network::web_url;
+
 /// The endpoint of the tag operations. The SDK has one setting for all operations of HealthOmics, but a VPC endpoint
 /// without private DNS serves only one group of them.
 const TAGS_VARIABLE: &str = "AWS_ENDPOINT_URL_OMICS_TAGS";
@@ -73,9 +75,9 @@ pub(super) fn check(config: &SdkConfig, has_tags_endpoint: bool) -> Result<(), S
 /// The variable is set to something that is not a URL.
 pub(super) fn of_tags() -> Result<Option<String>, String> {
     let Some(url) = std::env::var(TAGS_VARIABLE).ok().filter(|url| !url.is_empty()) else { return Ok(None) };
-    match is_url(&url) {
-        true => Ok(Some(url)),
-        false => Err(format!("{TAGS_VARIABLE} is not a URL: write one that begins with https://")),
+    match web_url(&url) {
+        Some(_) => Ok(Some(url)),
+        None => Err(format!("{TAGS_VARIABLE} is not a URL: write one that begins with https://")),
     }
 }
 
@@ -94,18 +96,12 @@ fn problem(config: &SdkConfig) -> Option<String> {
     let services = [("Omics", "AWS_ENDPOINT_URL_OMICS"), ("STS", "AWS_ENDPOINT_URL_STS")];
     services.into_iter().find_map(|(service, variable)| {
         let endpoint = url(config, service)?;
-        (!is_url(&endpoint)).then(|| {
+        web_url(&endpoint).is_none().then(|| {
             format!(
                 "the endpoint `{endpoint}` is not a URL: write one that begins with https:// or http:// to {variable}, \
                  AWS_ENDPOINT_URL or the AWS profile, wherever it is set"
             )
         })
-    })
-}
-
-fn is_url(text: &str) -> bool {
-    text.parse::<http::Uri>().is_ok_and(|uri| {
-        matches!(uri.scheme_str(), Some("https" | "http")) && uri.host().is_some_and(|host| !host.is_empty())
     })
 }
 

@@ -8,6 +8,7 @@ use http::{Request, Response, Uri};
 use tower::{Layer, Service};
 
 use crate::metrics::RestClient;
+use crate::network::host_and_port;
 
 /// Wraps the HTTP client of kube.
 #[derive(Clone, Debug)]
@@ -19,11 +20,7 @@ pub(super) struct CountRequests {
 impl CountRequests {
     /// `server` is the URL of the API server, which the requests do not name yet.
     pub(super) fn of(requests: &RestClient, server: &Uri) -> Self {
-        let host = server.authority().map(|authority| {
-            // A URL may hold a password.
-            authority.as_str().rsplit('@').next().unwrap_or_default()
-        });
-        Self { requests: requests.clone(), host: host.unwrap_or_default().into() }
+        Self { requests: requests.clone(), host: host_and_port(server).into() }
     }
 }
 

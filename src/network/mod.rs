@@ -4,6 +4,8 @@
 mod authorities;
 mod exceptions;
 mod proxies;
+mod url;
 
 pub(crate) use authorities::{Certificates, added_certificates};
 pub(crate) use proxies::Proxies;
+pub(crate) use url::{host_and_port, web_url};

@@ -4,6 +4,7 @@
 use http::Uri;
 
 use super::exceptions::{Exceptions, is_local};
+use super::web_url;
 
 /// Which proxy leads to which destination.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -62,10 +63,7 @@ impl Proxies {
 /// The message does not quote the value, which may hold a password.
 fn parse(variable: &str, value: &str) -> Result<Uri, String> {
     let url = if value.contains("://") { value.to_owned() } else { format!("http://{value}") };
-    let uri = url.parse::<Uri>().ok().filter(|uri| {
-        matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some_and(|host| !host.is_empty())
-    });
-    uri.ok_or_else(|| {
+    web_url(&url).ok_or_else(|| {
         format!("{variable} is not the URL of an HTTP proxy: write http://HOST:PORT, or remove the variable")
     })
 }

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use aws_sdk_omics::config::http::{HttpRequest, HttpResponse};
 use aws_sdk_omics::primitives::ByteStream;
 use aws_smithy_runtime_api::client::http::{HttpConnector, SharedHttpConnector};
+use http::Uri;
 use opentelemetry::KeyValue;
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
@@ -21,7 +22,7 @@ use tracing_subscriber::filter::{FilterExt, LevelFilter, filter_fn};
 use tracing_subscriber::registry::LookupSpan;
 
 use crate::aws;
-use crate::network::{Proxies, added_certificates};
+use crate::network::{Proxies, added_certificates, host_and_port, web_url};
 use crate::traces::is_of_traces;
 
 const NAME: &str = "sequencestore-operator";
@@ -38,7 +39,7 @@ const LONGEST_ANSWER: usize = 64 * 1024;
 /// What collects spans and sends them.
 pub(super) struct Traces {
     provider: SdkTracerProvider,
-    endpoint: String,
+    endpoint: Uri,
 }
 
 impl Traces {
@@ -52,7 +53,7 @@ impl Traces {
         let collector = Collector { connector, runtime: Handle::current(), told: Mutex::default() };
         let exporter = SpanExporter::builder()
             .with_http()
-            .with_endpoint(&endpoint)
+            .with_endpoint(endpoint.to_string())
             .with_protocol(Protocol::HttpBinary)
             .with_http_client(collector)
             .build()
@@ -80,7 +81,7 @@ impl Traces {
     }
 
     pub(super) fn log_start(&self) {
-        tracing::info!(collector = host(&self.endpoint), "traces are sent");
+        tracing::info!(collector = host_and_port(&self.endpoint), "traces are sent");
     }
 
     /// Sends what is left, unless the collector is too slow.
@@ -109,7 +110,7 @@ fn resource(replica: &str) -> Resource {
 }
 
 /// Where traces go, none where they are off. An empty variable counts as unset.
-fn endpoint(variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<String>, String> {
+fn endpoint(variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<Uri>, String> {
     let set = |name: &str| variable(name).map(|v| v.trim().to_owned()).filter(|v| !v.is_empty());
     let is = |name, value: &str| set(name).is_some_and(|set| set.eq_ignore_ascii_case(value));
     let (of_traces, of_all) = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT");
@@ -131,16 +132,7 @@ fn endpoint(variable: &dyn Fn(&str) -> Option<String>) -> Result<Option<String>,
     }
     // The value may hold a password.
     let wrong = || format!("{name} is not the URL of a collector: write http://HOST:4318");
-    let uri: http::Uri = url.parse().map_err(|_| wrong())?;
-    let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
-    (is_http && uri.host().is_some_and(|host| !host.is_empty())).then_some(Some(url)).ok_or_else(wrong)
-}
-
-/// The host and port of a URL, without what may be secret in it.
-fn host(url: &str) -> String {
-    let uri: Option<http::Uri> = url.parse().ok();
-    let authority = uri.as_ref().and_then(http::Uri::authority).map_or("", |authority| authority.as_str());
-    authority.rsplit('@').next().unwrap_or_default().to_owned()
+    web_url(&url).map(Some).ok_or_else(wrong)
 }
 
 /// Sends requests to the collector through the connections of this process: one TLS, the same proxies.
@@ -223,10 +215,11 @@ mod tests {
     use super::*;
 
     fn of(variables: &[(&str, &str)]) -> Result<Option<String>, String> {
-        endpoint(&|name| {
+        let found = endpoint(&|name| {
             let found = variables.iter().find(|(known, _)| *known == name);
             found.map(|(_, value)| (*value).to_owned())
-        })
+        });
+        Ok(found?.map(|url| url.to_string()))
     }
 
     const ALL: &str = "OTEL_EXPORTER_OTLP_ENDPOINT";
@@ -272,10 +265,5 @@ mod tests {
             let error = of(variables).expect_err("refused");
             assert!(error.contains(says) && !error.contains("secret"), "{error}");
         }
-    }
-
-    #[test]
-    fn the_log_has_no_password_of_the_endpoint() {
-        assert_eq!(host("http://user:secret@a:4318/v1/traces"), "a:4318");
     }
 }
