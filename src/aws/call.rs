@@ -121,10 +121,8 @@ impl Aws {
         let outcome = match sent {
             Ok(response) => {
                 let request_id = response.request_id().map(ToOwned::to_owned);
-                begun.traced.answered(request_id.as_deref());
-                read(response).map_err(|detail| CallError {
-                    request_id,
-                    ..CallError::unreadable(call.operation, detail)
+                read(response).inspect(|_| begun.traced.answered(request_id.as_deref())).map_err(|detail| {
+                    CallError { request_id, ..CallError::unreadable(call.operation, detail) }
                 })
             }
             Err(error) => Err(error),

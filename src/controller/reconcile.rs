@@ -60,13 +60,13 @@ pub async fn reconcile(
     match &watched.0 {
         Ok(object) => {
             let object = Arc::new(object.clone());
-            traced.of(reconcile_object((&watched, object), &context, urgency, &traced)).await
+            traced.of(reconcile_object(&watched, object, &context, urgency, &traced)).await
         }
         Err(invalid) => {
             // Nothing is left to do, even if the Event could not be published.
             let aws = context.aws.acting_for(Caller::default());
             let _ = stop_after(PASS_DEADLINE, &aws, aws.stopped(), undecodable(&context, invalid)).await;
-            traced.ended(PassResult::Success.label(), Some("undecodable"));
+            traced.ended(PassResult::Terminal.label(), Some("undecodable"));
             Ok(None)
         }
     }
@@ -83,7 +83,8 @@ fn traced_object(metadata: &ObjectMeta) -> traces::Object<'_> {
 }
 
 async fn reconcile_object(
-    (watched, object): (&Arc<WatchedObject>, Arc<SequenceStore>),
+    watched: &Arc<WatchedObject>,
+    object: Arc<SequenceStore>,
     context: &Context,
     urgency: Urgency,
     traced: &traces::Pass,
