@@ -92,6 +92,11 @@ impl WatchState {
             None => "all namespaces".into(),
         }
     }
+
+    /// What is wrong, unless the next attempt may be its end.
+    fn shown(&self, now: Instant) -> Option<&Trouble> {
+        self.trouble.as_ref().filter(|trouble| !self.is_listed || trouble.is_shown(now))
+    }
 }
 
 impl Watches {
@@ -197,10 +202,10 @@ impl Watches {
     /// What keeps the operator from its work, one line each; empty where it is ready.
     #[must_use]
     pub fn missing(&self, now: Instant) -> Vec<String> {
-        let missing = |state: &WatchState| match state.trouble.as_ref() {
-            Some(trouble) if !state.is_listed || trouble.is_shown(now) => Some(trouble.text.clone()),
-            _ if state.is_listed => None,
-            _ => Some(format!("the operator has not listed the SequenceStores of {} yet", state.place())),
+        let missing = |state: &WatchState| match state.shown(now) {
+            Some(trouble) => Some(trouble.text.clone()),
+            None if state.is_listed => None,
+            None => Some(format!("the operator has not listed the SequenceStores of {} yet", state.place())),
         };
         let mut lines: Vec<String> = self.states().iter().filter_map(missing).collect();
         lines.dedup();
@@ -210,10 +215,7 @@ impl Watches {
     /// How many watches fail for this reason, without those that may be resumed at once.
     #[must_use]
     pub fn failing(&self, why: WatchFailure, now: Instant) -> usize {
-        let fails = |state: &&WatchState| {
-            let trouble = state.trouble.as_ref().filter(|trouble| trouble.why == why);
-            trouble.is_some_and(|trouble| !state.is_listed || trouble.is_shown(now))
-        };
+        let fails = |state: &&WatchState| state.shown(now).is_some_and(|trouble| trouble.why == why);
         self.states().iter().filter(fails).count()
     }
 

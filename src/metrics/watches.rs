@@ -22,9 +22,7 @@ impl Collector for WatchSeries {
                 "sequencestore_watches_failing",
                 "Watches of SequenceStores that fail, by reason: crd_missing, forbidden or error; 0 while all is well.",
             ),
-            failing
-                .iter()
-                .map(|(why, count)| ([("reason", *why)], u32::try_from(*count).unwrap_or(u32::MAX))),
+            failing.iter().map(|(why, count)| ([("reason", *why)], *count)),
         )
     }
 }

@@ -152,9 +152,9 @@ impl Sweeps {
 
     pub(super) fn set_mode(&self, region: &str, mode: Mode, now: Instant) {
         let mut state = self.state();
-        let before = state.regions.get(region);
-        let (last, wanted) = before.map_or((None, None), |before| (before.last, before.wanted));
-        state.regions.insert(region.to_owned(), Region { mode, heard: now, last, wanted });
+        let new = Region { mode, heard: now, last: None, wanted: None };
+        let region = state.regions.entry(region.to_owned()).or_insert(new);
+        (region.mode, region.heard) = (mode, now);
     }
 
     /// Whether the region is to be listed, from `now` on or still.

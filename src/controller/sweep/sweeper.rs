@@ -261,8 +261,9 @@ impl Sweeper {
         let mut policies = std::mem::take(&mut self.policies);
         let taken = policies.take(now, |reference| {
             let idle = self.idle(reference);
-            let due =
-                idle.filter(|idle| self.policy_due(&idle.object, &idle.sight).is_some_and(|due| due <= now));
+            let due = idle.filter(|idle| {
+                self.policy_due(&idle.object, &idle.uid, &idle.sight).is_some_and(|due| due <= now)
+            });
             due.inspect(|due| self.queue(reference, &due.uid, Some(Urgency::Background))).is_some()
         });
         self.policies = policies;
@@ -270,16 +271,16 @@ impl Sweeper {
     }
 
     /// When the policy of this object must be read; none where its spec has none, or a pass is coming.
-    fn policy_due(&self, object: &SequenceStore, sight: &Sight) -> Option<Instant> {
+    fn policy_due(&self, object: &SequenceStore, uid: &Uid, sight: &Sight) -> Option<Instant> {
         object.spec.s3_access_policy.as_ref()?;
-        let (memory, uid) = (&self.context.memory, Uid::of(object));
+        let memory = &self.context.memory;
         let looked = match sight {
             Sight::Busy => return None,
-            Sight::Never if memory.knows(&uid) => return None,
+            Sight::Never if memory.knows(uid) => return None,
             Sight::Never => None,
             Sight::AtRest { looked, .. } => Some(*looked),
         };
-        policies::due_at(memory.policy_read_at(&uid), looked, self.started)
+        policies::due_at(memory.policy_read_at(uid), looked, self.started)
     }
 
     /// Whether the object was looked at so recently that its policy brings the next look, not the hand.
@@ -335,10 +336,11 @@ impl Sweeper {
             let settled = self.context.sweeps.may_rest(object);
             if settled.is_some_and(|settled| settled.region == self.region) {
                 count.settled += 1;
-                let sight = self.context.memory.sight(&Uid::of(object));
+                let uid = Uid::of(object);
+                let sight = self.context.memory.sight(&uid);
                 count.waiting += usize::from(sight == Sight::Never);
                 if is_listed {
-                    let due = self.policy_due(object, &sight).filter(|due| *due <= soon);
+                    let due = self.policy_due(object, &uid, &sight).filter(|due| *due <= soon);
                     count.policies.extend(due.map(|due| (due, Reference::of(object))));
                 }
             }
