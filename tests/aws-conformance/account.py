@@ -7,7 +7,7 @@ import uuid
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 PREFIX = "seqstore-conformance-"
 TAG = "seqstore-conformance-run"
@@ -79,21 +79,15 @@ class Account:
 
     def until(self, condition, what):
         end = time.monotonic() + self.patience
-        while not condition():
+        while not (found := condition()):
             if time.monotonic() > end:
                 raise TimeoutError(f"{what} after {self.patience} s")
             time.sleep(2 if self.is_real else 0.02)
+        return found
 
     def get(self, store):
         """The store, as soon as AWS shows it."""
-        found = []
-
-        def is_shown():
-            found.append(self.shown(store))
-            return found[-1] is not None
-
-        self.until(is_shown, f"store {store} is not shown")
-        return found[-1]
+        return self.until(lambda: self.shown(store), f"store {store} is not shown")
 
     def shown(self, store):
         """The store, or None where AWS shows none."""
@@ -108,7 +102,6 @@ class Account:
     def time_until(self, condition):
         """Milliseconds until a condition holds; 0 if it holds at once. An answer of not found counts as not yet."""
         start = time.monotonic()
-
         if if_found(condition):
             return 0
         self.until(lambda: if_found(condition), "a write does not show")
@@ -121,7 +114,7 @@ class Account:
             try:
                 self.until(lambda: self.is_deletable(store), f"store {store} is busy")
                 self.delete(store)
-            except (ClientError, TimeoutError) as error:
+            except (BotoCoreError, ClientError, TimeoutError) as error:
                 left[store] = str(error)
         return left
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import urllib.request
 
-from botocore.exceptions import ClientError
+from botocore.exceptions import BotoCoreError, ClientError
 
 import questions
 import scenarios
@@ -148,7 +148,7 @@ def main():
         left = {}
         try:
             account.find_own_stores()
-        except ClientError as error:
+        except (BotoCoreError, ClientError) as error:
             left["which cannot be listed, if there is one"] = str(error)
         left |= account.clean_up()
         for store, why in left.items():
