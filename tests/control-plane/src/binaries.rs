@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use crate::Error;
 use crate::archive;
-use crate::go_build::{self, HELM, KUBERNETES, Module};
+use crate::go_build::{self, HELM, KUBERNETES, Module, Program};
 
 /// The environment variable that replaces the URL of the official index of envtest archives.
 pub const ENVTEST_INDEX_VARIABLE: &str = "SEQSTORE_ENVTEST_INDEX";
@@ -32,10 +32,12 @@ pub struct Binaries {
 /// # Errors
 /// When a program is not found and cannot be built.
 pub fn binaries() -> Result<Binaries, Error> {
-    // Not eprintln!, because the test harness would hold its output back until the end of the test.
-    Search::from_environment().find(&mut |note| {
-        let _ = writeln!(io::stderr(), "control-plane: {note}");
-    })
+    Search::from_environment().find(&mut to_stderr)
+}
+
+/// Not eprintln!, because the test harness would hold its output back until the end of the test.
+pub(crate) fn to_stderr(note: &str) {
+    let _ = writeln!(io::stderr(), "control-plane: {note}");
 }
 
 /// Where to search. Each program is searched for in this order:
@@ -85,12 +87,7 @@ impl Search {
         for module in [&KUBERNETES, &HELM] {
             let missing: Vec<_> =
                 module.programs.iter().filter(|program| self.locate(program.name).is_none()).collect();
-            if missing.is_empty() {
-                continue;
-            }
-            let go = self.go.as_deref();
-            let go = go.ok_or_else(|| go_build::go_missing(&missing, archive_failure.as_deref()))?;
-            go_build::build(module, &missing, &self.build_directory(module), go, note)?;
+            self.build(module, &missing, archive_failure.as_deref(), note)?;
         }
         Ok(Binaries {
             etcd: self.require("etcd")?,
@@ -99,6 +96,21 @@ impl Search {
             kubectl: self.require("kubectl")?,
             helm: self.require("helm")?,
         })
+    }
+
+    /// Builds the missing programs of a module.
+    pub(crate) fn build(
+        &self,
+        module: &Module,
+        missing: &[&Program],
+        archive_failure: Option<&str>,
+        note: &mut dyn FnMut(&str),
+    ) -> Result<(), Error> {
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let go = self.go.as_deref().ok_or_else(|| go_build::go_missing(missing, archive_failure))?;
+        go_build::build(module, missing, &self.build_directory(module), go, note)
     }
 
     /// The archive does not contain every program. If one of the others is missing and there is no Go, a download would
@@ -159,7 +171,7 @@ impl Search {
             .map(|path| fs::canonicalize(&path).unwrap_or(path))
     }
 
-    fn build_directory(&self, module: &Module) -> PathBuf {
+    pub(crate) fn build_directory(&self, module: &Module) -> PathBuf {
         self.cache.join(module.key())
     }
 

@@ -136,8 +136,7 @@ pub(crate) fn build(
 ) -> Result<(), Error> {
     fs::create_dir_all(directory).map_err(Error::io(format!("could not create {}", directory.display())))?;
     let _lock = lock(&directory.join(".lock"), note)?;
-    let programs: Vec<_> =
-        programs.iter().copied().filter(|program| !directory.join(program.name).is_file()).collect();
+    let programs: Vec<_> = programs.iter().copied().filter(|program| !program.is_in(directory)).collect();
     if programs.is_empty() {
         return Ok(());
     }

@@ -1,12 +1,12 @@
 //! Finds Prometheus and promtool in the cache, and builds them from the Go module `prometheus` when they are missing.
 
-use std::io::{self, Write};
 use std::path::PathBuf;
 
-use crate::go_build::{self, PROMETHEUS, Program};
+use crate::binaries::to_stderr;
+use crate::go_build::{PROMETHEUS, Program};
 use crate::{Error, Search};
 
-/// The absolute paths of the programs.
+/// The paths of the programs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PrometheusBinaries {
@@ -20,17 +20,10 @@ pub struct PrometheusBinaries {
 /// # Errors
 /// When the programs are not in the cache and cannot be built.
 pub fn prometheus_binaries() -> Result<PrometheusBinaries, Error> {
-    let Search { cache, go, .. } = Search::from_environment();
-    let directory = cache.join(PROMETHEUS.key());
+    let search = Search::from_environment();
+    let directory = search.build_directory(&PROMETHEUS);
     let missing: Vec<&Program> =
         PROMETHEUS.programs.iter().filter(|program| !program.is_in(&directory)).collect();
-    if !missing.is_empty() {
-        let go = go.ok_or_else(|| go_build::go_missing(&missing, None))?;
-        // Not eprintln!, because the test harness would hold its output back until the end of the test.
-        let mut note = |note: &str| {
-            let _ = writeln!(io::stderr(), "control-plane: {note}");
-        };
-        go_build::build(&PROMETHEUS, &missing, &directory, &go, &mut note)?;
-    }
+    search.build(&PROMETHEUS, &missing, None, &mut to_stderr)?;
     Ok(PrometheusBinaries { prometheus: directory.join("prometheus"), promtool: directory.join("promtool") })
 }
