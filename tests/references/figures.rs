@@ -6,7 +6,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::{path, write_or_compare};
+use crate::{path, write_or_compare_between};
 
 const PAGE: &str = "docs/sizing.md";
 const BEGIN: &str = "<!-- Figures, made from docs/benchmarks/results.json by `make docs`. -->\n\n";
@@ -15,10 +15,7 @@ const OBJECTS: [u64; 4] = [0, 1_000, 5_000, 10_000];
 
 #[test]
 fn the_figures_of_the_sizing_page_are_those_of_the_last_measurement() {
-    let page = fs::read_to_string(path(PAGE)).expect("the page");
-    let (before, rest) = page.split_once(BEGIN).expect("where the figures begin");
-    let (_, after) = rest.split_once(END).expect("where the figures end");
-    write_or_compare(PAGE, &format!("{before}{BEGIN}{}{END}{after}", table(&results())));
+    write_or_compare_between(PAGE, (BEGIN, END), &table(&results()));
 }
 
 /// The README says how much memory 10,000 stores need: after a restart that observes them, and after creating them all.

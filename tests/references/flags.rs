@@ -4,7 +4,7 @@
 use std::fmt::Write;
 use std::fs;
 
-use clap::{Arg, ArgAction, Command};
+use clap::{Arg, Command};
 use sequencestore_operator::cli::CalledAs;
 
 use crate::{cell, path, write_or_compare};
@@ -60,10 +60,12 @@ fn flag(argument: &Arg) -> String {
     let value = names.iter().map(ToString::to_string).collect::<Vec<String>>().join(" ");
     let Some(long) = argument.get_long() else { return format!("`{value}`") };
     let short = argument.get_short().map(|short| format!("`-{short}`, ")).unwrap_or_default();
-    match argument.get_action() {
-        ArgAction::SetTrue | ArgAction::SetFalse | ArgAction::Count => format!("{short}`--{long}`"),
-        _ if is_optional(argument) => format!("{short}`--{long}[=<{}>]`", choice(&value)),
-        _ => format!("{short}`--{long} <{}>`", choice(&value)),
+    if !argument.get_action().takes_values() {
+        format!("{short}`--{long}`")
+    } else if is_optional(argument) {
+        format!("{short}`--{long}[=<{}>]`", choice(&value))
+    } else {
+        format!("{short}`--{long} <{}>`", choice(&value))
     }
 }
 
@@ -83,7 +85,7 @@ fn meaning_and_default(argument: &Arg) -> (String, String) {
         Some((before, default)) => (before.to_owned(), cell(default.trim_end_matches(']'))),
         None => (help, String::new()),
     };
-    let takes_value = !matches!(argument.get_action(), ArgAction::SetTrue | ArgAction::SetFalse);
+    let takes_value = argument.get_action().takes_values();
     let defaults = argument.get_default_values().iter().map(|value| format!("`{}`", value.to_string_lossy()));
     let defaults = defaults.filter(|_| takes_value).collect::<Vec<String>>().join(", ");
     let values = argument.get_possible_values();
