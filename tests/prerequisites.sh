@@ -24,7 +24,7 @@ path_or_install() { # tool directory install-advice
 }
 
 rust_wanted=$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
-go_wanted=$(cat tests/*/go.mod tests/control-plane/*/go.mod 2>/dev/null | sed -n 's/^go \([0-9.]*\).*/\1/p' | sort -V | tail -n 1)
+go_wanted=$(cat tests/*/go.mod tests/*/*/go.mod 2>/dev/null | sed -n 's/^go \([0-9.]*\).*/\1/p' | sort -V | tail -n 1)
 install_rust="install Rust with rustup (https://rustup.rs), or your system's package of that version"
 
 check_rust() {

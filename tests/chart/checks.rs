@@ -2,14 +2,15 @@
 //! security. Runs Python and Go programs.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::process::Command;
 
 use serde_json::Value;
 
-use crate::helm::{CHART, both, tool, try_template};
+use crate::helm::{CHART, both, go, python, try_template};
 
 /// The objects as Helm 4 renders them with the values of a file in `ci/`, or with the defaults. Each in a namespace of its own.
-fn rendered(directory: &std::path::Path, values: &str) -> String {
+fn rendered(directory: &Path, values: &str) -> String {
     let file = format!("{CHART}/ci/{values}-values.yaml");
     let namespace = format!("namespaceOverride=of-{values}");
     let settings: &[&str] = if values == "default" { &[&namespace] } else { &[&file, &namespace] };
@@ -50,7 +51,7 @@ fn kubernetes_1_33_to_1_37_know_every_field_that_the_chart_renders() {
         ["default", "everything", "hardened", "monitoring", "namespaced", "openshift", "single-replica"];
     let files = values.map(|values| rendered(directory.path(), values));
     let output =
-        Command::new(tool("kubernetes")).args(["-c", VALIDATE]).args(&files).output().expect("Python runs");
+        Command::new(python("kubernetes")).args(["-c", VALIDATE]).args(&files).output().expect("Python runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let checked: usize = String::from_utf8_lossy(&output.stdout).trim().parse().expect("a number");
     assert!(checked > 100, "only {checked} objects");
@@ -62,15 +63,15 @@ fn the_prometheus_operator_knows_every_field_of_monitors_and_rules() {
     // The first has a ServiceMonitor and a PrometheusRule, the second a PodMonitor.
     for (values, expected) in [("monitoring", "2"), ("everything", "1")] {
         let file = std::fs::File::open(rendered(directory.path(), values)).expect("rendered");
-        let output = Command::new(tool("monitoring")).stdin(file).output().expect("the program runs");
+        let output = go("monitoring").args(["run", "."]).stdin(file).output().expect("the program runs");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         assert_eq!(String::from_utf8_lossy(&output.stdout).trim(), expected);
     }
 }
 
 /// The failed checks of checkov. Each file by itself, because it looks for the network policy of a Pod in all files.
-fn findings(file: &str) -> BTreeSet<String> {
-    let output = Command::new(tool("checkov"))
+fn findings(python: &Path, file: &str) -> BTreeSet<String> {
+    let output = Command::new(python)
         .args(["-m", "checkov.main", "--framework", "kubernetes", "--skip-download", "--compact"])
         .args(["--output", "json", "--file", file])
         .output()
@@ -88,8 +89,9 @@ fn findings(file: &str) -> BTreeSet<String> {
 fn a_security_scanner_finds_what_the_user_has_to_decide_and_nothing_else() {
     let directory = tempfile::tempdir().expect("a directory");
     let [default, hardened] = ["default", "hardened"].map(|values| rendered(directory.path(), values));
+    let python = python("checkov");
     let [default, hardened] = std::thread::scope(|threads| {
-        let both = [&default, &hardened].map(|file| threads.spawn(|| findings(file)));
+        let both = [&default, &hardened].map(|file| threads.spawn(|| findings(&python, file)));
         both.map(|thread| thread.join().expect("no panic"))
     });
     // A CPU limit, a digest with which an image is never pulled in vain, a network policy.

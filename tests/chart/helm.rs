@@ -21,15 +21,32 @@ pub struct Output {
 /// The programs of both versions, which the first call fetches where they are missing.
 pub fn both() -> &'static [PathBuf; 2] {
     static HELMS: OnceLock<[PathBuf; 2]> = OnceLock::new();
-    HELMS.get_or_init(|| [tool("helm3"), control_plane::binaries().expect("Helm 4").helm])
+    HELMS
+        .get_or_init(|| [printed(&["tests/chart/helm3.sh"]), control_plane::binaries().expect("Helm 4").helm])
 }
 
-/// A program that `tools.sh` fetches where it is missing.
-pub fn tool(name: &str) -> PathBuf {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/chart/tools.sh");
-    let output = Command::new(script).arg(name).output().expect("the script runs");
-    assert!(output.status.success(), "no {name}: {}", String::from_utf8_lossy(&output.stderr));
+/// The path that a script of the project prints.
+fn printed(command: &[&str]) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let output = Command::new(root.join(command[0]))
+        .args(&command[1..])
+        .current_dir(root)
+        .output()
+        .expect("the script runs");
+    assert!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("a path").trim().into()
+}
+
+/// A Python with the packages of a file beside this one. Not for two threads at once.
+pub fn python(packages: &str) -> PathBuf {
+    let file = format!("tests/chart/{packages}.txt");
+    printed(&["tests/venv.sh", &format!("chart-{packages}"), &file]).join("bin/python")
+}
+
+/// The `go` command in a module beside this file.
+pub fn go(module: &str) -> Command {
+    let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/chart").join(module);
+    control_plane::go(&module).expect("Go is installed")
 }
 
 pub fn run(helm: &Path, arguments: &[&str]) -> Output {
@@ -57,11 +74,28 @@ pub fn try_template(helm: &Path, chart: &str, settings: &[&str]) -> Output {
     run(helm, &arguments)
 }
 
-/// The objects that Helm renders.
+/// The objects that Helm renders of this chart.
 pub fn template(helm: &Path, settings: &[&str]) -> Vec<Value> {
-    let output = try_template(helm, CHART, settings);
+    template_of(helm, CHART, settings)
+}
+
+/// The objects that Helm renders of a chart.
+pub fn template_of(helm: &Path, chart: &str, settings: &[&str]) -> Vec<Value> {
+    let output = try_template(helm, chart, settings);
     assert!(output.success, "{}: {settings:?}: {}", helm.display(), output.stderr);
     documents(&output.stdout)
+}
+
+/// What the operator says to these arguments where there is no cluster: it ends, but only after it has understood them.
+pub fn operator_says(arguments: &[&str]) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_sequencestore-operator"))
+        .args(arguments)
+        .env_clear()
+        .env("KUBECONFIG", "/nowhere/kubeconfig")
+        .env("POD_NAMESPACE", RELEASE[1])
+        .output()
+        .expect("the operator runs");
+    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 pub fn documents(text: &str) -> Vec<Value> {
@@ -111,7 +145,7 @@ pub fn values_file(directory: &Path, name: &str, values: &Value) -> String {
 
 /// A chart that has this one as its dependency under each of these aliases. An empty alias is none.
 pub fn umbrella(directory: &Path, aliases: &[&str], values: &Value) -> String {
-    let (name, version) = ("sequencestore-operator", "0.1.0");
+    let (name, version) = ("sequencestore-operator", env!("CARGO_PKG_VERSION"));
     let mut chart = "apiVersion: v2\nname: umbrella\nversion: 1.0.0\ndependencies:\n".to_owned();
     for alias in aliases {
         let given = if alias.is_empty() { name } else { alias };

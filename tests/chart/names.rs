@@ -7,19 +7,14 @@ use serde_json::Value;
 use crate::helm::{CHART, all, both, documents, name, run, template, the};
 
 fn rendered(release: &str) -> Vec<Value> {
-    let mut common = None;
-    for helm in both() {
+    let [of_helm_3, of_helm_4] = both().each_ref().map(|helm| {
         let output = run(helm, &["template", release, CHART, "--namespace", "b"]);
         assert!(output.success, "{}", output.stderr);
-        let objects = documents(&output.stdout);
-        let same =
-            common.get_or_insert_with(|| objects.iter().map(|o| name(o).to_owned()).collect::<BTreeSet<_>>());
-        assert_eq!(*same, objects.iter().map(|o| name(o).to_owned()).collect());
-        if helm == &both()[1] {
-            return objects;
-        }
-    }
-    Vec::new()
+        documents(&output.stdout)
+    });
+    let names = |objects: &[Value]| objects.iter().map(|o| name(o).to_owned()).collect::<BTreeSet<_>>();
+    assert_eq!(names(&of_helm_3), names(&of_helm_4));
+    of_helm_4
 }
 
 #[test]

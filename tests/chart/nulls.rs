@@ -2,21 +2,19 @@
 
 use serde_json::{Map, Value, json};
 
-use crate::helm::{CHART, RELEASE, both, documents, run, template, umbrella, values_file};
+use crate::helm::{CHART, both, template, template_of, umbrella, values_file};
+use crate::readme::WHOLE;
 
 fn defaults() -> Map<String, Value> {
     let text = std::fs::read_to_string(format!("{CHART}/values.yaml")).expect("values");
     serde_saphyr::from_str(&text).expect("YAML")
 }
 
-/// What is in these goes to Kubernetes as it is: there, null takes a setting away.
-const AS_THEY_ARE: [&str; 5] =
-    ["labels", "podSecurityContext", "securityContext", "resources", "nodeSelector"];
-
-/// The same keys with null in place of each value, at the ends of the tree.
+/// The same keys with null in place of each value, at the ends of the tree. What is in a value that is shown as a whole goes to
+/// Kubernetes as it is: there, null takes a setting away.
 fn with_null_leaves(values: &Map<String, Value>) -> Value {
     let null = |(key, value): (&String, &Value)| {
-        let inner = value.as_object().filter(|map| !map.is_empty() && !AS_THEY_ARE.contains(&key.as_str()));
+        let inner = value.as_object().filter(|map| !map.is_empty() && !WHOLE.contains(&key.as_str()));
         (key.clone(), inner.map_or(Value::Null, with_null_leaves))
     };
     Value::Object(values.iter().map(null).collect())
@@ -51,9 +49,7 @@ fn null_from_a_parent_chart_means_the_default() {
     let blocks: Map<String, Value> = defaults().keys().map(|key| (key.clone(), Value::Null)).collect();
     let chart = umbrella(directory.path(), &[""], &json!({"sequencestore-operator": blocks}));
     for helm in both() {
-        let output = run(helm, &["template", RELEASE[0], &chart, "--namespace", RELEASE[1]]);
-        assert!(output.success, "{}", output.stderr);
-        assert!(documents(&output.stdout) == template(helm, &[]), "{}", helm.display());
+        assert!(template_of(helm, &chart, &[]) == template(helm, &[]), "{}", helm.display());
     }
 }
 
@@ -70,10 +66,8 @@ fn values_of_an_older_chart_are_completed() {
     )
     .expect("written");
     for helm in both() {
-        let output =
-            run(helm, &["template", RELEASE[0], &chart.display().to_string(), "--namespace", RELEASE[1]]);
-        assert!(output.success, "{}", output.stderr);
-        assert!(documents(&output.stdout) == template(helm, &[]), "{}", helm.display());
+        let objects = template_of(helm, &chart.display().to_string(), &[]);
+        assert!(objects == template(helm, &[]), "{}", helm.display());
     }
 }
 

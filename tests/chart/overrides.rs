@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::helm::{arguments, both, container, ensure_refused, template};
+use crate::helm::{arguments, both, container, ensure_refused, operator_says, template};
 
 #[test]
 fn a_variable_of_the_user_replaces_that_of_the_chart() {
@@ -82,15 +82,7 @@ fn the_operator_accepts_the_arguments_that_the_chart_makes_of_every_value() {
     ];
     for helm in both() {
         let objects = template(helm, &settings);
-        // Without a kubeconfig the program ends, but only after it has understood its arguments.
-        let output = std::process::Command::new(env!("CARGO_BIN_EXE_sequencestore-operator"))
-            .args(arguments(&objects))
-            .env_clear()
-            .env("KUBECONFIG", "/nowhere/kubeconfig")
-            .env("POD_NAMESPACE", "b")
-            .output()
-            .expect("the operator runs");
-        let text = String::from_utf8_lossy(&output.stderr);
+        let text = operator_says(&arguments(&objects));
         assert!(text.contains("/nowhere/kubeconfig"), "{text}");
     }
 }

@@ -124,7 +124,8 @@ fn the_package_has_what_users_need_and_no_tests() {
         let directory = tempfile::tempdir().expect("a directory");
         let packed = run(helm, &["package", CHART, "--destination", &directory.path().display().to_string()]);
         assert!(packed.success, "{}", packed.stderr);
-        let file = directory.path().join("sequencestore-operator-0.1.0.tgz");
+        let file =
+            directory.path().join(concat!("sequencestore-operator-", env!("CARGO_PKG_VERSION"), ".tgz"));
         let listed = std::process::Command::new("tar").arg("tzf").arg(&file).output().expect("tar runs");
         let files = String::from_utf8_lossy(&listed.stdout).into_owned();
         for wanted in

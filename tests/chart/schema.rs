@@ -1,8 +1,6 @@
 //! The schema of the values is as strict as the program: Helm refuses what would end in a crash loop.
 
-use std::process::Command;
-
-use crate::helm::{CHART, both, ensure_refused, template, try_template};
+use crate::helm::{CHART, both, ensure_refused, operator_says, template, try_template};
 
 /// A value of the chart, the flag that it becomes, what both refuse, and what both accept.
 type Row = (&'static str, &'static str, &'static [&'static str], &'static [&'static str]);
@@ -29,13 +27,7 @@ const ROWS: [Row; 8] = [
 ];
 
 fn program_refuses(flag: &str, value: &str) -> bool {
-    let output = Command::new(env!("CARGO_BIN_EXE_sequencestore-operator"))
-        .args(["run", &format!("--{flag}={value}")])
-        .env_clear()
-        .env("KUBECONFIG", "/nowhere/kubeconfig")
-        .output()
-        .expect("the operator runs");
-    let text = String::from_utf8_lossy(&output.stderr);
+    let text = operator_says(&["run", &format!("--{flag}={value}")]);
     let understood = text.contains("/nowhere/kubeconfig");
     assert!(understood != text.contains(&format!("--{flag}")), "{text}");
     !understood
@@ -70,12 +62,7 @@ fn the_operations_with_a_quota_are_those_of_the_program() {
         .iter()
         .filter_map(|n| n.as_str())
         .collect();
-    let output = Command::new(env!("CARGO_BIN_EXE_sequencestore-operator"))
-        .args(["run", "--quota=Nothing=1"])
-        .env_clear()
-        .output()
-        .expect("the operator runs");
-    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    let text = operator_says(&["run", "--quota=Nothing=1"]);
     let mut named: Vec<&str> =
         text.split("operations: ").nth(1).expect("a list").split(',').map(str::trim).collect();
     named.sort_unstable();
@@ -101,6 +88,17 @@ fn helm_refuses_names_that_kubernetes_would_refuse() {
     ] {
         let key = bad.split('=').next().expect("a key").rsplit('.').next().expect("a key");
         ensure_refused(&[bad], key);
+    }
+}
+
+/// With `--set` a number with a point arrives as text.
+#[test]
+fn the_share_of_traced_passes_is_taken_from_set_as_from_a_file() {
+    for good in ["0", "0.1", "1", "1.0", "null"] {
+        template(&both()[1], &[&setting("tracing.samplingRatio", good)]);
+    }
+    for bad in ["1.5", "-1", ".5", "half", "2"] {
+        ensure_refused(&[&setting("tracing.samplingRatio", bad)], "samplingRatio");
     }
 }
 

@@ -1,11 +1,10 @@
 //! The suites in the chart's `tests/`, which say of each value what becomes of it. Runs helm-unittest.
 
 use std::collections::BTreeSet;
-use std::process::Command;
 
 use serde_json::Value;
 
-use crate::helm::{CHART, tool};
+use crate::helm::{CHART, go};
 use crate::readme::{WHOLE, value_paths};
 
 /// The texts of all suites. helm-unittest makes a folder for snapshots beside them.
@@ -17,8 +16,10 @@ fn suites() -> Vec<String> {
 
 #[test]
 fn all_suites_pass() {
-    let output =
-        Command::new(tool("unittest")).args(["--strict", CHART]).output().expect("helm-unittest runs");
+    let output = go("unittest")
+        .args(["run", "github.com/helm-unittest/helm-unittest/cmd/helm-unittest", "--strict", CHART])
+        .output()
+        .expect("helm-unittest runs");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
     let tests: usize = suites().iter().map(|text| text.matches("- it: ").count()).sum();

@@ -66,7 +66,10 @@ fn global_values_and_enabled_work_in_an_umbrella() {
     let chart = umbrella(directory.path(), &[""], &values);
     for helm in both() {
         let objects = rendered(helm, "r", &chart);
-        assert_eq!(container(&objects)["image"], "mirror.example.org/sequencestore-operator:0.1.0");
+        assert_eq!(
+            container(&objects)["image"],
+            concat!("mirror.example.org/sequencestore-operator:", env!("CARGO_PKG_VERSION"))
+        );
         let pod = &the("Deployment", &objects)["spec"]["template"]["spec"];
         assert_eq!(pod["imagePullSecrets"], json!([{"name": "one"}, {"name": "two"}]));
         let off = run(helm, &["template", "r", &chart, "--set", "sequencestore-operator.enabled=false"]);

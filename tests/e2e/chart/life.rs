@@ -23,8 +23,8 @@ impl Life {
         let plane = control_plane::ControlPlane::start().await?;
         let (kubeconfig, binary) = (plane.kubeconfig().to_owned(), like.binary.clone());
         plane.kubectl(&["create", "namespace", SYSTEM_NAMESPACE]).await?.checked()?;
-        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/chart/tools.sh");
-        let output = Command::new(script).arg("helm3").output().await?;
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/chart/helm3.sh");
+        let output = Command::new(script).output().await?;
         ensure!(output.status.success(), "no Helm 3: {}", String::from_utf8_lossy(&output.stderr));
         let helm3 = String::from_utf8(output.stdout)?.trim().into();
         let world = World::new(Arc::new(Cluster { plane, kubeconfig, binary })).await?;
