@@ -76,9 +76,9 @@ the last of several is used. */}}
 {{- end -}}
 {{- with .Values.tracing.endpoint -}}
 {{- $own = append $own (dict "name" "OTEL_EXPORTER_OTLP_ENDPOINT" "value" .) -}}
-{{- with $.Values.tracing.samplingRatio | toString | regexFind "^[0-9].*" -}}
+{{- if not (kindIs "invalid" $.Values.tracing.samplingRatio) -}}
 {{- $own = append $own (dict "name" "OTEL_TRACES_SAMPLER" "value" "parentbased_traceidratio") -}}
-{{- $own = append $own (dict "name" "OTEL_TRACES_SAMPLER_ARG" "value" .) -}}
+{{- $own = append $own (dict "name" "OTEL_TRACES_SAMPLER_ARG" "value" (toString $.Values.tracing.samplingRatio)) -}}
 {{- end -}}
 {{- end -}}
 {{- $kept := list -}}
