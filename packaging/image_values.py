@@ -11,10 +11,7 @@ def fill(text: str, registry: str, repository: str, digest: str) -> str:
     lines = text.split("\n")
     start = lines.index("image:")
     end = next(i for i in range(start + 1, len(lines)) if lines[i] and not lines[i].startswith((" ", "#")))
-    has_registry = any(line.startswith("  registry:") for line in lines[start:end])
-    wanted = {"repository": repository if has_registry else f"{registry}/{repository}", "digest": digest}
-    if has_registry:
-        wanted["registry"] = registry
+    wanted = {"registry": registry, "repository": repository, "digest": digest}
     for index in range(start + 1, end):
         key = re.match(r"  (\w+):", lines[index])
         if key and key[1] in wanted:
