@@ -82,6 +82,21 @@ app.kubernetes.io/instance: {{ .Release.Name | quote }}
 {{- toYaml (mergeOverwrite (dict) .Values.commonLabels $own $selector) -}}
 {{- end -}}
 
+{{- /* The metadata of an object that has labels, annotations and mostly a namespace of its own: root, name, and the values with these. */}}
+{{- define "sequencestore-operator.metadata" -}}
+{{- $root := index . 0 -}}
+{{- $values := index . 2 -}}
+name: {{ index . 1 | quote }}
+namespace: {{ default (include "sequencestore-operator.namespace" $root) $values.namespace | quote }}
+labels:
+  {{- $labels := include "sequencestore-operator.labels" $root | fromYaml }}
+  {{- toYaml (mergeOverwrite (dict) $values.labels $labels) | nindent 2 }}
+{{- with $values.annotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end -}}
+
 {{- define "sequencestore-operator.serviceAccountName" -}}
 {{- if .Values.serviceAccount.create -}}
 {{- default (include "sequencestore-operator.fullname" .) .Values.serviceAccount.name -}}
