@@ -1,4 +1,4 @@
-//! URLs that requests can be sent to. Pure.
+//! URLs that requests can be sent to. No I/O.
 
 use http::Uri;
 
