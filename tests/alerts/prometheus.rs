@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{Child, Command};
 
-use crate::world::{Error, TIMEOUT, ensure};
+use crate::world::{Error, TIMEOUT, closed_address, ensure};
 
 /// Stops Prometheus when this process ends, however it ends.
 const GUARDIAN: &str = include_str!("../demo/src/guardian.sh");
@@ -46,7 +46,7 @@ impl Prometheus {
         });
         let file = directory.join("prometheus.yaml");
         std::fs::write(&file, configuration.to_string())?;
-        let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+        let address = closed_address()?.to_string();
         let guardian = Command::new("sh")
             .args(["-c", GUARDIAN, "guardian"])
             .args([&directory.join("prometheus.log"), &programs.prometheus])

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use crate::Test;
-use crate::prometheus::Prometheus;
+use crate::prometheus::{Prometheus, Series};
 use crate::rules;
-use crate::world::{Cluster, Error, Operator, Start, TIMEOUT, World, ensure};
+use crate::world::{Cluster, Error, Operator, Start, TIMEOUT, World, closed_address, ensure};
 
 pub const LAST: &[Test] = &[("every_alert_fired_and_resolved", |stage| Box::pin(every_alert_fired(stage)))];
 
@@ -54,13 +54,17 @@ impl Stage {
 
     /// Starts an operator for this world that polls often, and waits until Prometheus has its metrics.
     pub async fn operator(&self, world: &World, start: Start) -> Result<Scraped, Error> {
-        let address = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
+        let address = closed_address()?.to_string();
         let metrics = BTreeMap::from([("SEQSTORE_METRICS_BIND_ADDRESS", address.clone())]);
         let environment = metrics.into_iter().chain(start.environment.clone()).collect();
-        let operator = world.operator(&Start { environment, ..start })?;
+        let mut operator = world.operator(&Start { environment, ..start })?;
         let job = world.namespace.clone();
         self.prometheus.scrape(&job, &address)?;
-        self.prometheus.until_shown(&format!("sequencestore_build_info{{job=\"{job}\"}}")).await?;
+        let shown = self.prometheus.until_shown(&format!("sequencestore_build_info{{job=\"{job}\"}}")).await;
+        if let Some(status) = operator.child.try_wait()? {
+            return Err(format!("the operator has ended: {status}\n{}", world.logs()).into());
+        }
+        shown?;
         Ok(Scraped { _operator: operator, job })
     }
 
@@ -85,7 +89,9 @@ impl Stage {
             }
             if tokio::time::Instant::now() > end {
                 let others = self.prometheus.alerts("", &labels[..labels.len().min(1)]).await?;
-                return Err(format!("{alert} {labels:?} never fires; active are {others:?}").into());
+                let figures = self.figures(labels).await;
+                let what = format!("{alert} {labels:?} never fires; active are {others:?}; {figures:?}");
+                return Err(what.into());
             }
             tokio::time::sleep(POLL).await;
         }
@@ -105,6 +111,12 @@ impl Stage {
         }
     }
 
+    /// What tells why an alert does not come: whether its operator is scraped, and how its objects and watches are.
+    async fn figures(&self, labels: &[(&str, &str)]) -> Result<Vec<Series>, Error> {
+        let names = "up|sequencestore_object_ready|sequencestore_watches_failing";
+        self.prometheus.query(&format!("{{__name__=~\"{names}\",job=~\"{}\"}}", job(labels))).await
+    }
+
     /// No alert of this job fires, some time after its objects have become ready.
     pub async fn ensure_quiet(&self, job: &str) -> Result<(), Error> {
         let ready = format!("sequencestore_object_ready{{job=\"{job}\"}}[8s]");
@@ -114,6 +126,11 @@ impl Stage {
         ensure!(active.is_empty(), "nothing is wrong, but {active:?}");
         Ok(())
     }
+}
+
+/// The job of an alert with these labels; without one, every job.
+fn job<'a>(labels: &[(&str, &'a str)]) -> &'a str {
+    labels.iter().find(|(name, _)| *name == "job").map_or(".+", |(_, job)| job)
 }
 
 async fn every_alert_fired(stage: Arc<Stage>) -> Result<(), Error> {

@@ -8,8 +8,9 @@ use sequencestore_operator::crd::SequenceStoreSpec;
 use serde_json::json;
 
 use crate::assertions::{ensure_reconciling, ensure_stalled, has_finalizer};
-use crate::process::closed_address;
-use crate::world::{ACCOUNT, Cluster, Error, Start, World, condition, ensure, message, status, tests};
+use crate::world::{
+    ACCOUNT, Cluster, Error, Start, World, closed_address, condition, ensure, message, status, tests,
+};
 
 tests![
     a_denied_call_stalls_after_the_grace_period_and_across_a_restart,

@@ -1,7 +1,7 @@
 //! The program: command-line mistakes, help, readiness, shutdown on SIGTERM, and secrets in the log.
 
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::sync::Arc;
 
 use healthomics_simulator::{Fault, FaultAction};
@@ -9,7 +9,7 @@ use sequencestore_operator::crd::SequenceStoreSpec;
 use tokio::process::Command;
 
 use crate::cli_runner::{Output, run_to_end};
-use crate::world::{Cluster, Error, Start, World, ensure, tests};
+use crate::world::{Cluster, Error, Start, World, closed_address, ensure, tests};
 
 tests![
     a_startup_mistake_exits_with_code_2_and_one_line,
@@ -20,11 +20,6 @@ tests![
     the_operator_never_logs_secrets,
     the_log_level_changes_while_the_operator_runs,
 ];
-
-/// An address that nothing listens on.
-pub fn closed_address() -> Result<SocketAddr, Error> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
-}
 
 /// The response to a GET, or `None` while nothing listens.
 pub async fn get(address: &str, path: &str) -> Option<String> {

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 
 use crate::isolation::cluster_without_rules;
 use crate::kubernetes_proxy::{Fault, KubernetesProxy, is_list_or_watch, is_watch};
-use crate::process::{closed_address, get};
-use crate::world::{Cluster, Error, Operator, Start, TIMEOUT, World, ensure, tests};
+use crate::process::get;
+use crate::world::{Cluster, Error, Operator, Start, TIMEOUT, World, closed_address, ensure, tests};
 
 tests![
     a_list_or_a_watch_that_is_never_answered_is_given_up,

@@ -13,10 +13,10 @@ use tokio::process::Command;
 use crate::cli_runner::run_to_end;
 use crate::kubernetes_proxy::{Fault, KubernetesProxy, is_list_or_watch, is_watch};
 use crate::missing_permissions::deny;
-use crate::process::{closed_address, get};
+use crate::process::get;
 use crate::world::{
-    ACCOUNT, Cluster, Error, Operator, Start, TIMEOUT, World, condition, ensure, message, spec_for, status,
-    tests,
+    ACCOUNT, Cluster, Error, Operator, Start, TIMEOUT, World, closed_address, condition, ensure, message,
+    spec_for, status, tests,
 };
 
 tests![

@@ -1,6 +1,10 @@
 //! The environment of the tests: the control plane that all tests share, and the `World` of a single test with its
 //! own namespace, simulator and operator processes.
 
+// The path is for `tests/alerts`, which has this file too.
+#[path = "world/operator.rs"]
+mod operator;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::pin::Pin;
@@ -17,9 +21,10 @@ use k8s_openapi::api::events::v1::Event;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use kube::{Client, ResourceExt};
+pub use operator::{Operator, Start, closed_address};
 use sequencestore_operator::crd::{ManagementPolicy, SequenceStore, SequenceStoreSpec, SequenceStoreStatus};
 use serde_json::{Value, json};
-use tokio::process::{Child, Command};
+use tokio::process::Command;
 
 pub type Error = Box<dyn std::error::Error + Send + Sync>;
 pub type TestFuture = Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
@@ -97,71 +102,6 @@ impl Cluster {
         let settings = values.iter().flat_map(|value| ["--set", value]);
         let template = ["template", "a", CHART, "--namespace", "b"];
         Ok(self.plane.helm(&template.into_iter().chain(settings).collect::<Vec<_>>()).await?)
-    }
-}
-
-/// How a test starts an operator process.
-#[derive(Clone, Debug)]
-pub struct Start {
-    pub region: Option<&'static str>,
-    pub access_key: &'static str,
-    pub cluster_name: &'static str,
-    /// Address of the health endpoints.
-    pub health: String,
-    /// Flags after the usual ones. clap refuses a repeated flag, so none of these may repeat a usual one.
-    pub flags: Vec<String>,
-    /// Environment variables that replace the usual ones; an empty value removes the variable.
-    pub environment: BTreeMap<&'static str, String>,
-}
-
-impl Default for Start {
-    fn default() -> Self {
-        Self {
-            region: Some(REGION),
-            access_key: "AKIAOPERATOR00000000",
-            cluster_name: "e2e",
-            health: "127.0.0.1:0".into(),
-            flags: vec!["--poll-interval=2s".into()],
-            environment: BTreeMap::new(),
-        }
-    }
-}
-
-impl Start {
-    /// With this window, in seconds, in which AWS may not show a new store.
-    pub fn with_create_grace(seconds: u32) -> Self {
-        let mut start = Self::default();
-        start.flags.push(format!("--create-grace={seconds}s"));
-        start
-    }
-}
-
-/// An operator process; dropping it kills it.
-pub struct Operator {
-    pub child: Child,
-    pub log: PathBuf,
-}
-
-impl Operator {
-    /// SIGKILL, as the kernel or a node failure would.
-    pub async fn kill(mut self) {
-        self.child.kill().await.ok();
-    }
-
-    /// SIGTERM, as Kubernetes would; returns the exit code.
-    pub async fn terminate(mut self) -> Result<Option<i32>, Error> {
-        self.signal("-TERM").await?;
-        Ok(tokio::time::timeout(TIMEOUT, self.child.wait()).await??.code())
-    }
-
-    pub async fn signal(&self, signal: &str) -> Result<(), Error> {
-        let pid = self.child.id().ok_or("the operator has ended")?.to_string();
-        ensure!(Command::new("kill").args([signal, &pid]).status().await?.success(), "kill {signal} failed");
-        Ok(())
-    }
-
-    pub fn log_text(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 }
 

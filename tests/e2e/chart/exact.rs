@@ -11,9 +11,10 @@ use serde_json::{Value, json};
 use super::permissions::{Permission, ensure_exact, granted, optional, permission, until_known, used};
 use super::pod::{SETTINGS, documents, end, events, start_pod, whole_life};
 use crate::assertions::has_finalizer;
-use crate::process::{closed_address, get};
+use crate::process::get;
 use crate::world::{
-    CHART, Cluster, Error, SERVICE_ACCOUNT, Start, TIMEOUT, World, condition, ensure, status, tests,
+    CHART, Cluster, Error, SERVICE_ACCOUNT, Start, TIMEOUT, World, closed_address, condition, ensure, status,
+    tests,
 };
 
 tests![

@@ -14,9 +14,10 @@ use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use kube::api::Api;
 use serde_json::{Value, json};
 
-use crate::process::{closed_address, get};
+use crate::process::get;
 use crate::world::{
-    Cluster, Error, Operator, SERVICE_ACCOUNT, SYSTEM_NAMESPACE, Start, TIMEOUT, World, ensure,
+    Cluster, Error, Operator, SERVICE_ACCOUNT, SYSTEM_NAMESPACE, Start, TIMEOUT, World, closed_address,
+    ensure,
 };
 
 /// Name of the Lease of a test.

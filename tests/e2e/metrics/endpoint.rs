@@ -9,8 +9,8 @@ use tokio::process::Command;
 
 use super::page::Measured;
 use crate::cli_runner::run_to_end;
-use crate::process::{closed_address, get};
-use crate::world::{Cluster, Error, SYSTEM_NAMESPACE, World, ensure, tests};
+use crate::process::get;
+use crate::world::{Cluster, Error, SYSTEM_NAMESPACE, World, closed_address, ensure, tests};
 
 #[path = "../../metrics-lint/lint.rs"]
 mod lint;

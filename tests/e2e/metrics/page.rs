@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::process::{closed_address, get};
-use crate::world::{Error, Operator, Start, TIMEOUT, World, ensure};
+use crate::process::get;
+use crate::world::{Error, Operator, Start, TIMEOUT, World, closed_address, ensure};
 
 /// The samples of a page.
 #[derive(Debug)]

@@ -11,8 +11,9 @@ use serde_json::json;
 
 use super::agent::{Agent, Answer};
 use crate::assertions::{ensure_reconciling, ensure_stalled};
-use crate::process::closed_address;
-use crate::world::{ACCOUNT, Cluster, Error, Start, World, condition, ensure, message, tests};
+use crate::world::{
+    ACCOUNT, Cluster, Error, Start, World, closed_address, condition, ensure, message, tests,
+};
 
 tests![
     a_failing_sts_is_not_a_denial_and_is_over_within_30_seconds,

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::recording_proxy::RecordingProxy;
 use crate::cli_runner::{CliUser, run_to_end};
-use crate::world::{Cluster, Error, Start, World, condition, ensure, message, tests};
+use crate::world::{Cluster, Error, Start, World, closed_address, condition, ensure, message, tests};
 
 tests![
     a_port_alone_listens_on_ipv6_and_ipv4,
@@ -34,7 +34,7 @@ async fn status_line(address: SocketAddr, path: &str) -> Option<String> {
 
 async fn a_port_alone_listens_on_ipv6_and_ipv4(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let port = closed_address()?.port();
     let _operator = world.operator(&Start { health: format!(":{port}"), ..Start::default() })?;
     let mut addresses = vec![SocketAddr::from(([127, 0, 0, 1], port))];
     if TcpListener::bind((Ipv6Addr::LOCALHOST, 0)).is_ok() {

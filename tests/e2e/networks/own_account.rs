@@ -11,8 +11,7 @@ use serde_json::json;
 
 use super::agent::{Agent, Answer};
 use crate::assertions::has_finalizer;
-use crate::process::closed_address;
-use crate::world::{ACCOUNT, Cluster, Error, Start, World, ensure, message, tests};
+use crate::world::{ACCOUNT, Cluster, Error, Start, World, closed_address, ensure, message, tests};
 
 tests![
     credentials_that_carry_their_account_need_no_sts,

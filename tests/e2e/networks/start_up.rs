@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use healthomics_simulator::{Fault, FaultAction};
 
-use crate::process::closed_address;
-use crate::world::{ACCOUNT, Cluster, Error, Operator, REGION, Start, TIMEOUT, World, ensure, tests};
+use crate::world::{
+    ACCOUNT, Cluster, Error, Operator, REGION, Start, TIMEOUT, World, closed_address, ensure, tests,
+};
 
 tests![
     the_start_says_who_the_operator_is_in_aws,

@@ -9,8 +9,10 @@ use sequencestore_operator::crd::SequenceStoreSpec;
 use serde_json::json;
 use tokio::net::TcpListener;
 
-use crate::process::{closed_address, put_level};
-use crate::world::{Cluster, Error, Operator, Start, TIMEOUT, World, ensure, spec_for, tests};
+use crate::process::put_level;
+use crate::world::{
+    Cluster, Error, Operator, Start, TIMEOUT, World, closed_address, ensure, spec_for, tests,
+};
 use collector::{Collector, Span, named};
 
 tests![
