@@ -97,21 +97,27 @@ impl Stage {
         }
     }
 
-    /// Waits until the alert, which fired, is neither firing nor about to.
+    /// Waits until the alert, which fired, is neither firing nor about to, while its operator is scraped: without its figures
+    /// nearly every alert ends.
     pub async fn until_resolved(&self, alert: &str, labels: &[(&str, &str)]) -> Result<(), Error> {
+        let scraped = format!("min_over_time(up{{job=~\"{}\"}}[3s]) == 1", job(labels));
         let end = tokio::time::Instant::now() + TIMEOUT;
         loop {
             let active = self.prometheus.alerts(alert, labels).await?;
-            if active.is_empty() {
+            let is_scraped = !self.prometheus.query(&scraped).await?.is_empty();
+            if active.is_empty() && is_scraped {
                 self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(alert.to_owned());
                 return Ok(());
             }
-            ensure!(tokio::time::Instant::now() < end, "{alert} never resolves: {active:?}");
+            if tokio::time::Instant::now() > end {
+                let figures = self.figures(labels).await;
+                return Err(format!("{alert} never resolves: {active:?}; {figures:?}").into());
+            }
             tokio::time::sleep(POLL).await;
         }
     }
 
-    /// What tells why an alert does not come: whether its operator is scraped, and how its objects and watches are.
+    /// What tells why an alert does not come or go: whether its operator is scraped, and how its objects and watches are.
     async fn figures(&self, labels: &[(&str, &str)]) -> Result<Vec<Series>, Error> {
         let names = "up|sequencestore_object_ready|sequencestore_watches_failing";
         self.prometheus.query(&format!("{{__name__=~\"{names}\",job=~\"{}\"}}", job(labels))).await
