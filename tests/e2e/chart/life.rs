@@ -91,17 +91,22 @@ impl Life {
         established(&self.world.cluster.plane).await
     }
 
-    /// Deletes the CRD. The policy may still be in force for a moment after its own deletion.
-    pub async fn delete_crd(&self) -> Result<(), Error> {
+    /// Deletes this. A policy may still be in force for a moment after it is deleted or no longer applies.
+    pub async fn delete(&self, what: &[&str]) -> Result<(), Error> {
+        let delete = [&["delete", "--timeout=60s"], what].concat();
         let end = tokio::time::Instant::now() + TIMEOUT;
         loop {
-            let output = self.world.kubectl(&["delete", CRD, "--timeout=60s"]).await?;
+            let output = self.world.kubectl(&delete).await?;
             if output.success() {
                 return Ok(());
             }
             ensure!(tokio::time::Instant::now() < end, "{output:?}");
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
+    }
+
+    pub async fn delete_crd(&self) -> Result<(), Error> {
+        self.delete(&[CRD]).await
     }
 
     /// The changes that AWS was asked for, in order.

@@ -159,8 +159,7 @@ pub async fn aliases(life: &Life) -> Result<(), Error> {
     for alias in ["east", "west"] {
         let lift = r#"{"spec":{"deletionProtection":false}}"#;
         life.kubectl(&["patch", "seqstore", "protected", "-n", alias, "--type=merge", "-p", lift]).await?;
-        let delete = format!("kubectl delete seqstore protected -n {alias} --timeout=60s");
-        life.shell(&format!("until {delete}; do sleep 0.2; done")).await?.checked()?;
+        life.delete(&["seqstore", "protected", "-n", alias]).await?;
     }
     Ok(())
 }
