@@ -100,7 +100,6 @@ impl Scene {
     }
 
     async fn ensure_missing(&self, missing: Missing) -> Result<(), Error> {
-        let object = self.world.api.get("used").await?;
         match missing {
             Missing::Readiness(text) => {
                 let end = tokio::time::Instant::now() + TIMEOUT;
@@ -114,10 +113,12 @@ impl Scene {
                 }
             }
             Missing::Creation => {
+                let object = self.world.api.get("used").await?;
                 ensure!(self.world.mutating_calls().await?.is_empty(), "a store was created");
                 ensure!(condition(&object, "Ready").is_none_or(|ready| ready.status != "True"), "{object:?}");
             }
             Missing::Status => {
+                let object = self.world.api.get("used").await?;
                 ensure!(status(&object).conditions.is_empty(), "{object:?}");
                 ensure!(has_finalizer(&object), "no finalizer: {object:?}");
             }
