@@ -78,7 +78,7 @@ async fn every_metric_is_scraped(stage: Arc<Stage>) -> Result<(), Error> {
         let dashboard: Value = serde_json::from_str(text)?;
         named.extend(panels(&dashboard).flat_map(expressions).flat_map(|(query, _)| metrics(query)));
     }
-    let groups = rules::rendered(&stage.cluster, &[]).await?;
+    let groups = rules::rendered(&stage.cluster).await?;
     named.extend(rules::all(&groups).filter_map(|rule| rule["expr"].as_str()).flat_map(metrics));
     ensure!(named.len() > 20, "the metrics are not found: {named:?}");
     let mut missing = Vec::new();

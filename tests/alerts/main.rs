@@ -32,7 +32,7 @@ type Test = (&'static str, fn(Arc<Stage>) -> world::TestFuture);
 
 /// With no operator and no CRD yet, so one after the other.
 const FIRST: &[Test] = operator_alerts::FIRST;
-const TESTS: &[&[Test]] = &[rules::TESTS, operator_alerts::TESTS, aws_alerts::TESTS, object_alerts::TESTS];
+const TESTS: &[&[Test]] = &[operator_alerts::TESTS, aws_alerts::TESTS, object_alerts::TESTS];
 /// They look at what the others left in Prometheus.
 const LAST: &[&[Test]] = &[stage::LAST, dashboards::LAST];
 

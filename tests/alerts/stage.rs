@@ -36,7 +36,7 @@ impl Stage {
     pub async fn start() -> Arc<Self> {
         let began = jiff::Timestamp::now().as_millisecond() as f64 / 1000.0;
         let cluster = Cluster::start().await;
-        let groups = rules::rendered(&cluster, &[]).await.expect("the chart renders the rules");
+        let groups = rules::rendered(&cluster).await.expect("the chart renders the rules");
         let shortened = rules::shortened(&groups).expect("rules with short times");
         let directory = cluster.plane.directory().join("prometheus");
         let prometheus = Prometheus::start(&directory, &shortened).await.expect("Prometheus starts");
