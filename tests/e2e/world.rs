@@ -147,7 +147,6 @@ impl World {
 
     /// Starts an operator that watches this world's namespace.
     pub fn operator(&self, start: &Start) -> Result<Operator, Error> {
-        let log = self.directory.path().join(format!("operator-{:08x}.log", fastrand::u32(..)));
         let mut command = Command::new(&self.cluster.binary);
         command
             .args(["run", "--log-format=text"])
@@ -166,18 +165,21 @@ impl World {
             .env("AWS_ENDPOINT_URL_OMICS", self.simulator.url())
             .env("AWS_ENDPOINT_URL_STS", self.simulator.url())
             // Many run at once, and the default port is one.
-            .env("SEQSTORE_METRICS_BIND_ADDRESS", "off")
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(std::fs::File::create(&log)?)
-            .kill_on_drop(true);
+            .env("SEQSTORE_METRICS_BIND_ADDRESS", "off");
         for (name, value) in &start.environment {
             match value.is_empty() {
                 true => command.env_remove(name),
                 false => command.env(name, value),
             };
         }
-        Ok(Operator { child: command.spawn()?, log })
+        self.start(command)
+    }
+
+    /// Starts this command as an operator of this world, with a log.
+    pub fn start(&self, mut command: Command) -> Result<Operator, Error> {
+        let log = self.directory.path().join(format!("operator-{:08x}.log", fastrand::u32(..)));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(std::fs::File::create(&log)?);
+        Ok(Operator { child: command.kill_on_drop(true).spawn()?, log })
     }
 
     /// Creates a store in the simulator that no object refers to.

@@ -9,7 +9,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use serde_json::{Value, json};
 
 use super::permissions::{Permission, ensure_exact, granted, optional, permission, until_known, used};
-use super::pod::{SETTINGS, documents, end, events, start_pod, whole_life};
+use super::pod::{SETTINGS, documents, events, start_pod, whole_life};
 use crate::assertions::has_finalizer;
 use crate::process::get;
 use crate::world::{
@@ -219,7 +219,7 @@ async fn with_watch_namespaces_roles_are_enough_and_nothing_in_them_is_unused(
     let mark = world.mark();
     let (operator, user) = start_pod(&world, &documents, namespace).await?;
     whole_life(&world).await?;
-    end(operator).await?;
+    ensure!(operator.terminate().await? == Some(0), "{}", world.logs());
     ensure_exact(&world, &mark, &user, &granted).await?;
     let account = format!("--as={user}");
     let elsewhere = ["auth", "can-i", "list", "sequencestores", &account, "-n", "default"];

@@ -1,6 +1,5 @@
 //! The operator as the chart's Deployment starts it, and all that it is for.
 
-use std::process::Stdio;
 use std::time::Duration;
 
 use control_plane::service_account_user;
@@ -9,10 +8,9 @@ use kube::Api;
 use kube::api::ListParams;
 use sequencestore_operator::crd::SequenceStoreSpec;
 use serde_json::{Value, json};
-use tokio::process::Child;
 
 use crate::cli_runner::CliUser;
-use crate::world::{Error, TIMEOUT, World, ensure, status};
+use crate::world::{Error, Operator, TIMEOUT, World, ensure, status};
 
 const POLL: Duration = Duration::from_millis(100);
 
@@ -29,7 +27,7 @@ pub async fn start_pod(
     world: &World,
     documents: &[Value],
     namespace: &str,
-) -> Result<(Child, String), Error> {
+) -> Result<(Operator, String), Error> {
     let deployment = documents.iter().find(|object| object["kind"] == "Deployment").ok_or("no Deployment")?;
     let pod = &deployment["spec"]["template"]["spec"];
     let account = pod["serviceAccountName"].as_str().ok_or("no ServiceAccount")?;
@@ -39,8 +37,7 @@ pub async fn start_pod(
     let user = CliUser { kubeconfig, audit_name: service_account_user(namespace, account) };
     let mut command = world.command(&user, &arguments);
     command.env("POD_NAMESPACE", namespace).env("POD_NAME", "pod");
-    let child = command.stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true).spawn()?;
-    Ok((child, user.audit_name))
+    Ok((world.start(command)?, user.audit_name))
 }
 
 /// What an operator is for, once: a store is created, changed back, so that the same Event comes twice, and deleted.
@@ -74,13 +71,4 @@ pub async fn events(world: &World) -> Result<Vec<Event>, Error> {
 
 pub fn documents(manifest: &str) -> Result<Vec<Value>, Error> {
     Ok(serde_saphyr::from_multiple(manifest)?)
-}
-
-/// SIGTERM, as Kubernetes sends it.
-pub async fn end(mut operator: Child) -> Result<(), Error> {
-    let pid = operator.id().ok_or("the operator has ended")?.to_string();
-    let killed = tokio::process::Command::new("kill").args(["-TERM", &pid]).status().await?;
-    ensure!(killed.success(), "kill failed");
-    tokio::time::timeout(TIMEOUT, operator.wait()).await??;
-    Ok(())
 }

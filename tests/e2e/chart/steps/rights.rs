@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::super::life::Life;
 use super::super::permissions::{ensure_exact, granted, until_known, used};
-use super::super::pod::{SETTINGS, documents, end, start_pod, whole_life};
+use super::super::pod::{SETTINGS, documents, start_pod, whole_life};
 use crate::world::{CHART, Error, SERVICE_ACCOUNT, SYSTEM_NAMESPACE, TIMEOUT, ensure};
 
 pub async fn administrator(life: &Life) -> Result<(), Error> {
@@ -63,7 +63,7 @@ pub async fn all_namespaces(life: &Life) -> Result<(), Error> {
     let mark = world.mark();
     let (operator, _) = start_pod(world, &documents, SYSTEM_NAMESPACE).await?;
     whole_life(world).await?;
-    end(operator).await?;
+    ensure!(operator.terminate().await? == Some(0), "{}", world.logs());
     ensure_exact(world, &mark, &user, &granted).await?;
     life.helm(&["uninstall", SERVICE_ACCOUNT]).await?.checked()?;
     life.delete_crd().await
@@ -80,10 +80,10 @@ async fn without_the_cluster_name(life: &Life, documents: &[Value]) -> Result<()
     };
     rules(&json!([])).await?;
     let mark = life.world.mark();
-    let (operator, user) = start_pod(&life.world, documents, SYSTEM_NAMESPACE).await?;
-    let output = tokio::time::timeout(TIMEOUT, operator.wait_with_output()).await??;
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    ensure!(!output.status.success() && said.contains("set --cluster-name"), "{said}");
+    let (mut operator, user) = start_pod(&life.world, documents, SYSTEM_NAMESPACE).await?;
+    let status = tokio::time::timeout(TIMEOUT, operator.child.wait()).await??;
+    let said = operator.log_text();
+    ensure!(!status.success() && said.contains("set --cluster-name"), "{said}");
     let (_, denied) = used(&life.world, &mark, &user).await?;
     ensure!(denied.len() == 1, "denied: {denied:?}");
     rules(&role["rules"]).await?;
