@@ -10,7 +10,10 @@ use serde_json::{Value, json};
 
 use crate::Test;
 use crate::stage::Stage;
-use crate::world::{CHART, Error, SERVICE_ACCOUNT, SYSTEM_NAMESPACE, Start, World, ensure, observing, tests};
+use crate::world::{
+    CHART, Error, SERVICE_ACCOUNT, SYSTEM_NAMESPACE, Start, TIMEOUT, World, ensure, established, observing,
+    tests,
+};
 
 pub const FIRST: &[Test] = &[
     ("no_operator_fires_until_one_runs", |stage| Box::pin(no_operator(stage))),
@@ -42,9 +45,7 @@ async fn a_missing_crd(stage: Arc<Stage>) -> Result<(), Error> {
     let crd = concat!(env!("CARGO_MANIFEST_DIR"), "/crds/sequencestores.yaml");
     plane.kubectl(&["apply", "--server-side", "-f", crd]).await?.checked()?;
     stage.until_resolved("OmicsOperatorCrdMissing", &labels).await?;
-    let wait = ["wait", "--for=condition=Established", "crd/sequencestores.healthomics.dev"];
-    plane.kubectl(&wait).await?.checked()?;
-    Ok(())
+    established(plane).await
 }
 
 /// As a user may: the chart's policy refuses it until it is turned off, which the API server notices a moment later.
@@ -55,7 +56,7 @@ async fn delete_the_crd(plane: &ControlPlane) -> Result<(), Error> {
     let off = ["--reset-then-reuse-values", "--set", "admissionPolicy.protectCrd=false"];
     let upgrade = ["upgrade", SERVICE_ACCOUNT, CHART, "--namespace", SYSTEM_NAMESPACE];
     plane.helm(&[&upgrade[..], &off].concat()).await?.checked()?;
-    let deadline = Instant::now() + Duration::from_secs(60);
+    let deadline = Instant::now() + TIMEOUT;
     loop {
         match plane.kubectl(&crd).await?.checked() {
             Ok(_) => return Ok(()),

@@ -11,7 +11,7 @@ use sequencestore_operator::crd::crd;
 use serde_json::{Value, json};
 
 use crate::assertions::has_finalizer;
-use crate::world::{Cluster, Error, Start, TIMEOUT, World, ensure, tests};
+use crate::world::{Cluster, Error, Start, TIMEOUT, World, ensure, established, tests};
 
 tests![
     an_undecodable_object_does_not_stop_others,
@@ -34,13 +34,6 @@ pub async fn cluster_without_rules(like: &Cluster) -> Result<Arc<Cluster>, Error
     established(&plane).await?;
     let (kubeconfig, binary) = (plane.kubeconfig().to_owned(), like.binary.clone());
     Ok(Arc::new(Cluster { plane, kubeconfig, binary }))
-}
-
-/// Waits until the API server serves the CRD.
-pub async fn established(plane: &ControlPlane) -> Result<(), Error> {
-    let crd = ["wait", "--for=condition=Established", "crd/sequencestores.healthomics.dev"];
-    plane.kubectl(&crd).await?.checked()?;
-    Ok(())
 }
 
 async fn an_undecodable_object_does_not_stop_others(cluster: Arc<Cluster>) -> Result<(), Error> {

@@ -86,8 +86,7 @@ impl Cluster {
         let install = [&install[..], &settings].concat();
         plane.helm(&install).await.and_then(|output| output.checked()).expect("the chart installs");
         let kubeconfig = plane.kubeconfig_for(SYSTEM_NAMESPACE, SERVICE_ACCOUNT).await.expect("a token");
-        let crd = ["wait", "--for=condition=Established", "crd/sequencestores.healthomics.dev"];
-        plane.kubectl(&crd).await.and_then(|output| output.checked()).expect("the definition is established");
+        established(&plane).await.expect("the definition is established");
         let binary = plane.directory().join("sequencestore-operator");
         std::fs::copy(env!("CARGO_BIN_EXE_sequencestore-operator"), &binary).expect("a copy of the operator");
         Arc::new(Self { plane, kubeconfig, binary })
@@ -359,6 +358,13 @@ impl World {
         }
         text
     }
+}
+
+/// Waits until the API server serves the CRD.
+pub async fn established(plane: &ControlPlane) -> Result<(), Error> {
+    let crd = ["wait", "--for=condition=Established", "crd/sequencestores.healthomics.dev"];
+    plane.kubectl(&crd).await?.checked()?;
+    Ok(())
 }
 
 async fn create_namespace(client: &Client) -> Result<String, Error> {

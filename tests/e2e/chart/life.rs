@@ -7,8 +7,7 @@ use std::time::Duration;
 use control_plane::CommandOutput;
 use tokio::process::Command;
 
-use crate::isolation::established;
-use crate::world::{Cluster, Error, Operator, SYSTEM_NAMESPACE, Start, TIMEOUT, World, ensure};
+use crate::world::{Cluster, Error, Operator, SYSTEM_NAMESPACE, Start, TIMEOUT, World, ensure, established};
 
 pub const CRD: &str = "crd/sequencestores.healthomics.dev";
 
