@@ -23,11 +23,13 @@ pub const FIRST: &[crate::Test] = TESTS.split_at(1).0;
 pub const LAST: &[crate::Test] = TESTS.split_at(1).1;
 
 type Results = BTreeMap<&'static str, Result<(), String>>;
-static RESULTS: OnceCell<Results> = OnceCell::const_new();
+/// An error too is kept: the other tests report it, and start no further control plane.
+static RESULTS: OnceCell<Result<Results, String>> = OnceCell::const_new();
 
 /// Runs all steps, the first time, and reports one.
 async fn report(cluster: Arc<Cluster>, step: &str) -> Result<(), Error> {
-    let results = RESULTS.get_or_try_init(|| run(cluster)).await?;
+    let run = async || run(cluster).await.map_err(|error| error.to_string());
+    let results = RESULTS.get_or_init(run).await.as_ref().map_err(String::as_str)?;
     Ok(results.get(step).cloned().ok_or("no such step")??)
 }
 
