@@ -3,8 +3,9 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use regex::Regex;
 use serde_json::Value;
 
 use crate::picture::{self, Frame, Plot};
@@ -65,11 +66,11 @@ async fn every_query_returns_data(stage: Arc<Stage>) -> Result<(), Error> {
 
 /// The metrics that an expression names.
 fn metrics(expression: &str) -> BTreeSet<String> {
-    let name = regex::Regex::new(
-        r"\b(sequencestore|controller_runtime|workqueue|rest_client|leader_election|process)_[a-z0-9_]+\b",
-    );
-    let name = name.expect("a pattern");
-    name.find_iter(expression).map(|found| found.as_str().to_owned()).collect()
+    static NAME: LazyLock<Regex> = LazyLock::new(|| {
+        let prefixes = "sequencestore|controller_runtime|workqueue|rest_client|leader_election|process";
+        Regex::new(&format!(r"\b({prefixes})_[a-z0-9_]+\b")).expect("a pattern")
+    });
+    NAME.find_iter(expression).map(|found| found.as_str().to_owned()).collect()
 }
 
 async fn every_metric_is_scraped(stage: Arc<Stage>) -> Result<(), Error> {
@@ -78,8 +79,7 @@ async fn every_metric_is_scraped(stage: Arc<Stage>) -> Result<(), Error> {
         let dashboard: Value = serde_json::from_str(text)?;
         named.extend(panels(&dashboard).flat_map(expressions).flat_map(|(query, _)| metrics(query)));
     }
-    let groups = rules::rendered(&stage.cluster).await?;
-    named.extend(rules::all(&groups).filter_map(|rule| rule["expr"].as_str()).flat_map(metrics));
+    named.extend(rules::all(&stage.groups).filter_map(|rule| rule["expr"].as_str()).flat_map(metrics));
     ensure!(named.len() > 20, "the metrics are not found: {named:?}");
     let mut missing = Vec::new();
     for metric in &named {

@@ -17,8 +17,8 @@ pub fn all(groups: &Value) -> impl Iterator<Item = &Value> {
     groups.as_array().into_iter().flatten().flat_map(|group| group["rules"].as_array().into_iter().flatten())
 }
 
-pub fn names(groups: &Value) -> Vec<String> {
-    all(groups).filter_map(|rule| rule["alert"].as_str()).map(Into::into).collect()
+pub fn names(groups: &Value) -> Vec<&str> {
+    all(groups).filter_map(|rule| rule["alert"].as_str()).collect()
 }
 
 /// The file for Prometheus, with times that a test can wait for: conditions, labels and limits are those of the chart.

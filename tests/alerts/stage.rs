@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use serde_json::Value;
+
 use crate::Test;
 use crate::prometheus::{Prometheus, Series};
 use crate::rules;
@@ -16,8 +18,8 @@ const POLL: Duration = Duration::from_millis(200);
 pub struct Stage {
     pub cluster: Arc<Cluster>,
     pub prometheus: Prometheus,
-    /// All alerts of the chart.
-    alerts: Vec<String>,
+    /// The groups of rules, as the chart renders them.
+    pub groups: Value,
     seen: Mutex<BTreeSet<String>>,
     /// The namespace of an object whose life the dashboard of one store shows.
     pub story: OnceLock<String>,
@@ -40,8 +42,7 @@ impl Stage {
         let shortened = rules::shortened(&groups).expect("rules with short times");
         let directory = cluster.plane.directory().join("prometheus");
         let prometheus = Prometheus::start(&directory, &shortened).await.expect("Prometheus starts");
-        let alerts = rules::names(&groups);
-        Arc::new(Self { cluster, prometheus, alerts, seen: Mutex::default(), story: OnceLock::new(), began })
+        Arc::new(Self { cluster, prometheus, groups, seen: Mutex::default(), story: OnceLock::new(), began })
     }
 
     pub async fn stop(self) {
@@ -76,12 +77,8 @@ impl Stage {
     }
 
     /// Waits until the alert fires with these labels, and hands it over.
-    pub async fn until_fires(
-        &self,
-        alert: &str,
-        labels: &[(&str, &str)],
-    ) -> Result<serde_json::Value, Error> {
-        ensure!(self.alerts.iter().any(|known| known == alert), "the chart has no alert {alert}");
+    pub async fn until_fires(&self, alert: &str, labels: &[(&str, &str)]) -> Result<Value, Error> {
+        ensure!(rules::names(&self.groups).contains(&alert), "the chart has no alert {alert}");
         let end = tokio::time::Instant::now() + TIMEOUT;
         loop {
             if let Some(found) = self.prometheus.firing(alert, labels).await?.pop() {
@@ -141,11 +138,10 @@ fn job<'a>(labels: &[(&str, &'a str)]) -> &'a str {
 
 async fn every_alert_fired(stage: Arc<Stage>) -> Result<(), Error> {
     let seen = stage.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    let missing: Vec<&String> = stage.alerts.iter().filter(|alert| !seen.contains(*alert)).collect();
-    ensure!(
-        missing.is_empty() && stage.alerts.len() > 10,
-        "no test makes these fire and resolve: {missing:?}"
-    );
+    let mut missing = rules::names(&stage.groups);
+    let alerts = missing.len();
+    missing.retain(|alert| !seen.contains(*alert));
+    ensure!(missing.is_empty() && alerts > 10, "no test makes these fire and resolve: {missing:?}");
     println!("{} alerts fired and resolved", seen.len());
     Ok(())
 }
