@@ -96,7 +96,8 @@ fn steps(page: &str) -> Vec<Step> {
             let block = lines.by_ref().take_while(|line| line.trim() != "```");
             let block: Vec<&str> = block.map(|line| line.get(indentation..).unwrap_or_default()).collect();
             // A template of CloudFormation is no file of the reader.
-            if !block[0].starts_with("AWSTemplateFormatVersion") {
+            let is_template = block.first().is_some_and(|line| line.starts_with("AWSTemplateFormatVersion"));
+            if !is_template {
                 steps.push(kind(block.join("\n")));
             }
         }
