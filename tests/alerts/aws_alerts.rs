@@ -34,21 +34,11 @@ async fn throttling_by_aws_fires_until_it_ends(stage: Arc<Stage>) -> Result<(), 
 
 async fn a_denied_action_fires_until_it_is_allowed(stage: Arc<Stage>) -> Result<(), Error> {
     let (world, scraped) = stage.scene().await?;
-    let store = world.seed().await?;
     world.aws.allow_actions(ACCOUNT, Some(vec!["omics:List*".into(), "sts:*".into()])).await?;
     let labels = [("job", scraped.job.as_str()), ("operation", "GetSequenceStore"), ("region", REGION)];
-    let denied = async {
-        // A denied object waits for a minute, so each request needs another one.
-        for number in 0.. {
-            world.create(&format!("a-{number}"), observing(&store)).await?;
-            tokio::time::sleep(Duration::from_millis(500)).await;
-        }
-        Ok::<(), Error>(())
-    };
-    tokio::select! {
-        fires = stage.until_fires("OmicsOperatorAWSAccessDenied", &labels) => { fires?; }
-        failed = denied => failed?,
-    }
+    // A denied object waits for a minute, so each request needs another one.
+    let every = Duration::from_millis(500);
+    stage.until_fires_with_ever_more("OmicsOperatorAWSAccessDenied", &labels, &world, every).await?;
     world.aws.allow_actions(ACCOUNT, None).await?;
     stage.until_resolved("OmicsOperatorAWSAccessDenied", &labels).await
 }

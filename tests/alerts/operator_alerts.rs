@@ -154,22 +154,12 @@ async fn a_queue_that_grows_fires_until_it_shrinks(stage: Arc<Stage>) -> Result<
     let flags = vec!["--concurrency=1".into(), "--poll-interval=1h".into()];
     let start = Start { flags, ..Start::default() };
     let scraped = stage.operator(&world, start).await?;
-    let store = world.seed().await?;
     let slow = FaultAction::Delay { ms: 2000 };
     world.aws.script_fault(&Fault::always("GetSequenceStore", slow)).await?;
     let labels = [("job", scraped.job.as_str())];
-    let growing = async {
-        // Ever more of them, but not more than the machine can do beside the other tests.
-        for number in 0.. {
-            world.create(&format!("a-{number}"), observing(&store)).await?;
-            tokio::time::sleep(Duration::from_millis(25)).await;
-        }
-        Ok::<(), Error>(())
-    };
-    tokio::select! {
-        fires = stage.until_fires("OmicsOperatorQueueBacklog", &labels) => { fires?; }
-        failed = growing => failed?,
-    }
+    // Not more than the machine can do beside the other tests.
+    let every = Duration::from_millis(25);
+    stage.until_fires_with_ever_more("OmicsOperatorQueueBacklog", &labels, &world, every).await?;
     // No longer growing is enough; a backlog that shrinks needs nobody.
     stage.until_resolved("OmicsOperatorQueueBacklog", &labels).await?;
     Ok(())

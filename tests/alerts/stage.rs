@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::Test;
 use crate::prometheus::{Prometheus, Series};
 use crate::rules;
-use crate::world::{Cluster, Error, Operator, Start, TIMEOUT, World, closed_address, ensure};
+use crate::world::{Cluster, Error, Operator, Start, TIMEOUT, World, closed_address, ensure, observing};
 
 pub const LAST: &[Test] = &[("every_alert_fired_and_resolved", |stage| Box::pin(every_alert_fired(stage)))];
 
@@ -91,6 +91,28 @@ impl Stage {
                 return Err(what.into());
             }
             tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// The same while a new object of this world observes a store every so often.
+    pub async fn until_fires_with_ever_more(
+        &self,
+        alert: &str,
+        labels: &[(&str, &str)],
+        world: &World,
+        every: Duration,
+    ) -> Result<(), Error> {
+        let store = world.seed().await?;
+        let ever_more = async {
+            for number in 0.. {
+                world.create(&format!("a-{number}"), observing(&store)).await?;
+                tokio::time::sleep(every).await;
+            }
+            Ok(())
+        };
+        tokio::select! {
+            fires = self.until_fires(alert, labels) => fires.map(drop),
+            failed = ever_more => failed,
         }
     }
 
