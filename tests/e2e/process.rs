@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 use std::net::TcpListener;
 use std::sync::Arc;
+use std::time::Duration;
 
 use healthomics_simulator::{Fault, FaultAction};
 use sequencestore_operator::crd::SequenceStoreSpec;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio::process::Command;
 
 use crate::cli_runner::{Output, run_to_end};
-use crate::world::{Cluster, Error, Start, World, closed_address, ensure, tests};
+use crate::world::{Cluster, Error, Start, TIMEOUT, World, closed_address, ensure, tests};
 
 tests![
     a_startup_mistake_exits_with_code_2_and_one_line,
@@ -21,28 +24,54 @@ tests![
     the_log_level_changes_while_the_operator_runs,
 ];
 
+/// The response to a request that asks for the end of the connection.
+async fn exchange(address: &str, request: &str) -> Result<String, Error> {
+    let mut stream = TcpStream::connect(address).await?;
+    stream.write_all(request.as_bytes()).await?;
+    let mut response = String::new();
+    stream.read_to_string(&mut response).await?;
+    Ok(response)
+}
+
 /// The response to a GET, or `None` while nothing listens.
 pub async fn get(address: &str, path: &str) -> Option<String> {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let mut stream = tokio::net::TcpStream::connect(address).await.ok()?;
     let request = format!("GET {path} HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.ok()?;
-    let mut response = String::new();
-    stream.read_to_string(&mut response).await.ok()?;
-    Some(response)
+    exchange(address, &request).await.ok()
 }
 
 /// The status and body of the answer to this level.
 pub async fn put_level(address: &str, level: &str) -> Result<(String, String), Error> {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let mut stream = tokio::net::TcpStream::connect(address).await?;
     let (length, end) = (level.len(), "Host: operator\r\nConnection: close");
     let request = format!("PUT /log-level HTTP/1.1\r\n{end}\r\nContent-Length: {length}\r\n\r\n{level}");
-    stream.write_all(request.as_bytes()).await?;
-    let mut response = String::new();
-    stream.read_to_string(&mut response).await?;
+    let response = exchange(address, &request).await?;
     let (head, body) = response.split_once("\r\n\r\n").ok_or("no response")?;
     Ok((head.split(' ').nth(1).unwrap_or_default().to_owned(), body.to_owned()))
+}
+
+impl World {
+    /// Waits until a probe answers with this code and a body that has this in it; the body.
+    pub async fn until_answers(
+        &self,
+        address: &str,
+        path: &str,
+        code: &str,
+        says: &str,
+    ) -> Result<String, Error> {
+        let end = tokio::time::Instant::now() + TIMEOUT;
+        loop {
+            let response = get(address, path).await.unwrap_or_default();
+            let (head, body) = response.split_once("\r\n\r\n").unwrap_or((&response, ""));
+            if head.starts_with(&format!("HTTP/1.1 {code}")) && body.contains(says) {
+                return Ok(body.to_owned());
+            }
+            ensure!(
+                tokio::time::Instant::now() < end,
+                "{address}{path} never answers {code} with {says:?}, but {response}\n{}",
+                self.logs()
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
 }
 
 async fn the_log_level_changes_while_the_operator_runs(cluster: Arc<Cluster>) -> Result<(), Error> {
@@ -71,22 +100,14 @@ async fn the_log_level_changes_while_the_operator_runs(cluster: Arc<Cluster>) ->
     Ok(())
 }
 
-/// Whether the probe answers 200.
-async fn is_ok(address: &str, path: &str) -> bool {
-    get(address, path).await.is_some_and(|response| response.starts_with("HTTP/1.1 200 OK"))
-}
-
 async fn the_operator_is_ready_after_the_first_lists(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let address = closed_address()?.to_string();
     let start = Start { health: address.clone(), ..Start::default() };
     let _operator = world.operator(&start)?;
-    let end = tokio::time::Instant::now() + crate::world::TIMEOUT;
-    while !is_ok(&address, "/readyz").await {
-        ensure!(tokio::time::Instant::now() < end, "never ready: {:?}", get(&address, "/readyz").await);
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    }
-    ensure!(is_ok(&address, "/healthz").await, "healthy");
+    world.until_answers(&address, "/readyz", "200 OK", "").await?;
+    let healthy = get(&address, "/healthz").await.ok_or("no health server")?;
+    ensure!(healthy.starts_with("HTTP/1.1 200 OK"), "{healthy}");
     Ok(())
 }
 
@@ -185,19 +206,19 @@ async fn sigterm_exits_with_code_0(cluster: Arc<Cluster>) -> Result<(), Error> {
 async fn sigterm_before_the_first_list_exits_with_code_0(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     // This ServiceAccount has no permissions, so the first list never succeeds.
-    let end = tokio::time::Instant::now() + crate::world::TIMEOUT;
+    let end = tokio::time::Instant::now() + TIMEOUT;
     let kubeconfig = loop {
         match world.cluster.plane.kubeconfig_for(&world.namespace, "default").await {
             Ok(kubeconfig) => break kubeconfig,
             Err(error) => ensure!(tokio::time::Instant::now() < end, "no ServiceAccount: {error}"),
         }
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
     };
     let environment = BTreeMap::from([("KUBECONFIG", kubeconfig.display().to_string())]);
     let operator = world.operator(&Start { environment, ..Start::default() })?;
     while !operator.log_text().contains("forbidden") {
         ensure!(tokio::time::Instant::now() < end, "the list is not refused\n{}", world.logs());
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let code = operator.terminate().await?;
     ensure!(code == Some(0), "SIGTERM: the operator exits with {code:?}\n{}", world.logs());

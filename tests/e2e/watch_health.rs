@@ -2,14 +2,12 @@
 //! without a restart.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use crate::isolation::cluster_without_rules;
 use crate::kubernetes_proxy::{Fault, KubernetesProxy, is_list_or_watch, is_watch};
-use crate::process::get;
-use crate::world::{Cluster, Error, Operator, Start, TIMEOUT, World, closed_address, ensure, tests};
+use crate::world::{Cluster, Error, Operator, Start, World, closed_address, ensure, tests};
 
 tests![
     a_list_or_a_watch_that_is_never_answered_is_given_up,
@@ -50,20 +48,7 @@ impl Watched {
 
     /// Waits until the probe answers with this code and a body with this text.
     async fn until(&self, path: &str, code: &str, says: &str) -> Result<(), Error> {
-        let end = tokio::time::Instant::now() + TIMEOUT;
-        loop {
-            let response = get(&self.address, path).await.unwrap_or_default();
-            let (head, body) = response.split_once("\r\n\r\n").unwrap_or((&response, ""));
-            if head.contains(code) && body.contains(says) {
-                return Ok(());
-            }
-            ensure!(
-                tokio::time::Instant::now() < end,
-                "{path} never answers {code} with {says:?}, but {response}\n{}",
-                self.world.logs()
-            );
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        self.world.until_answers(&self.address, path, code, says).await.map(drop)
     }
 }
 

@@ -13,7 +13,6 @@ use tokio::process::Command;
 use crate::cli_runner::run_to_end;
 use crate::kubernetes_proxy::{Fault, KubernetesProxy, is_list_or_watch, is_watch};
 use crate::missing_permissions::deny;
-use crate::process::get;
 use crate::world::{
     ACCOUNT, Cluster, Error, Operator, Start, TIMEOUT, World, closed_address, condition, ensure, message,
     spec_for, status, tests,
@@ -266,15 +265,7 @@ async fn a_namespace_that_does_not_exist_is_mentioned(cluster: Arc<Cluster>) -> 
         ..Start::default()
     };
     let operator = world.operator(&start)?;
-    let end = tokio::time::Instant::now() + TIMEOUT;
-    let body = loop {
-        let response = get(&address, "/readyz").await.unwrap_or_default();
-        if response.starts_with("HTTP/1.1 200") {
-            break response;
-        }
-        ensure!(tokio::time::Instant::now() < end, "never ready: {response}\n{}", world.logs());
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-    };
+    let body = world.until_answers(&address, "/readyz", "200", "").await?;
     ensure!(body.contains("no-such-namespace"), "/readyz does not mention it: {body}");
     let log = operator.log_text();
     let told = log.lines().filter(|line| line.contains("WARN") && line.contains("no-such-namespace")).count();

@@ -11,7 +11,6 @@ use serde_json::{Value, json};
 use super::permissions::{Permission, ensure_exact, granted, optional, permission, until_known, used};
 use super::pod::{SETTINGS, documents, events, start_pod, whole_life};
 use crate::assertions::has_finalizer;
-use crate::process::get;
 use crate::world::{
     CHART, Cluster, Error, SERVICE_ACCOUNT, Start, TIMEOUT, World, closed_address, condition, ensure, status,
     tests,
@@ -24,7 +23,6 @@ tests![
 
 /// How many operators with a permission less run at the same time.
 const AT_ONCE: usize = 4;
-const POLL: Duration = Duration::from_millis(100);
 const WAITS: Duration = Duration::from_millis(400);
 
 /// What is missing without a permission.
@@ -102,15 +100,7 @@ impl Scene {
     async fn ensure_missing(&self, missing: Missing) -> Result<(), Error> {
         match missing {
             Missing::Readiness(text) => {
-                let end = tokio::time::Instant::now() + TIMEOUT;
-                loop {
-                    let answer = get(&self.health, "/readyz").await.unwrap_or_default();
-                    if answer.contains(" 503 ") && answer.contains(text) {
-                        return Ok(());
-                    }
-                    ensure!(tokio::time::Instant::now() < end, "/readyz never says {text}: {answer}");
-                    tokio::time::sleep(POLL).await;
-                }
+                self.world.until_answers(&self.health, "/readyz", "503", text).await?;
             }
             Missing::Creation => {
                 let object = self.world.api.get("used").await?;

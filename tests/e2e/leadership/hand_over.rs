@@ -26,7 +26,7 @@ async fn only_the_leader_calls_aws_and_the_standby_is_ready(cluster: Arc<Cluster
         world.until_ready(name).await?;
     }
     world.until_more_gets(&store, 2).await?;
-    second.until_readiness("200", "ok").await?;
+    second.until_readiness(&world, "200", "ok").await?;
     let calls = second.calls(&world).await?;
     ensure!(calls.is_empty(), "the standby calls AWS: {calls:?}");
     world.ensure_calls_only_of(&[&first]).await

@@ -14,7 +14,6 @@ use k8s_openapi::api::coordination::v1::{Lease, LeaseSpec};
 use kube::api::Api;
 use serde_json::{Value, json};
 
-use crate::process::get;
 use crate::world::{
     Cluster, Error, Operator, SERVICE_ACCOUNT, SYSTEM_NAMESPACE, Start, TIMEOUT, World, closed_address,
     ensure,
@@ -76,16 +75,8 @@ impl Replica {
     }
 
     /// Waits until `/readyz` answers with this code and text.
-    async fn until_readiness(&self, code: &str, text: &str) -> Result<(), Error> {
-        let end = tokio::time::Instant::now() + TIMEOUT;
-        loop {
-            let answer = get(&self.start.health, "/readyz").await.unwrap_or_default();
-            if answer.lines().next().is_some_and(|line| line.contains(code)) && answer.contains(text) {
-                return Ok(());
-            }
-            ensure!(tokio::time::Instant::now() < end, "/readyz never was {code} {text}: {answer}");
-            tokio::time::sleep(POLL).await;
-        }
+    async fn until_readiness(&self, world: &World, code: &str, text: &str) -> Result<(), Error> {
+        world.until_answers(&self.start.health, "/readyz", code, text).await.map(drop)
     }
 }
 
@@ -159,7 +150,7 @@ impl World {
         self.until_leads(&first).await?;
         let second = Replica::new(self, "second", times)?;
         let second_runs = self.operator(&second.start)?;
-        second.until_readiness("200", "ok").await?;
+        second.until_readiness(self, "200", "ok").await?;
         Ok([(first, first_runs), (second, second_runs)])
     }
 

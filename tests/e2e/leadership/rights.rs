@@ -23,15 +23,15 @@ async fn without_the_permission_no_pass_runs_and_readiness_names_it(
     let operator = world.operator(&first.start)?;
     let store = world.seed().await?;
     world.adopt("a", &store).await?;
-    first.until_readiness("503", "leases.coordination.k8s.io").await?;
-    first.until_readiness("503", &world.namespace).await?;
+    first.until_readiness(&world, "503", "leases.coordination.k8s.io").await?;
+    first.until_readiness(&world, "503", &world.namespace).await?;
     ensure!(world.aws.ledger().await?.is_empty(), "AWS is called without the Lease");
     ensure!(world.api.get("a").await?.status.is_some_and(|s| s.conditions.is_empty()), "a pass ran");
     let told = operator.log_text().matches("runs no passes").count();
     ensure!(told == 1, "the log says it {told} times\n{}", world.logs());
     world.grant().await?;
     world.until_ready("a").await?;
-    first.until_readiness("200", "ok").await
+    first.until_readiness(&world, "200", "ok").await
 }
 
 async fn a_leader_that_loses_the_permission_stops_and_goes_on_with_it(
@@ -44,14 +44,14 @@ async fn a_leader_that_loses_the_permission_stops_and_goes_on_with_it(
     world.adopt("a", &store).await?;
     world.until_ready("a").await?;
     world.kubectl(&["delete", "rolebinding", "lease"]).await?.checked()?;
-    first.until_readiness("503", "leases.coordination.k8s.io").await?;
+    first.until_readiness(&world, "503", "leases.coordination.k8s.io").await?;
     let requested = world.reconcile_now("a").await?;
     world.grant().await?;
     let handled = |object: &sequencestore_operator::crd::SequenceStore| {
         crate::world::status(object).last_handled_reconcile_at.as_deref() == Some(&*requested)
     };
     world.until("a", "the pass that was asked for meanwhile", handled).await?;
-    first.until_readiness("200", "ok").await
+    first.until_readiness(&world, "200", "ok").await
 }
 
 async fn without_the_flag_there_is_no_lease(cluster: Arc<Cluster>) -> Result<(), Error> {

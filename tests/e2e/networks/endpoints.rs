@@ -22,16 +22,6 @@ tests![
     a_profile_with_sso_says_how_to_sign_in,
 ];
 
-async fn status_line(address: SocketAddr, path: &str) -> Option<String> {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    let mut stream = tokio::net::TcpStream::connect(address).await.ok()?;
-    let request = format!("GET {path} HTTP/1.1\r\nHost: probe\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.ok()?;
-    let mut response = String::new();
-    stream.read_to_string(&mut response).await.ok()?;
-    response.lines().next().map(ToOwned::to_owned)
-}
-
 async fn a_port_alone_listens_on_ipv6_and_ipv4(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let port = closed_address()?.port();
@@ -41,11 +31,7 @@ async fn a_port_alone_listens_on_ipv6_and_ipv4(cluster: Arc<Cluster>) -> Result<
         addresses.push((Ipv6Addr::LOCALHOST, port).into());
     }
     for address in addresses {
-        let end = tokio::time::Instant::now() + crate::world::TIMEOUT;
-        while status_line(address, "/healthz").await.as_deref() != Some("HTTP/1.1 200 OK") {
-            ensure!(tokio::time::Instant::now() < end, "{address} does not answer\n{}", world.logs());
-            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-        }
+        world.until_answers(&address.to_string(), "/healthz", "200 OK", "").await?;
     }
     Ok(())
 }

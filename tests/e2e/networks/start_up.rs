@@ -70,24 +70,11 @@ async fn a_start_without_credentials_warns_and_says_what_to_do(cluster: Arc<Clus
 }
 
 async fn readiness_does_not_wait_for_aws(cluster: Arc<Cluster>) -> Result<(), Error> {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let world = World::new(cluster).await?;
     world.aws.script_fault(&Fault::always("sts:*", FaultAction::Hang)).await?;
     let health = closed_address()?.to_string();
     let operator = world.operator(&Start { health: health.clone(), ..Start::default() })?;
-    let end = tokio::time::Instant::now() + TIMEOUT;
-    loop {
-        let mut response = String::new();
-        if let Ok(mut stream) = tokio::net::TcpStream::connect(&health).await {
-            stream.write_all(b"GET /readyz HTTP/1.1\r\nHost: p\r\nConnection: close\r\n\r\n").await?;
-            stream.read_to_string(&mut response).await.ok();
-        }
-        if response.starts_with("HTTP/1.1 200") {
-            break;
-        }
-        ensure!(tokio::time::Instant::now() < end, "never ready: {response}\n{}", world.logs());
-        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-    }
+    world.until_answers(&health, "/readyz", "200", "").await?;
     // Nothing was answered yet; the line about the identity comes later, and says so.
     ensure!(!operator.log_text().contains("AWS identity"), "readiness waited for AWS");
     line_with(&operator, "AWS identity").await?;
