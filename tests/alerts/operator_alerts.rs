@@ -11,8 +11,7 @@ use serde_json::{Value, json};
 use crate::Test;
 use crate::stage::Stage;
 use crate::world::{
-    CHART, Error, SERVICE_ACCOUNT, SYSTEM_NAMESPACE, Start, TIMEOUT, World, ensure, established, observing,
-    tests,
+    CHART, Error, SERVICE_ACCOUNT, SYSTEM_NAMESPACE, Start, TIMEOUT, World, ensure, established, tests,
 };
 
 pub const FIRST: &[Test] = &[
