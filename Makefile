@@ -39,7 +39,7 @@ sandbox: need-demo build ## The same parts left running for you; Ctrl-C ends the
 
 .PHONY: build
 build: need-build ## Build every crate
-	$(CARGO) build --workspace --locked
+	$(CARGO) build --workspace --locked $(TARGETS)
 
 .PHONY: fmt
 fmt: need-lint ## Format the Rust code
@@ -79,11 +79,13 @@ chart: need-test control-plane ## Write what is made from the chart's values: th
 ##@ Test
 
 # While the tests compile, which one core does for long stretches, the other one runs the tests in Python. The end-to-end tests keep
-# both cores busy; many others wait most of the time. Cargo must not take make's job slots for its own.
+# both cores busy; many others wait most of the time. Cargo must not take make's job slots for its own. With a test among the targets,
+# cargo builds the programs with the features of the tests, and not a second time for those.
 .PHONY: test
 test: need-test ## Everything: lint, simulator against the AWS model, then all Rust tests
 	$(MAKE) lint
-	$(MAKE) --jobs=3 --output-sync=target test-programs conformance docs-check release-lint CARGO="env -u MAKEFLAGS -u MFLAGS $(CARGO)"
+	$(MAKE) --jobs=3 --output-sync=target test-programs conformance docs-check release-lint \
+		CARGO="env -u MAKEFLAGS -u MFLAGS $(CARGO)" TARGETS="--bins --test references"
 	$(MAKE) --jobs=2 --output-sync=target run-e2e run-others
 
 # All of the workspace in each, so that cargo takes the same features of the libraries and compiles nothing again.

@@ -1,11 +1,11 @@
-//! Applies the CRD to an object without a cluster: `walk` checks the limits of the schema, kube's CEL implementation
-//! evaluates the rules. No I/O.
+//! Applies the CRD to an object without a cluster: `walk` checks the limits of the schema, the CEL implementation of
+//! kube's authors evaluates the rules. No I/O.
 //!
 //! The end-to-end tests check that a real API server decides the same for the same examples.
 
 use std::collections::BTreeSet;
 
-use kube::core::cel::{CompiledSchema, Validator, compile_schema};
+use kube_cel::{CompiledSchema, Validator, compile_schema};
 use sequencestore_operator::crd::crd;
 use serde_json::{Map, Value, json};
 
