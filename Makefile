@@ -9,6 +9,12 @@ MAKEFLAGS += --no-print-directory
 CARGO_TARGET_DIR ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/sequencestore-operator/target
 export CARGO_TARGET_DIR
 
+# Cargo goes by times alone: what it built in another work tree counts as built from an older file of this one.
+ifneq ($(CURDIR),$(shell cat $(CARGO_TARGET_DIR)/work-tree 2>/dev/null))
+$(shell git ls-files -z 2>/dev/null | xargs -0 touch -c 2>/dev/null)
+$(shell mkdir -p $(CARGO_TARGET_DIR) && echo $(CURDIR) >$(CARGO_TARGET_DIR)/work-tree)
+endif
+
 CARGO ?= cargo
 CONTAINER_TOOL ?= docker
 VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)

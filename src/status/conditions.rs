@@ -175,7 +175,8 @@ pub(super) fn of(state: &State, denied_for: Option<Duration>, denied_grace: Dura
         // One text: the end of a deletion must not cost another write of the status.
         State::Deleting | State::Deleted | State::Released | State::NeverManaged { .. } => C::reconciling(
             Reason::Deleting,
-            "The object is being deleted; Kubernetes removes it when the operator has finished with its store.",
+            "The object is being deleted; Kubernetes removes it when the operator has deleted its store, or has made sure that \
+             the store stays, which can take a minute.",
         ),
         State::DeletionBlocked(blocks) => C::reconciling(Reason::DeletionBlocked, blocked(blocks)),
         State::Paused => paused(),

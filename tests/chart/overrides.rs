@@ -60,6 +60,9 @@ fn a_flag_of_the_user_replaces_that_of_the_chart() {
 fn flags_on_which_roles_and_replicas_depend_are_refused_in_extra_args() {
     ensure_refused(&["extraArgs={--leader-elect=false}"], "leaderElection.enabled");
     ensure_refused(&["extraArgs={--watch-namespace=lab}"], "watchNamespaces");
+    for flag in ["--leader-election-lease-name=mine", "--leader-election-lease-namespace=lab"] {
+        ensure_refused(&[&format!("extraArgs={{{flag}}}")], "the role for the Lease");
+    }
 }
 
 #[test]

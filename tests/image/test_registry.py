@@ -12,6 +12,7 @@ from ports import free_port
 
 ROOT = Path(__file__).parents[2]
 DIGEST = "sha256:" + "5" * 64
+HOME = "https://git.example.org/team/operator"
 CONFIGURATION = """\
 version: 0.1
 storage: {{filesystem: {{rootdirectory: {directory}}}}}
@@ -47,7 +48,7 @@ def registry(tmp_path_factory):
 
 
 def test_the_registry_has_the_chart_under_the_digest_that_is_signed(registry, tmp_path):
-    made_by("chart.sh", tmp_path, "registry.example.org", "team/operator", DIGEST)
+    made_by("chart.sh", tmp_path, "registry.example.org", "team/operator", DIGEST, HOME)
     said = made_by("push-chart.sh", tmp_path, f"{registry}/charts", "--plain-http")
     pushed = dict(line.split("=", 1) for line in said.splitlines())
     assert pushed["name"] == f"{registry}/charts/sequencestore-operator"
@@ -58,7 +59,7 @@ def test_the_registry_has_the_chart_under_the_digest_that_is_signed(registry, tm
 
 
 def test_a_chart_that_the_registry_does_not_take_fails_the_release(tmp_path):
-    made_by("chart.sh", tmp_path, "registry.example.org", "team/operator", DIGEST)
+    made_by("chart.sh", tmp_path, "registry.example.org", "team/operator", DIGEST, HOME)
     nobody = f"127.0.0.1:{free_port()}"
     script = [ROOT / "packaging/push-chart.sh", tmp_path, f"{nobody}/charts", "--plain-http"]
     done = subprocess.run(script, capture_output=True, text=True)

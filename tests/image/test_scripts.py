@@ -142,7 +142,7 @@ def test_the_krew_manifest_names_each_archive_with_its_checksum(program, tmp_pat
 
 
 def packed_chart(directory):
-    return Path(made_by("chart.sh", directory, "registry.example.org", "team/operator", DIGEST).strip())
+    return Path(made_by("chart.sh", directory, "registry.example.org", "team/operator", DIGEST, HOME).strip())
 
 
 def test_the_packed_chart_runs_the_image_of_the_release_by_digest(tmp_path):
@@ -153,14 +153,24 @@ def test_the_packed_chart_runs_the_image_of_the_release_by_digest(tmp_path):
     assert container["image"] == f"registry.example.org/team/operator@{DIGEST}"
 
 
-def test_packing_the_chart_changes_nothing_but_the_image(tmp_path):
+def test_the_alerts_of_the_packed_chart_link_to_the_runbooks_of_its_version(tmp_path):
+    command = ["helm", "template", "r", packed_chart(tmp_path), "--set", "prometheusRule.enabled=true"]
+    rendered = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    [rules] = [one for one in yaml.safe_load_all(rendered) if one and one["kind"] == "PrometheusRule"]
+    alerts = [rule for group in rules["spec"]["groups"] for rule in group["rules"]]
+    assert alerts
+    for alert in alerts:
+        assert alert["annotations"]["runbook_url"] == f"{HOME}/blob/v{VERSION}/docs/runbooks/{alert['alert']}.md"
+
+
+def test_packing_the_chart_changes_nothing_but_the_image_and_the_runbooks(tmp_path):
     chart = packed_chart(tmp_path)
     with tarfile.open(chart) as archive:
         packed = archive.extractfile("sequencestore-operator/values.yaml").read().decode().splitlines()
     here = (ROOT / "charts/sequencestore-operator/values.yaml").read_text().splitlines()
     assert len(packed) == len(here)
     changed = {line.split(":")[0].strip() for line, old in zip(packed, here) if line != old}
-    assert changed == {"registry", "repository", "digest"}
+    assert changed == {"registry", "repository", "digest", "runbookUrl"}
 
 
 def test_the_chart_is_packed_to_the_same_bytes(tmp_path):
@@ -168,7 +178,7 @@ def test_the_chart_is_packed_to_the_same_bytes(tmp_path):
 
 
 def test_a_chart_is_not_packed_without_a_digest(tmp_path):
-    done = run("chart.sh", tmp_path, "registry.example.org", "team/operator", "latest")
+    done = run("chart.sh", tmp_path, "registry.example.org", "team/operator", "latest", HOME)
     assert done.returncode == 2 and "'latest' is no digest" in done.stderr
     assert list(tmp_path.iterdir()) == []
 

@@ -44,6 +44,11 @@
 {{- if has "--leader-elect" $flags -}}
 {{- fail "set leaderElection.enabled instead of --leader-elect in extraArgs: the number of Pods and the roles depend on it" -}}
 {{- end -}}
+{{- range list "--leader-election-lease-name" "--leader-election-lease-namespace" -}}
+{{- if has . $flags -}}
+{{- fail (printf "take %s out of extraArgs: the role for the Lease is for the one that the chart names" .) -}}
+{{- end -}}
+{{- end -}}
 {{- if has "--watch-namespace" $flags -}}
 {{- fail "set watchNamespaces instead of --watch-namespace in extraArgs: the roles depend on it" -}}
 {{- end -}}
