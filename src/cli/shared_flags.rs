@@ -3,11 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, ValueHint};
+use clap::{ArgAction, Args, ValueEnum, ValueHint};
 
 use super::defaults;
 use super::values::{cluster_name, duration, quota, region, share};
 use crate::aws::{Operation, Quotas};
+use crate::crd::{DeletionDefaults, DeletionPolicy};
 use crate::kubernetes::cluster;
 
 /// Where the stores are, and which cluster their owner tags name.
@@ -33,6 +34,46 @@ pub struct TimingFlags {
     /// repeats a create request whose outcome it does not know
     #[arg(long, env = "SEQSTORE_CREATE_GRACE", default_value = defaults::CREATE_GRACE, value_parser = duration, value_name = "TIME")]
     pub(super) create_grace: Duration,
+}
+
+/// What happens when an object is deleted whose spec does not say it.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct DeletionFlags {
+    /// spec.deletionPolicy of objects that do not set it: with Retain, only objects that say Delete delete their store
+    #[arg(long = "default-deletion-policy", env = "SEQSTORE_DEFAULT_DELETION_POLICY", value_enum, default_value_t = PolicyValue::Delete, value_name = "POLICY")]
+    policy: PolicyValue,
+
+    /// spec.deletionProtection of objects that do not set it
+    #[arg(
+        long = "default-deletion-protection",
+        env = "SEQSTORE_DEFAULT_DELETION_PROTECTION",
+        action = ArgAction::Set,
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = false,
+        default_missing_value = "true",
+        value_name = "true|false",
+        hide_possible_values = true
+    )]
+    protection: bool,
+}
+
+/// The values of `spec.deletionPolicy`, in the spelling of the spec.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "PascalCase")]
+enum PolicyValue {
+    Delete,
+    Retain,
+}
+
+impl DeletionFlags {
+    pub(super) fn defaults(self) -> DeletionDefaults {
+        let policy = match self.policy {
+            PolicyValue::Delete => DeletionPolicy::Delete,
+            PolicyValue::Retain => DeletionPolicy::Retain,
+        };
+        DeletionDefaults { policy, protection: self.protection }
+    }
 }
 
 /// How many requests AWS allows, and how many of them this process sends.

@@ -136,6 +136,7 @@ pub async fn report(context: &Context, report: Report<'_>) -> Result<Reported, E
         denied_for: recollection.denied_for,
         denied_grace: context.denied_grace,
         throttled_briefly: recollection.throttled_for.is_some_and(|time| time < context.throttled_grace),
+        deletion: context.settings.deletion,
         managed_tag_keys,
         tag_keys_gone: &gone_tag_keys(recollection, context.settings.create_grace),
         now: Timestamp::now(),

@@ -6,6 +6,7 @@
 mod admission;
 mod annotations;
 mod check;
+mod deletion;
 mod names;
 mod object;
 pub(crate) mod owner;
@@ -23,6 +24,7 @@ pub use annotations::{
     AnnotationFinding, AnnotationProblem, INTENT_ANNOTATION, KNOWN_ANNOTATIONS, PAUSED_ANNOTATION,
     RECONCILE_ANNOTATION, RECREATE_ANNOTATION, TAKE_OVER_ANNOTATION, annotation_findings,
 };
+pub use deletion::{Deletion, DeletionDefaults};
 pub use names::{is_dns_label, is_dns_subdomain};
 pub use owner::{CLUSTER_TAG, OWNER_UID_TAG, OwnerTags};
 pub(crate) use owner::{NAME_TAG, NAMESPACE_TAG};

@@ -2,9 +2,7 @@
 
 use kube::ResourceExt;
 
-use super::{
-    DeletionPolicy, FINALIZER, ManagementPolicy, PAUSED_ANNOTATION, RECONCILE_ANNOTATION, SequenceStore,
-};
+use super::{FINALIZER, ManagementPolicy, PAUSED_ANNOTATION, RECONCILE_ANNOTATION, SequenceStore};
 
 impl SequenceStore {
     /// `metadata.uid`; empty for an object that does not come from a cluster, such as a manifest.
@@ -17,12 +15,6 @@ impl SequenceStore {
     #[must_use]
     pub fn manages(&self) -> bool {
         self.spec.management_policy.unwrap_or_default() == ManagementPolicy::Manage
-    }
-
-    /// Whether the operator deletes the store when the object is deleted.
-    #[must_use]
-    pub fn deletes_store(&self) -> bool {
-        self.manages() && self.spec.deletion_policy.unwrap_or_default() == DeletionPolicy::Delete
     }
 
     /// Whether the spec names an existing store. The operator never creates a store for such an object.

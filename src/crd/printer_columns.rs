@@ -15,6 +15,11 @@ pub(super) fn printer_columns() -> Vec<CustomResourceColumnDefinition> {
             ..column("Age", ".metadata.creationTimestamp")
         },
         wide("Region", ".status.region"),
+        wide("On Deletion", ".status.deletion.policy"),
+        CustomResourceColumnDefinition {
+            type_: "boolean".into(),
+            ..wide("Protected", ".status.deletion.protection")
+        },
         CustomResourceColumnDefinition {
             description: Some(
                 "The first field of status.drift: a field whose value in AWS differs from the spec.".into(),

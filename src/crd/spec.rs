@@ -65,15 +65,16 @@ pub struct SequenceStoreSpec {
     #[x_kube(validation = rules::one_of("managementPolicy", rules::MANAGEMENT_POLICIES))]
     pub management_policy: Option<ManagementPolicy>,
 
-    /// What the operator does with the store when the object is deleted: `Delete` (default) deletes the
-    /// store, `Retain` leaves it in AWS.
+    /// What the operator does with the store when the object is deleted: `Delete` deletes the store, `Retain` leaves it in
+    /// AWS. If absent, as the operator's flag --default-deletion-policy says: `Delete` unless set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[x_kube(validation = rules::one_of("deletionPolicy", rules::DELETION_POLICIES))]
     pub deletion_policy: Option<DeletionPolicy>,
 
     /// While true, the chart's admission policy makes the API server refuse to delete the object. If it is
     /// deleted anyway, the deletion waits until this field is false or removed, or until deletionPolicy is
-    /// `Retain`. With `Retain` or `Observe` it does not wait: the object goes and the store stays.
+    /// `Retain`. With `Retain` or `Observe` it does not wait: the object goes and the store stays. If absent, as the
+    /// operator's flag --default-deletion-protection says: `false` unless set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_protection: Option<bool>,
 
@@ -166,8 +167,8 @@ pub enum ManagementPolicy {
     Observe,
 }
 
-/// What the operator does with the store when the object is deleted: `Delete` (default) deletes the
-/// store, `Retain` leaves it in AWS.
+/// What the operator does with the store when the object is deleted: `Delete` deletes the store, `Retain` leaves it in
+/// AWS. If absent, as the operator's flag --default-deletion-policy says: `Delete` unless set.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DeletionPolicy {
     /// Delete the store in AWS.

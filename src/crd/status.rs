@@ -8,7 +8,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Store;
+use super::{Deletion, Store};
 
 /// Observed state of the sequence store, written by the operator.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -43,6 +43,11 @@ pub struct SequenceStoreStatus {
     /// object.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub managed_store_id: Option<String>,
+
+    /// What happens when the object is deleted: by its spec, and by the defaults of the operator where the spec is silent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(merge_strategy = MapMerge::Atomic)]
+    pub deletion: Option<Deletion>,
 
     /// Ids of other stores that carry the owner tags of this object, at most 50. The operator neither uses, changes nor
     /// deletes them: check what they contain, then delete them or remove their owner tags.

@@ -94,7 +94,7 @@ impl Observer<'_> {
         now: Timestamp,
     ) -> Observation {
         let mut observation = Observation {
-            target: plan::target(&prepared.object, prepared.desired.as_ref()),
+            target: plan::target(&prepared.object, prepared.desired.as_ref(), self.settings.deletion),
             observed: Observed::NotAsked,
             policy_was_asked: false,
             strays_were_searched: false,

@@ -9,7 +9,9 @@ use super::ownership::{
 };
 use super::{Action, DELETE_GRACE, Input, Next, Plan, Refusal, Rule, State, call_failed, invalid, paused};
 use crate::aws::{Class, ReadSetCount};
-use crate::crd::{DeletionBlock, DeletionBlockReason, FINALIZER, SequenceStore, StoreStatus};
+use crate::crd::{
+    DeletionBlock, DeletionBlockReason, DeletionDefaults, FINALIZER, SequenceStore, StoreStatus,
+};
 use crate::store::{Observed, ObservedTags, identity};
 
 pub(super) const RULES: &[Rule] = &[
@@ -34,8 +36,10 @@ pub(super) const RULES: &[Rule] = &[
 ];
 
 /// Whether the deletion can be planned without asking AWS. Must agree with the first rules of the table.
-pub(super) fn decided_without_aws(object: &SequenceStore) -> bool {
-    !object.has_our_finalizer() || !object.deletes_store() || !blocks_in_kubernetes(object).is_empty()
+pub(super) fn decided_without_aws(object: &SequenceStore, defaults: DeletionDefaults) -> bool {
+    !object.has_our_finalizer()
+        || !object.deletes_store(defaults)
+        || !blocks_in_kubernetes(object, defaults).is_empty()
 }
 
 fn already_released(input: &Input<'_>) -> Option<Plan> {
@@ -44,19 +48,24 @@ fn already_released(input: &Input<'_>) -> Option<Plan> {
 
 /// Under `Retain` and `Observe` the store stays in AWS.
 fn store_stays(input: &Input<'_>) -> Option<Plan> {
-    (!input.object.deletes_store()).then(|| Plan::release(State::Released))
+    (!input.object.deletes_store(input.settings.deletion)).then(|| Plan::release(State::Released))
 }
 
 fn blocked_in_kubernetes(input: &Input<'_>) -> Option<Plan> {
-    let blocks = blocks_in_kubernetes(input.object);
+    let blocks = blocks_in_kubernetes(input.object, input.settings.deletion);
     (!blocks.is_empty()).then(|| Plan::wait(State::DeletionBlocked(blocks), Next::Poll))
 }
 
-fn blocks_in_kubernetes(object: &SequenceStore) -> Vec<DeletionBlock> {
+fn blocks_in_kubernetes(object: &SequenceStore, defaults: DeletionDefaults) -> Vec<DeletionBlock> {
     let mut blocks = Vec::new();
-    if object.spec.deletion_protection == Some(true) {
-        let message = "spec.deletionProtection is true: set it to false to delete the store, or set spec.deletionPolicy \
-                       to Retain to delete only the object";
+    if object.deletion(defaults).protection {
+        let why = match object.spec.deletion_protection {
+            Some(_) => "spec.deletionProtection is true: set it",
+            None => "the operator's default protects objects without spec.deletionProtection: set the field",
+        };
+        let message = format!(
+            "{why} to false to delete the store, or set spec.deletionPolicy to Retain to delete only the object"
+        );
         blocks.push(DeletionBlock::new(DeletionBlockReason::DeletionProtection, message));
     }
     let others: Vec<&str> =

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::aws::{CallError, Operation, ReadSetCount};
-use crate::crd::{OwnerTags, SequenceStore};
+use crate::crd::{DeletionDefaults, OwnerTags, SequenceStore};
 use crate::store::{Desired, Field, InvalidSpec, Observed};
 
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +52,8 @@ pub struct Settings {
     pub replica: String,
     /// How long AWS's List, tags and Get may lag behind a write.
     pub create_grace: Duration,
+    /// What happens on deletion where the spec does not say it.
+    pub deletion: DeletionDefaults,
 }
 
 /// What earlier passes of this process left behind. Losing it in a restart costs calls and time, never safety: what is

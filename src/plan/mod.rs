@@ -100,7 +100,7 @@ fn finalizer_while_alive(input: &Input<'_>, plan: &Plan) -> FinalizerStep {
         !known && (recorded || plan.intent.is_some() || matches!(plan.action, Action::Create { .. }));
     // The uid is written to a store of a former object before that store is known: reads may not show it for a while.
     let adopts = matches!(plan.state, State::Adopting | State::NotConverging(_));
-    let wanted = (input.object.deletes_store() && (known || adopts)) || unresolved;
+    let wanted = (input.object.deletes_store(input.settings.deletion) && (known || adopts)) || unresolved;
     // While AWS could not be observed, nobody knows whether a store exists, so the finalizer stays as it is.
     let blind = input.desired.is_err() || matches!(input.observed, Observed::Failed(_) | Observed::NotAsked);
     if !known && blind {

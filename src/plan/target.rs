@@ -1,7 +1,7 @@
 //! What the observe step must ask AWS about before a plan can be made. No I/O.
 
-use super::deletion;
-use crate::crd::SequenceStore;
+use super::deletion::decided_without_aws;
+use crate::crd::{DeletionDefaults, SequenceStore};
 use crate::store::{Desired, InvalidSpec};
 
 /// What the plan for an object depends on in AWS.
@@ -21,9 +21,13 @@ pub enum Target {
 
 /// None where the plan does not depend on AWS.
 #[must_use]
-pub fn target(object: &SequenceStore, desired: Result<&Desired, &InvalidSpec>) -> Option<Target> {
+pub fn target(
+    object: &SequenceStore,
+    desired: Result<&Desired, &InvalidSpec>,
+    deletion: DeletionDefaults,
+) -> Option<Target> {
     let desired = desired.ok()?;
-    if object.is_paused() || (object.is_being_deleted() && deletion::decided_without_aws(object)) {
+    if object.is_paused() || (object.is_being_deleted() && decided_without_aws(object, deletion)) {
         return None;
     }
     let region = desired.region.clone();

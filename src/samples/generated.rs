@@ -11,8 +11,8 @@ use proptest::sample::select;
 use super::*;
 use crate::aws::ReadSetCount;
 use crate::crd::{
-    DeletionPolicy, ETagAlgorithmFamily, INTENT_ANNOTATION, ManagementPolicy, PAUSED_ANNOTATION,
-    RECREATE_ANNOTATION, S3AccessConfig, TAKE_OVER_ANNOTATION,
+    DeletionDefaults, DeletionPolicy, ETagAlgorithmFamily, INTENT_ANNOTATION, ManagementPolicy,
+    PAUSED_ANNOTATION, RECREATE_ANNOTATION, S3AccessConfig, TAKE_OVER_ANNOTATION,
 };
 use crate::plan::{Correction, Denial, Refusal, TakeOver};
 use crate::store::Field;
@@ -288,8 +288,13 @@ prop_compose! {
         ]),
         is_listed in any::<bool>(),
         rival in prop_oneof![3 => Just(None), 1 => Just(Some("ns/older"))],
+        retains in prop::bool::weighted(0.2),
+        protects in prop::bool::weighted(0.2),
     ) -> Scene {
-        let mut scene = Scene { object, observed: Observed::NotAsked, recollection, take_over, rival, unlisted: Vec::new() };
+        let policy = if retains { DeletionPolicy::Retain } else { DeletionPolicy::Delete };
+        let deletion_defaults = DeletionDefaults { policy, protection: protects };
+        let (observed, unlisted) = (Observed::NotAsked, Vec::new());
+        let mut scene = Scene { object, observed, recollection, take_over, rival, unlisted, deletion_defaults };
         scene.observed = match (scene.target(), answer, seen) {
             (None, ..) => Observed::NotAsked,
             (Some(_), 0, _) => Observed::Failed(error),

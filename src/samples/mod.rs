@@ -11,8 +11,8 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use crate::aws::{CallError, Class, Operation};
 use crate::crd::{
-    FINALIZER, OWNER_UID_TAG, OwnerTags, SequenceStore, SequenceStoreSpec, SequenceStoreStatus, Store,
-    StoreS3Access,
+    DeletionDefaults, FINALIZER, OWNER_UID_TAG, OwnerTags, SequenceStore, SequenceStoreSpec,
+    SequenceStoreStatus, Store, StoreS3Access,
 };
 use crate::plan::{self, Input, Plan, Recollection, Settings, TakeOver, Target};
 use crate::store::desired::{Defaults, Desired};
@@ -37,6 +37,7 @@ pub(crate) struct Scene {
     pub(crate) unlisted: Vec<String>,
     pub(crate) take_over: TakeOver,
     pub(crate) rival: Option<&'static str>,
+    pub(crate) deletion_defaults: DeletionDefaults,
 }
 
 pub(crate) fn now() -> Timestamp {
@@ -66,6 +67,7 @@ impl Scene {
             recollection: Recollection::default(),
             take_over: TakeOver::default(),
             rival: None,
+            deletion_defaults: DeletionDefaults::default(),
             unlisted: Vec::new(),
         }
     }
@@ -97,7 +99,7 @@ impl Scene {
     }
 
     pub(crate) fn target(&self) -> Option<Target> {
-        plan::target(&self.object, self.desired().as_ref())
+        plan::target(&self.object, self.desired().as_ref(), self.deletion_defaults)
     }
 
     pub(crate) fn plan(&self) -> Plan {
@@ -105,6 +107,7 @@ impl Scene {
             cluster: "cluster".into(),
             replica: "operator-0".into(),
             create_grace: Duration::from_secs(60),
+            deletion: self.deletion_defaults,
         };
         plan::plan(&Input {
             object: &self.object,

@@ -20,7 +20,7 @@ use kube::ResourceExt;
 
 use crate::aws::Class;
 use crate::crd::{
-    DeletionBlock, DeletionBlockReason, OWNER_UID_TAG, RECONCILE_ANNOTATION, SequenceStore,
+    DeletionBlock, DeletionBlockReason, DeletionDefaults, OWNER_UID_TAG, RECONCILE_ANNOTATION, SequenceStore,
     SequenceStoreStatus, Store,
 };
 use crate::plan::State;
@@ -56,6 +56,8 @@ pub struct Input<'a> {
     pub denied_grace: Duration,
     /// AWS throttles the calls for this object, and has not done so for long.
     pub throttled_briefly: bool,
+    /// What happens on deletion where the spec does not say it.
+    pub deletion: DeletionDefaults,
     /// Keys of `spec.tags` that the operator is about to write to the store. They are saved before the call:
     /// a crash in between must not make them foreign.
     pub managed_tag_keys: Option<&'a [String]>,
@@ -138,6 +140,7 @@ fn reported(input: &Input<'_>, state: &State, old: &SequenceStoreStatus) -> Sequ
         State::CallFailed(_) if input.object.is_being_deleted() => old.deletion_blocked_by.clone(),
         _ => Vec::new(),
     };
+    new.deletion = Some(input.object.deletion(input.deletion));
     new.conditions = conditions(input, state, old);
     new
 }

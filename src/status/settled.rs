@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::{Reason, find};
 use crate::aws::StoreArn;
-use crate::crd::{SequenceStore, Store, StoreStatus};
+use crate::crd::{DeletionDefaults, SequenceStore, Store, StoreStatus};
 use crate::store::{Intent, identity};
 
 /// The store of a settled object, as its status has it.
@@ -19,7 +19,7 @@ pub struct Settled<'a> {
 
 /// None for an object that has something left to do, or of which not all is known.
 #[must_use]
-pub fn settled(object: &SequenceStore) -> Option<Settled<'_>> {
+pub fn settled(object: &SequenceStore, deletion: DeletionDefaults) -> Option<Settled<'_>> {
     let status = object.status.as_ref()?;
     let store = status.store.as_ref()?;
     let StoreArn { region, account, id } = StoreArn::parse(&store.arn)?;
@@ -35,7 +35,8 @@ pub fn settled(object: &SequenceStore) -> Option<Settled<'_>> {
         && store.is(StoreStatus::Active)
         && status.stray_stores.is_empty()
         && status.deletion_blocked_by.is_empty()
-        && object.deletes_store() == object.has_our_finalizer()
+        && object.deletes_store(deletion) == object.has_our_finalizer()
+        && object.shows_deletion(deletion)
         && is_creation_over(object, store);
     is_quiet.then_some(Settled { store, region, account })
 }
@@ -74,7 +75,7 @@ mod tests {
     fn after(change: impl FnOnce(&mut SequenceStore)) -> bool {
         let mut object = settled_object();
         change(&mut object);
-        settled(&object).is_some()
+        settled(&object, DeletionDefaults::default()).is_some()
     }
 
     fn status(object: &mut SequenceStore) -> &mut SequenceStoreStatus {
@@ -97,12 +98,25 @@ mod tests {
     #[test]
     fn an_object_that_equals_its_store_is_settled() {
         let object = settled_object();
-        let found = settled(&object).expect("settled");
+        let found = settled(&object, DeletionDefaults::default()).expect("settled");
         assert_eq!((found.region, found.account), (REGION, ACCOUNT));
         assert!(after(|object| {
             annotate(object, RECONCILE_ANNOTATION, "1");
             status(object).last_handled_reconcile_at = Some("1".into());
         }));
+    }
+
+    #[test]
+    fn another_default_of_the_operator_is_something_left_to_do() {
+        let mut object = settled_object();
+        let retain = DeletionDefaults { policy: DeletionPolicy::Retain, protection: false };
+        assert_eq!(settled(&object, retain), None, "it has a finalizer");
+        object.metadata.finalizers = None;
+        assert_eq!(settled(&object, retain), None, "its status says that the store is deleted");
+        status(&mut object).deletion = Some(object.deletion(retain));
+        assert!(settled(&object, retain).is_some());
+        let protected = DeletionDefaults { protection: true, ..retain };
+        assert_eq!(settled(&object, protected), None, "its status says that it is not protected");
     }
 
     #[test]

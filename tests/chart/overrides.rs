@@ -57,9 +57,10 @@ fn a_flag_of_the_user_replaces_that_of_the_chart() {
 }
 
 #[test]
-fn flags_on_which_roles_and_replicas_depend_are_refused_in_extra_args() {
+fn flags_on_which_other_objects_depend_are_refused_in_extra_args() {
     ensure_refused(&["extraArgs={--leader-elect=false}"], "leaderElection.enabled");
     ensure_refused(&["extraArgs={--watch-namespace=lab}"], "watchNamespaces");
+    ensure_refused(&["extraArgs={--default-deletion-protection}"], "defaultDeletionProtection");
     for flag in ["--leader-election-lease-name=mine", "--leader-election-lease-namespace=lab"] {
         ensure_refused(&[&format!("extraArgs={{{flag}}}")], "the role for the Lease");
     }

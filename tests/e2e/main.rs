@@ -25,6 +25,7 @@ mod coverage;
 mod create;
 mod defaults;
 mod deletion;
+mod deletion_defaults;
 mod denied_changes;
 #[path = "../documents/pages.rs"]
 mod docs;
@@ -100,6 +101,7 @@ const TESTS: &[&[Test]] = &[
     create::TESTS,
     defaults::TESTS,
     deletion::TESTS,
+    deletion_defaults::TESTS,
     denied_changes::TESTS,
     docs_manifests::TESTS,
     docs_pages::TESTS,

@@ -7,6 +7,8 @@
   (list "cluster-name" $values.clusterName)
   (list "poll-interval" $values.pollInterval)
   (list "create-grace" $values.createGrace)
+  (list "default-deletion-policy" $values.defaultDeletionPolicy)
+  (list "default-deletion-protection" $values.defaultDeletionProtection)
   (list "quota-share" $values.quotaShare)
   (list "background-share" $values.backgroundShare)
   (list "log-format" $values.log.format)
@@ -48,6 +50,9 @@
 {{- if has . $flags -}}
 {{- fail (printf "take %s out of extraArgs: the role for the Lease is for the one that the chart names" .) -}}
 {{- end -}}
+{{- end -}}
+{{- if has "--default-deletion-protection" $flags -}}
+{{- fail "set defaultDeletionProtection instead of --default-deletion-protection in extraArgs: the admission policy depends on it" -}}
 {{- end -}}
 {{- if has "--watch-namespace" $flags -}}
 {{- fail "set watchNamespaces instead of --watch-namespace in extraArgs: the roles depend on it" -}}

@@ -2,7 +2,7 @@
 
 use clap::{ArgGroup, Args, ValueEnum, ValueHint};
 
-use crate::cli::shared_flags::{KubernetesFlags, PlaceFlags, QuotaFlags, TimingFlags};
+use crate::cli::shared_flags::{DeletionFlags, KubernetesFlags, PlaceFlags, QuotaFlags, TimingFlags};
 use crate::cli::values::namespace;
 
 pub(in crate::cli) const EXAMPLES: &str = "\
@@ -69,6 +69,9 @@ pub struct PlanFlags {
 
     #[command(flatten)]
     pub(super) timing: TimingFlags,
+
+    #[command(flatten)]
+    pub(super) deletion: DeletionFlags,
 
     #[command(flatten)]
     pub(super) quotas: QuotaFlags,

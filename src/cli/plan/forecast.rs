@@ -212,6 +212,7 @@ impl Snapshot {
             denied_for: None,
             denied_grace: std::time::Duration::ZERO,
             throttled_briefly: false,
+            deletion: facts.settings.deletion,
             managed_tag_keys: None,
             tag_keys_gone: &BTreeSet::new(),
             now: facts.now,
@@ -228,7 +229,10 @@ impl Snapshot {
 
     fn searches(&self, facts: Facts<'_>) -> bool {
         let desired = Desired::of(&self.object, facts.defaults);
-        matches!(plan::target(&self.object, desired.as_ref()), Some(Target::Search { .. }))
+        matches!(
+            plan::target(&self.object, desired.as_ref(), facts.settings.deletion),
+            Some(Target::Search { .. })
+        )
     }
 
     fn change(&mut self, change: impl FnOnce(&mut Present)) -> bool {

@@ -23,7 +23,7 @@ use kube::ResourceExt;
 
 use super::output::{eprint, print};
 use crate::aws::Aws;
-use crate::crd::{OWNER_UID_TAG, SequenceStore, annotation_findings};
+use crate::crd::{DeletionDefaults, DeletionPolicy, OWNER_UID_TAG, SequenceStore, annotation_findings};
 use crate::plan::Action;
 use crate::store::{Observed, identity};
 use cluster_view::ClusterView;
@@ -144,9 +144,15 @@ async fn in_time<T>(deadline: Duration, aws: &Aws, plan: impl Future<Output = T>
     }
 }
 
-fn notes(object: &SequenceStore, observed: &Observed, steps: &[Step]) -> Vec<String> {
+fn notes(
+    object: &SequenceStore,
+    observed: &Observed,
+    steps: &[Step],
+    deletion: DeletionDefaults,
+) -> Vec<String> {
     let findings = annotation_findings(object.annotations());
     let mut notes: Vec<String> = findings.iter().map(ToString::to_string).collect();
+    notes.extend(by_default(object, deletion));
     let uid = object.uid_str();
     let rewrites_own_tags = |step: &Step| {
         matches!(&step.plan.action, Action::Adopt { tags, former, .. }
@@ -164,6 +170,26 @@ fn notes(object: &SequenceStore, observed: &Observed, steps: &[Step]) -> Vec<Str
             "other stores have the owner tags of this object too, and the operator does not change them: {}",
             strays.join(", ")
         ));
+    }
+    notes
+}
+
+/// What the spec does not say about the deletion and the defaults do; or that the operator has other defaults.
+fn by_default(object: &SequenceStore, defaults: DeletionDefaults) -> Vec<String> {
+    if object.is_handled() && !object.shows_deletion(defaults) {
+        return vec![
+            "the operator has other defaults for the deletion: set --default-deletion-policy and \
+             --default-deletion-protection to the values that it uses"
+                .into(),
+        ];
+    }
+    let mut notes = Vec::new();
+    let asks = object.manages() && object.spec.deletion_policy.is_none();
+    if asks && defaults.policy == DeletionPolicy::Retain {
+        notes.push("deletionPolicy is Retain by --default-deletion-policy: the store stays when the object is deleted".into());
+    }
+    if object.spec.deletion_protection.is_none() && defaults.protection {
+        notes.push("deletionProtection is true by --default-deletion-protection".into());
     }
     notes
 }

@@ -42,6 +42,7 @@ impl Planner {
             cluster: cluster.name(flags.place.cluster_name.as_deref(), subjects, program).await,
             replica: "plan".into(),
             create_grace: flags.timing.create_grace,
+            deletion: flags.deletion.defaults(),
         };
         let client = match &cluster.client {
             Some(client) => client.clone(),
@@ -92,8 +93,9 @@ impl Planner {
         if let Some(blind) = Blind::of(&steps) {
             return Err(blind);
         }
-        let mut plan = report::object_plan(object, &observation.observed, region, &steps);
-        plan.notes = notes(object, &observation.observed, &steps);
+        let mut plan =
+            report::object_plan(object, &observation.observed, region, &steps, self.settings.deletion);
+        plan.notes = notes(object, &observation.observed, &steps, self.settings.deletion);
         Ok(plan)
     }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::forecast::Step;
 use super::steps::plan_step;
-use crate::crd::{Drift, SequenceStore, SequenceStoreSpec};
+use crate::crd::{Deletion, DeletionDefaults, Drift, SequenceStore, SequenceStoreSpec};
 use crate::plan::State;
 use crate::status;
 use crate::store::drift::{self, Differences};
@@ -76,6 +76,9 @@ pub(super) struct ObjectPlan {
     pub(super) account_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) store_id: Option<String>,
+    /// What happens to the store when the object is deleted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) deletion: Option<Deletion>,
     /// The store exists and has no owner tags.
     #[serde(skip)]
     pub(super) is_unowned: bool,
@@ -102,6 +105,7 @@ impl ObjectPlan {
             region: None,
             account_id: None,
             store_id: None,
+            deletion: None,
             is_unowned: false,
             differences: Vec::new(),
             steps: Vec::new(),
@@ -150,6 +154,7 @@ pub(super) fn object_plan(
     observed: &Observed,
     region: Option<&str>,
     steps: &[Step],
+    defaults: DeletionDefaults,
 ) -> ObjectPlan {
     let end = steps.last().map_or(State::Reconciling, |step| step.plan.state.clone());
     let ReportedCondition { reason, message, needs_attention } = reported_condition(&end);
@@ -170,6 +175,7 @@ pub(super) fn object_plan(
         region: region.map(ToOwned::to_owned),
         account_id: observed.account().map(ToOwned::to_owned),
         store_id: present.map(|present| present.store.id.clone()),
+        deletion: Some(object.deletion(defaults)),
         is_unowned: present.is_some_and(|present| present.tags.owner().is_none()),
         differences: present.map(|present| differences(object, present)).unwrap_or_default(),
         steps: shown,
@@ -210,6 +216,7 @@ pub(super) fn reported_condition(state: &State) -> ReportedCondition {
         denied_for: None,
         denied_grace: Duration::MAX,
         throttled_briefly: false,
+        deletion: DeletionDefaults::default(),
         managed_tag_keys: None,
         tag_keys_gone: &std::collections::BTreeSet::new(),
         now: Timestamp::UNIX_EPOCH,

@@ -10,12 +10,16 @@ use super::forecast::{Facts, MAX_STEPS, Step, forecast};
 use super::report::{ObjectPlan, PlanOutcome, Report, object_plan};
 use super::{in_time, text};
 use crate::aws::{Aws, Caller, Operation, ReadSetCount};
-use crate::crd::{DeletionPolicy, ManagementPolicy, OwnerTags, SequenceStoreSpec, StoreS3Access};
+use crate::crd::{
+    DeletionDefaults, DeletionPolicy, ManagementPolicy, OwnerTags, SequenceStoreSpec, StoreS3Access,
+};
 use crate::plan::Settings;
 use crate::samples::{ACCOUNT, ID, REGION, Scene, absent, any_scene, now, own_tags, present, store};
 use crate::store::desired::Defaults;
 use crate::store::observed::{Observed, ObservedPolicy, ObservedTags, Present};
 use crate::store::owner_match::OwnerMatch;
+
+const UNSET: DeletionDefaults = DeletionDefaults { policy: DeletionPolicy::Delete, protection: false };
 
 fn steps(scene: &Scene, former_store: Option<&Present>, read_sets: Option<&ReadSetCount>) -> Vec<Step> {
     let defaults = Defaults { region: Some(REGION.into()), poll_interval: Duration::from_secs(300) };
@@ -23,6 +27,7 @@ fn steps(scene: &Scene, former_store: Option<&Present>, read_sets: Option<&ReadS
         cluster: "cluster".into(),
         replica: "operator-0".into(),
         create_grace: Duration::from_secs(60),
+        deletion: scene.deletion_defaults,
     };
     let facts = Facts {
         defaults: &defaults,
@@ -39,7 +44,7 @@ fn steps(scene: &Scene, former_store: Option<&Present>, read_sets: Option<&ReadS
 }
 
 fn plan_of(scene: &Scene) -> ObjectPlan {
-    object_plan(&scene.object, &scene.observed, Some(REGION), &steps(scene, None, None))
+    object_plan(&scene.object, &scene.observed, Some(REGION), &steps(scene, None, None), UNSET)
 }
 
 fn calls(plan: &ObjectPlan) -> Vec<&str> {
@@ -148,7 +153,7 @@ fn a_deletion_deletes_the_store_or_reports_what_blocks_it() {
     let scene = Scene::deleting();
     let count = ReadSetCount { total: 3, ..Default::default() };
     let blocked = steps(&scene, None, Some(&count));
-    let plan = object_plan(&scene.object, &scene.observed, Some(REGION), &blocked);
+    let plan = object_plan(&scene.object, &scene.observed, Some(REGION), &blocked, UNSET);
     assert_eq!((plan.outcome, plan.reason.as_str()), (PlanOutcome::NeedsAttention, "DeletionBlocked"));
     assert_eq!(calls(&plan), ["DeleteSequenceStore"]);
 
@@ -192,7 +197,7 @@ fn a_store_of_a_former_object_is_claimed_and_then_corrected() {
         panic!("a store")
     };
     let chain = steps(&scene, Some(&shown), None);
-    let plan = object_plan(&scene.object, &scene.observed, Some(REGION), &chain);
+    let plan = object_plan(&scene.object, &scene.observed, Some(REGION), &chain, UNSET);
     assert_eq!(calls(&plan), ["TagResource", "UpdateSequenceStore"]);
     assert_eq!(plan.reason, "Available");
 }
@@ -253,6 +258,6 @@ proptest! {
         let first = &chain[0].plan;
         prop_assert_eq!((&first.state, first.finalizer, first.next), (&own.state, own.finalizer, own.next));
         prop_assert_eq!(&first.action, &own.action);
-        let _ = text::text(&Report::of(vec![object_plan(&scene.object, &scene.observed, Some(REGION), &chain)]));
+        let _ = text::text(&Report::of(vec![object_plan(&scene.object, &scene.observed, Some(REGION), &chain, UNSET)]));
     }
 }

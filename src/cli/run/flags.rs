@@ -9,7 +9,7 @@ use clap::{ArgAction, Args, ValueEnum};
 use super::leader_election::LeaderElectionFlags;
 use crate::aws::{Operation, Quotas};
 use crate::cli::defaults;
-use crate::cli::shared_flags::{PlaceFlags, QuotaFlags, TimingFlags};
+use crate::cli::shared_flags::{DeletionFlags, PlaceFlags, QuotaFlags, TimingFlags};
 use crate::cli::values::{
     OptionalAddress, address, duration, log_level, optional_address, share, watched_namespace,
 };
@@ -42,6 +42,9 @@ pub struct RunFlags {
 
     #[command(flatten)]
     pub(super) timing: TimingFlags,
+
+    #[command(flatten)]
+    pub(super) deletion: DeletionFlags,
 
     #[command(flatten)]
     pub(super) quotas: QuotaFlags,

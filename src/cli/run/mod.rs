@@ -81,7 +81,7 @@ async fn operate(flags: RunFlags, replica: String, level: LogLevel) -> Result<()
             kubernetes: Kubernetes::new(client, Cache::of(watches)),
             aws,
             memory: Memory::default(),
-            sweeps: Sweeps::of(flags.sweep_pace(), Instant::now()),
+            sweeps: Sweeps::of(flags.sweep_pace(), settings.deletion, Instant::now()),
             queue: PassQueue::default(),
             leadership,
             metrics,
@@ -166,8 +166,8 @@ async fn settings(
             None => return Ok(None),
         },
     };
-    let create_grace = flags.timing.create_grace;
-    Ok(Some(Settings { cluster, replica, create_grace }))
+    let (create_grace, deletion) = (flags.timing.create_grace, flags.deletion.defaults());
+    Ok(Some(Settings { cluster, replica, create_grace, deletion }))
 }
 
 /// Waits for an API server that cannot be reached yet. None where the operator is stopped meanwhile.

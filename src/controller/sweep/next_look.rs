@@ -4,7 +4,7 @@
 use std::time::Instant;
 
 use super::snapshot::Snapshot;
-use crate::crd::SequenceStore;
+use crate::crd::{DeletionDefaults, SequenceStore};
 use crate::status::settled;
 use crate::store::Fingerprint;
 
@@ -43,7 +43,12 @@ pub enum NextLook {
 
 /// Looks at one object after a complete listing of its region.
 #[must_use]
-pub fn next_look(object: &SequenceStore, sight: &Sight, snapshot: &Snapshot) -> NextLook {
+pub fn next_look(
+    object: &SequenceStore,
+    sight: &Sight,
+    snapshot: &Snapshot,
+    deletion: DeletionDefaults,
+) -> NextLook {
     let asked = match sight {
         Sight::Busy => return NextLook::Nothing,
         // The listing may be older than the look, and older than what the operator itself wrote before it.
@@ -51,7 +56,7 @@ pub fn next_look(object: &SequenceStore, sight: &Sight, snapshot: &Snapshot) -> 
         Sight::AtRest { asked, .. } => *asked,
         Sight::Never => None,
     };
-    let Some(settled) = settled(object) else { return NextLook::Full(None) };
+    let Some(settled) = settled(object, deletion) else { return NextLook::Full(None) };
     // Only a Get can say that a store is gone.
     let Some(listed) = snapshot.shows(&settled.store.id) else { return NextLook::Full(None) };
     let disagreement = Disagreement { listed, got: Fingerprint::of(settled.store) };
@@ -93,6 +98,10 @@ mod tests {
         listing.complete()
     }
 
+    fn look(object: &SequenceStore, sight: &Sight, snapshot: &Snapshot) -> NextLook {
+        next_look(object, sight, snapshot, DeletionDefaults::default())
+    }
+
     fn at_rest(looked: Instant) -> Sight {
         Sight::AtRest { looked, asked: None }
     }
@@ -102,9 +111,9 @@ mod tests {
         let now = Instant::now();
         let listed = snapshot(now + Duration::from_secs(1), &[shown("a")]);
         for sight in [Sight::Never, at_rest(now)] {
-            assert_eq!(next_look(&object("a"), &sight, &listed), NextLook::Equal, "{sight:?}");
+            assert_eq!(look(&object("a"), &sight, &listed), NextLook::Equal, "{sight:?}");
         }
-        assert_eq!(next_look(&object("a"), &Sight::Busy, &listed), NextLook::Nothing);
+        assert_eq!(look(&object("a"), &Sight::Busy, &listed), NextLook::Nothing);
     }
 
     #[test]
@@ -122,7 +131,7 @@ mod tests {
         ];
         for (what, stores) in cases {
             for sight in [Sight::Never, at_rest(now)] {
-                let next = next_look(&object("a"), &sight, &snapshot(later, &stores));
+                let next = look(&object("a"), &sight, &snapshot(later, &stores));
                 assert!(matches!(next, NextLook::Full(_)), "{what}, {sight:?}: {next:?}");
             }
         }
@@ -135,9 +144,9 @@ mod tests {
         let mut lost_its_finalizer = object("a");
         lost_its_finalizer.metadata.finalizers = None;
         for sight in [Sight::Never, at_rest(now)] {
-            assert_eq!(next_look(&lost_its_finalizer, &sight, &listed), NextLook::Full(None));
+            assert_eq!(look(&lost_its_finalizer, &sight, &listed), NextLook::Full(None));
         }
-        assert_eq!(next_look(&lost_its_finalizer, &Sight::Busy, &listed), NextLook::Nothing);
+        assert_eq!(look(&lost_its_finalizer, &Sight::Busy, &listed), NextLook::Nothing);
     }
 
     #[test]
@@ -146,8 +155,8 @@ mod tests {
         for stores in [vec![shown("before the write")], vec![]] {
             let listed = snapshot(now, &stores);
             let looked_later = at_rest(now + Duration::from_millis(1));
-            assert_eq!(next_look(&object("a"), &looked_later, &listed), NextLook::Nothing);
-            assert_eq!(next_look(&object("a"), &at_rest(now), &listed), NextLook::Nothing);
+            assert_eq!(look(&object("a"), &looked_later, &listed), NextLook::Nothing);
+            assert_eq!(look(&object("a"), &at_rest(now), &listed), NextLook::Nothing);
         }
     }
 
@@ -155,15 +164,15 @@ mod tests {
     fn what_get_and_list_show_differently_for_good_costs_one_look() {
         let start = Instant::now();
         let at = |second| start + Duration::from_secs(second);
-        let NextLook::Full(asked) = next_look(&object("a"), &at_rest(at(0)), &snapshot(at(1), &[shown("b")]))
+        let NextLook::Full(asked) = look(&object("a"), &at_rest(at(0)), &snapshot(at(1), &[shown("b")]))
         else {
             panic!("no look");
         };
         let answered = Sight::AtRest { looked: at(2), asked };
-        assert_eq!(next_look(&object("a"), &answered, &snapshot(at(3), &[shown("b")])), NextLook::Nothing);
+        assert_eq!(look(&object("a"), &answered, &snapshot(at(3), &[shown("b")])), NextLook::Nothing);
         // Either side moves.
         for (got, listed) in [("a", "c"), ("c", "b")] {
-            let next = next_look(&object(got), &answered, &snapshot(at(3), &[shown(listed)]));
+            let next = look(&object(got), &answered, &snapshot(at(3), &[shown(listed)]));
             assert!(matches!(next, NextLook::Full(Some(_))), "{got}, {listed}: {next:?}");
         }
     }
@@ -225,7 +234,7 @@ mod tests {
         fn sweep_ends(&mut self) -> Result<(), TestCaseError> {
             let Some((began, read)) = self.sweep.take() else { return Ok(()) };
             let stores: Vec<Store> = read.map(|version| shown(&version.to_string())).into_iter().collect();
-            let next = next_look(&object(&self.status.to_string()), &self.sight, &snapshot(began, &stores));
+            let next = look(&object(&self.status.to_string()), &self.sight, &snapshot(began, &stores));
             let Sight::AtRest { looked, asked } = &mut self.sight else { return Ok(()) };
             if *looked >= began {
                 prop_assert_eq!(next, NextLook::Nothing, "an old listing is believed");

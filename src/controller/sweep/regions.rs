@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::choice::Pace;
-use crate::crd::{SequenceStore, annotation_findings};
+use crate::crd::{DeletionDefaults, SequenceStore, annotation_findings};
 use crate::status::{Settled, settled};
 use crate::store::desired::parse_duration;
 
@@ -17,6 +17,8 @@ const SILENCE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Sweeps {
     pub pace: Pace,
+    /// What happens on deletion where the spec does not say it.
+    deletion: DeletionDefaults,
     state: Mutex<State>,
 }
 
@@ -62,8 +64,8 @@ pub struct Freshness {
 
 impl Sweeps {
     #[must_use]
-    pub fn of(pace: Pace, now: Instant) -> Self {
-        Self { pace, state: Mutex::new(State { heard: now, regions: HashMap::new() }) }
+    pub fn of(pace: Pace, deletion: DeletionDefaults, now: Instant) -> Self {
+        Self { pace, deletion, state: Mutex::new(State { heard: now, regions: HashMap::new() }) }
     }
 
     /// Whether a settled object that has had no pass since the start goes on without one: a listing will tell whether it
@@ -92,7 +94,7 @@ impl Sweeps {
         let own = object.spec.poll_interval.as_deref().and_then(parse_duration);
         // It wants to be fresher than the listings are.
         let is_often = own.is_some_and(|own| own < self.pace.interval);
-        settled(object).filter(|_| !is_often)
+        settled(object, self.deletion).filter(|_| !is_often)
     }
 
     /// Whether settled objects of this region that are in no queue are not forgotten.
@@ -197,6 +199,7 @@ mod tests {
         let (gets_each_second, policies_each_second) = (0.5, 0.1);
         Sweeps::of(
             Pace { interval: INTERVAL, gets_each_second, policies_each_second, least_objects: 50 },
+            DeletionDefaults::default(),
             now,
         )
     }

@@ -163,7 +163,7 @@ impl Sweeper {
         for (number, reference) in self.references().into_iter().enumerate() {
             give_way(number).await;
             let Some(found) = self.find(&reference) else { continue };
-            let next = next_look(&found.object, &found.sight, snapshot);
+            let next = next_look(&found.object, &found.sight, snapshot, self.context.settings.deletion);
             if found.is_queued {
                 if takes_over && !matches!(next, NextLook::Full(_)) {
                     self.take_over(&reference, &found);

@@ -6,7 +6,9 @@ use std::time::Duration;
 use super::{Scene, check};
 use crate::aws::ReadSetCount;
 use crate::aws::{Class, Operation};
-use crate::crd::{DeletionBlockReason, DeletionPolicy, FINALIZER, ManagementPolicy, PAUSED_ANNOTATION};
+use crate::crd::{
+    DeletionBlockReason, DeletionDefaults, DeletionPolicy, FINALIZER, ManagementPolicy, PAUSED_ANNOTATION,
+};
 use crate::plan::{Action, Correction, DELETE_GRACE, Refusal, State};
 use crate::samples::{
     ACCOUNT, ID, OTHER_ACCOUNT, OTHER_ID, OTHER_UID, REGION, UID, absent, call_error, intent, now, own_tags,
@@ -50,6 +52,10 @@ fn unnamed(found: OwnerMatch) -> Scene {
             scene.object.status = None;
         })
         .seen(Observed::Searched { found, account: ACCOUNT.into() })
+}
+
+fn by_default(policy: DeletionPolicy, protection: bool) -> Scene {
+    Scene::deleting().with(|scene| scene.deletion_defaults = DeletionDefaults { policy, protection })
 }
 
 fn untagged() -> ObservedTags {
@@ -138,6 +144,20 @@ fn every_rule_of_deletion() {
         (
             "protection lifted",
             Scene::deleting().with(|s| s.object.spec.deletion_protection = Some(false)),
+            "Deleting delete, quick",
+        ),
+        ("Retain by default", by_default(DeletionPolicy::Retain, false), "Released -finalizer, poll"),
+        (
+            "Delete where the default is Retain",
+            by_default(DeletionPolicy::Retain, false)
+                .with(|s| s.object.spec.deletion_policy = Some(DeletionPolicy::Delete)),
+            "Deleting delete, quick",
+        ),
+        ("protected by default", by_default(DeletionPolicy::Delete, true), "DeletionBlocked, poll"),
+        (
+            "protection by default lifted",
+            by_default(DeletionPolicy::Delete, true)
+                .with(|s| s.object.spec.deletion_protection = Some(false)),
             "Deleting delete, quick",
         ),
         (
@@ -335,6 +355,8 @@ fn aws_is_not_asked_where_the_plan_does_not_depend_on_it() {
         Scene::deleting().with(|s| s.object.spec.deletion_policy = Some(DeletionPolicy::Retain)),
         Scene::deleting().with(|s| s.object.spec.management_policy = Some(ManagementPolicy::Observe)),
         Scene::deleting().with(|s| s.object.spec.deletion_protection = Some(true)),
+        by_default(DeletionPolicy::Retain, false),
+        by_default(DeletionPolicy::Delete, true),
         Scene::deleting().annotated(PAUSED_ANNOTATION, "true"),
         Scene::settled().annotated(PAUSED_ANNOTATION, "true"),
         Scene::settled().with(|s| s.object.spec.poll_interval = Some("soon".into())),

@@ -202,6 +202,11 @@ fn every_rule_for_a_known_store() {
             "Available -finalizer, poll",
         ),
         (
+            "Retain by default holds none",
+            Scene::settled().with(|s| s.deletion_defaults.policy = DeletionPolicy::Retain),
+            "Available -finalizer, poll",
+        ),
+        (
             "Observe holds none",
             Scene::settled().with(|s| s.object.spec.management_policy = Some(ManagementPolicy::Observe)),
             "Available -finalizer, poll",

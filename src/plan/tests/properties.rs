@@ -78,8 +78,8 @@ proptest! {
         let Action::DeleteStore { region, id } = &plan.action else { return Ok(()) };
         let object = &scene.object;
         prop_assert!(object.is_being_deleted(), "a living object");
-        prop_assert!(object.deletes_store(), "under Observe or Retain");
-        prop_assert!(object.spec.deletion_protection != Some(true), "protected");
+        prop_assert!(object.deletes_store(scene.deletion_defaults), "under Observe or Retain");
+        prop_assert!(!object.deletion(scene.deletion_defaults).protection, "protected");
         prop_assert!(!object.is_paused(), "paused");
         prop_assert_eq!(object.finalizers(), [FINALIZER.to_owned()], "finalizers");
         let Some(present) = scene.observed.present() else { return Err(TestCaseError::fail("a store that was not seen")) };
@@ -108,10 +108,10 @@ proptest! {
         let object = &scene.object;
         prop_assert!(!object.is_paused(), "paused");
         prop_assert_eq!(&plan.action, &Action::None, "something is still to be done");
-        if !object.deletes_store() {
+        if !object.deletes_store(scene.deletion_defaults) {
             return Ok(());
         }
-        prop_assert!(object.spec.deletion_protection != Some(true), "protected");
+        prop_assert!(!object.deletion(scene.deletion_defaults).protection, "protected");
         match &scene.observed {
             Observed::Absent { account } => {
                 prop_assert!(same_account(&scene, account), "a 404 of another account");
@@ -181,7 +181,7 @@ proptest! {
             FinalizerStep::Remove => false,
         };
         let known = identity::store_id(&scene.object).is_some() || scene.observed.present().is_some();
-        if scene.object.deletes_store() && known {
+        if scene.object.deletes_store(scene.deletion_defaults) && known {
             prop_assert!(has, "a store would be left behind");
         }
         let recorded = scene.desired().is_ok_and(|desired| desired.intent.is_some());
@@ -189,7 +189,7 @@ proptest! {
         // While AWS could not be observed the finalizer stays as it is.
         let blind = scene.desired().is_err() || matches!(scene.observed, Observed::Failed(_) | Observed::NotAsked);
         let nothing_asked_for = !recorded && !begun && !blind;
-        if !scene.object.deletes_store() && (known || nothing_asked_for) {
+        if !scene.object.deletes_store(scene.deletion_defaults) && (known || nothing_asked_for) {
             prop_assert!(!has, "an uninstalled operator would strand the object");
         }
     }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::aws::{CallError, Cause, Class, Operation};
-use crate::crd::{Drift, INTENT_ANNOTATION, SequenceStore, SequenceStoreSpec};
+use crate::crd::{DeletionDefaults, Drift, INTENT_ANNOTATION, SequenceStore, SequenceStoreSpec};
 use crate::plan::{NotKept, PinnedBy, State, StoreOwner, TaggedOwner, TakeOver};
 use crate::status::{Input, event, find, next};
 use crate::store::desired::{Defaults, Desired};
@@ -208,6 +208,7 @@ fn message(state: &State) -> String {
         denied_for: None,
         denied_grace: Duration::from_secs(300),
         throttled_briefly: false,
+        deletion: DeletionDefaults::default(),
         managed_tag_keys: None,
         tag_keys_gone: &BTreeSet::new(),
         now: Timestamp::UNIX_EPOCH,

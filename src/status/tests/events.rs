@@ -4,7 +4,7 @@ use kube::runtime::events::EventType;
 
 use super::table::drift;
 use crate::aws::{Class, Operation};
-use crate::crd::{Drift, SequenceStoreStatus, annotation_findings};
+use crate::crd::{DeletionDefaults, Drift, SequenceStoreStatus, annotation_findings};
 use crate::plan::{State, StoreOwner};
 use crate::samples::{ID, Scene, call_error, now};
 use crate::status::event::{self, Event};
@@ -20,6 +20,7 @@ fn after(scene: &Scene, state: &State) -> SequenceStoreStatus {
         denied_for: None,
         denied_grace: std::time::Duration::from_secs(300),
         throttled_briefly: false,
+        deletion: DeletionDefaults::default(),
         managed_tag_keys: None,
         tag_keys_gone: &std::collections::BTreeSet::new(),
         now: now(),

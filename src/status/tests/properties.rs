@@ -24,6 +24,7 @@ fn after(scene: &Scene, now: Timestamp) -> SequenceStoreStatus {
         denied_for: scene.recollection.denied_for,
         denied_grace: Duration::from_secs(300),
         throttled_briefly: false,
+        deletion: scene.deletion_defaults,
         managed_tag_keys: None,
         tag_keys_gone: &BTreeSet::new(),
         now,

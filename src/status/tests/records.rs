@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use crate::crd::SequenceStoreStatus;
+use crate::crd::{DeletionDefaults, SequenceStoreStatus};
 use crate::plan::State;
 use crate::samples::{ACCOUNT, REGION, Scene, now, present};
 use crate::status::{Input, next};
@@ -19,6 +19,7 @@ fn confirming(scene: &Scene) -> SequenceStoreStatus {
         denied_for: None,
         denied_grace: Duration::from_secs(300),
         throttled_briefly: false,
+        deletion: DeletionDefaults::default(),
         managed_tag_keys: None,
         tag_keys_gone: &BTreeSet::new(),
         now: now(),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::aws::{Class, Operation};
-use crate::crd::{Drift, RECONCILE_ANNOTATION, SequenceStoreStatus};
+use crate::crd::{DeletionDefaults, Drift, RECONCILE_ANNOTATION, SequenceStoreStatus};
 use crate::plan::{NotKept, PinnedBy, State, StoreOwner, TaggedOwner};
 use crate::samples::{ACCOUNT, CLASSES, ID, Scene, call_error, now, present, tags_of};
 use crate::status::{Input, Reason, find, next};
@@ -39,6 +39,7 @@ impl Pass {
             denied_for: self.denied_for,
             denied_grace: GRACE,
             throttled_briefly: self.throttled_briefly,
+            deletion: DeletionDefaults::default(),
             managed_tag_keys: None,
             tag_keys_gone: &BTreeSet::new(),
             now: now(),

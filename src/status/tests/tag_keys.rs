@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::crd::{INTENT_ANNOTATION, SequenceStoreStatus};
+use crate::crd::{DeletionDefaults, INTENT_ANNOTATION, SequenceStoreStatus};
 use crate::plan::State;
 use crate::samples::{REGION, Scene, intent, now};
 use crate::status::{Input, find, next};
@@ -19,6 +19,7 @@ fn status(scene: &Scene, state: &State, managed_tag_keys: Option<&[String]>) -> 
         denied_for: None,
         denied_grace: Duration::from_secs(300),
         throttled_briefly: false,
+        deletion: DeletionDefaults::default(),
         managed_tag_keys,
         tag_keys_gone: &BTreeSet::new(),
         now: now(),
