@@ -19,6 +19,7 @@ tests![
     two_releases_of_the_same_name_keep_separate_policies,
     a_deleted_namespace_waits_for_a_protected_object,
     chart_values_disable_or_scope_the_policy,
+    with_protection_by_default_the_api_server_refuses_what_does_not_say_otherwise,
 ];
 
 fn protected() -> SequenceStoreSpec {
@@ -31,6 +32,18 @@ impl World {
         let labels = json!({"metadata": {"labels": {POLICY_LABEL: "on"}}});
         let namespaces: Api<Namespace> = Api::all(self.client.clone());
         namespaces.patch(&self.namespace, &PatchParams::default(), &Patch::Merge(labels)).await?;
+        Ok(())
+    }
+
+    /// Installs the chart into this namespace, which alone it watches.
+    async fn install(&self, settings: &[&str]) -> Result<(), Error> {
+        let watch = format!("watchNamespaces={{{}}}", self.namespace);
+        let mut install = vec!["install", SERVICE_ACCOUNT, CHART, "--namespace", &self.namespace];
+        let usual = ["crds.enabled=false", "rbac.aggregate.view=false", "clusterName=x", &watch];
+        for setting in usual.iter().chain(settings) {
+            install.extend(["--set", setting]);
+        }
+        self.cluster.plane.helm(&install).await?.checked()?;
         Ok(())
     }
 
@@ -96,11 +109,7 @@ async fn two_releases_of_the_same_name_keep_separate_policies(cluster: Arc<Clust
     world.create("genomes", protected()).await?;
     // The same release name in another namespace, as the chart's README describes.
     let namespace = world.namespace.clone();
-    let watch = format!("watchNamespaces={{{namespace}}}");
-    let settings =
-        ["--set", "crds.enabled=false", "--set", "rbac.aggregate.view=false", "--set", "clusterName=x"];
-    let install = ["install", SERVICE_ACCOUNT, CHART, "--namespace", &namespace, "--set", &watch];
-    cluster.plane.helm(&[&install, &settings[..]].concat()).await?.checked()?;
+    world.install(&[]).await?;
     world.until_refused("genomes", &policy_of(&namespace)).await?;
     // It does not apply to other namespaces.
     let other = World::new(Arc::clone(&cluster)).await?;
@@ -156,5 +165,30 @@ async fn chart_values_disable_or_scope_the_policy(cluster: Arc<Cluster>) -> Resu
         some.contains("namespaceSelector") && some.contains("- prod"),
         "the policy ignores watchNamespaces"
     );
+    Ok(())
+}
+
+async fn with_protection_by_default_the_api_server_refuses_what_does_not_say_otherwise(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
+    let world = World::new(cluster).await?;
+    world.install(&["defaultDeletionProtection=true"]).await?;
+    world.create("silent", SequenceStoreSpec::default()).await?;
+    world.create("says-so", protected()).await?;
+    world
+        .create(
+            "free",
+            SequenceStoreSpec { deletion_protection: Some(false), ..SequenceStoreSpec::default() },
+        )
+        .await?;
+    world.until_refused("silent", &policy_of(&world.namespace)).await?;
+    for (name, what) in [("silent", "is true by default. To lift it"), ("says-so", "is true. To lift it")] {
+        let refused = world.kubectl(&["delete", "seqstore", name]).await?;
+        ensure!(!refused.success() && refused.stderr.contains(what), "{refused:?}");
+    }
+    world.kubectl(&["delete", "seqstore", "free"]).await?.checked()?;
+    // The patch from the message lifts the protection, also of an object that has none in its spec.
+    world.patch("silent", json!({"spec": {"deletionProtection": false}})).await?;
+    world.kubectl(&["delete", "seqstore", "silent"]).await?.checked()?;
     Ok(())
 }
