@@ -36,26 +36,31 @@ pub struct TimingFlags {
     pub(super) create_grace: Duration,
 }
 
-/// What happens when an object is deleted whose spec does not say it.
+/// What happens when an object is deleted whose spec is silent.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct DeletionFlags {
-    /// spec.deletionPolicy of objects that do not set it: with Retain, only objects that say Delete delete their store
-    #[arg(long = "default-deletion-policy", env = "SEQSTORE_DEFAULT_DELETION_POLICY", value_enum, default_value_t = PolicyValue::Delete, value_name = "POLICY")]
-    policy: PolicyValue,
+    /// deletionPolicy of objects whose spec has none; with Retain, a store is deleted only if its object says Delete
+    /// [default: Delete; for plan, what objects of the namespace show]
+    #[arg(
+        long = "default-deletion-policy",
+        env = "SEQSTORE_DEFAULT_DELETION_POLICY",
+        value_enum,
+        value_name = "POLICY"
+    )]
+    policy: Option<PolicyValue>,
 
-    /// spec.deletionProtection of objects that do not set it
+    /// deletionProtection of objects whose spec has none [default: false; for plan, what objects of the namespace show]
     #[arg(
         long = "default-deletion-protection",
         env = "SEQSTORE_DEFAULT_DELETION_PROTECTION",
         action = ArgAction::Set,
         num_args = 0..=1,
         require_equals = true,
-        default_value_t = false,
         default_missing_value = "true",
         value_name = "true|false",
         hide_possible_values = true
     )]
-    protection: bool,
+    protection: Option<bool>,
 }
 
 /// The values of `spec.deletionPolicy`, in the spelling of the spec.
@@ -67,12 +72,16 @@ enum PolicyValue {
 }
 
 impl DeletionFlags {
-    pub(super) fn defaults(self) -> DeletionDefaults {
-        let policy = match self.policy {
+    /// The flags, and `otherwise` where one is not given.
+    pub(super) fn defaults(self, otherwise: DeletionDefaults) -> DeletionDefaults {
+        let policy = self.policy.map(|policy| match policy {
             PolicyValue::Delete => DeletionPolicy::Delete,
             PolicyValue::Retain => DeletionPolicy::Retain,
-        };
-        DeletionDefaults { policy, protection: self.protection }
+        });
+        DeletionDefaults {
+            policy: policy.unwrap_or(otherwise.policy),
+            protection: self.protection.unwrap_or(otherwise.protection),
+        }
     }
 }
 

@@ -5,13 +5,32 @@ use serde::{Deserialize, Serialize};
 
 use super::{DeletionPolicy, ManagementPolicy, SequenceStore};
 
-/// What holds for the objects whose spec does not say it. The operator never writes it into a spec.
+/// What happens to objects whose spec is silent. The operator never writes it into a spec.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct DeletionDefaults {
     /// Of objects without `spec.deletionPolicy`.
     pub policy: DeletionPolicy,
     /// Of objects without `spec.deletionProtection`.
     pub protection: bool,
+}
+
+impl DeletionDefaults {
+    /// The defaults of the operator that wrote the status of these objects, as far as they show them.
+    #[must_use]
+    pub fn shown_by<'a>(objects: impl Iterator<Item = &'a SequenceStore>) -> Self {
+        let mut found = (None, None);
+        // A paused object may show what held before.
+        for object in objects.filter(|object| object.is_handled() && !object.is_paused()) {
+            let Some(shown) = object.status.as_ref().and_then(|status| status.deletion) else { continue };
+            if object.manages() && object.spec.deletion_policy.is_none() {
+                found.0.get_or_insert(shown.policy);
+            }
+            if object.spec.deletion_protection.is_none() {
+                found.1.get_or_insert(shown.protection);
+            }
+        }
+        Self { policy: found.0.unwrap_or_default(), protection: found.1.unwrap_or_default() }
+    }
 }
 
 /// What holds for an object: its spec, and the operator's defaults where the spec is silent.
@@ -21,7 +40,8 @@ pub struct Deletion {
     /// What the operator does with the store when the object is deleted. `Retain` also where managementPolicy is
     /// `Observe`.
     pub policy: DeletionPolicy,
-    /// Whether the deletion of the object waits until spec.deletionProtection is false.
+    /// Whether the object is protected: the chart's admission policy refuses to delete it, and where its store would be
+    /// deleted, the deletion waits.
     pub protection: bool,
 }
 
@@ -53,7 +73,7 @@ impl SequenceStore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crd::SequenceStoreSpec;
+    use crate::crd::{PAUSED_ANNOTATION, SequenceStoreSpec, SequenceStoreStatus};
 
     const SAFE: DeletionDefaults = DeletionDefaults { policy: DeletionPolicy::Retain, protection: true };
 
@@ -99,6 +119,29 @@ mod tests {
             let object = of(Some(ManagementPolicy::Observe), policy, None);
             assert!(!object.deletes_store(DeletionDefaults::default()) && !object.deletes_store(SAFE));
         }
+    }
+
+    #[test]
+    fn the_objects_show_the_defaults_of_their_operator() {
+        let showing = |mut object: SequenceStore| {
+            object.metadata.generation = Some(1);
+            let deletion = Some(object.deletion(SAFE));
+            let status = SequenceStoreStatus { deletion, observed_generation: Some(1), ..Default::default() };
+            SequenceStore { status: Some(status), ..object }
+        };
+        let shown = |objects: &[SequenceStore]| DeletionDefaults::shown_by(objects.iter());
+        let unknown = DeletionDefaults::default();
+        assert_eq!(shown(&[]), unknown);
+        let explicit = showing(of(None, Some(DeletionPolicy::Retain), Some(true)));
+        let observes = showing(of(Some(ManagementPolicy::Observe), None, Some(true)));
+        assert_eq!(shown(&[explicit.clone(), observes]), unknown, "their specs say it");
+        let silent = showing(of(None, None, None));
+        let mut edited = silent.clone();
+        edited.metadata.generation = Some(2);
+        let mut paused = silent.clone();
+        paused.metadata.annotations = Some([(PAUSED_ANNOTATION.to_owned(), "true".to_owned())].into());
+        assert_eq!(shown(&[edited, paused]), unknown, "they show what was");
+        assert_eq!(shown(&[explicit, silent]), SAFE);
     }
 
     #[test]

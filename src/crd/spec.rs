@@ -72,9 +72,10 @@ pub struct SequenceStoreSpec {
     pub deletion_policy: Option<DeletionPolicy>,
 
     /// While true, the chart's admission policy makes the API server refuse to delete the object. If it is
-    /// deleted anyway, the deletion waits until this field is false or removed, or until deletionPolicy is
-    /// `Retain`. With `Retain` or `Observe` it does not wait: the object goes and the store stays. If absent, as the
-    /// operator's flag --default-deletion-protection says: `false` unless set.
+    /// deleted anyway, the deletion waits until this field is false (or removed, unless the operator protects by
+    /// default), or until deletionPolicy is `Retain`. With `Retain` or `Observe` it does not wait: the object goes and the
+    /// store stays. If absent, as the operator's flag
+    /// --default-deletion-protection says: `false` unless set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_protection: Option<bool>,
 

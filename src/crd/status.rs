@@ -118,7 +118,7 @@ impl DeletionBlock {
 /// What blocks a deletion.
 #[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DeletionBlockReason {
-    /// `spec.deletionProtection` is true.
+    /// `spec.deletionProtection` is true, or is absent and the operator protects by default.
     DeletionProtection,
     /// The object is paused.
     Paused,

@@ -52,7 +52,7 @@ pub struct Settings {
     pub replica: String,
     /// How long AWS's List, tags and Get may lag behind a write.
     pub create_grace: Duration,
-    /// What happens on deletion where the spec does not say it.
+    /// What happens on deletion where the spec is silent.
     pub deletion: DeletionDefaults,
 }
 

@@ -56,7 +56,7 @@ pub struct Input<'a> {
     pub denied_grace: Duration,
     /// AWS throttles the calls for this object, and has not done so for long.
     pub throttled_briefly: bool,
-    /// What happens on deletion where the spec does not say it.
+    /// What happens on deletion where the spec is silent.
     pub deletion: DeletionDefaults,
     /// Keys of `spec.tags` that the operator is about to write to the store. They are saved before the call:
     /// a crash in between must not make them foreign.

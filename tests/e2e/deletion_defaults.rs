@@ -8,6 +8,7 @@ use sequencestore_operator::crd::{
 use serde_json::json;
 
 use crate::assertions::has_finalizer;
+use crate::cli_runner::CliUser;
 use crate::world::{Cluster, Error, Start, World, ensure, status, tests};
 
 tests![
@@ -53,6 +54,18 @@ async fn under_retain_a_store_stays_unless_its_object_says_delete(
     world.until("silent", "it has no finalizer", |object| !has_finalizer(object)).await?;
     let columns = world.kubectl(&["get", "seqstore", "silent", "-o", "wide"]).await?.checked()?.stdout;
     ensure!(columns.contains("ON DELETION") && columns.contains("Retain"), "{columns}");
+
+    // `plan` knows it without the flag, also for an object that does not exist yet.
+    let user = CliUser::admin(&world);
+    let arguments = ["plan", "-n", &world.namespace, "-o", "json"];
+    let planned = world.run(&user, &[&arguments[..], &["silent"]].concat()).await?.json()?;
+    let new = json!({"apiVersion": "healthomics.dev/v1alpha1", "kind": "SequenceStore", "metadata": {"name": "new"}});
+    let in_file = [&arguments[..], &["-f", "-"]].concat();
+    let new = world.run_with_input(&user, &in_file, &new.to_string()).await?.json()?;
+    for plan in [planned, new] {
+        let deletion = &plan["objects"][0]["deletion"];
+        ensure!(*deletion == json!({"policy": "Retain", "protection": false}), "{plan}");
+    }
 
     for name in ["silent", "deletes"] {
         world.delete(name).await?;

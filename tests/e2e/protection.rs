@@ -181,8 +181,16 @@ async fn with_protection_by_default_the_api_server_refuses_what_does_not_say_oth
             SequenceStoreSpec { deletion_protection: Some(false), ..SequenceStoreSpec::default() },
         )
         .await?;
+    let null = json!({
+        "apiVersion": "healthomics.dev/v1alpha1",
+        "kind": "SequenceStore",
+        "metadata": {"name": "null"},
+        "spec": {"deletionProtection": null},
+    });
+    world.kubectl_apply(&null.to_string()).await?.checked()?;
     world.until_refused("silent", &policy_of(&world.namespace)).await?;
-    for (name, what) in [("silent", "is true by default. To lift it"), ("says-so", "is true. To lift it")] {
+    let by_default = "is true by default. To lift it";
+    for (name, what) in [("silent", by_default), ("null", by_default), ("says-so", "is true. To lift it")] {
         let refused = world.kubectl(&["delete", "seqstore", name]).await?;
         ensure!(!refused.success() && refused.stderr.contains(what), "{refused:?}");
     }

@@ -8,7 +8,6 @@
   (list "poll-interval" $values.pollInterval)
   (list "create-grace" $values.createGrace)
   (list "default-deletion-policy" $values.defaultDeletionPolicy)
-  (list "default-deletion-protection" $values.defaultDeletionProtection)
   (list "quota-share" $values.quotaShare)
   (list "background-share" $values.backgroundShare)
   (list "log-format" $values.log.format)
@@ -18,6 +17,8 @@
 {{- $args = append $args (printf "--%s=%v" (index $setting 0) .) -}}
 {{- end -}}
 {{- end -}}
+{{- /* Always, and so over SEQSTORE_DEFAULT_DELETION_PROTECTION: the admission policy follows the value. */ -}}
+{{- $args = append $args (printf "--default-deletion-protection=%t" $values.defaultDeletionProtection) -}}
 {{- with $values.concurrency -}}
 {{- $args = append $args (printf "--concurrency=%d" (int .)) -}}
 {{- end -}}

@@ -1,13 +1,14 @@
 //! What this user can see of the cluster: a plan depends on all objects that name the same store. I/O: reads
 //! Kubernetes, writes standard error.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use kube::Client;
 
 use super::flags::PlanFlags;
 use super::subject::Subject;
 use crate::cli::output::eprint;
+use crate::crd::{DeletionDefaults, SequenceStore};
 use crate::kubernetes::cluster::{self, Failure};
 use crate::kubernetes::{Cache, WatchedObject};
 use crate::metrics::Metrics;
@@ -69,6 +70,17 @@ impl ClusterView {
     /// The objects in the form of the operator's cache.
     pub(super) fn cache(&self) -> Cache {
         Cache::complete(&self.objects)
+    }
+
+    /// What the operator of each namespace does on deletion where a spec is silent, as the objects there show it.
+    pub(super) fn deletion_defaults(&self) -> BTreeMap<String, DeletionDefaults> {
+        let mut objects: BTreeMap<String, Vec<&SequenceStore>> = BTreeMap::new();
+        for object in self.objects.iter().filter_map(|object| object.0.as_ref().ok()) {
+            objects.entry(object.metadata.namespace.clone().unwrap_or_default()).or_default().push(object);
+        }
+        let shown =
+            |(namespace, objects): (_, Vec<_>)| (namespace, DeletionDefaults::shown_by(objects.into_iter()));
+        objects.into_iter().map(shown).collect()
     }
 
     /// The cluster's name in owner tags: the given one, or the one that the operator wrote to a store, or the

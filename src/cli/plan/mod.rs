@@ -174,22 +174,18 @@ fn notes(
     notes
 }
 
-/// What the spec does not say about the deletion and the defaults do; or that the operator has other defaults.
+/// What the defaults of the operator say about the deletion, because the spec does not.
 fn by_default(object: &SequenceStore, defaults: DeletionDefaults) -> Vec<String> {
-    if object.is_handled() && !object.shows_deletion(defaults) {
-        return vec![
-            "the operator has other defaults for the deletion: set --default-deletion-policy and \
-             --default-deletion-protection to the values that it uses"
-                .into(),
-        ];
-    }
     let mut notes = Vec::new();
-    let asks = object.manages() && object.spec.deletion_policy.is_none();
-    if asks && defaults.policy == DeletionPolicy::Retain {
-        notes.push("deletionPolicy is Retain by --default-deletion-policy: the store stays when the object is deleted".into());
+    let is_silent = object.manages() && object.spec.deletion_policy.is_none();
+    if is_silent && defaults.policy == DeletionPolicy::Retain {
+        notes.push(
+            "deletionPolicy is Retain by the operator's default: the store stays when the object is deleted"
+                .into(),
+        );
     }
     if object.spec.deletion_protection.is_none() && defaults.protection {
-        notes.push("deletionProtection is true by --default-deletion-protection".into());
+        notes.push("deletionProtection is true by the operator's default".into());
     }
     notes
 }

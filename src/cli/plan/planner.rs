@@ -1,5 +1,6 @@
 //! Observes one object as the operator does, and forecasts what the operator would do. I/O, read-only.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -13,7 +14,7 @@ use super::report::{self, ObjectPlan};
 use super::subject::Subject;
 use crate::aws::{Aws, CallError, Caller};
 use crate::cli::aws_error::explain;
-use crate::crd::SequenceStore;
+use crate::crd::{DeletionDefaults, SequenceStore};
 use crate::kubernetes::Kubernetes;
 use crate::observe::{Known, Observation, Observer};
 use crate::plan::{Action, PinnedBy, Recollection, Settings, State};
@@ -25,6 +26,8 @@ pub(super) struct Planner {
     aws: Aws,
     defaults: Defaults,
     settings: Settings,
+    /// What happens on deletion where specs are silent, in the namespaces whose objects show it.
+    deletion: BTreeMap<String, DeletionDefaults>,
     /// The command as the user typed it.
     program: &'static str,
 }
@@ -42,14 +45,16 @@ impl Planner {
             cluster: cluster.name(flags.place.cluster_name.as_deref(), subjects, program).await,
             replica: "plan".into(),
             create_grace: flags.timing.create_grace,
-            deletion: flags.deletion.defaults(),
+            deletion: flags.deletion.defaults(DeletionDefaults::default()),
         };
         let client = match &cluster.client {
             Some(client) => client.clone(),
             None => unconnected()?,
         };
         let kubernetes = Kubernetes::new(client, cluster.cache());
-        Ok(Self { kubernetes, aws, defaults, settings, program })
+        let shown = cluster.deletion_defaults().into_iter();
+        let deletion = shown.map(|(namespace, shown)| (namespace, flags.deletion.defaults(shown))).collect();
+        Ok(Self { kubernetes, aws, defaults, settings, deletion, program })
     }
 
     /// The clients for one plan, whose waits for the request budget are its own.
@@ -64,13 +69,15 @@ impl Planner {
     pub(super) async fn plan(&self, aws: &Aws, object: &SequenceStore) -> Result<ObjectPlan, Blind> {
         let prepared = prepare(Arc::new(object.clone()), &self.defaults, &self.settings.cluster);
         let known = Known::default();
-        let observer = self.observer(aws);
+        let settings = &self.settings_of(object);
+        let Self { kubernetes, defaults, .. } = self;
+        let observer = Observer { aws, kubernetes, defaults, settings };
         let recollection = Recollection::default();
         let observation = observer.observe(&prepared, &recollection, &known, Timestamp::now()).await;
         let former = former_store(&observer, &prepared, &observation).await;
         let mut facts = Facts {
-            defaults: &self.defaults,
-            settings: &self.settings,
+            defaults,
+            settings,
             owner: &prepared.owner,
             unlisted: &observation.unlisted,
             take_over: observation.take_over,
@@ -93,9 +100,8 @@ impl Planner {
         if let Some(blind) = Blind::of(&steps) {
             return Err(blind);
         }
-        let mut plan =
-            report::object_plan(object, &observation.observed, region, &steps, self.settings.deletion);
-        plan.notes = notes(object, &observation.observed, &steps, self.settings.deletion);
+        let mut plan = report::object_plan(object, &observation.observed, region, &steps, settings.deletion);
+        plan.notes = notes(object, &observation.observed, &steps, settings.deletion);
         Ok(plan)
     }
 
@@ -118,9 +124,9 @@ impl Planner {
         report::failed(object, error)
     }
 
-    fn observer<'a>(&'a self, aws: &'a Aws) -> Observer<'a> {
-        let Self { kubernetes, defaults, settings, .. } = self;
-        Observer { aws, kubernetes, defaults, settings }
+    fn settings_of(&self, object: &SequenceStore) -> Settings {
+        let shown = object.metadata.namespace.as_ref().and_then(|namespace| self.deletion.get(namespace));
+        Settings { deletion: shown.copied().unwrap_or(self.settings.deletion), ..self.settings.clone() }
     }
 }
 

@@ -19,8 +19,6 @@ use crate::store::desired::Defaults;
 use crate::store::observed::{Observed, ObservedPolicy, ObservedTags, Present};
 use crate::store::owner_match::OwnerMatch;
 
-const UNSET: DeletionDefaults = DeletionDefaults { policy: DeletionPolicy::Delete, protection: false };
-
 fn steps(scene: &Scene, former_store: Option<&Present>, read_sets: Option<&ReadSetCount>) -> Vec<Step> {
     let defaults = Defaults { region: Some(REGION.into()), poll_interval: Duration::from_secs(300) };
     let settings = Settings {
@@ -44,7 +42,13 @@ fn steps(scene: &Scene, former_store: Option<&Present>, read_sets: Option<&ReadS
 }
 
 fn plan_of(scene: &Scene) -> ObjectPlan {
-    object_plan(&scene.object, &scene.observed, Some(REGION), &steps(scene, None, None), UNSET)
+    object_plan(
+        &scene.object,
+        &scene.observed,
+        Some(REGION),
+        &steps(scene, None, None),
+        scene.deletion_defaults,
+    )
 }
 
 fn calls(plan: &ObjectPlan) -> Vec<&str> {
@@ -153,7 +157,7 @@ fn a_deletion_deletes_the_store_or_reports_what_blocks_it() {
     let scene = Scene::deleting();
     let count = ReadSetCount { total: 3, ..Default::default() };
     let blocked = steps(&scene, None, Some(&count));
-    let plan = object_plan(&scene.object, &scene.observed, Some(REGION), &blocked, UNSET);
+    let plan = object_plan(&scene.object, &scene.observed, Some(REGION), &blocked, scene.deletion_defaults);
     assert_eq!((plan.outcome, plan.reason.as_str()), (PlanOutcome::NeedsAttention, "DeletionBlocked"));
     assert_eq!(calls(&plan), ["DeleteSequenceStore"]);
 
@@ -197,7 +201,7 @@ fn a_store_of_a_former_object_is_claimed_and_then_corrected() {
         panic!("a store")
     };
     let chain = steps(&scene, Some(&shown), None);
-    let plan = object_plan(&scene.object, &scene.observed, Some(REGION), &chain, UNSET);
+    let plan = object_plan(&scene.object, &scene.observed, Some(REGION), &chain, scene.deletion_defaults);
     assert_eq!(calls(&plan), ["TagResource", "UpdateSequenceStore"]);
     assert_eq!(plan.reason, "Available");
 }
@@ -258,6 +262,23 @@ proptest! {
         let first = &chain[0].plan;
         prop_assert_eq!((&first.state, first.finalizer, first.next), (&own.state, own.finalizer, own.next));
         prop_assert_eq!(&first.action, &own.action);
-        let _ = text::text(&Report::of(vec![object_plan(&scene.object, &scene.observed, Some(REGION), &chain, UNSET)]));
+        let _ = text::text(&Report::of(vec![object_plan(&scene.object, &scene.observed, Some(REGION), &chain, scene.deletion_defaults)]));
     }
+}
+
+#[test]
+fn what_a_default_of_the_operator_decides_is_said() {
+    let safe = DeletionDefaults { policy: DeletionPolicy::Retain, protection: true };
+    let notes = |change: fn(&mut SequenceStoreSpec), defaults| {
+        let mut object = Scene::settled().object;
+        change(&mut object.spec);
+        super::by_default(&object, defaults).len()
+    };
+    assert_eq!(notes(|_| {}, DeletionDefaults::default()), 0);
+    assert_eq!(notes(|_| {}, safe), 2);
+    assert_eq!(notes(|spec| spec.deletion_policy = Some(DeletionPolicy::Retain), safe), 1);
+    assert_eq!(notes(|spec| spec.deletion_protection = Some(false), safe), 1);
+    assert_eq!(notes(|spec| spec.management_policy = Some(ManagementPolicy::Observe), safe), 1);
+    let scene = Scene::settled().with(|scene| scene.deletion_defaults = safe);
+    assert_eq!(plan_of(&scene).deletion, Some(scene.object.deletion(safe)));
 }

@@ -20,6 +20,7 @@ use crate::controller::context::Context;
 use crate::controller::health::{self, Health};
 use crate::controller::leadership::{Election, Leadership};
 use crate::controller::{self, LogLevel, Memory, PassQueue, Sweeps, listener, metrics_endpoint};
+use crate::crd::DeletionDefaults;
 use crate::kubernetes::cluster::{self, Access, Failure};
 use crate::kubernetes::{Cache, Kubernetes, Watches};
 use crate::metrics::Metrics;
@@ -166,7 +167,8 @@ async fn settings(
             None => return Ok(None),
         },
     };
-    let (create_grace, deletion) = (flags.timing.create_grace, flags.deletion.defaults());
+    let (create_grace, deletion) =
+        (flags.timing.create_grace, flags.deletion.defaults(DeletionDefaults::default()));
     Ok(Some(Settings { cluster, replica, create_grace, deletion }))
 }
 

@@ -17,7 +17,7 @@ const SILENCE: Duration = Duration::from_secs(60);
 #[derive(Debug)]
 pub struct Sweeps {
     pub pace: Pace,
-    /// What happens on deletion where the spec does not say it.
+    /// What happens on deletion where the spec is silent.
     deletion: DeletionDefaults,
     state: Mutex<State>,
 }
