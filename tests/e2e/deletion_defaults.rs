@@ -59,7 +59,12 @@ async fn under_retain_a_store_stays_unless_its_object_says_delete(
     let user = CliUser::admin(&world);
     let arguments = ["plan", "-n", &world.namespace, "-o", "json"];
     let planned = world.run(&user, &[&arguments[..], &["silent"]].concat()).await?.json()?;
-    let new = json!({"apiVersion": "healthomics.dev/v1alpha1", "kind": "SequenceStore", "metadata": {"name": "new"}});
+    let new = json!({
+        "apiVersion": "healthomics.dev/v1alpha1",
+        "kind": "SequenceStore",
+        "metadata": {"name": "new"},
+        "spec": {},
+    });
     let in_file = [&arguments[..], &["-f", "-"]].concat();
     let new = world.run_with_input(&user, &in_file, &new.to_string()).await?.json()?;
     for plan in [planned, new] {
