@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
-use crate::crd::SequenceStoreStatus;
+use crate::crd::{DeletionDefaults, DeletionPolicy, PAUSED_ANNOTATION, SequenceStoreStatus};
 use crate::plan::State;
 use crate::samples::{Scene, any_scene, now};
 use crate::status::reason::Abnormal;
@@ -38,6 +38,15 @@ fn two() -> impl Strategy<Value = (Scene, Scene)> {
         second.object.status = Some(after(&first, now()));
         (first, second)
     })
+}
+
+#[test]
+fn a_status_says_what_happens_on_deletion_unless_the_object_is_paused() {
+    let defaults = DeletionDefaults { policy: DeletionPolicy::Retain, protection: true };
+    let scene = Scene::settled().with(|scene| scene.deletion_defaults = defaults);
+    assert_eq!(after(&scene, now()).deletion, Some(scene.object.deletion(defaults)));
+    let paused = scene.annotated(PAUSED_ANNOTATION, "true");
+    assert_eq!(after(&paused, now()).deletion, None);
 }
 
 proptest! {
