@@ -80,7 +80,19 @@ async fn kubectl_get_fits_160_columns_and_shows_drift_before_long_values(
     let cells = get(&world, name, &["-o", "wide"]).await?;
     let columns: Vec<&str> = cells.iter().map(|(column, _)| column.as_str()).collect();
     let expected = [
-        "NAME", "STORE ID", "STATUS", "READY", "SYNCED", "REASON", "AGE", "REGION", "DRIFT", "S3 URI", "ARN",
+        "NAME",
+        "STORE ID",
+        "STATUS",
+        "READY",
+        "SYNCED",
+        "REASON",
+        "AGE",
+        "REGION",
+        "ON DELETION",
+        "PROTECTED",
+        "DRIFT",
+        "S3 URI",
+        "ARN",
     ];
     ensure!(columns == expected, "{columns:?}");
     Ok(())
