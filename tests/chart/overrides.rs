@@ -58,11 +58,16 @@ fn a_flag_of_the_user_replaces_that_of_the_chart() {
 
 #[test]
 fn flags_on_which_other_objects_depend_are_refused_in_extra_args() {
-    ensure_refused(&["extraArgs={--leader-elect=false}"], "leaderElection.enabled");
-    ensure_refused(&["extraArgs={--watch-namespace=lab}"], "watchNamespaces");
-    ensure_refused(&["extraArgs={--default-deletion-protection}"], "defaultDeletionProtection");
-    for flag in ["--leader-election-lease-name=mine", "--leader-election-lease-namespace=lab"] {
-        ensure_refused(&[&format!("extraArgs={{{flag}}}")], "the role for the Lease");
+    for (flag, reason) in [
+        ("--leader-elect=false", "leaderElection.enabled"),
+        ("--watch-namespace=lab", "watchNamespaces"),
+        ("--default-deletion-protection", "defaultDeletionProtection"),
+        ("--leader-election-lease-name=mine", "the role for the Lease"),
+        ("--leader-election-namespace=lab", "the role for the Lease"),
+    ] {
+        ensure_refused(&[&format!("extraArgs={{{flag}}}")], reason);
+        let text = operator_says(&["run", flag]);
+        assert!(!text.contains("unexpected argument"), "the program does not know {flag}: {text}");
     }
 }
 

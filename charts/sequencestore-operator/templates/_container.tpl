@@ -47,7 +47,7 @@
 {{- if has "--leader-elect" $flags -}}
 {{- fail "set leaderElection.enabled instead of --leader-elect in extraArgs: the number of Pods and the roles depend on it" -}}
 {{- end -}}
-{{- range list "--leader-election-lease-name" "--leader-election-lease-namespace" -}}
+{{- range list "--leader-election-lease-name" "--leader-election-namespace" -}}
 {{- if has . $flags -}}
 {{- fail (printf "take %s out of extraArgs: the role for the Lease is for the one that the chart names" .) -}}
 {{- end -}}
