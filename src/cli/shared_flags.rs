@@ -47,7 +47,7 @@ pub struct DeletionFlags {
         value_enum,
         value_name = "POLICY"
     )]
-    policy: Option<PolicyValue>,
+    policy: Option<DeletionPolicyFlag>,
 
     /// deletionProtection of objects whose spec has none [default: false; for plan, what objects of the namespace show]
     #[arg(
@@ -63,23 +63,28 @@ pub struct DeletionFlags {
     protection: Option<bool>,
 }
 
-/// The values of `spec.deletionPolicy`, in the spelling of the spec.
+/// The values of `spec.deletionPolicy`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "PascalCase")]
-enum PolicyValue {
+#[value(rename_all = "verbatim")]
+enum DeletionPolicyFlag {
     Delete,
     Retain,
+}
+
+impl From<DeletionPolicyFlag> for DeletionPolicy {
+    fn from(policy: DeletionPolicyFlag) -> Self {
+        match policy {
+            DeletionPolicyFlag::Delete => Self::Delete,
+            DeletionPolicyFlag::Retain => Self::Retain,
+        }
+    }
 }
 
 impl DeletionFlags {
     /// The flags, and `otherwise` where one is not given.
     pub(super) fn defaults(self, otherwise: DeletionDefaults) -> DeletionDefaults {
-        let policy = self.policy.map(|policy| match policy {
-            PolicyValue::Delete => DeletionPolicy::Delete,
-            PolicyValue::Retain => DeletionPolicy::Retain,
-        });
         DeletionDefaults {
-            policy: policy.unwrap_or(otherwise.policy),
+            policy: self.policy.map_or(otherwise.policy, DeletionPolicy::from),
             protection: self.protection.unwrap_or(otherwise.protection),
         }
     }
