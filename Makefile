@@ -28,7 +28,7 @@ BUILD_STATIC = CC_$(subst -,_,$(STATIC))=musl-gcc $(CARGO) build --release --loc
 IMAGE_PLATFORM := $(or $(patsubst linux/%,%,$(PLATFORM)),$(patsubst x86_64,amd64,$(patsubst aarch64,arm64,$(shell uname -m))))
 COMMIT_TIME := $(shell git log -1 --format=%ct 2>/dev/null || echo 0)
 CHART := charts/sequencestore-operator
-CRDS := sequencestores.yaml
+CRDS := sequencestores accountbindings
 MANIFESTS ?= dist
 
 ##@ See it work
@@ -61,9 +61,10 @@ lint: need-lint ## Check format, clippy and the links in doc comments; warnings 
 crds: need-build ## Write the CRDs from the Rust types, to crds/ and to the chart
 	$(CARGO) build --quiet --locked --package sequencestore-operator
 	mkdir -p crds $(CHART)/files/crds
-	$(DEBUG)/sequencestore-operator crd > crds/.new
-	mv crds/.new crds/$(CRDS)
-	cp crds/$(CRDS) $(CHART)/files/crds/$(CRDS)
+	for crd in $(CRDS); do \
+		$(DEBUG)/sequencestore-operator crd $$crd > crds/.new && mv crds/.new crds/$$crd.yaml \
+		&& cp crds/$$crd.yaml $(CHART)/files/crds/$$crd.yaml || exit 1; \
+	done
 
 .PHONY: docs
 docs: need-demo build control-plane ## Write the references that are made from code, docs/bad-input.md and the reasons in README.md

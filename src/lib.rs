@@ -14,6 +14,7 @@
 //! * `metrics`: the figures of the process for Prometheus, and their page. Reads /proc.
 //! * `traces`: the spans of traces: passes, and requests to AWS. Pure.
 //! * `aws`: the edge to AWS: clients, the one function through which every request goes, error classes. I/O.
+//! * `tenancy`: with which identity an object acts, and what it may name: AccountBindings. Pure.
 //! * `store`: what the spec asks for, the record of a creation, fields and drift, whose a store is. Pure.
 //! * `plan`: what to do next, by tables of rules. Pure.
 //! * `status`: conditions, reasons and the texts of all Events. Pure.
@@ -37,6 +38,7 @@ mod plan;
 mod samples;
 mod status;
 mod store;
+mod tenancy;
 mod traces;
 
 pub use metrics::{metrics_example, metrics_reference};

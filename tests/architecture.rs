@@ -4,12 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Every room, each allowed to use those before it. `samples` serves the unit tests of all rooms.
-const ROOMS: [&str; 13] = [
+const ROOMS: [&str; 14] = [
     "crd",
     "network",
     "metrics",
     "traces",
     "aws",
+    "tenancy",
     "store",
     "plan",
     "status",

@@ -78,9 +78,9 @@ pub enum UserCommand {
     /// Print the IAM policy that the operator needs
     #[command(after_help = permissions::EXAMPLES)]
     Permissions(permissions::PermissionsFlags),
-    /// Print the CustomResourceDefinition as YAML
+    /// Print a CustomResourceDefinition as YAML
     #[command(after_help = crd::EXAMPLES)]
-    Crd,
+    Crd(crd::CrdFlags),
     /// Print a shell completion script
     #[command(after_help = completions::EXAMPLES)]
     Completions(completions::CompletionsFlags),
@@ -116,7 +116,7 @@ async fn execute(command: Command, called: CalledAs) -> Result<ExitCode, String>
             UserCommand::Plan(flags) => Box::pin(plan::execute(*flags, called.name())).await,
             UserCommand::Export(flags) => export::execute(*flags, called.name()).await,
             UserCommand::Permissions(flags) => permissions::execute(&flags),
-            UserCommand::Crd => crd::execute(),
+            UserCommand::Crd(flags) => crd::execute(&flags),
             UserCommand::Completions(flags) => completions::execute(flags, called),
         },
     }

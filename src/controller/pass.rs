@@ -209,6 +209,7 @@ impl Pass<'_> {
             observed: &observation.observed,
             state: &conclusion.state,
             region: observation.region(),
+            binding: prepared.access.binding(),
             managed_tag_keys: None,
             recollection: &recollection,
             must_be_saved: conclusion.must_be_saved,

@@ -103,6 +103,8 @@ pub struct Report<'a> {
     pub observed: &'a Observed,
     pub state: &'a State,
     pub region: Option<&'a str>,
+    /// The AccountBinding under which the pass acted.
+    pub binding: Option<&'a str>,
     /// Keys of tags that the operator is about to write.
     pub managed_tag_keys: Option<&'a [String]>,
     /// Failures, this pass counted.
@@ -126,7 +128,7 @@ pub struct Reported {
 /// # Errors
 /// The API server's, a conflict included.
 pub async fn report(context: &Context, report: Report<'_>) -> Result<Reported, Error> {
-    let Report { object, observed, state, region, managed_tag_keys, recollection, must_be_saved } = report;
+    let Report { object, observed, state, region, binding, managed_tag_keys, recollection, must_be_saved } = report;
     let new = status::next(&status::Input {
         object,
         observed,
@@ -137,6 +139,7 @@ pub async fn report(context: &Context, report: Report<'_>) -> Result<Reported, E
         denied_grace: context.denied_grace,
         throttled_briefly: recollection.throttled_for.is_some_and(|time| time < context.throttled_grace),
         deletion: context.settings.deletion,
+        binding,
         managed_tag_keys,
         tag_keys_gone: &gone_tag_keys(recollection, context.settings.create_grace),
         now: Timestamp::now(),

@@ -1,8 +1,9 @@
-//! The Kubernetes API `healthomics.dev/v1alpha1`: the types of kind `SequenceStore`, the CEL rules that the API
+//! The Kubernetes API `healthomics.dev/v1alpha1`: the types of kinds `SequenceStore` and `AccountBinding`, the CEL rules that the API
 //! server checks, the annotations and owner tags, and predicates on an object. No I/O.
 
 #![warn(missing_docs)]
 
+mod account_binding;
 mod admission;
 mod annotations;
 mod check;
@@ -19,6 +20,7 @@ mod store;
 #[cfg(test)]
 mod tests;
 
+pub use account_binding::{AccountBinding, AccountBindingSpec, AccountBindingStatus, Allow};
 pub use admission::refusals;
 pub use annotations::{
     AnnotationFinding, AnnotationProblem, INTENT_ANNOTATION, KNOWN_ANNOTATIONS, PAUSED_ANNOTATION,
@@ -29,7 +31,7 @@ pub use names::{is_dns_label, is_dns_subdomain};
 pub use owner::{CLUSTER_TAG, OWNER_UID_TAG, OwnerTags};
 pub(crate) use owner::{NAME_TAG, NAMESPACE_TAG};
 pub(crate) use schema::spec_schema;
-pub use schema::{crd, crd_yaml};
+pub use schema::{account_binding_crd, crd, crd_yaml};
 pub use spec::{
     DeletionPolicy, ETagAlgorithmFamily, EncryptionType, ManagementPolicy, S3AccessConfig, SequenceStore,
     SequenceStoreSpec, SseConfig,

@@ -1,8 +1,8 @@
-//! The columns that `kubectl get seqstore` prints. No I/O.
+//! The columns that `kubectl get` prints. No I/O.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceColumnDefinition;
 
-/// The columns in the order in which kubectl prints them.
+/// The columns of `kubectl get seqstore`, in the order in which kubectl prints them.
 pub(super) fn printer_columns() -> Vec<CustomResourceColumnDefinition> {
     vec![
         column("Store ID", ".status.store.id"),
@@ -10,10 +10,7 @@ pub(super) fn printer_columns() -> Vec<CustomResourceColumnDefinition> {
         column("Ready", ".status.conditions[?(@.type=='Ready')].status"),
         column("Synced", ".status.conditions[?(@.type=='Synced')].status"),
         column("Reason", ".status.conditions[?(@.type=='Ready')].reason"),
-        CustomResourceColumnDefinition {
-            type_: "date".into(),
-            ..column("Age", ".metadata.creationTimestamp")
-        },
+        age(),
         wide("Region", ".status.region"),
         wide("On Deletion", ".status.deletion.policy"),
         CustomResourceColumnDefinition {
@@ -29,6 +26,27 @@ pub(super) fn printer_columns() -> Vec<CustomResourceColumnDefinition> {
         wide("S3 URI", ".status.store.s3Access.s3Uri"),
         wide("ARN", ".status.store.arn"),
     ]
+}
+
+/// The columns of `kubectl get acctbinding`.
+pub(super) fn account_binding_columns() -> Vec<CustomResourceColumnDefinition> {
+    let number = |name, json_path| CustomResourceColumnDefinition {
+        type_: "integer".into(),
+        ..column(name, json_path)
+    };
+    vec![
+        column("Account", ".status.accountId"),
+        column("Ready", ".status.conditions[?(@.type=='Ready')].status"),
+        column("Reason", ".status.conditions[?(@.type=='Ready')].reason"),
+        number("Namespaces", ".status.namespaces"),
+        number("Sequence Stores", ".status.sequenceStores"),
+        age(),
+        wide("Role", ".spec.roleArn"),
+    ]
+}
+
+fn age() -> CustomResourceColumnDefinition {
+    CustomResourceColumnDefinition { type_: "date".into(), ..column("Age", ".metadata.creationTimestamp") }
 }
 
 fn column(name: &str, json_path: &str) -> CustomResourceColumnDefinition {

@@ -4,6 +4,8 @@
 //! characters, and cannot say what to write instead. The `maxLength` values in the schema are wider; the API server
 //! uses them to estimate the cost of the rules.
 
+pub(super) mod account_binding;
+
 use kube::core::Rule;
 
 use super::check::Check;
@@ -79,7 +81,7 @@ pub(super) fn name_or_short_object_name() -> Rule {
 
 /// A rule for one field, with the message for values that break it.
 #[derive(Clone, Debug)]
-pub(super) struct FieldRule {
+pub(in crate::crd) struct FieldRule {
     pub(super) check: Check,
     pub(super) message: String,
 }
@@ -119,11 +121,10 @@ fn alternatives(values: &[&str]) -> String {
 }
 
 /// Three words at most, such as in us-isob-east-1: the operator keeps a client for each region in use.
+const REGION: &str = "^[a-z]{2,5}(-[a-z]{1,12}){1,3}-[0-9]{1,2}$";
+
 pub(super) fn region() -> FieldRule {
-    FieldRule::new(
-        Check::Matches("^[a-z]{2,5}(-[a-z]{1,12}){1,3}-[0-9]{1,2}$"),
-        "region must be an AWS region code, such as us-east-1",
-    )
+    FieldRule::new(Check::Matches(REGION), "region must be an AWS region code, such as us-east-1")
 }
 
 pub(super) fn sequence_store_id() -> FieldRule {

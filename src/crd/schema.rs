@@ -3,24 +3,37 @@
 use std::sync::LazyLock;
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
-    CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+    CustomResourceColumnDefinition, CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray,
+    JSONSchemaPropsOrBool,
 };
 use kube::CustomResourceExt;
 use kube::core::Rule;
 use schemars::{Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
-use super::printer_columns::printer_columns;
-use super::{SequenceStore, rules};
+use super::printer_columns::{account_binding_columns, printer_columns};
+use super::{AccountBinding, SequenceStore, rules};
 
 /// The CustomResourceDefinition of `SequenceStore`. `make crds` writes it to the file in `crds/`.
 ///
 /// Use this instead of the derived `SequenceStore::crd()`, which is incomplete.
 #[must_use]
 pub fn crd() -> CustomResourceDefinition {
-    let mut crd = SequenceStore::crd();
+    completed(SequenceStore::crd(), &printer_columns())
+}
+
+/// The CustomResourceDefinition of `AccountBinding`, for the same use.
+#[must_use]
+pub fn account_binding_crd() -> CustomResourceDefinition {
+    completed(AccountBinding::crd(), &account_binding_columns())
+}
+
+fn completed(
+    mut crd: CustomResourceDefinition,
+    columns: &[CustomResourceColumnDefinition],
+) -> CustomResourceDefinition {
     for version in &mut crd.spec.versions {
-        version.additional_printer_columns = Some(printer_columns());
+        version.additional_printer_columns = Some(columns.to_vec());
         let root = version.schema.as_mut().and_then(|s| s.open_api_v3_schema.as_mut());
         if let Some(properties) = root.and_then(|root| root.properties.as_mut()) {
             default_status(properties.entry("status".into()).or_default());
@@ -41,12 +54,12 @@ pub(crate) fn spec_schema() -> &'static Value {
     &SCHEMA
 }
 
-/// [`crd`] as YAML.
+/// A definition as YAML.
 ///
 /// # Errors
 /// None in practice: the definition is plain data.
-pub fn crd_yaml() -> Result<String, serde_saphyr::ser::Error> {
-    serde_saphyr::to_string(&crd())
+pub fn crd_yaml(crd: &CustomResourceDefinition) -> Result<String, serde_saphyr::ser::Error> {
+    serde_saphyr::to_string(crd)
 }
 
 /// Sets the default of `status`. Without it `helm --wait` and Flux count an object as ready before the operator
@@ -163,6 +176,49 @@ pub(super) fn tags(_: &mut SchemaGenerator) -> Schema {
             "x-kubernetes-validations": rules::tag_value().map(Rule::from),
         },
         "x-kubernetes-validations": rules::tags().map(Rule::from),
+    })
+}
+
+/// Schema of a label selector, with limits that let the API server estimate the cost of its rule.
+pub(super) fn label_selector(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "nullable": true,
+        "x-kubernetes-map-type": "atomic",
+        "properties": {
+            "matchLabels": {
+                "type": "object",
+                "description": "Labels that a namespace must have, each with this value.",
+                "maxProperties": 32,
+                "additionalProperties": {"type": "string", "maxLength": 63},
+            },
+            "matchExpressions": {
+                "type": "array",
+                "description": "Conditions on labels, all of which must hold.",
+                "x-kubernetes-list-type": "atomic",
+                "maxItems": 32,
+                "items": {
+                    "type": "object",
+                    "required": ["key", "operator"],
+                    "properties": {
+                        "key": {"type": "string", "description": "The key of the label.", "maxLength": 316},
+                        "operator": {
+                            "type": "string",
+                            "description": "How the label relates to the values: `In`, `NotIn`, `Exists` or `DoesNotExist`.",
+                            "enum": ["In", "NotIn", "Exists", "DoesNotExist"],
+                        },
+                        "values": {
+                            "type": "array",
+                            "description": "The values for `In` and `NotIn`.",
+                            "x-kubernetes-list-type": "atomic",
+                            "maxItems": 64,
+                            "items": {"type": "string", "maxLength": 63},
+                        },
+                    },
+                    "x-kubernetes-validations": [rules::account_binding::selector_values()],
+                },
+            },
+        },
     })
 }
 

@@ -38,6 +38,11 @@ pub struct SequenceStoreStatus {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account_id: Option<String>,
 
+    /// The AccountBinding under which the operator acts for this object. A store that got on record under a binding is
+    /// from then on reached under a binding only. Absent if the operator acts with its own identity.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub binding: Option<String>,
+
     /// Id of the store that this object has managed: the operator saw it under managementPolicy Manage, and its tags
     /// named no other owner. Only this store, or one with the uid of this object in its tags, is deleted with the
     /// object.
@@ -130,4 +135,6 @@ pub enum DeletionBlockReason {
     Busy,
     /// The store has no owner tag, and the operator cannot list all objects that may name it.
     ObjectsNotListed,
+    /// No single AccountBinding whose role can be assumed is about the namespace.
+    AccountBinding,
 }

@@ -108,12 +108,18 @@ impl Cache {
         self.locked().with_uid(&uid.into()).iter().any(|object| manages(object))
     }
 
-    /// The oldest of the older objects that manage the same store, as `namespace/name`.
+    /// The oldest of the older objects that manage the same store, as `namespace/name`. `account` is that of the store.
     #[must_use]
-    pub fn rival(&self, prepared: &Prepared, defaults: &Defaults) -> Option<String> {
+    pub fn rival(
+        &self,
+        (prepared, account): (&Prepared, &str),
+        defaults: &Defaults,
+        bindings: &SharedBindings,
+    ) -> Option<String> {
         let store = prepared.desired.as_ref().ok()?.id.as_ref()?;
         let objects = self.locked().that_may_manage(store);
-        oldest_rival(prepared, objects.iter().map(AsRef::as_ref), defaults)
+        let may_have_it = |other: &SequenceStore| may_have_store_in(account, &prepared.access, other, bindings);
+        oldest_rival(prepared, objects.iter().map(AsRef::as_ref), (defaults, &may_have_it))
     }
 
     fn locked(&self) -> MutexGuard<'_, Objects> {
@@ -125,10 +131,28 @@ impl Cache {
     }
 }
 
+/// Whether another object may have a store in this account: a store id holds no account, so an object of another tenant may
+/// name any.
+fn may_have_store_in(account: &str, own: &Access, other: &SequenceStore, bindings: &SharedBindings) -> bool {
+    let recorded = identity::recorded_binding(other);
+    let pinned = other.status.as_ref().and_then(|status| status.account_id.as_deref());
+    match (bindings.access(other, recorded.as_deref()), own) {
+        (Access::Bound(bound), _) => {
+            bound.account == account
+                && (identity::is_recorded(other) || bound.limits.check_store(&other.spec).is_ok())
+        }
+        (Access::Operator, Access::Operator) => true,
+        // The account of the operator is known only from what it has on record.
+        (Access::Operator, _) => pinned.is_none_or(|pinned| pinned == account),
+        // It has never acted, so that it has nothing.
+        (Access::Refused(_), _) => pinned == Some(account),
+    }
+}
+
 fn oldest_rival<'a>(
     prepared: &Prepared,
     others: impl Iterator<Item = &'a WatchedObject>,
-    defaults: &Defaults,
+    (defaults, may_have_it): (&Defaults, &dyn Fn(&SequenceStore) -> bool),
 ) -> Option<String> {
     let Prepared { object, desired: Ok(desired), .. } = prepared else { return None };
     desired.id.as_ref()?;
@@ -137,10 +161,13 @@ fn oldest_rival<'a>(
     };
     // An object whose spec is invalid in other fields still names its store.
     let is_in_region = |other: &SequenceStore| {
-        Desired::of(other, defaults).map_or(true, |other| other.region == desired.region)
+        Desired::of(other, defaults, None).map_or(true, |other| other.region == desired.region)
     };
     let means_the_store = |other: &SequenceStore| {
-        other.manages() && identity::store_id(other) == desired.id && is_in_region(other)
+        other.manages()
+            && identity::store_id(other) == desired.id
+            && is_in_region(other)
+            && may_have_it(other)
     };
     others
         .filter(|other| other.uid() != object.uid() && age(other.meta()) < age(object.meta()))
@@ -173,10 +200,10 @@ mod tests {
     fn only_an_older_managing_object_with_the_same_store_is_a_rival() {
         let defaults = Defaults { region: Some("us-east-1".into()), poll_interval: Duration::from_secs(300) };
         let me = object("me", 10, "1111111111");
-        let prepared = prepare(Arc::new(me.clone()), &defaults, "cluster");
+        let prepared = prepare(Arc::new(me.clone()), Access::Operator, &defaults, "cluster");
         let rival = |others: &[SequenceStore]| {
             let others: Vec<_> = others.iter().cloned().map(|other| WatchedObject(Ok(other))).collect();
-            oldest_rival(&prepared, others.iter(), &defaults)
+            oldest_rival(&prepared, others.iter(), (&defaults, &|_| true))
         };
         assert_eq!(rival(&[object("old", 5, "1111111111"), me.clone()]).as_deref(), Some("ns/old"));
         assert_eq!(rival(&[object("young", 15, "1111111111")]), None);
@@ -206,9 +233,9 @@ mod tests {
     #[test]
     fn an_older_object_that_became_undecodable_keeps_its_store() {
         let defaults = Defaults { region: Some("us-east-1".into()), poll_interval: Duration::from_secs(300) };
-        let prepared = prepare(Arc::new(object("me", 10, "1111111111")), &defaults, "cluster");
+        let prepared = prepare(Arc::new(object("me", 10, "1111111111")), Access::Operator, &defaults, "cluster");
         let rival = |second: i64, spec: &str| {
-            Cache::complete(&[undecodable("old", second, spec)]).rival(&prepared, &defaults)
+            Cache::complete(&[undecodable("old", second, spec)]).rival((&prepared, "111122223333"), &defaults, &SharedBindings::new(Bindings::none()))
         };
         assert_eq!(rival(5, &deep(r#""sequenceStoreId":"1111111111""#)).as_deref(), Some("ns/old"));
         assert_eq!(rival(15, &deep(r#""sequenceStoreId":"1111111111""#)), None);

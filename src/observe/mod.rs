@@ -18,6 +18,7 @@ use crate::crd::{OwnerTags, SequenceStore, TAKE_OVER_ANNOTATION};
 use crate::kubernetes::Kubernetes;
 use crate::plan::{self, Recollection, Settings, TakeOver, Target};
 use crate::store::{Defaults, Observed, Prepared, Present};
+use crate::tenancy::SharedBindings;
 pub use strays::StrayLook;
 
 /// What the observe step needs.
@@ -27,6 +28,8 @@ pub struct Observer<'a> {
     pub kubernetes: &'a Kubernetes,
     pub defaults: &'a Defaults,
     pub settings: &'a Settings,
+    /// Which namespaces act in which account.
+    pub bindings: &'a SharedBindings,
 }
 
 /// What earlier passes know, so that this one need not ask AWS again.
@@ -94,7 +97,7 @@ impl Observer<'_> {
         now: Timestamp,
     ) -> Observation {
         let mut observation = Observation {
-            target: plan::target(&prepared.object, prepared.desired.as_ref(), self.settings.deletion),
+            target: plan::target(&prepared.object, &prepared.access, prepared.desired.as_ref(), self.settings.deletion),
             observed: Observed::NotAsked,
             policy_was_asked: false,
             strays_were_searched: false,
@@ -162,7 +165,8 @@ impl Observer<'_> {
             }
             // Where no tag names an owner, the oldest object that names the store may have it.
             (_, tags) => {
-                observation.rival = self.kubernetes.cache.rival(prepared, self.defaults);
+                observation.rival = 
+                    self.kubernetes.cache.rival((prepared, &present.account), self.defaults, self.bindings);
                 if tags.is_some() && prepared.object.manages() {
                     observation.unlisted = self.kubernetes.cache.await_lists(&prepared.object);
                 }
@@ -222,6 +226,7 @@ impl Observation {
         plan::Input {
             object: &prepared.object,
             desired: prepared.desired.as_ref(),
+            access: &prepared.access,
             observed: &self.observed,
             recollection,
             owner: &prepared.owner,

@@ -99,6 +99,7 @@ fn first_attempt(input: &Input<'_>, account: &str, region: &str, request: &Creat
         replica: input.settings.replica.clone(),
         started_at: input.now,
         account: Some(account.to_owned()),
+        binding: input.access.binding().map(ToOwned::to_owned),
         region: region.to_owned(),
         name: request.name.clone(),
         request_hash: request_hash_of(input, request),

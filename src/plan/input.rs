@@ -8,11 +8,14 @@ use jiff::Timestamp;
 use crate::aws::{CallError, Operation, ReadSetCount};
 use crate::crd::{DeletionDefaults, OwnerTags, SequenceStore};
 use crate::store::{Desired, Field, InvalidSpec, Observed};
+use crate::tenancy::Access;
 
 #[derive(Clone, Copy, Debug)]
 pub struct Input<'a> {
     pub object: &'a SequenceStore,
     pub desired: Result<&'a Desired, &'a InvalidSpec>,
+    /// With which identity the calls for the object are made.
+    pub access: &'a Access,
     /// What AWS reported in this pass.
     pub observed: &'a Observed,
     /// What earlier passes of this process left behind.

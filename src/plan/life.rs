@@ -6,7 +6,7 @@ use super::ownership::{may_be_tagged, may_take_over, our_absence_is_confirmed, s
 use super::policy::principals_renamed;
 use super::tag_limit::no_room_for_owner_tags;
 use super::update::{self, correct, owner_tags, owner_tags_denied};
-use super::{Action, Input, Next, Plan, Rule, State, call_failed, invalid, paused};
+use super::{Action, Input, Next, Plan, Rule, State, call_failed, invalid, paused, refused};
 use crate::crd::{Drift, OWNER_UID_TAG, StoreStatus};
 use crate::store::drift::differences;
 use crate::store::{Difference, ObservedPolicy, ObservedTags, identity};
@@ -15,6 +15,7 @@ use crate::store::{Difference, ObservedPolicy, ObservedTags, identity};
 /// `owned_by_another`, which would call the former owner a conflict.
 pub(super) const RULES: &[Rule] = &[
     paused,
+    refused,
     invalid,
     call_failed,
     wrong_account,

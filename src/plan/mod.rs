@@ -94,7 +94,10 @@ pub fn plan(input: &Input<'_>) -> Plan {
 /// the policies, while an attempt to create a store is unresolved. Otherwise it is removed, so that an object with `Retain` or `Observe` can be
 /// deleted after the operator is uninstalled.
 fn finalizer_while_alive(input: &Input<'_>, plan: &Plan) -> FinalizerStep {
-    let known = identity::store_id(input.object).is_some() || input.observed.present().is_some();
+    // An id that only the spec names is no store of this object while the spec cannot be acted on.
+    let is_named_only = !identity::is_recorded(input.object) && input.object.names_store();
+    let known = identity::store_id(input.object).is_some() && !(is_named_only && cannot_act(input))
+        || input.observed.present().is_some();
     let recorded = input.desired.is_ok_and(|desired| desired.intent.is_some());
     let unresolved =
         !known && (recorded || plan.intent.is_some() || matches!(plan.action, Action::Create { .. }));
@@ -111,6 +114,10 @@ fn finalizer_while_alive(input: &Input<'_>, plan: &Plan) -> FinalizerStep {
         (false, true) => FinalizerStep::Remove,
         (true, true) | (false, false) => FinalizerStep::Keep,
     }
+}
+
+fn cannot_act(input: &Input<'_>) -> bool {
+    input.desired.is_err() || input.access.refusal().is_some()
 }
 
 /// The intent also records the id, so that the store stays known when somebody clears the status.
@@ -138,6 +145,12 @@ impl Plan {
 
 fn paused(input: &Input<'_>) -> Option<Plan> {
     input.object.is_paused().then(|| Plan::wait(State::Paused, Next::Poll))
+}
+
+/// No identity may act for the object, so AWS was not asked.
+fn refused(input: &Input<'_>) -> Option<Plan> {
+    let refusal = input.access.refusal()?;
+    Some(Plan::wait(State::Refused(refusal.clone()), Next::Poll))
 }
 
 fn invalid(input: &Input<'_>) -> Option<Plan> {

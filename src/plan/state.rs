@@ -105,6 +105,8 @@ pub enum State {
     StoreNotFound { id: String, region: String, account: String },
     /// The object only observes and names no store, and no store carries its owner tags.
     StoreNotNamed,
+    /// No identity may act for the object: because of the AccountBindings of its namespace, or for want of one.
+    Refused(Refusal),
     /// An AWS call failed.
     CallFailed(CallError),
     /// The operator is deleting the store.

@@ -3,6 +3,7 @@
 use super::deletion::decided_without_aws;
 use crate::crd::{DeletionDefaults, SequenceStore};
 use crate::store::{Desired, InvalidSpec};
+use crate::tenancy::Access;
 
 /// What the plan for an object depends on in AWS.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,10 +24,14 @@ pub enum Target {
 #[must_use]
 pub fn target(
     object: &SequenceStore,
+    access: &Access,
     desired: Result<&Desired, &InvalidSpec>,
     deletion: DeletionDefaults,
 ) -> Option<Target> {
     let desired = desired.ok()?;
+    if access.refusal().is_some() {
+        return None;
+    }
     if object.is_paused() || (object.is_being_deleted() && decided_without_aws(object, deletion)) {
         return None;
     }

@@ -18,6 +18,7 @@ use crate::plan::{self, Input, Plan, Recollection, Settings, TakeOver, Target};
 use crate::store::desired::{Defaults, Desired};
 use crate::store::intent::Intent;
 use crate::store::observed::{Observed, ObservedPolicy, ObservedTags, Present};
+use crate::tenancy::Access;
 pub(crate) use generated::{CLASSES, any_scene, any_valid_spec};
 
 pub(crate) const ID: &str = "1111111111";
@@ -38,6 +39,7 @@ pub(crate) struct Scene {
     pub(crate) take_over: TakeOver,
     pub(crate) rival: Option<&'static str>,
     pub(crate) deletion_defaults: DeletionDefaults,
+    pub(crate) access: Access,
 }
 
 pub(crate) fn now() -> Timestamp {
@@ -65,6 +67,7 @@ impl Scene {
             object,
             observed,
             recollection: Recollection::default(),
+            access: Access::default(),
             take_over: TakeOver::default(),
             rival: None,
             deletion_defaults: DeletionDefaults::default(),
@@ -95,11 +98,12 @@ impl Scene {
 
     pub(crate) fn desired(&self) -> Result<Desired, crate::store::desired::InvalidSpec> {
         let poll_interval = Duration::from_secs(300);
-        Desired::of(&self.object, &Defaults { region: Some(REGION.into()), poll_interval })
+        let defaults = Defaults { region: Some(REGION.into()), poll_interval };
+        Desired::of(&self.object, &defaults, self.access.limits())
     }
 
     pub(crate) fn target(&self) -> Option<Target> {
-        plan::target(&self.object, self.desired().as_ref(), self.deletion_defaults)
+        plan::target(&self.object, &self.access, self.desired().as_ref(), self.deletion_defaults)
     }
 
     pub(crate) fn plan(&self) -> Plan {
@@ -112,6 +116,7 @@ impl Scene {
         plan::plan(&Input {
             object: &self.object,
             desired: self.desired().as_ref(),
+            access: &self.access,
             observed: &self.observed,
             recollection: &self.recollection,
             owner: &OwnerTags::of(&self.object, &settings.cluster),
@@ -193,6 +198,7 @@ pub(crate) fn intent(id: Option<&str>) -> Intent {
         replica: "operator-0".into(),
         started_at: now(),
         account: None,
+        binding: None,
         region: REGION.into(),
         name: "a".into(),
         request_hash: "hash".into(),

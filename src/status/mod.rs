@@ -6,6 +6,7 @@ mod names;
 mod ownership;
 mod reason;
 mod reference;
+mod refused;
 mod refused_call;
 mod settled;
 #[cfg(test)]
@@ -58,6 +59,8 @@ pub struct Input<'a> {
     pub throttled_briefly: bool,
     /// What happens on deletion where the spec is silent.
     pub deletion: DeletionDefaults,
+    /// The AccountBinding under which the pass acted.
+    pub binding: Option<&'a str>,
     /// Keys of `spec.tags` that the operator is about to write to the store. They are saved before the call:
     /// a crash in between must not make them foreign.
     pub managed_tag_keys: Option<&'a [String]>,
@@ -137,9 +140,14 @@ fn reported(input: &Input<'_>, state: &State, old: &SequenceStoreStatus) -> Sequ
     };
     new.deletion_blocked_by = match state {
         State::DeletionBlocked(blocks) => blocks.clone(),
+        State::Refused(refusal) if input.object.is_being_deleted() => vec![refused::block(refusal)],
         State::CallFailed(_) if input.object.is_being_deleted() => old.deletion_blocked_by.clone(),
         _ => Vec::new(),
     };
+    // A pass that was refused acted under none.
+    if !matches!(state, State::Refused(_)) {
+        new.binding = input.binding.map(ToOwned::to_owned);
+    }
     new.deletion = Some(input.object.deletion(input.deletion));
     new.conditions = conditions(input, state, old);
     new
@@ -155,6 +163,7 @@ fn compares_nothing(state: &State) -> bool {
             | State::PolicyUnreadable(_)
             | State::ObjectsNotListed { .. }
             | State::InvalidSpec { .. }
+            | State::Refused(_)
             | State::ConfirmingAbsence
             | State::Adopting
             | State::Updating

@@ -39,6 +39,9 @@ reasons![
     OwnershipConflict,
     ObjectsNotListed,
     WrongAccount,
+    BindingConflict,
+    BindingNotReady,
+    BindingMissing,
     StoreMissing,
     StoreNotFound,
     NotConverging,
@@ -259,6 +262,33 @@ impl Reason {
                     "Observe",
                     "The operator's credentials belong to another AWS account than the sequence store.",
                 ),
+            },
+            Self::BindingConflict => Row {
+                combinations: &[STALLED],
+                meaning: "More than one AccountBinding is about the namespace, so that the operator makes no AWS calls for its \
+                          objects.",
+                details: "The message names the bindings.",
+                remedy: "Change or delete all of them but one.",
+                link: "account-bindings.md#when-a-binding-refuses",
+                event: warning("Bind", "More than one AccountBinding is about the namespace; the operator makes no AWS calls."),
+            },
+            Self::BindingNotReady => Row {
+                combinations: &[RECONCILING],
+                meaning: "The operator cannot assume the role of the AccountBinding of the namespace, or does not know the \
+                          bindings, and makes no AWS calls for its objects.",
+                details: "It never uses its own identity instead.",
+                remedy: "See the status of the AccountBinding.",
+                link: "account-bindings.md#when-a-binding-refuses",
+                event: warning("Bind", "The AccountBinding of the namespace cannot be used; the operator makes no AWS calls."),
+            },
+            Self::BindingMissing => Row {
+                combinations: &[STALLED, RECONCILING],
+                meaning: "No AccountBinding is about the namespace, and the object needs one.",
+                details: "`Stalled` where the store got on record under a binding: it is reached under a binding only. \
+                          `Reconciling` where the operator demands a binding of every object.",
+                remedy: "Create an AccountBinding for the namespace, of the same AWS account as before.",
+                link: "account-bindings.md#when-a-binding-refuses",
+                event: warning("Bind", "No AccountBinding is about the namespace; the operator makes no AWS calls."),
             },
             Self::StoreMissing => Row {
                 combinations: &[STALLED],

@@ -6,6 +6,7 @@ use super::create_request::store_name;
 use super::identity::{is_recorded, recorded_region, store_id};
 use super::{Intent, s3_policy};
 use crate::crd::{INTENT_ANNOTATION, SequenceStore, is_store_id};
+use crate::tenancy::Limits;
 
 /// The shortest `pollInterval` that an object may set.
 pub const SHORTEST_POLL_INTERVAL: Duration = Duration::from_secs(10);
@@ -40,7 +41,12 @@ pub struct InvalidSpec(pub String);
 impl Desired {
     /// # Errors
     /// A mistake that the API server's rules cannot see, or that was stored before those rules were installed.
-    pub fn of(object: &SequenceStore, defaults: &Defaults) -> Result<Self, InvalidSpec> {
+    /// What the spec names outside `limits`, those of the binding of the object.
+    pub fn of(
+        object: &SequenceStore,
+        defaults: &Defaults,
+        limits: Option<&Limits>,
+    ) -> Result<Self, InvalidSpec> {
         let intent = Intent::of(object).map_err(|e| InvalidSpec(e.to_string()))?;
         let region = region(object, intent.as_ref(), defaults)?;
         let id = store_id(object);
@@ -49,6 +55,13 @@ impl Desired {
         }
         // A deletion needs only the store, whatever else is wrong with the spec.
         let is_being_deleted = object.is_being_deleted();
+        if let Some(limits) = limits {
+            let checked = match is_being_deleted {
+                true => limits.check_store(&object.spec),
+                false => limits.check(&object.spec, asked_region(object, &region)),
+            };
+            checked.map_err(InvalidSpec)?;
+        }
         let poll_interval = match &object.spec.poll_interval {
             Some(text) if !is_being_deleted => poll_interval(text)?,
             _ => defaults.poll_interval,
@@ -84,6 +97,11 @@ fn region(
                     .into(),
             )
         })
+}
+
+/// Where the store is on record, only the spec itself can ask for another region.
+fn asked_region<'a>(object: &'a SequenceStore, region: &'a str) -> Option<&'a str> {
+    object.spec.region.as_deref().or_else(|| (!is_recorded(object)).then_some(region))
 }
 
 fn invalid_id(object: &SequenceStore, id: &str) -> InvalidSpec {
@@ -134,7 +152,7 @@ mod tests {
             SequenceStoreSpec { region: Some("eu-west-1".into()), ..Default::default() },
         );
         let region =
-            |object: &SequenceStore| Desired::of(object, &defaults(Some("us-east-1"))).expect("valid").region;
+            |object: &SequenceStore| Desired::of(object, &defaults(Some("us-east-1")), None).expect("valid").region;
         assert_eq!(region(&object), "eu-west-1");
         object.status = Some(SequenceStoreStatus {
             store: Some(Store { id: "1111111111".into(), ..Default::default() }),
@@ -147,7 +165,7 @@ mod tests {
     #[test]
     fn a_missing_region_says_how_to_set_one() {
         let object = SequenceStore::new("a", SequenceStoreSpec::default());
-        let error = Desired::of(&object, &defaults(None)).expect_err("no region");
+        let error = Desired::of(&object, &defaults(None), None).expect_err("no region");
         assert!(error.to_string().contains("spec.region"), "{error}");
     }
 

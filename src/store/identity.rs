@@ -44,6 +44,16 @@ pub fn recorded_region(object: &SequenceStore) -> Option<String> {
     in_arn.or_else(|| object.status.as_ref()?.region.clone())
 }
 
+/// The binding under which the store of this object got on record, or under which one may have been created.
+pub fn recorded_binding(object: &SequenceStore) -> Option<String> {
+    let in_status = || object.status.as_ref()?.binding.clone().filter(|_| is_recorded(object));
+    let in_intent = || {
+        let intent = Intent::of(object).ok().flatten().filter(|_| !object.names_store())?;
+        intent.binding.clone().filter(|_| intent.may_have_a_store())
+    };
+    in_status().or_else(in_intent)
+}
+
 /// The store in status, unless it is missing and the annotation `recreate` allowed a new one in its place.
 fn recorded_store(object: &SequenceStore) -> Option<&Store> {
     let store = object.status.as_ref()?.store.as_ref()?;

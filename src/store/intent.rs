@@ -34,6 +34,10 @@ pub struct Intent {
     /// Account of the request. Credentials of another account must neither search nor create.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<String>,
+    /// The AccountBinding under which the request is sent. Without one, the operator's own identity must neither search
+    /// nor create.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub binding: Option<String>,
     pub region: String,
     pub name: String,
     /// Hash of the request, which tells whether the spec was edited since.
@@ -139,6 +143,7 @@ mod tests {
             replica: "r".into(),
             started_at: Timestamp::from_second(1_000).expect("time"),
             account: None,
+            binding: None,
             region: "us-east-1".into(),
             name: "n".into(),
             request_hash: "h".into(),

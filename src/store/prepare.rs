@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use super::{Defaults, Desired, InvalidSpec};
 use crate::crd::{OwnerTags, SequenceStore};
+use crate::tenancy::Access;
 
 /// An object and what follows from it alone.
 #[derive(Clone, Debug)]
 pub struct Prepared {
     pub object: Arc<SequenceStore>,
+    /// With which identity the calls for it are made.
+    pub access: Access,
     pub desired: Result<Desired, InvalidSpec>,
     pub owner: OwnerTags,
     /// Time between two polls of a store that is not changing.
@@ -17,11 +20,16 @@ pub struct Prepared {
 }
 
 /// `cluster` is the name of this cluster in owner tags.
-pub fn prepare(object: Arc<SequenceStore>, defaults: &Defaults, cluster: &str) -> Prepared {
-    let desired = Desired::of(&object, defaults);
+pub fn prepare(
+    object: Arc<SequenceStore>,
+    access: Access,
+    defaults: &Defaults,
+    cluster: &str,
+) -> Prepared {
+    let desired = Desired::of(&object, defaults, access.limits());
     let owner = OwnerTags::of(&object, cluster);
     let poll_interval = desired.as_ref().map_or(defaults.poll_interval, |desired| desired.poll_interval);
-    Prepared { object, desired, owner, poll_interval }
+    Prepared { object, access, desired, owner, poll_interval }
 }
 
 impl Prepared {

@@ -34,6 +34,7 @@ const FIRST_POLICY: &str = "(AWS's default policy)";
 pub(super) struct Facts<'a> {
     pub(super) defaults: &'a Defaults,
     pub(super) settings: &'a Settings,
+    pub(super) access: &'a Access,
     pub(super) owner: &'a OwnerTags,
     /// Where older objects may exist that are not known.
     pub(super) unlisted: &'a [String],
@@ -82,10 +83,11 @@ pub(super) fn forecast(object: &SequenceStore, observed: &Observed, facts: Facts
 
 impl Snapshot {
     fn plan(&self, facts: Facts<'_>) -> Plan {
-        let desired = Desired::of(&self.object, facts.defaults);
+        let desired = Desired::of(&self.object, facts.defaults, facts.access.limits());
         plan::plan(&Input {
             object: &self.object,
             desired: desired.as_ref(),
+            access: facts.access,
             observed: &self.observed,
             recollection: &self.recollection,
             owner: facts.owner,
@@ -202,7 +204,7 @@ impl Snapshot {
         if held {
             self.object.finalizers_mut().push(FINALIZER.into());
         }
-        let region = Desired::of(&self.object, facts.defaults).ok().map(|desired| desired.region);
+        let region = Desired::of(&self.object, facts.defaults, facts.access.limits()).ok().map(|desired| desired.region);
         self.object.status = Some(status::next(&status::Input {
             object: &self.object,
             observed: &self.observed,
@@ -213,6 +215,7 @@ impl Snapshot {
             denied_grace: std::time::Duration::ZERO,
             throttled_briefly: false,
             deletion: facts.settings.deletion,
+            binding: facts.access.binding(),
             managed_tag_keys: None,
             tag_keys_gone: &BTreeSet::new(),
             now: facts.now,
@@ -228,9 +231,9 @@ impl Snapshot {
     }
 
     fn searches(&self, facts: Facts<'_>) -> bool {
-        let desired = Desired::of(&self.object, facts.defaults);
+        let desired = Desired::of(&self.object, facts.defaults, facts.access.limits());
         matches!(
-            plan::target(&self.object, desired.as_ref(), facts.settings.deletion),
+            plan::target(&self.object, facts.access, desired.as_ref(), facts.settings.deletion),
             Some(Target::Search { .. })
         )
     }

@@ -67,7 +67,7 @@ impl Planner {
     /// # Errors
     /// Where these credentials do not show enough for a plan.
     pub(super) async fn plan(&self, aws: &Aws, object: &SequenceStore) -> Result<ObjectPlan, Blind> {
-        let prepared = prepare(Arc::new(object.clone()), &self.defaults, &self.settings.cluster);
+        let prepared = prepare(Arc::new(object.clone()), self.access(object), &self.defaults, &self.settings.cluster);
         let known = Known::default();
         let settings = &self.settings_of(object);
         let Self { kubernetes, defaults, .. } = self;
@@ -78,6 +78,7 @@ impl Planner {
         let mut facts = Facts {
             defaults,
             settings,
+            access: &prepared.access,
             owner: &prepared.owner,
             unlisted: &observation.unlisted,
             take_over: observation.take_over,
@@ -107,7 +108,7 @@ impl Planner {
 
     /// The report of an object without a plan.
     pub(super) fn blind(&self, object: &SequenceStore, blind: &Blind) -> ObjectPlan {
-        let prepared = prepare(Arc::new(object.clone()), &self.defaults, &self.settings.cluster);
+        let prepared = prepare(Arc::new(object.clone()), self.access(object), &self.defaults, &self.settings.cluster);
         let error = match blind {
             Blind::Failed(error) => explain(error, prepared.region(), self.program),
             Blind::WrongAccount { recorded, credentials, pinned_by } => {
@@ -122,6 +123,10 @@ impl Planner {
             }
         };
         report::failed(object, error)
+    }
+
+    fn access(&self, _object: &SequenceStore) -> Access {
+        Access::Operator
     }
 
     fn settings_of(&self, object: &SequenceStore) -> Settings {

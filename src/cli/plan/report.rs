@@ -217,6 +217,7 @@ pub(super) fn reported_condition(state: &State) -> ReportedCondition {
         denied_grace: Duration::MAX,
         throttled_briefly: false,
         deletion: DeletionDefaults::default(),
+        binding: None,
         managed_tag_keys: None,
         tag_keys_gone: &std::collections::BTreeSet::new(),
         now: Timestamp::UNIX_EPOCH,

@@ -98,6 +98,7 @@ impl Pass<'_> {
             observed: &observation.observed,
             state: &plan.state,
             region: observation.region(),
+            binding: prepared.access.binding(),
             managed_tag_keys: Some(keys),
             recollection: &recollection,
             must_be_saved: false,

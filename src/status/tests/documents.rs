@@ -209,6 +209,7 @@ fn message(state: &State) -> String {
         denied_grace: Duration::from_secs(300),
         throttled_briefly: false,
         deletion: DeletionDefaults::default(),
+        binding: None,
         managed_tag_keys: None,
         tag_keys_gone: &BTreeSet::new(),
         now: Timestamp::UNIX_EPOCH,

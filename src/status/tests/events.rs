@@ -21,6 +21,7 @@ fn after(scene: &Scene, state: &State) -> SequenceStoreStatus {
         denied_grace: std::time::Duration::from_secs(300),
         throttled_briefly: false,
         deletion: DeletionDefaults::default(),
+        binding: None,
         managed_tag_keys: None,
         tag_keys_gone: &std::collections::BTreeSet::new(),
         now: now(),

@@ -25,6 +25,7 @@ fn after(scene: &Scene, now: Timestamp) -> SequenceStoreStatus {
         denied_grace: Duration::from_secs(300),
         throttled_briefly: false,
         deletion: scene.deletion_defaults,
+        binding: None,
         managed_tag_keys: None,
         tag_keys_gone: &BTreeSet::new(),
         now,

@@ -20,6 +20,7 @@ fn confirming(scene: &Scene) -> SequenceStoreStatus {
         denied_grace: Duration::from_secs(300),
         throttled_briefly: false,
         deletion: DeletionDefaults::default(),
+        binding: None,
         managed_tag_keys: None,
         tag_keys_gone: &BTreeSet::new(),
         now: now(),

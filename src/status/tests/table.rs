@@ -40,6 +40,7 @@ impl Pass {
             denied_grace: GRACE,
             throttled_briefly: self.throttled_briefly,
             deletion: DeletionDefaults::default(),
+            binding: None,
             managed_tag_keys: None,
             tag_keys_gone: &BTreeSet::new(),
             now: now(),

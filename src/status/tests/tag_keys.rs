@@ -20,6 +20,7 @@ fn status(scene: &Scene, state: &State, managed_tag_keys: Option<&[String]>) -> 
         denied_grace: Duration::from_secs(300),
         throttled_briefly: false,
         deletion: DeletionDefaults::default(),
+        binding: None,
         managed_tag_keys,
         tag_keys_gone: &BTreeSet::new(),
         now: now(),

@@ -1,0 +1,406 @@
+//! Which bindings a namespace has, and what follows for its objects. No I/O.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use kube::core::{Selector, SelectorExt};
+
+use super::{Access, Bound, Limits, Refusal};
+use crate::crd::AccountBinding;
+
+/// The labels of a namespace.
+pub type Labels = BTreeMap<String, String>;
+
+/// One AccountBinding, read.
+#[derive(Clone, Debug)]
+pub struct Binding {
+    pub object: Arc<AccountBinding>,
+    namespaces: Namespaces,
+    /// What comes of it where it is the only one. A binding that cannot be used refuses.
+    bound: Result<Bound, String>,
+}
+
+#[derive(Clone, Debug)]
+enum Namespaces {
+    Named(BTreeSet<String>),
+    Selected(Selector),
+    /// Nobody can tell, so that every namespace may be meant.
+    Unclear,
+}
+
+/// Why the bindings of a namespace are not known: a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unknown(pub String);
+
+/// All bindings of the cluster, and the labels of its namespaces where a binding selects by them.
+#[derive(Debug)]
+pub struct Bindings {
+    all: BTreeMap<String, Binding>,
+    /// The bindings that name a namespace.
+    by_namespace: HashMap<String, BTreeSet<String>>,
+    /// The bindings of which a lookup by name tells nothing.
+    others: BTreeSet<String>,
+    labels: HashMap<String, Labels>,
+    /// Why it is not known which bindings there are; none once they are listed.
+    bindings_unknown: Option<Unknown>,
+    labels_unknown: Option<Unknown>,
+    /// An object without a binding is refused.
+    is_required: bool,
+}
+
+impl Binding {
+    /// What the API server's rules would refuse makes a binding that cannot be used.
+    #[must_use]
+    pub fn of(object: Arc<AccountBinding>) -> Self {
+        let name = object.metadata.name.clone().unwrap_or_default();
+        let spec = &object.spec;
+        let namespaces = match (&spec.namespaces, &spec.namespace_selector) {
+            (Some(names), None) => Namespaces::Named(names.iter().cloned().collect()),
+            (None, Some(selector)) => {
+                Selector::try_from(selector.clone()).map_or(Namespaces::Unclear, Namespaces::Selected)
+            }
+            _ => Namespaces::Unclear,
+        };
+        let bound = match (spec.account(), &namespaces) {
+            (_, Namespaces::Unclear) => {
+                Err(format!("The AccountBinding {name} does not say clearly which namespaces it is about."))
+            }
+            (None, _) => Err(format!("The AccountBinding {name} has no ARN of a role in spec.roleArn.")),
+            (Some(account), _) => Ok(Bound {
+                account: account.to_owned(),
+                role_arn: spec.role_arn.clone(),
+                external_id: spec.external_id.clone(),
+                limits: Arc::new(Limits::of(&name, spec.allow.as_ref())),
+                binding: name,
+            }),
+        };
+        Self { object, namespaces, bound }
+    }
+
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.object.metadata.name.as_deref().unwrap_or_default()
+    }
+
+    /// What the bound objects act with.
+    ///
+    /// # Errors
+    /// Why the binding cannot be used: a sentence.
+    pub fn bound(&self) -> Result<&Bound, &str> {
+        self.bound.as_ref().map_err(String::as_str)
+    }
+
+    #[must_use]
+    pub fn has_selector(&self) -> bool {
+        matches!(self.namespaces, Namespaces::Selected(_))
+    }
+}
+
+impl Bindings {
+    /// Of an operator that does not read bindings.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { bindings_unknown: None, ..Self::unknown(false) }
+    }
+
+    /// Before they are listed: every object is refused.
+    #[must_use]
+    pub fn unknown(is_required: bool) -> Self {
+        let not_listed = |what: &str| Some(Unknown(format!("The operator has not listed the {what} yet.")));
+        Self {
+            all: BTreeMap::new(),
+            by_namespace: HashMap::new(),
+            others: BTreeSet::new(),
+            labels: HashMap::new(),
+            bindings_unknown: not_listed("AccountBindings"),
+            labels_unknown: not_listed("namespaces"),
+            is_required,
+        }
+    }
+
+    /// With which identity the objects of a namespace act. `recorded` is the binding under which the store of the object got
+    /// on record.
+    #[must_use]
+    pub fn access(&self, namespace: &str, recorded: Option<&str>) -> Access {
+        let refused = |why: &str| Access::Refused(Refusal::NotReady { binding: None, why: why.to_owned() });
+        if let Some(Unknown(why)) = &self.bindings_unknown {
+            return refused(why);
+        }
+        let found = match self.of_namespace(namespace) {
+            Ok(found) => found,
+            Err(Unknown(why)) => return refused(&why),
+        };
+        match found.as_slice() {
+            [] if self.is_required || recorded.is_some() => {
+                Access::Refused(Refusal::Missing { recorded: recorded.map(ToOwned::to_owned) })
+            }
+            [] => Access::Operator,
+            [one] => match &one.bound {
+                Ok(bound) => Access::Bound(bound.clone()),
+                Err(why) => {
+                    let binding = Some(one.name().to_owned());
+                    Access::Refused(Refusal::NotReady { binding, why: why.clone() })
+                }
+            },
+            many => Access::Refused(Refusal::Conflict {
+                bindings: many.iter().map(|binding| binding.name().to_owned()).collect(),
+            }),
+        }
+    }
+
+    /// The bindings of a namespace, by name.
+    ///
+    /// # Errors
+    /// A binding selects by labels, and those of the namespace are not known.
+    pub fn of_namespace(&self, namespace: &str) -> Result<Vec<&Binding>, Unknown> {
+        let mut names: BTreeSet<&String> = self.by_namespace.get(namespace).into_iter().flatten().collect();
+        for name in &self.others {
+            let Some(binding) = self.all.get(name) else { continue };
+            let is_meant = match &binding.namespaces {
+                Namespaces::Named(_) => false,
+                Namespaces::Unclear => true,
+                Namespaces::Selected(selector) => selector.matches(self.labels_of(namespace)?),
+            };
+            if is_meant {
+                names.insert(name);
+            }
+        }
+        Ok(names.into_iter().filter_map(|name| self.all.get(name)).collect())
+    }
+
+    /// A namespace that no list has shown yet may have any labels.
+    fn labels_of(&self, namespace: &str) -> Result<&Labels, Unknown> {
+        if let Some(unknown) = &self.labels_unknown {
+            return Err(unknown.clone());
+        }
+        self.labels.get(namespace).ok_or_else(|| {
+            Unknown(format!("The operator does not know the labels of the namespace {namespace} yet."))
+        })
+    }
+
+    /// The names of the namespaces that a binding is about, as far as they are known.
+    #[must_use]
+    pub fn namespaces_of(&self, binding: &Binding) -> Vec<String> {
+        match &binding.namespaces {
+            Namespaces::Named(names) => names.iter().cloned().collect(),
+            Namespaces::Selected(selector) => {
+                let selected = self.labels.iter().filter(|(_, labels)| selector.matches(labels));
+                let mut names: Vec<String> = selected.map(|(name, _)| name.clone()).collect();
+                names.sort_unstable();
+                names
+            }
+            Namespaces::Unclear => Vec::new(),
+        }
+    }
+
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Binding> {
+        self.all.get(name)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Binding> {
+        self.all.values()
+    }
+
+    /// Whether the labels of namespaces matter.
+    #[must_use]
+    pub fn have_selector(&self) -> bool {
+        self.others.iter().filter_map(|name| self.all.get(name)).any(Binding::has_selector)
+    }
+
+    /// The complete list of all bindings.
+    pub fn listed(&mut self, bindings: impl Iterator<Item = Arc<AccountBinding>>) {
+        (self.all, self.by_namespace, self.others) = Default::default();
+        bindings.for_each(|binding| self.put(binding));
+        self.bindings_unknown = None;
+    }
+
+    /// Which bindings there are is not known from now on.
+    pub fn lost(&mut self, why: Unknown) {
+        self.bindings_unknown = Some(why);
+    }
+
+    /// A binding is new, or was changed.
+    pub fn put(&mut self, object: Arc<AccountBinding>) {
+        let binding = Binding::of(object);
+        let name = binding.name().to_owned();
+        self.remove(&name);
+        match &binding.namespaces {
+            Namespaces::Named(namespaces) => {
+                for namespace in namespaces {
+                    self.by_namespace.entry(namespace.clone()).or_default().insert(name.clone());
+                }
+            }
+            Namespaces::Selected(_) | Namespaces::Unclear => {
+                self.others.insert(name.clone());
+            }
+        }
+        self.all.insert(name, binding);
+    }
+
+    /// A binding is gone.
+    pub fn remove(&mut self, name: &str) {
+        self.others.remove(name);
+        let Some(Binding { namespaces: Namespaces::Named(namespaces), .. }) = self.all.remove(name) else {
+            return;
+        };
+        for namespace in namespaces {
+            if let Some(names) = self.by_namespace.get_mut(&namespace) {
+                names.remove(name);
+                if names.is_empty() {
+                    self.by_namespace.remove(&namespace);
+                }
+            }
+        }
+    }
+
+    /// The complete list of all namespaces.
+    pub fn labels_listed(&mut self, namespaces: impl Iterator<Item = (String, Labels)>) {
+        self.labels = namespaces.collect();
+        self.labels_unknown = None;
+    }
+
+    /// The labels of namespaces are not known from now on.
+    pub fn labels_lost(&mut self, why: Unknown) {
+        self.labels_unknown = Some(why);
+        self.labels = HashMap::new();
+    }
+
+    pub fn put_labels(&mut self, namespace: String, labels: Labels) {
+        self.labels.insert(namespace, labels);
+    }
+
+    pub fn remove_labels(&mut self, namespace: &str) {
+        self.labels.remove(namespace);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const ROLE: &str = "arn:aws:iam::111122223333:role/lab";
+
+    fn binding(name: &str, mut spec: Value) -> Arc<AccountBinding> {
+        if spec["roleArn"].is_null() {
+            spec["roleArn"] = json!(ROLE);
+        }
+        let object = json!({"apiVersion": "healthomics.dev/v1alpha1", "kind": "AccountBinding",
+            "metadata": {"name": name}, "spec": spec});
+        Arc::new(serde_json::from_value(object).expect("a binding"))
+    }
+
+    fn of(bindings: &[Arc<AccountBinding>]) -> Bindings {
+        let mut all = Bindings::unknown(false);
+        all.listed(bindings.iter().cloned());
+        all
+    }
+
+    fn labels(team: &str) -> Labels {
+        [("team".to_owned(), team.to_owned())].into()
+    }
+
+    fn not_ready(access: &Access) -> bool {
+        matches!(access, Access::Refused(Refusal::NotReady { .. }))
+    }
+
+    #[test]
+    fn nothing_is_done_before_the_bindings_are_listed_or_once_they_are_lost() {
+        let mut all = Bindings::unknown(false);
+        assert!(not_ready(&all.access("a", None)));
+        all.listed([binding("lab", json!({"namespaces": ["a"]}))].into_iter());
+        assert_eq!((all.access("a", None).binding(), all.access("b", None)), (Some("lab"), Access::Operator));
+        all.lost(Unknown("The API server refuses it.".into()));
+        assert!(not_ready(&all.access("a", None)) && not_ready(&all.access("b", None)));
+        assert_eq!(Bindings::none().access("a", None), Access::Operator);
+    }
+
+    #[test]
+    fn more_than_one_binding_is_a_conflict_even_if_they_are_equal() {
+        let spec = json!({"namespaces": ["a", "b"]});
+        let all = of(&[binding("one", spec), binding("two", json!({"namespaces": ["a"]}))]);
+        let conflict = Refusal::Conflict { bindings: vec!["one".into(), "two".into()] };
+        assert_eq!(all.access("a", None), Access::Refused(conflict));
+        assert_eq!(all.access("b", None).binding(), Some("one"));
+    }
+
+    #[test]
+    fn a_store_that_got_on_record_under_a_binding_needs_one() {
+        let mut all = of(&[binding("lab", json!({"namespaces": ["a"]}))]);
+        all.remove("lab");
+        let missing = |recorded: Option<&str>| {
+            Access::Refused(Refusal::Missing { recorded: recorded.map(ToOwned::to_owned) })
+        };
+        assert_eq!(all.access("a", Some("lab")), missing(Some("lab")));
+        assert_eq!(all.access("a", None), Access::Operator);
+        assert_eq!(Bindings::none().access("a", Some("lab")), missing(Some("lab")));
+        let mut required = Bindings::unknown(true);
+        required.listed([].into_iter());
+        assert_eq!(required.access("a", None), missing(None));
+    }
+
+    #[test]
+    fn a_selector_binds_by_labels_and_unknown_labels_refuse() {
+        let selector = json!({"namespaceSelector": {"matchLabels": {"team": "x"}}});
+        let mut all = of(&[binding("lab", selector)]);
+        assert!(all.have_selector() && not_ready(&all.access("a", None)));
+        all.labels_listed([("a".into(), labels("x")), ("b".into(), labels("y"))].into_iter());
+        assert_eq!((all.access("a", None).binding(), all.access("b", None)), (Some("lab"), Access::Operator));
+        assert!(not_ready(&all.access("new", None)), "its labels are not known yet");
+        all.put_labels("a".into(), labels("y"));
+        all.put_labels("b".into(), labels("x"));
+        assert_eq!((all.access("a", None), all.access("b", None).binding()), (Access::Operator, Some("lab")));
+        let lab = all.get("lab").expect("a binding");
+        assert_eq!(all.namespaces_of(lab), ["b"]);
+        all.labels_lost(Unknown("Refused.".into()));
+        assert!(not_ready(&all.access("b", None)));
+    }
+
+    #[test]
+    fn a_binding_that_cannot_be_read_refuses_whomever_it_may_be_about() {
+        let unclear =
+            json!({"namespaceSelector": {"matchExpressions": [{"key": "team", "operator": "Like"}]}});
+        let all = of(&[binding("lab", unclear)]);
+        assert!(not_ready(&all.access("a", None)));
+        let both = json!({"namespaces": ["a"], "namespaceSelector": {}});
+        assert!(not_ready(&of(&[binding("lab", both)]).access("b", None)));
+        let no_role = json!({"namespaces": ["a"], "roleArn": "lab"});
+        let all = of(&[binding("lab", no_role)]);
+        assert!(not_ready(&all.access("a", None)) && all.access("b", None) == Access::Operator);
+    }
+
+    proptest! {
+        /// However bindings come, change and go, a lookup finds what a search through all of them finds.
+        #[test]
+        fn the_index_agrees_with_a_search(
+            steps in proptest::collection::vec((0..4_usize, proptest::option::of(proptest::collection::btree_set(0..5_usize, 1..4))), 0..20),
+        ) {
+            let mut all = of(&[]);
+            let mut expected: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
+            for (name, namespaces) in steps {
+                let name = format!("binding-{name}");
+                match namespaces {
+                    Some(namespaces) => {
+                        let names: Vec<String> = namespaces.iter().map(|number| format!("ns-{number}")).collect();
+                        all.put(binding(&name, json!({"namespaces": names})));
+                        expected.insert(name, namespaces);
+                    }
+                    None => {
+                        all.remove(&name);
+                        expected.remove(&name);
+                    }
+                }
+            }
+            for number in 0..5 {
+                let found = all.of_namespace(&format!("ns-{number}")).expect("known");
+                let found: Vec<&str> = found.into_iter().map(Binding::name).collect();
+                let by_search = expected.iter().filter(|(_, namespaces)| namespaces.contains(&number));
+                let by_search: Vec<&str> = by_search.map(|(name, _)| name.as_str()).collect();
+                prop_assert_eq!(found, by_search);
+            }
+        }
+    }
+}
