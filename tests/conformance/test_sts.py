@@ -1,11 +1,14 @@
 """Prove that STS works with boto3: caller identity, temporary credentials and errors."""
 
 import datetime
+import time
+import urllib.parse
 
 import pytest
 from botocore.exceptions import ClientError
 
 ROLE = "arn:aws:iam::222222222222:role/operators/sequence-stores"
+ROLE_CALL = "roles/" + urllib.parse.quote(ROLE, safe="")
 
 
 @pytest.fixture
@@ -56,11 +59,11 @@ def test_temporary_credentials_belong_to_the_account_of_the_role(sts, connect, c
 
 def test_denied_invalid_and_unknown_requests_fail(sts, control):
     parameters = {"RoleArn": ROLE, "RoleSessionName": "team-a"}
-    control.knobs(requiredExternalIds={ROLE: "right"})
+    control.call("PUT", ROLE_CALL, {"externalId": "right"})
     assert error_code(sts.assume_role, **parameters) == "AccessDenied"
     assert error_code(sts.assume_role, ExternalId="wrong", **parameters) == "AccessDenied"
     sts.assume_role(ExternalId="right", **parameters)
-    control.knobs(deniedRoles=[ROLE])
+    control.call("PUT", ROLE_CALL, {"denied": True})
     assert error_code(sts.assume_role, ExternalId="right", **parameters) == "AccessDenied"
     assert error_code(sts.assume_role, RoleArn="not a role arn at all", RoleSessionName="s1") == "ValidationError"
     assert error_code(sts.assume_role, RoleArn=ROLE, RoleSessionName="a b") == "ValidationError"
@@ -70,3 +73,47 @@ def test_denied_invalid_and_unknown_requests_fail(sts, control):
     control.fault("sts:*", {"type": "error", "code": "InternalFailure"})
     assert error_code(sts.get_caller_identity) == "InternalFailure"
     assert error_code(sts.get_session_token) == "InvalidAction"
+
+
+def test_sessions_have_tags_and_end_when_the_role_says_so(sts, connect, control):
+    """Session tags and their inheritance, the longest session, and the end of sessions before their time."""
+    tags = [{"Key": "namespace", "Value": "team-a"}, {"Key": "uid", "Value": "7"}]
+    parameters = {"RoleArn": ROLE, "RoleSessionName": "team-a"}
+    response = sts.assume_role(Tags=tags, TransitiveTagKeys=["namespace"], **parameters)
+    keys = response["Credentials"]
+    as_role = connect(key=keys["AccessKeyId"], token=keys["SessionToken"])
+    as_role.list_sequence_stores()
+    last = control.ledger()[-1]
+    assert (last["roleArn"], last["sessionName"]) == (ROLE, "team-a")
+    assert last["sessionTags"] == {"namespace": "team-a", "uid": "7"}
+    chained = connect("sts", key=keys["AccessKeyId"], token=keys["SessionToken"])
+    assert error_code(chained.assume_role, DurationSeconds=3601, **parameters) == "ValidationError"
+    assert error_code(chained.assume_role, Tags=tags[:1], **parameters) == "InvalidParameterValue"
+    chained.assume_role(**parameters)
+    assert error_code(sts.assume_role, Tags=tags, TransitiveTagKeys=["x"], **parameters) == "InvalidParameterValue"
+    control.call("PUT", ROLE_CALL, {"maxSessionSeconds": 3600})
+    assert error_code(sts.assume_role, DurationSeconds=3601, **parameters) == "ValidationError"
+    control.call("POST", f"{ROLE_CALL}/revoke")
+    assert error_code(as_role.list_sequence_stores) == "AccessDeniedException"
+    control.call("POST", f"{ROLE_CALL}/expire")
+    assert error_code(as_role.list_sequence_stores) == "ExpiredTokenException"
+
+
+def test_credentials_can_be_issued_without_sts(connect, control):
+    """As the Pod Identity agent and instance metadata hand them out."""
+    keys = control.call("POST", f"{ROLE_CALL}/sessions", {"sessionName": "pod", "lifetimeMs": 1500})
+    client = connect(key=keys["accessKeyId"], token=keys["sessionToken"])
+    assert ":222222222222:" in client.create_sequence_store(name="a")["arn"]
+    identity = connect("sts", key=keys["accessKeyId"], token=keys["sessionToken"]).get_caller_identity()
+    assert identity["Arn"] == "arn:aws:sts::222222222222:assumed-role/sequence-stores/pod"
+    time.sleep(1.6)
+    assert error_code(client.list_sequence_stores) == "ExpiredTokenException"
+
+
+@pytest.mark.parametrize("ahead", [400_000, -400_000])
+def test_a_clock_that_is_wrong_is_noticed(sts, omics, control, ahead):
+    control.knobs(clockAheadMs=ahead)
+    assert error_code(omics.list_sequence_stores) == "InvalidSignatureException"
+    assert error_code(sts.get_caller_identity) == "SignatureDoesNotMatch"
+    control.knobs(clockAheadMs=0)
+    omics.list_sequence_stores()

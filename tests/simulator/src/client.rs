@@ -16,6 +16,7 @@ use crate::fault::Fault;
 use crate::knobs::Knobs;
 use crate::ledger::LedgerEntry;
 use crate::record::{ReadSetRecord, SeedStore, StoreRecord};
+use crate::role::{Role, SessionRequest, TemporaryCredentials};
 
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
@@ -229,6 +230,41 @@ impl SimulatorClient {
     /// Expires all temporary access keys issued so far.
     pub async fn expire_sessions(&self) -> Result<(), ClientError> {
         self.send("POST", "sessions/expire", &json!({})).await
+    }
+
+    /// Expires the temporary access keys of the sessions that a role has now.
+    pub async fn expire_sessions_of(&self, role_arn: &str) -> Result<(), ClientError> {
+        self.send("POST", &format!("roles/{}/expire", segment(role_arn)), &json!({})).await
+    }
+
+    /// Denies every action to the sessions that a role has now: `AccessDeniedException`. Later sessions are not
+    /// affected.
+    pub async fn revoke_sessions_of(&self, role_arn: &str) -> Result<(), ClientError> {
+        self.send("POST", &format!("roles/{}/revoke", segment(role_arn)), &json!({})).await
+    }
+
+    /// Registers a role, or replaces what is registered.
+    pub async fn set_role(&self, role_arn: &str, role: &Role) -> Result<(), ClientError> {
+        self.send("PUT", &format!("roles/{}", segment(role_arn)), role).await
+    }
+
+    /// Forgets what is registered of a role: everybody can assume it again.
+    pub async fn forget_role(&self, role_arn: &str) -> Result<(), ClientError> {
+        self.call::<Value>("DELETE", &format!("roles/{}", segment(role_arn)), None::<&Value>).await.map(drop)
+    }
+
+    /// The registered roles by ARN.
+    pub async fn roles(&self) -> Result<BTreeMap<String, Role>, ClientError> {
+        self.get("roles").await
+    }
+
+    /// Opens a session of a role without STS, and returns its credentials.
+    pub async fn open_session(
+        &self,
+        role_arn: &str,
+        request: &SessionRequest,
+    ) -> Result<TemporaryCredentials, ClientError> {
+        self.call("POST", &format!("roles/{}/sessions", segment(role_arn)), Some(request)).await
     }
 
     /// Every request so far, oldest first.

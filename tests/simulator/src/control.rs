@@ -1,5 +1,7 @@
 //! The control API under `/_simulator/`, with which tests prepare state and read what happened. No I/O.
 
+use std::time::Duration;
+
 use hyper::body::Bytes;
 use hyper::http::request::Parts;
 use percent_encoding::percent_decode_str;
@@ -9,6 +11,7 @@ use serde_json::{Value, json};
 use crate::operation::form_pairs;
 use crate::record::{SeedStore, StoreRecord};
 use crate::response::ApiResponse;
+use crate::role::{Session, SessionRequest, account_of_role};
 use crate::server::Shared;
 use crate::stores::{Key, timestamp_now};
 use crate::world::World;
@@ -87,16 +90,39 @@ fn dispatch(shared: &Shared, parts: &Parts, body: &[u8]) -> ControlResult {
     }
 }
 
-/// The calls that change access keys, sessions and permissions.
+/// The calls about access keys, roles, sessions and permissions.
 fn credentials(world: &mut World, method: &str, segments: &[&str], body: &[u8]) -> ControlResult {
     match (method, segments) {
+        ("GET", ["roles"]) => return encode(world.principals.roles()),
+        ("POST", ["roles", role, "sessions"]) => return open_session(world, role, parse(body)?),
+        ("PUT", ["roles", role]) => {
+            known_role(role)?;
+            world.principals.set_role(role, parse(body)?);
+        }
+        ("DELETE", ["roles", role]) => world.principals.forget_role(role),
+        ("POST", ["roles", role, "expire"]) => world.principals.expire_sessions(Some(role)),
+        ("POST", ["roles", role, "revoke"]) => world.principals.revoke_sessions(role),
         ("PUT", ["keys", key]) => world.principals.set_account(key, &text(body, "account")?),
         ("POST", ["keys", key, "expire"]) => world.principals.expire_key(key),
-        ("POST", ["sessions", "expire"]) => world.principals.expire_sessions(),
+        ("POST", ["sessions", "expire"]) => world.principals.expire_sessions(None),
         ("PUT", ["permissions", principal]) => world.principals.allow(principal, parse(body)?),
         _ => return Err(ControlError::no_such_call(method, segments)),
     }
     Ok(json!({}))
+}
+
+fn known_role(role_arn: &str) -> Result<(), ControlError> {
+    let account = account_of_role(role_arn);
+    account.map(drop).ok_or_else(|| ControlError(400, format!("{role_arn} is not the ARN of a role")))
+}
+
+fn open_session(world: &mut World, role_arn: &str, request: SessionRequest) -> ControlResult {
+    known_role(role_arn)?;
+    let lifetime = Duration::from_millis(request.lifetime_ms);
+    let (mut session, credentials) = Session::open(role_arn, &request.session_name, lifetime, world.now());
+    session.tags = request.tags;
+    world.principals.open_session(&credentials.access_key_id, session);
+    encode(&credentials)
 }
 
 fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, ControlError> {

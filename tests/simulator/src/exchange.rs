@@ -88,6 +88,7 @@ pub(crate) async fn handle(shared: Shared, incoming: IncomingRequest) -> Outgoin
             Some(action) => response.apply_fault(action),
             None => (response, Delivery::Whole),
         };
+        let response = response.dated(world.now());
         close_entry(&mut world, seq, &response, outcome, delivery);
         (response, delivery)
     };
@@ -188,8 +189,7 @@ impl RoutedRequest {
                 Err(ApiError::new("UnknownOperationException", "No operation has this route"))
             }
             Destination::Omics(operation, label) => {
-                let World { principals, knobs, .. } = &*world;
-                principals.authenticate(scope, token.as_deref(), "omics", knobs).and_then(|caller| {
+                world.authenticate(scope, token.as_deref(), "omics").and_then(|caller| {
                     world.execute(&Call {
                         operation: *operation,
                         label,
@@ -247,6 +247,7 @@ impl RoutedRequest {
         let scope = Scope::of(&incoming.headers, &incoming.query).and_then(Result::ok);
         let account =
             scope.as_ref().map(|scope| world.principals.account_of(&scope.access_key_id, &world.knobs));
+        let session = scope.as_ref().and_then(|scope| world.principals.session(&scope.access_key_id));
         let store_id = match &self.destination {
             Destination::Omics(operation, label) => store_id_of(*operation, label),
             _ => None,
@@ -261,6 +262,9 @@ impl RoutedRequest {
             arn: store_id.as_ref().zip(account_region).map(|(id, owner)| store_arn(&owner, id)),
             account,
             region: scope.as_ref().map(|scope| scope.region.clone()),
+            role_arn: session.map(|session| session.role_arn.clone()),
+            session_name: session.map(|session| session.name.clone()),
+            session_tags: session.map(|session| session.tags.clone()).unwrap_or_default(),
             access_key_id: scope.map(|scope| scope.access_key_id),
             store_id,
             parameters: self.parameters(),

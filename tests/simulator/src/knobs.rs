@@ -284,12 +284,11 @@ pub struct Knobs {
 
     /// STS denies every AssumeRole and AssumeRoleWithWebIdentity: `AccessDenied` 403.
     pub sts_denied: bool,
-    /// ARNs of the roles that STS does not let callers assume: `AccessDenied` 403.
-    pub denied_roles: Vec<String>,
-    /// The external id that a caller must pass to assume a role, by role ARN.
-    pub required_external_ids: BTreeMap<String, String>,
     /// Lifetime of temporary credentials in milliseconds; overrides the duration in the request.
     pub session_lifetime_ms: Option<u64>,
+    /// How far the clock of AWS is ahead of that of this host, in milliseconds; negative: behind. Requests whose
+    /// signature is more than five minutes off fail: `InvalidSignatureException` 403.
+    pub clock_ahead_ms: i64,
 
     /// Maximum number of ledger entries; the simulator drops the oldest first.
     pub ledger_limit: u64,
@@ -349,9 +348,8 @@ impl Default for Knobs {
             tags_lag_empty: false,
             policy_lag_ms: 0,
             sts_denied: false,
-            denied_roles: Vec::new(),
-            required_external_ids: BTreeMap::new(),
             session_lifetime_ms: None,
+            clock_ahead_ms: 0,
             ledger_limit: 500_000,
         }
     }

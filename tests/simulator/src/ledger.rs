@@ -1,6 +1,6 @@
 //! The ledger: a record of every request that reached the simulator, its response and its effect. No I/O.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -24,6 +24,12 @@ pub struct LedgerEntry {
     /// The region in the credential scope of the signature.
     pub region: Option<String>,
     pub access_key_id: Option<String>,
+    /// The ARN of the role whose session the access key belongs to; `None` for a key that no role has.
+    pub role_arn: Option<String>,
+    /// The name of that session.
+    pub session_name: Option<String>,
+    /// The tags of that session, inherited ones included.
+    pub session_tags: BTreeMap<String, String>,
     /// The store that the request names or created.
     pub store_id: Option<String>,
     /// The ARN of that store; `None` if the request carries no credential scope.

@@ -16,6 +16,7 @@
 //! # }
 //! ```
 
+mod assume_role;
 mod client;
 mod control;
 mod error;
@@ -32,6 +33,7 @@ mod read_sets;
 mod record;
 mod render;
 mod response;
+mod role;
 mod sequence_stores;
 mod server;
 mod stores;
@@ -55,6 +57,7 @@ pub use knobs::{
 pub use ledger::LedgerEntry;
 pub use operation::default_quotas;
 pub use record::{ReadSetRecord, S3Access, SeedStore, SseConfig, StoreRecord};
+pub use role::{Role, SessionRequest, TemporaryCredentials};
 
 use server::Shared;
 

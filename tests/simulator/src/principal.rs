@@ -1,14 +1,18 @@
 //! Authentication and authorisation: access keys, temporary credentials, and the actions that an account or a
 //! role is allowed. No I/O.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Instant;
 
 use hyper::HeaderMap;
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 
 use crate::error::ApiError;
 use crate::knobs::Knobs;
 use crate::operation::form_pairs;
+use crate::role::{Role, Session, role_name};
 
 /// The credential scope of a SigV4 signature. The simulator does not verify the signature itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,21 +20,33 @@ pub(crate) struct Scope {
     pub(crate) access_key_id: String,
     pub(crate) region: String,
     pub(crate) service: String,
+    /// When the caller signed, by its own clock; `None` if it does not say.
+    pub(crate) signed_at: Option<Timestamp>,
 }
+
+/// How far the clock of a caller may be from that of AWS, in seconds.
+const SKEW_SECONDS: i64 = 300;
 
 impl Scope {
     /// Reads the `Authorization` header or, without one, the query of a presigned URL. `None` for an unsigned
     /// request.
     pub(crate) fn of(headers: &HeaderMap, query: &str) -> Option<Result<Scope, ApiError>> {
-        let header = headers.get("authorization").map(|value| value.to_str().unwrap_or_default().to_owned());
-        let credential = match header {
+        let query = form_pairs(query);
+        let of_query = |name: &str| query.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone());
+        let of_header =
+            |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default().to_owned());
+        let (credential, date) = match of_header("authorization") {
             Some(header) => {
                 let found = header.split([' ', ',']).find_map(|part| part.strip_prefix("Credential="));
-                found.unwrap_or_default().to_owned()
+                (found.unwrap_or_default().to_owned(), of_header("x-amz-date"))
             }
-            None => form_pairs(query).into_iter().find(|(name, _)| name == "X-Amz-Credential")?.1,
+            None => (of_query("X-Amz-Credential")?, of_query("X-Amz-Date")),
         };
-        Some(Scope::parse(&credential))
+        let signed_at = date.and_then(|date| {
+            let date = DateTime::strptime("%Y%m%dT%H%M%SZ", date).ok()?;
+            date.to_zoned(TimeZone::UTC).ok().map(|date| date.timestamp())
+        });
+        Some(Scope::parse(&credential).map(|scope| Scope { signed_at, ..scope }))
     }
 
     fn parse(credential: &str) -> Result<Scope, ApiError> {
@@ -39,6 +55,7 @@ impl Scope {
                 access_key_id: (*key).to_owned(),
                 region: (*region).to_owned(),
                 service: (*service).to_owned(),
+                signed_at: None,
             }),
             _ => Err(ApiError::new(
                 "IncompleteSignatureException",
@@ -46,26 +63,45 @@ impl Scope {
             )),
         }
     }
+
+    /// What AWS says of a signature that is too old or not yet valid at this time; `None` if its date is good.
+    fn skew(&self, now: Timestamp) -> Option<String> {
+        let signed_at = self.signed_at?;
+        let shown = |timestamp: Timestamp| timestamp.strftime("%Y%m%dT%H%M%SZ").to_string();
+        let shifted = |seconds: i64| {
+            Timestamp::from_second(now.as_second().saturating_add(seconds)).unwrap_or(Timestamp::MAX)
+        };
+        let late = now.as_second().saturating_sub(signed_at.as_second());
+        if late > SKEW_SECONDS {
+            let oldest = shown(shifted(-SKEW_SECONDS));
+            return Some(format!(
+                "Signature expired: {} is now earlier than {oldest} ({} - 5 min.)",
+                shown(signed_at),
+                shown(now)
+            ));
+        }
+        (late < -SKEW_SECONDS).then(|| {
+            let newest = shown(shifted(SKEW_SECONDS));
+            format!(
+                "Signature not yet current: {} is still later than {newest} ({} + 5 min.)",
+                shown(signed_at),
+                shown(now)
+            )
+        })
+    }
 }
 
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub(crate) account: String,
     pub(crate) region: String,
+    /// As GetCallerIdentity returns it.
     pub(crate) arn: String,
-    pub(crate) role_arn: Option<String>,
+    /// The ARN of the role of the session.
+    pub(crate) principal_arn: String,
+    /// `None` for an access key that belongs to no session that the simulator opened.
+    pub(crate) session: Option<Session>,
     pub(crate) user_id: String,
-}
-
-/// A role session with its temporary credentials.
-#[derive(Clone, Debug)]
-pub(crate) struct Session {
-    pub(crate) account: String,
-    pub(crate) role_arn: String,
-    pub(crate) role_id: String,
-    pub(crate) name: String,
-    pub(crate) token: String,
-    pub(crate) expires: Instant,
 }
 
 /// The known access keys and sessions, and the permissions of accounts and roles.
@@ -73,6 +109,7 @@ pub(crate) struct Session {
 pub(crate) struct Principals {
     accounts: HashMap<String, String>,
     sessions: HashMap<String, Session>,
+    roles: BTreeMap<String, Role>,
     expired: HashSet<String>,
     /// Allowed actions by account id or role ARN. A principal without an entry may do everything.
     allowed: HashMap<String, Vec<String>>,
@@ -92,8 +129,37 @@ impl Principals {
         self.expired.insert(access_key_id.to_owned());
     }
 
-    pub(crate) fn expire_sessions(&mut self) {
-        self.expired.extend(self.sessions.keys().cloned());
+    /// Expires the sessions of a role, or of all roles.
+    pub(crate) fn expire_sessions(&mut self, role_arn: Option<&str>) {
+        let of_role = |session: &Session| role_arn.is_none_or(|role| session.role_arn == role);
+        let keys = self.sessions.iter().filter(|(_, session)| of_role(session)).map(|(key, _)| key.clone());
+        self.expired.extend(keys);
+    }
+
+    /// Denies everything to the sessions that the role has now, as the console of IAM does on request.
+    pub(crate) fn revoke_sessions(&mut self, role_arn: &str) {
+        let of_role = self.sessions.values_mut().filter(|session| session.role_arn == role_arn);
+        of_role.for_each(|session| session.revoked = true);
+    }
+
+    pub(crate) fn session(&self, access_key_id: &str) -> Option<&Session> {
+        self.sessions.get(access_key_id)
+    }
+
+    pub(crate) fn set_role(&mut self, role_arn: &str, role: Role) {
+        self.roles.insert(role_arn.to_owned(), role);
+    }
+
+    pub(crate) fn forget_role(&mut self, role_arn: &str) {
+        self.roles.remove(role_arn);
+    }
+
+    pub(crate) fn role(&self, role_arn: &str) -> Option<&Role> {
+        self.roles.get(role_arn)
+    }
+
+    pub(crate) fn roles(&self) -> &BTreeMap<String, Role> {
+        &self.roles
     }
 
     pub(crate) fn allow(&mut self, principal: &str, actions: Option<Vec<String>>) {
@@ -116,6 +182,7 @@ impl Principals {
         token: Option<&str>,
         service: &str,
         knobs: &Knobs,
+        now: Timestamp,
     ) -> Result<Caller, ApiError> {
         let name = |omics: &'static str, sts: &'static str| if service == "sts" { sts } else { omics };
         let Some(scope) = scope else {
@@ -129,6 +196,9 @@ impl Principals {
                 code,
                 format!("Credential should be scoped to correct service: '{service}'."),
             ));
+        }
+        if let Some(skew) = scope.skew(now) {
+            return Err(ApiError::new(name("InvalidSignatureException", "SignatureDoesNotMatch"), skew));
         }
         let key = scope.access_key_id.as_str();
         let unknown = || {
@@ -147,14 +217,16 @@ impl Principals {
             return Err(unknown());
         }
         let account = self.account_of(key, knobs);
-        let (role, session_name, role_id) = match session {
-            Some(session) => (role_name(&session.role_arn), session.name.as_str(), session.role_id.as_str()),
-            None => ("simulator", key, "AROASIMULATOR0000000"),
+        let session = session.cloned();
+        let (role_arn, session_name, role_id) = match &session {
+            Some(session) => (session.role_arn.clone(), session.name.as_str(), session.role_id.as_str()),
+            None => (format!("arn:aws:iam::{account}:role/simulator"), key, "AROASIMULATOR0000000"),
         };
         Ok(Caller {
-            arn: format!("arn:aws:sts::{account}:assumed-role/{role}/{session_name}"),
+            arn: format!("arn:aws:sts::{account}:assumed-role/{}/{session_name}", role_name(&role_arn)),
             user_id: format!("{role_id}:{session_name}"),
-            role_arn: session.map(|session| session.role_arn.clone()),
+            principal_arn: role_arn,
+            session,
             region: scope.region,
             account,
         })
@@ -163,7 +235,19 @@ impl Principals {
     /// Checks the permission as IAM does. The list of a role takes precedence over the list of its account;
     /// without a list, every action is allowed.
     pub(crate) fn authorize(&self, caller: &Caller, action: &str, resource: &str) -> Result<(), ApiError> {
-        let of_role = caller.role_arn.as_ref().and_then(|role| self.allowed.get(role));
+        let denied = |why: &str| {
+            Err(ApiError::new(
+                "AccessDeniedException",
+                format!(
+                    "User: {} is not authorized to perform: {action} on resource: {resource} {why}",
+                    caller.arn
+                ),
+            ))
+        };
+        if caller.session.as_ref().is_some_and(|session| session.revoked) {
+            return denied("with an explicit deny in an identity-based policy");
+        }
+        let of_role = self.allowed.get(&caller.principal_arn);
         let Some(actions) = of_role.or_else(|| self.allowed.get(&caller.account)) else {
             return Ok(());
         };
@@ -174,18 +258,6 @@ impl Principals {
         if actions.iter().any(covers) {
             return Ok(());
         }
-        Err(ApiError::new(
-            "AccessDeniedException",
-            format!(
-                "User: {} is not authorized to perform: {action} on resource: {resource} because no \
-                 identity-based policy allows the {action} action",
-                caller.arn
-            ),
-        ))
+        denied(&format!("because no identity-based policy allows the {action} action"))
     }
-}
-
-/// The name of a role without its path.
-pub(crate) fn role_name(role_arn: &str) -> &str {
-    role_arn.rsplit('/').next().unwrap_or(role_arn)
 }

@@ -8,6 +8,7 @@ use http_body_util::{BodyExt, Empty, Full, StreamBody, combinators::BoxBody};
 use hyper::body::{Bytes, Frame};
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{Response, StatusCode};
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use crate::error::ApiError;
@@ -76,6 +77,12 @@ impl ApiResponse {
             content: Content::Json(json!({"message": error.message})),
             error: Some(error.code.clone()),
         }
+    }
+
+    /// With the time of the service, from which the SDKs learn how far their own clock is off.
+    pub(crate) fn dated(mut self, now: Timestamp) -> Self {
+        self.headers.insert(0, ("date".to_owned(), now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()));
+        self
     }
 
     /// The body as the ledger records it.

@@ -1,17 +1,17 @@
 //! AWS STS: GetCallerIdentity, AssumeRole and AssumeRoleWithWebIdentity over the AWS query protocol. No I/O.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
+use crate::assume_role::{assume_role, assume_role_with_web_identity};
 use crate::error::ApiError;
-use crate::knobs::Knobs;
 use crate::operation::form_pairs;
-use crate::principal::{Caller, Scope, Session, role_name};
+use crate::principal::{Caller, Scope};
 use crate::response::ApiResponse;
-use crate::stores::format_timestamp;
+use crate::role::{Session, TemporaryCredentials};
 use crate::world::World;
 
 const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
@@ -30,11 +30,11 @@ impl Request {
         Some(Request { action: form.get("Action")?.clone(), form })
     }
 
-    fn get(&self, name: &str) -> Option<&str> {
+    pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.form.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    fn required(&self, name: &str) -> Result<&str, ApiError> {
+    pub(crate) fn required(&self, name: &str) -> Result<&str, ApiError> {
         self.get(name).ok_or_else(|| {
             let member = format!("{}{}", name[..1].to_lowercase(), &name[1..]);
             ApiError::new(
@@ -47,26 +47,55 @@ impl Request {
         })
     }
 
-    fn tags(&self) -> Map<String, Value> {
-        let keys = self.form.iter().filter_map(|(name, key)| {
-            let member = name.strip_prefix("Tags.member.")?.strip_suffix(".Key")?;
-            let value = self.form.get(&format!("Tags.member.{member}.Value"));
-            Some((key.clone(), json!(value.cloned().unwrap_or_default())))
-        });
-        keys.collect()
+    /// The members of a list, in order.
+    fn members(&self, list: &str, member: &str) -> Vec<(u32, &String)> {
+        let mut members: Vec<(u32, &String)> = self
+            .form
+            .iter()
+            .filter_map(|(name, value)| {
+                let number = name.strip_prefix(list)?.strip_prefix(".member.")?.strip_suffix(member)?;
+                Some((number.parse().ok()?, value))
+            })
+            .collect();
+        members.sort();
+        members
     }
 
-    /// The form parameters for the ledger, with the tags as one object and without the web identity token,
-    /// which is a secret.
+    pub(crate) fn tags(&self) -> Vec<(String, String)> {
+        let value =
+            |number| self.form.get(&format!("Tags.member.{number}.Value")).cloned().unwrap_or_default();
+        self.members("Tags", ".Key").into_iter().map(|(number, key)| (key.clone(), value(number))).collect()
+    }
+
+    pub(crate) fn transitive_tag_keys(&self) -> Vec<String> {
+        self.members("TransitiveTagKeys", "").into_iter().map(|(_, key)| key.clone()).collect()
+    }
+
+    /// The claims of the web identity token; `null` if it is not a JWT, which the simulator accepts too.
+    fn claims(&self) -> Value {
+        let payload = self.get("WebIdentityToken").and_then(|token| token.split('.').nth(1));
+        let payload = payload.and_then(|payload| URL_SAFE_NO_PAD.decode(payload).ok());
+        payload.and_then(|payload| serde_json::from_slice(&payload).ok()).unwrap_or_default()
+    }
+
+    /// The form parameters for the ledger, with lists as lists and the tags as one object. Of the web identity token,
+    /// which is a secret, only the claims.
     pub(crate) fn parameters(&self) -> Value {
         let plain = self.form.iter().filter(|(name, _)| {
-            !name.starts_with("Tags.member.") && !name.starts_with("X-Amz-") && *name != "WebIdentityToken"
+            !name.contains(".member.") && !name.starts_with("X-Amz-") && *name != "WebIdentityToken"
         });
         let mut parameters: Map<String, Value> =
             plain.map(|(name, value)| (name.clone(), json!(value))).collect();
-        let tags = self.tags();
+        let (tags, transitive, claims) = (self.tags(), self.transitive_tag_keys(), self.claims());
         if !tags.is_empty() {
+            let tags = tags.into_iter().map(|(key, value)| (key, json!(value))).collect();
             parameters.insert("Tags".to_owned(), Value::Object(tags));
+        }
+        if !transitive.is_empty() {
+            parameters.insert("TransitiveTagKeys".to_owned(), json!(transitive));
+        }
+        if !claims.is_null() {
+            parameters.insert("Claims".to_owned(), claims);
         }
         Value::Object(parameters)
     }
@@ -79,8 +108,7 @@ pub(crate) fn call(
     token: Option<&str>,
     request_id: &str,
 ) -> Result<ApiResponse, ApiError> {
-    let authenticate =
-        |world: &World| world.principals.authenticate(scope.clone(), token, "sts", &world.knobs);
+    let authenticate = |world: &World| world.authenticate(scope.clone(), token, "sts");
     let result = match request.action.as_str() {
         "GetCallerIdentity" => {
             let Caller { account, arn, user_id, .. } = authenticate(world)?;
@@ -92,12 +120,16 @@ pub(crate) fn call(
         }
         "AssumeRole" => {
             let caller = authenticate(world)?;
-            assume(world, request, &caller.arn, "sts:AssumeRole")?
+            let (session, credentials) = assume_role(world, request, &caller)?;
+            assumed(&session, &credentials)
         }
         "AssumeRoleWithWebIdentity" => {
             request.required("WebIdentityToken")?;
-            let assumed = assume(world, request, "anonymous", "sts:AssumeRoleWithWebIdentity")?;
-            format!("{assumed}<SubjectFromWebIdentityToken>simulator</SubjectFromWebIdentityToken>")
+            let claims = request.claims();
+            let (session, credentials) = assume_role_with_web_identity(world, request, &claims)?;
+            let subject = claims["sub"].as_str().unwrap_or("simulator");
+            let assumed = assumed(&session, &credentials);
+            format!("{assumed}<SubjectFromWebIdentityToken>{}</SubjectFromWebIdentityToken>", escape(subject))
         }
         other => {
             return Err(ApiError::new(
@@ -116,86 +148,16 @@ pub(crate) fn call(
     ))
 }
 
-/// The validated parameters of AssumeRole and AssumeRoleWithWebIdentity.
-struct AssumeRole<'a> {
-    role_arn: &'a str,
-    account: &'a str,
-    session_name: &'a str,
-    external_id: Option<&'a str>,
-    duration_seconds: u64,
-}
-
-impl AssumeRole<'_> {
-    fn parse(request: &Request) -> Result<AssumeRole<'_>, ApiError> {
-        let role_arn = request.required("RoleArn")?;
-        let session_name = request.required("RoleSessionName")?;
-        let invalid = |message: String| ApiError::new("ValidationError", message);
-        let parts: Vec<&str> = role_arn.splitn(6, ':').collect();
-        let account = match parts.as_slice() {
-            ["arn", _, "iam", "", account, role] if role.starts_with("role/") && account.len() == 12 => {
-                *account
-            }
-            _ => return Err(invalid(format!("{role_arn} is invalid"))),
-        };
-        let session_name_is_valid = (2..=64).contains(&session_name.len())
-            && session_name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte));
-        if !session_name_is_valid {
-            return Err(invalid("Value at 'roleSessionName' failed to satisfy constraint".to_owned()));
-        }
-        let duration_seconds = match request.get("DurationSeconds").map(str::parse).unwrap_or(Ok(3600)) {
-            Ok(seconds @ 900..=43_200) => seconds,
-            _ => return Err(invalid("Value at 'durationSeconds' failed to satisfy constraint".to_owned())),
-        };
-        let external_id = request.get("ExternalId");
-        Ok(AssumeRole { role_arn, account, session_name, external_id, duration_seconds })
-    }
-
-    fn is_denied(&self, knobs: &Knobs) -> bool {
-        let required_external_id = knobs.required_external_ids.get(self.role_arn).map(String::as_str);
-        knobs.sts_denied
-            || knobs.denied_roles.iter().any(|role| role == self.role_arn)
-            || (required_external_id.is_some() && self.external_id != required_external_id)
-    }
-}
-
-fn assume(world: &mut World, request: &Request, caller: &str, action: &str) -> Result<String, ApiError> {
-    let parameters = AssumeRole::parse(request)?;
-    let AssumeRole { role_arn, account, session_name, .. } = parameters;
-    if parameters.is_denied(&world.knobs) {
-        let message =
-            format!("User: {caller} is not authorized to perform: {action} on resource: {role_arn}");
-        return Err(ApiError::new("AccessDenied", message));
-    }
-    let lifetime = world.knobs.session_lifetime_ms.unwrap_or(parameters.duration_seconds * 1000);
-    let key = format!("ASIA{}", random(16, b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"));
-    let alphanumerics = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-    let session = Session {
-        account: account.to_owned(),
-        role_arn: role_arn.to_owned(),
-        role_id: format!("AROA{}", random(16, b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567")),
-        name: session_name.to_owned(),
-        token: random(120, alphanumerics),
-        expires: Instant::now() + Duration::from_millis(lifetime),
-    };
-    let expiration = Timestamp::now().as_millisecond().saturating_add_unsigned(lifetime);
-    let expiration = format_timestamp(Timestamp::from_millisecond(expiration).unwrap_or(Timestamp::MAX));
-    let result = format!(
-        "<AssumedRoleUser><AssumedRoleId>{}:{session_name}</AssumedRoleId>\
-         <Arn>arn:aws:sts::{account}:assumed-role/{}/{session_name}</Arn></AssumedRoleUser>\
-         <Credentials><AccessKeyId>{key}</AccessKeyId><SecretAccessKey>{}</SecretAccessKey>\
-         <SessionToken>{}</SessionToken><Expiration>{expiration}</Expiration></Credentials>",
+fn assumed(session: &Session, credentials: &TemporaryCredentials) -> String {
+    let TemporaryCredentials { access_key_id, secret_access_key, session_token, expiration } = credentials;
+    format!(
+        "<AssumedRoleUser><AssumedRoleId>{}:{}</AssumedRoleId><Arn>{}</Arn></AssumedRoleUser>\
+         <Credentials><AccessKeyId>{access_key_id}</AccessKeyId><SecretAccessKey>{secret_access_key}</SecretAccessKey>\
+         <SessionToken>{session_token}</SessionToken><Expiration>{expiration}</Expiration></Credentials>",
         session.role_id,
-        escape(role_name(role_arn)),
-        random(40, alphanumerics),
-        session.token,
-    );
-    world.principals.open_session(&key, session);
-    Ok(result)
-}
-
-fn random(length: usize, alphabet: &[u8]) -> String {
-    let characters = std::iter::repeat_with(|| fastrand::choice(alphabet).copied().map_or('A', char::from));
-    characters.take(length).collect()
+        session.name,
+        escape(&session.arn()),
+    )
 }
 
 /// An error in the XML format of the query protocol.

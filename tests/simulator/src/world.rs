@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use crate::error::ApiError;
@@ -10,7 +11,7 @@ use crate::fault::Faults;
 use crate::knobs::Knobs;
 use crate::ledger::Ledger;
 use crate::operation::Operation;
-use crate::principal::{Caller, Principals};
+use crate::principal::{Caller, Principals, Scope};
 use crate::stores::{AccountRegion, Staleness, Store, Stores, store_arn};
 use crate::throttle::Throttle;
 use crate::{policy, read_sets, sequence_stores, tags};
@@ -82,6 +83,22 @@ impl Outcome {
 }
 
 impl World {
+    /// The time by the clock of AWS.
+    pub(crate) fn now(&self) -> Timestamp {
+        let ahead = SignedDuration::from_millis(self.knobs.clock_ahead_ms);
+        Timestamp::now().saturating_add(ahead).unwrap_or(Timestamp::MAX)
+    }
+
+    /// Identifies the caller of a signed request; see [`Principals::authenticate`].
+    pub(crate) fn authenticate(
+        &self,
+        scope: Option<Result<Scope, ApiError>>,
+        token: Option<&str>,
+        service: &str,
+    ) -> Result<Caller, ApiError> {
+        self.principals.authenticate(scope, token, service, &self.knobs, self.now())
+    }
+
     /// Checks the request quota, then the permission, then executes the operation.
     pub(crate) fn execute(&mut self, call: &Call<'_>) -> Result<Outcome, ApiError> {
         let (account, region) = call.account_region();

@@ -1,37 +1,10 @@
 //! Prove that accounts and regions are isolated, and that credentials, permissions and STS work as in AWS.
 
-use std::time::Duration;
+use healthomics_simulator::SeedStore;
 
-use aws_sdk_omics::config::Credentials;
-use healthomics_simulator::{SeedStore, Simulator};
-
-use crate::client::{code, omics, omics_as, simulator, with_knobs};
+use crate::client::{code, key, omics, omics_as, session, simulator, sts, with_knobs};
 
 const ROLE: &str = "arn:aws:iam::222222222222:role/operators/sequence-stores";
-
-fn key(id: &str) -> Credentials {
-    Credentials::new(id, "secret", None, None, "test")
-}
-
-fn sts(simulator: &Simulator, id: &str) -> aws_sdk_sts::Client {
-    let config = aws_sdk_sts::Config::builder()
-        .behavior_version(aws_sdk_sts::config::BehaviorVersion::v2026_01_12())
-        .region(aws_sdk_sts::config::Region::new("us-east-1"))
-        .credentials_provider(aws_sdk_sts::config::Credentials::new(id, "secret", None, None, "test"))
-        .retry_config(aws_sdk_sts::config::retry::RetryConfig::disabled())
-        .endpoint_url(simulator.url());
-    aws_sdk_sts::Client::from_conf(config.build())
-}
-
-fn session(credentials: &aws_sdk_sts::types::Credentials) -> Credentials {
-    Credentials::new(
-        credentials.access_key_id(),
-        credentials.secret_access_key(),
-        Some(credentials.session_token().to_owned()),
-        None,
-        "test",
-    )
-}
 
 #[tokio::test]
 async fn accounts_and_regions_are_isolated_from_each_other() {
@@ -102,12 +75,13 @@ async fn permissions_apply_to_an_account_or_to_a_role() {
     omics.create_sequence_store().name("plain").send().await.unwrap();
     let tagged = omics.create_sequence_store().name("tagged").tags("k", "v").send().await.unwrap_err();
     assert!(tagged.into_service_error().meta().message().unwrap().contains("omics:TagResource"));
-    sts(&simulator, "AKIATEST").get_caller_identity().send().await.unwrap();
+    sts(&simulator, key("AKIATEST")).get_caller_identity().send().await.unwrap();
     control.allow_actions("123456789012", None).await.unwrap();
     omics.delete_sequence_store().id(&store.id).send().await.unwrap();
 
     control.allow_actions(ROLE, allow(&["omics:ListSequenceStores"])).await.unwrap();
-    let assumed = sts(&simulator, "AKIATEST").assume_role().role_arn(ROLE).role_session_name("one").send();
+    let assumed =
+        sts(&simulator, key("AKIATEST")).assume_role().role_arn(ROLE).role_session_name("one").send();
     let assumed = assumed.await.unwrap();
     let as_role = omics_as(&simulator, session(assumed.credentials().unwrap()), "us-east-1");
     as_role.list_sequence_stores().send().await.unwrap();
@@ -118,7 +92,7 @@ async fn permissions_apply_to_an_account_or_to_a_role() {
 async fn temporary_credentials_belong_to_the_account_of_the_role() {
     let simulator = simulator().await;
     let control = simulator.client();
-    let client = sts(&simulator, "AKIATEST");
+    let client = sts(&simulator, key("AKIATEST"));
     let identity = client.get_caller_identity().send().await.unwrap();
     assert_eq!(identity.account(), Some("123456789012"));
     let tag = aws_sdk_sts::types::Tag::builder().key("namespace").value("team-a").build().unwrap();
@@ -149,49 +123,4 @@ async fn temporary_credentials_belong_to_the_account_of_the_role() {
     assert_eq!(entry.parameters["RoleSessionName"], "team-a");
     assert_eq!(entry.parameters["ExternalId"], "secret-handshake");
     assert_eq!(entry.parameters["Tags"]["namespace"], "team-a");
-}
-
-#[tokio::test]
-async fn sts_denies_roles_and_sessions_expire() {
-    let simulator = with_knobs(|knobs| {
-        knobs.required_external_ids.insert(ROLE.to_owned(), "right".to_owned());
-        knobs.session_lifetime_ms = Some(100);
-    })
-    .await;
-    let control = simulator.client();
-    let client = sts(&simulator, "AKIATEST");
-    let assume = |external_id: &str| {
-        client.assume_role().role_arn(ROLE).role_session_name("s1").external_id(external_id).send()
-    };
-    assert_eq!(code(assume("wrong").await), "AccessDenied");
-    let assumed = assume("right").await.unwrap();
-    let as_role = omics_as(&simulator, session(assumed.credentials().unwrap()), "us-east-1");
-    as_role.list_sequence_stores().send().await.unwrap();
-    tokio::time::sleep(Duration::from_millis(150)).await;
-    assert_eq!(code(as_role.list_sequence_stores().send().await), "ExpiredTokenException");
-
-    let mut knobs = control.knobs().await.unwrap();
-    knobs.denied_roles.push(ROLE.to_owned());
-    control.set_knobs(&knobs).await.unwrap();
-    assert_eq!(code(assume("right").await), "AccessDenied");
-    let web = || {
-        let call = client.assume_role_with_web_identity().role_session_name("s1").web_identity_token("jwt");
-        call.role_arn("arn:aws:iam::444444444444:role/web").send()
-    };
-    let assumed = web().await.unwrap();
-    assert!(assumed.assumed_role_user().unwrap().arn().contains("444444444444"));
-    let ledger = control.ledger().await.unwrap();
-    assert!(
-        !serde_json::to_string(&ledger).unwrap().contains("jwt"),
-        "the ledger does not contain the web identity token, which is a secret"
-    );
-    knobs.sts_denied = true;
-    control.set_knobs(&knobs).await.unwrap();
-    assert_eq!(code(web().await), "AccessDenied");
-    control.expire_key("AKIATEST").await.unwrap();
-    assert_eq!(code(client.get_caller_identity().send().await), "ExpiredToken");
-    let fault = healthomics_simulator::FaultAction::error("InternalFailure");
-    control.set_account("AKIATEST", "123456789012").await.unwrap();
-    control.script_fault(&healthomics_simulator::Fault::once("sts:*", fault)).await.unwrap();
-    assert_eq!(code(client.get_caller_identity().send().await), "InternalFailure");
 }

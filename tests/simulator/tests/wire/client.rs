@@ -70,3 +70,29 @@ pub(crate) fn config(
 pub(crate) fn code<T: std::fmt::Debug, E: ProvideErrorMetadata>(result: Result<T, E>) -> String {
     result.unwrap_err().code().unwrap_or("none").to_owned()
 }
+
+/// Keys that no session has.
+pub(crate) fn key(id: &str) -> Credentials {
+    Credentials::new(id, "secret", None, None, "test")
+}
+
+pub(crate) fn sts(simulator: &Simulator, credentials: Credentials) -> aws_sdk_sts::Client {
+    let config = aws_sdk_sts::Config::builder()
+        .behavior_version(aws_sdk_sts::config::BehaviorVersion::v2026_01_12())
+        .region(aws_sdk_sts::config::Region::new("us-east-1"))
+        .credentials_provider(credentials)
+        .retry_config(aws_sdk_sts::config::retry::RetryConfig::disabled())
+        .endpoint_url(simulator.url());
+    aws_sdk_sts::Client::from_conf(config.build())
+}
+
+/// What STS has handed out.
+pub(crate) fn session(credentials: &aws_sdk_sts::types::Credentials) -> Credentials {
+    Credentials::new(
+        credentials.access_key_id(),
+        credentials.secret_access_key(),
+        Some(credentials.session_token().to_owned()),
+        None,
+        "test",
+    )
+}

@@ -10,4 +10,5 @@ mod knobs;
 mod lifecycle;
 mod operations;
 mod raw;
+mod roles;
 mod tokens;
