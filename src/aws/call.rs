@@ -107,9 +107,14 @@ impl Aws {
             let (sent, host) = begun.traced.of(host::noted(sent)).await;
             budget.answered(&self.identity_in_use(), call.region, sent.as_ref().err());
             if let Err(error) = &sent
+                && error.class == Class::Credentials
+            {
+                self.shared.rejected();
+            }
+            if let Err(error) = &sent
                 && error.class == Class::Throttled
             {
-                budget.refused(call.region, call.operation);
+                budget.refused(&self.shared.account(), call.region, call.operation);
                 if is_sent_again(call.operation, tries, began.elapsed()) {
                     self.ended(begun, Some(error));
                     tries += 1;
@@ -158,7 +163,7 @@ impl Aws {
                 is_expected: is_expected(error),
             });
         }
-        let account = self.shared.credentials.account_in_use().unwrap_or_default();
+        let account = self.shared.account();
         counted.ended(
             &account,
             error.map_or("success", |error| error.class.label()),

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_config::BehaviorVersion;
+use aws_config::identity::IdentityCache;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -17,6 +18,7 @@ use super::call::CALL_TIMEOUT;
 use super::credentials::{NoCredentials, TrackedCredentials};
 use super::other_owners::OtherOwners;
 use super::required_members::RequiredMembers;
+use super::role_session::{RoleSession, SessionCredentials};
 use super::{Fence, Operation, endpoint, host, http};
 use crate::metrics::{BudgetSample, Metrics};
 use crate::network::{Proxies, added_certificates};
@@ -51,6 +53,8 @@ pub(super) struct Shared {
     pub(super) budget: Arc<Budget>,
     fence: Fence,
     other_owners: Mutex<OtherOwners>,
+    /// In use where the clients act with the role of a binding.
+    pub(super) session: Option<Arc<RoleSession>>,
 }
 
 impl Aws {
@@ -135,6 +139,22 @@ impl Aws {
         Self { caller, ..self.clone() }
     }
 
+    /// The same with the credentials of this session.
+    pub(super) fn in_session(&self, session: Arc<RoleSession>) -> Self {
+        let provider = SharedCredentialsProvider::new(SessionCredentials(Arc::clone(&session)));
+        let role = Some(session.request().role_arn.clone());
+        let credentials = TrackedCredentials::new(provider, role);
+        let shared = Arc::new(self.shared.with_credentials(credentials, Some(session)));
+        Self { shared, ..self.clone() }
+    }
+
+    /// The same for whoever must not call AWS: no request can be signed.
+    #[must_use]
+    pub(crate) fn without_credentials(&self) -> Self {
+        let credentials = TrackedCredentials::new(SharedCredentialsProvider::new(NoCredentials), None);
+        Self { shared: Arc::new(self.shared.with_credentials(credentials, None)), ..self.clone() }
+    }
+
     /// The operator stops: a call that has to wait for its turn waits for ever, and so does one that changes something.
     pub(crate) fn stop(&self) {
         self.shared.budget.close();
@@ -146,16 +166,16 @@ impl Aws {
 
     /// The buckets of the request budget in use at this moment.
     pub(crate) fn budget_readings(&self) -> Vec<BudgetSample> {
-        let account = self.shared.credentials.account_in_use().unwrap_or_default();
         let readings = self.shared.budget.readings().into_iter();
-        let sample = |(region, operation, reading): (String, Operation, Reading)| BudgetSample {
-            account: account.clone(),
-            region,
-            operation: operation.name(),
-            rate: reading.rate,
-            full_rate: reading.full_rate,
-            waiting: reading.waiting,
-        };
+        let sample =
+            |(account, region, operation, reading): (String, String, Operation, Reading)| BudgetSample {
+                account,
+                region,
+                operation: operation.name(),
+                rate: reading.rate,
+                full_rate: reading.full_rate,
+                waiting: reading.waiting,
+            };
         readings.map(sample).collect()
     }
 
@@ -235,6 +255,44 @@ impl Shared {
             budget: Budget::new(quotas),
             fence: Fence::default(),
             other_owners: Mutex::default(),
+            session: None,
+        }
+    }
+
+    /// The same connections, endpoints, budget and fence with other credentials.
+    fn with_credentials(&self, credentials: TrackedCredentials, session: Option<Arc<RoleSession>>) -> Self {
+        let config = self.config.clone().into_builder();
+        let config = config
+            // Both kinds look after the expiry by themselves.
+            .identity_cache(IdentityCache::no_cache())
+            .credentials_provider(SharedCredentialsProvider::new(credentials.clone()))
+            .build();
+        Self {
+            config,
+            clients: Mutex::default(),
+            tag_clients: Mutex::default(),
+            custom_endpoint: self.custom_endpoint,
+            tags_endpoint: self.tags_endpoint.clone(),
+            credentials,
+            budget: Arc::clone(&self.budget),
+            fence: self.fence.clone(),
+            other_owners: Mutex::default(),
+            session,
+        }
+    }
+
+    /// By whose quotas AWS counts the requests; empty until it is known.
+    pub(super) fn account(&self) -> String {
+        let of_role =
+            |session: &Arc<RoleSession>| session.request().role_arn.split(':').nth(4).map(ToOwned::to_owned);
+        let of_session = self.session.as_ref().and_then(of_role);
+        of_session.or_else(|| self.credentials.account_in_use()).unwrap_or_default()
+    }
+
+    /// AWS does not accept the credentials.
+    pub(super) fn rejected(&self) {
+        if let Some(session) = &self.session {
+            session.rejected();
         }
     }
 

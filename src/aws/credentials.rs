@@ -27,7 +27,8 @@ const PROFILE_UNREADABLE: &str = "ProfileFile provider could not be built";
 
 /// Providers that get the account together with the key from whoever issued the key. What a person has written beside a
 /// key, in `AWS_ACCOUNT_ID` or a profile, may belong to another one.
-const ISSUERS: [&str; 4] = ["AssumeRoleProvider", "EcsContainer", "SSO", "WebIdentityToken"];
+const ISSUERS: [&str; 5] =
+    [super::role_session::PROVIDER, "AssumeRoleProvider", "EcsContainer", "SSO", "WebIdentityToken"];
 
 /// Passes on the credentials of the SDK's chain and notes what they say about themselves.
 #[derive(Clone, Debug)]

@@ -67,6 +67,15 @@ fn innermost(error: &CredentialsError) -> &CredentialsError {
 
 /// What the source of the credentials answered, or that it did not; none where `cause` does not tell.
 fn response_of_source(cause: &(dyn StdError + 'static)) -> Option<Refusal> {
+    // The role of a binding, which the operator assumes by itself.
+    if let Some(error) = cause.downcast_ref::<CallError>() {
+        let class = match error.class {
+            Class::Denied | Class::Credentials => Class::Credentials,
+            _ => Class::CredentialsUnavailable,
+        };
+        let denial = error.denial.as_deref().cloned();
+        return Some(Refusal { class, code: error.code.clone(), denial });
+    }
     if let Some(error) = cause.downcast_ref::<SdkError<AssumeRoleWithWebIdentityError, HttpResponse>>() {
         return Some(response_of_sts(error));
     }

@@ -16,6 +16,7 @@
 //! | `other_owners` | owner tags that were seen a moment ago |
 //! | `credentials`, `identity` | the credentials in use and the account they belong to |
 //! | `credentials_failure`, `denial` | why there are no credentials, and what a denial names |
+//! | `role_session`, `sessions` | the roles of bindings: one session for each role and namespace |
 //! | `http` | connections: direct, or through a proxy |
 //! | `request`, `mirror`, `arn`, `endpoint` | pure parts: the members of requests and responses, ARNs, endpoints |
 
@@ -40,7 +41,9 @@ mod page;
 mod read_sets;
 pub(crate) mod request;
 mod required_members;
+mod role_session;
 mod s3_access_policy;
+mod sessions;
 mod stores;
 mod tags;
 mod turn;
@@ -61,5 +64,6 @@ pub(crate) use http::connector;
 pub use operation::Operation;
 pub use read_sets::ReadSetCount;
 pub use request::{CreateRequest, UpdateRequest};
+pub(crate) use sessions::{SessionKey, Sessions};
 pub use stores::NamedStore;
 pub(crate) use turn::Turn;

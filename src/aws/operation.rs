@@ -46,6 +46,7 @@ operations! {
     PutS3AccessPolicy => "omics:PutS3AccessPolicy",
     DeleteS3AccessPolicy => "omics:DeleteS3AccessPolicy",
     GetCallerIdentity => "sts:GetCallerIdentity",
+    AssumeRole => "sts:AssumeRole",
 }
 
 impl Operation {
@@ -53,7 +54,7 @@ impl Operation {
     #[must_use]
     pub(super) fn service(self) -> &'static str {
         match self {
-            Self::GetCallerIdentity => "STS",
+            Self::GetCallerIdentity | Self::AssumeRole => "STS",
             _ => "Omics",
         }
     }
@@ -67,7 +68,8 @@ impl Operation {
             | Self::ListReadSets
             | Self::ListSequenceStores
             | Self::GetS3AccessPolicy
-            | Self::GetCallerIdentity => false,
+            | Self::GetCallerIdentity
+            | Self::AssumeRole => false,
             Self::DeleteSequenceStore
             | Self::CreateSequenceStore
             | Self::UpdateSequenceStore
@@ -82,7 +84,7 @@ impl Operation {
     #[must_use]
     pub fn endpoint_variable(self) -> &'static str {
         match self {
-            Self::GetCallerIdentity => "AWS_ENDPOINT_URL_STS",
+            Self::GetCallerIdentity | Self::AssumeRole => "AWS_ENDPOINT_URL_STS",
             _ => "AWS_ENDPOINT_URL_OMICS",
         }
     }

@@ -51,7 +51,7 @@ fn form(operation: Operation) -> Form {
         | Operation::UntagResource
         | Operation::PutS3AccessPolicy
         | Operation::DeleteS3AccessPolicy => Form::Nothing,
-        Operation::GetCallerIdentity => Form::Xml,
+        Operation::GetCallerIdentity | Operation::AssumeRole => Form::Xml,
     }
 }
 
@@ -152,6 +152,7 @@ mod tests {
             Operation::ListTagsForResource => r#"{"tags":{"team":""}}"#,
             Operation::GetS3AccessPolicy => r#"{"s3AccessPolicy":"{}"}"#,
             Operation::GetCallerIdentity => "<GetCallerIdentityResponse/>",
+            Operation::AssumeRole => "<AssumeRoleResponse/>",
             _ => "",
         }
     }
@@ -165,7 +166,7 @@ mod tests {
 
     #[test]
     fn no_operation_believes_a_page_of_a_proxy_or_half_a_document() {
-        for operation in Operation::ALL.into_iter().filter(|&o| o != Operation::GetCallerIdentity) {
+        for operation in Operation::ALL.into_iter().filter(|operation| operation.service() != "STS") {
             for body in ["<html></html>", "{\"id\":", "[]", "null", "\"text\""] {
                 assert!(!is_complete(operation, body), "{operation:?} believes {body}");
             }

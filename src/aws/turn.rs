@@ -32,7 +32,12 @@ impl Turn {
 impl Aws {
     /// Waits, for a moment at most, so that the request does not leave together with another one whose record took longer.
     pub(crate) async fn departure(&self, turn: &Turn) {
-        tokio::time::sleep(self.shared.budget.departs_in(&turn.region, turn.operation)).await;
+        tokio::time::sleep(self.shared.budget.departs_in(
+            &self.shared.account(),
+            &turn.region,
+            turn.operation,
+        ))
+        .await;
     }
 
     /// Waits until a request of this operation may be sent: for ever, once the operator stops.
@@ -53,7 +58,7 @@ impl Aws {
     /// Waits for a token of the budget.
     pub(super) async fn token(&self, region: &str, operation: Operation, caller: &Caller) -> Token {
         let began = Instant::now();
-        let token = self.shared.budget.token(region, operation, caller).await;
+        let token = self.shared.budget.token((&self.shared.account(), region, operation), caller).await;
         self.metrics.aws.waited(operation.name(), caller.urgency.label(), began.elapsed());
         token
     }
@@ -73,6 +78,7 @@ fn urgency_of(operation: Operation) -> Urgency {
         | Operation::ListTagsForResource
         | Operation::ListReadSets
         | Operation::GetS3AccessPolicy
-        | Operation::GetCallerIdentity => Urgency::Background,
+        | Operation::GetCallerIdentity
+        | Operation::AssumeRole => Urgency::Background,
     }
 }

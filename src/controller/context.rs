@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::bindings::Tenancy;
 use super::leadership::Leadership;
 use super::memory::Memory;
 use super::pass_queue::PassQueue;
@@ -16,7 +17,10 @@ use crate::store::Defaults;
 
 pub struct Context {
     pub kubernetes: Kubernetes,
+    /// Acts with the identity of the operator.
     pub aws: Aws,
+    /// Whose identity each namespace acts with.
+    pub tenancy: Tenancy,
     pub memory: Memory,
     pub sweeps: Sweeps,
     pub queue: PassQueue,
@@ -35,7 +39,7 @@ pub struct Context {
 impl Context {
     /// `aws` acts for the object that is observed.
     pub fn observer<'a>(&'a self, aws: &'a Aws) -> Observer<'a> {
-        let Self { kubernetes, defaults, settings, .. } = self;
-        Observer { aws, kubernetes, defaults, settings }
+        let Self { kubernetes, defaults, settings, tenancy, .. } = self;
+        Observer { aws, kubernetes, defaults, settings, bindings: &tenancy.bindings }
     }
 }

@@ -5,6 +5,7 @@
 //! `leadership` says whether this process runs passes at all.
 
 pub mod backoff;
+mod bindings;
 pub mod context;
 mod error;
 pub mod health;
@@ -26,6 +27,7 @@ mod triggers;
 mod watch;
 mod workers;
 
+pub use bindings::{Tenancy, TenancySettings};
 pub use log_level::{Level, LogLevel};
 pub use memory::Memory;
 pub use metrics_page::metrics_page;

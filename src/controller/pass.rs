@@ -9,13 +9,14 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use records::has_tag_keys;
 
+use super::bindings::identify;
 use super::context::Context;
 use super::error::Error;
 use super::memory::Record;
 use super::report::{Conclusion, Report, Reported, conclude, not_released, observed_after, report};
 use super::requeue::{PollTiming, requeue_after};
 use crate::apply::{self, Effect, Outcome};
-use crate::aws::{Aws, Turn};
+use crate::aws::{Aws, Caller, Turn};
 use crate::crd::{SequenceStore, annotation_findings};
 use crate::observe::{Known, Observation};
 use crate::plan::{self, Action, FinalizerStep, Next, NotKept, Plan, State};
@@ -36,19 +37,24 @@ pub enum Ended {
     Released,
 }
 
-/// Runs the steps. `aws` acts for this object; `record` is what earlier passes of the process left behind, and only this pass
+/// Runs the steps. `caller` is this object; `record` is what earlier passes of the process left behind, and only this pass
 /// changes it.
 pub async fn pass(
     context: &Context,
-    aws: &Aws,
+    caller: Caller,
     cached: Arc<SequenceStore>,
     record: &mut Record,
 ) -> Result<Ended, Error> {
-    let mut pass = Pass { context, aws, record };
+    let mut pass = Pass { context, aws: context.aws.acting_for(caller.clone()), record };
 
     // Prepare (Kubernetes client required only to put back a record of a creation that somebody removed).
     let object = pass.with_lost_intent(pass.record.newest(cached)).await;
-    let mut prepared = prepare(object, &context.defaults, &context.settings.cluster);
+    let access = context.tenancy.access(&object);
+    let prepared = prepare(object, access, &context.defaults, &context.settings.cluster);
+
+    // Identify (AWS client required, only where the object acts with a role of its own).
+    let (mut prepared, aws) = identify(context, prepared).await;
+    pass.aws = aws.acting_for(caller);
     pass.record.begin(&prepared.object, Instant::now());
 
     // Mistakes of users in annotations (Kubernetes client required).
@@ -77,7 +83,8 @@ pub async fn pass(
         if !applied.outcome.effect.leaves_the_rest() {
             break;
         }
-        prepared = prepare(applied.object.clone(), &context.defaults, &context.settings.cluster);
+        prepared =
+            prepare(applied.object.clone(), prepared.access, &context.defaults, &context.settings.cluster);
         let next = pass.plan(&prepared, &observation);
         if next.action == Action::None {
             break;
@@ -97,7 +104,8 @@ pub async fn pass(
 
 struct Pass<'a> {
     context: &'a Context,
-    aws: &'a Aws,
+    /// Acts for this object.
+    aws: Aws,
     record: &'a mut Record,
 }
 
@@ -120,7 +128,7 @@ impl Pass<'_> {
 
     async fn observe(&mut self, prepared: &Prepared, known: &Known) -> Observation {
         let recollection = self.record.recollection(prepared.poll_interval, Instant::now());
-        let observer = self.context.observer(self.aws);
+        let observer = self.context.observer(&self.aws);
         let observation = observer.observe(prepared, &recollection, known, Timestamp::now()).await;
         self.record.observed(prepared, &observation, Instant::now(), fastrand::f64());
         observation
@@ -142,9 +150,9 @@ impl Pass<'_> {
         (plan, turn): (&Plan, Option<Turn>),
         known: &Known,
     ) -> Result<Option<Applied>, Error> {
-        let (kubernetes, aws) = (&self.context.kubernetes, self.aws);
+        let (kubernetes, aws) = (&self.context.kubernetes, self.aws.clone());
         let is_call = plan.action != Action::None;
-        if is_call && (turn.is_none() || !self.may_begin(&prepared.object).await?) {
+        if is_call && (turn.is_none() || !self.may_begin(prepared).await?) {
             return Ok(None);
         }
         let try_first = self.record.is_record_stripped();
@@ -156,7 +164,7 @@ impl Pass<'_> {
             tag_keys_kept = has_tag_keys(&ahead.object, managed);
         }
         let outcome = match tag_keys_kept {
-            true => apply::send((aws, turn), &observation.observed, &plan.action, &ahead, known).await,
+            true => apply::send((&aws, turn), &observation.observed, &plan.action, &ahead, known).await,
             false => Outcome::from(Effect::NotRecorded { what: NotKept::TagKeys, attempt: None }),
         };
         self.record.applied(&plan.action, &outcome.effect, Instant::now(), fastrand::f64());
@@ -165,8 +173,11 @@ impl Pass<'_> {
     }
 
     /// Asked before anything is recorded, so that what is recorded is also sent.
-    async fn may_begin(&mut self, object: &SequenceStore) -> Result<bool, Error> {
-        Ok(self.is_current(object).await? && self.context.leadership.may_begin_change())
+    /// While the pass waited for its turn, the identity of the object may have become another one.
+    async fn may_begin(&mut self, prepared: &Prepared) -> Result<bool, Error> {
+        Ok(self.is_current(&prepared.object).await?
+            && self.context.tenancy.access(&prepared.object) == prepared.access
+            && self.context.leadership.may_begin_change())
     }
 
     async fn is_current(&mut self, object: &SequenceStore) -> Result<bool, Error> {

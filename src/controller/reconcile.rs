@@ -20,6 +20,7 @@ use crate::kubernetes::{InvalidObject, Reference, Uid, WatchedObject};
 use crate::metrics::PassResult;
 use crate::status::event;
 use crate::store::prepare;
+use crate::tenancy::Access;
 use crate::traces;
 
 /// The longest a pass may take, without the time that it waits for its turn to call AWS. It is shorter than the time that a Pod
@@ -96,8 +97,10 @@ async fn reconcile_object(
     let is_in_motion = object.is_being_deleted() && record.is_delete_accepted();
     let urgency = if is_in_motion { Urgency::InMotion } else { urgency };
     let namespace = object.metadata.namespace.as_deref().unwrap_or_default();
-    let aws = context.aws.acting_for(Caller::new(namespace, urgency));
-    let running = Box::pin(pass(context, &aws, object.clone(), &mut record));
+    let caller = Caller::new(namespace, urgency);
+    // For its waits: the pass itself may act with another identity.
+    let aws = context.aws.acting_for(caller.clone());
+    let running = Box::pin(pass(context, caller, object.clone(), &mut record));
     let ended = match stop_after(PASS_DEADLINE, &aws, stopped(&context.leadership, &aws), running).await {
         Ok(ended) => Ok(ended),
         Err(error) => {
@@ -171,7 +174,7 @@ fn failure(ended: &Result<Ended, PassFailed>, aws_failure: Option<Class>) -> Opt
 }
 
 fn next_poll(context: &Context, object: &Arc<SequenceStore>) -> Duration {
-    let prepared = prepare(object.clone(), &context.defaults, &context.settings.cluster);
+    let prepared = prepare(object.clone(), Access::Operator, &context.defaults, &context.settings.cluster);
     backoff::jittered(prepared.poll_interval, fastrand::f64())
 }
 

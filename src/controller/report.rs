@@ -128,7 +128,8 @@ pub struct Reported {
 /// # Errors
 /// The API server's, a conflict included.
 pub async fn report(context: &Context, report: Report<'_>) -> Result<Reported, Error> {
-    let Report { object, observed, state, region, binding, managed_tag_keys, recollection, must_be_saved } = report;
+    let Report { object, observed, state, region, binding, managed_tag_keys, recollection, must_be_saved } =
+        report;
     let new = status::next(&status::Input {
         object,
         observed,

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use tokio_util::sync::CancellationToken;
 
+use super::bindings::{report_bindings, watch_bindings};
 use super::context::Context;
 use super::health::Health;
 use super::pass_queue::PassQueue;
@@ -33,7 +34,7 @@ pub async fn run(context: Arc<Context>, health: &Health, concurrency: u16, shutd
         tokio::select! {
             biased;
             () = shutdown.cancelled() => return,
-            () = context.kubernetes.cache.watches.until_tried() => tracing::info!("the first lists are done"),
+            () = first_lists(&context) => tracing::info!("the first lists are done"),
         }
         let workers = Workers(usize::from(concurrency));
         WorkerLoop::new(Arc::clone(&context), health, workers).run(shutdown.clone()).await;
@@ -45,7 +46,13 @@ pub async fn run(context: Arc<Context>, health: &Health, concurrency: u16, shutd
         () = queue_overlooked(&context) => {}
         () = stop_waiting(&context, &shutdown) => {}
         () = sweep(&context) => {}
+        () = watch_bindings(&context) => {}
+        () = report_bindings(&context) => {}
     }
+}
+
+async fn first_lists(context: &Context) {
+    tokio::join!(context.kubernetes.cache.watches.until_tried(), context.tenancy.until_tried());
 }
 
 /// A pass that has to wait for its turn to call AWS when the operator is told to stop does not get it.

@@ -148,7 +148,11 @@ fn place(context: &Context, object: &Reference) -> Option<Place> {
     let object = context.kubernetes.cache.get(object)?;
     let default_region = context.defaults.region.as_deref();
     Some(match &*object {
-        WatchedObject(Ok(object)) => Place::of(object, default_region),
+        WatchedObject(Ok(object)) => Place::of(
+            object,
+            default_region,
+            context.tenancy.access(object).bound().map(|bound| bound.account.as_str()),
+        ),
         // Its pass asks AWS nothing.
         WatchedObject(Err(_)) => {
             Place { kind: Kind::Ordinary, region: default_region.unwrap_or_default().to_owned() }

@@ -11,6 +11,7 @@ use super::objects::Objects;
 use super::{Glance, Reference, Uid, WatchedObject, Watches};
 use crate::crd::SequenceStore;
 use crate::store::{Defaults, Desired, Prepared, identity};
+use crate::tenancy::{Access, SharedBindings};
 
 /// The objects of all watches.
 pub struct Cache {
@@ -118,7 +119,8 @@ impl Cache {
     ) -> Option<String> {
         let store = prepared.desired.as_ref().ok()?.id.as_ref()?;
         let objects = self.locked().that_may_manage(store);
-        let may_have_it = |other: &SequenceStore| may_have_store_in(account, &prepared.access, other, bindings);
+        let may_have_it =
+            |other: &SequenceStore| may_have_store_in(account, &prepared.access, other, bindings);
         oldest_rival(prepared, objects.iter().map(AsRef::as_ref), (defaults, &may_have_it))
     }
 
@@ -186,6 +188,7 @@ mod tests {
     use super::*;
     use crate::crd::{ManagementPolicy, SequenceStoreSpec};
     use crate::store::prepare;
+    use crate::tenancy::Bindings;
 
     fn object(name: &str, second: i64, id: &str) -> SequenceStore {
         let spec = SequenceStoreSpec { sequence_store_id: Some(id.into()), ..Default::default() };
@@ -233,9 +236,14 @@ mod tests {
     #[test]
     fn an_older_object_that_became_undecodable_keeps_its_store() {
         let defaults = Defaults { region: Some("us-east-1".into()), poll_interval: Duration::from_secs(300) };
-        let prepared = prepare(Arc::new(object("me", 10, "1111111111")), Access::Operator, &defaults, "cluster");
+        let prepared =
+            prepare(Arc::new(object("me", 10, "1111111111")), Access::Operator, &defaults, "cluster");
         let rival = |second: i64, spec: &str| {
-            Cache::complete(&[undecodable("old", second, spec)]).rival((&prepared, "111122223333"), &defaults, &SharedBindings::new(Bindings::none()))
+            Cache::complete(&[undecodable("old", second, spec)]).rival(
+                (&prepared, "111122223333"),
+                &defaults,
+                &SharedBindings::new(Bindings::none()),
+            )
         };
         assert_eq!(rival(5, &deep(r#""sequenceStoreId":"1111111111""#)).as_deref(), Some("ns/old"));
         assert_eq!(rival(15, &deep(r#""sequenceStoreId":"1111111111""#)), None);

@@ -1,5 +1,6 @@
 //! The edge to Kubernetes: reads, conditional patches, Events, the Lease, and the cache that the watches fill. I/O.
 
+mod account_bindings;
 mod cache;
 pub mod cluster;
 mod error;
@@ -24,6 +25,7 @@ use serde_json::json;
 use crate::crd::{FINALIZER, INTENT_ANNOTATION, SequenceStore, SequenceStoreStatus};
 use crate::plan::FinalizerStep;
 use crate::store::Intent;
+pub(crate) use account_bindings::failure as watch_failure;
 pub use cache::Cache;
 pub use error::Error;
 use events::Recorder;

@@ -97,7 +97,12 @@ impl Observer<'_> {
         now: Timestamp,
     ) -> Observation {
         let mut observation = Observation {
-            target: plan::target(&prepared.object, &prepared.access, prepared.desired.as_ref(), self.settings.deletion),
+            target: plan::target(
+                &prepared.object,
+                &prepared.access,
+                prepared.desired.as_ref(),
+                self.settings.deletion,
+            ),
             observed: Observed::NotAsked,
             policy_was_asked: false,
             strays_were_searched: false,
@@ -165,7 +170,7 @@ impl Observer<'_> {
             }
             // Where no tag names an owner, the oldest object that names the store may have it.
             (_, tags) => {
-                observation.rival = 
+                observation.rival =
                     self.kubernetes.cache.rival((prepared, &present.account), self.defaults, self.bindings);
                 if tags.is_some() && prepared.object.manages() {
                     observation.unlisted = self.kubernetes.cache.await_lists(&prepared.object);

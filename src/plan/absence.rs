@@ -69,6 +69,7 @@ fn recreation(input: &Input<'_>, missing: &str) -> Option<Plan> {
         replica: input.settings.replica.clone(),
         started_at: input.now,
         account: None,
+        binding: input.access.binding().map(ToOwned::to_owned),
         region: desired.region.clone(),
         name: request.name.clone(),
         request_hash: request_hash_of(input, &request),

@@ -7,7 +7,9 @@ use super::creation::nothing_to_delete;
 use super::ownership::{
     is_certainly_not_ours, lacks_our_tag, our_absence_is_confirmed, stranger, wrong_account,
 };
-use super::{Action, DELETE_GRACE, Input, Next, Plan, Refusal, Rule, State, call_failed, invalid, paused, refused};
+use super::{
+    Action, DELETE_GRACE, Input, Next, Plan, Refusal, Rule, State, call_failed, invalid, paused, refused,
+};
 use crate::aws::{Class, ReadSetCount};
 use crate::crd::{
     DeletionBlock, DeletionBlockReason, DeletionDefaults, FINALIZER, SequenceStore, StoreStatus,

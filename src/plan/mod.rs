@@ -150,7 +150,7 @@ fn paused(input: &Input<'_>) -> Option<Plan> {
 /// No identity may act for the object, so AWS was not asked.
 fn refused(input: &Input<'_>) -> Option<Plan> {
     let refusal = input.access.refusal()?;
-    Some(Plan::wait(State::Refused(refusal.clone()), Next::Poll))
+    Some(Plan::wait(State::AccessRefused(refusal.clone()), Next::Poll))
 }
 
 fn invalid(input: &Input<'_>) -> Option<Plan> {

@@ -3,6 +3,7 @@
 use super::TakeOver;
 use crate::aws::CallError;
 use crate::crd::{DeletionBlock, Drift};
+use crate::tenancy::AccessRefusal;
 
 /// The state of an object. The `status` module has conditions for every variant.
 #[derive(Clone, Debug, PartialEq)]
@@ -106,7 +107,7 @@ pub enum State {
     /// The object only observes and names no store, and no store carries its owner tags.
     StoreNotNamed,
     /// No identity may act for the object: because of the AccountBindings of its namespace, or for want of one.
-    Refused(Refusal),
+    AccessRefused(AccessRefusal),
     /// An AWS call failed.
     CallFailed(CallError),
     /// The operator is deleting the store.

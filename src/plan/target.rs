@@ -28,10 +28,7 @@ pub fn target(
     desired: Result<&Desired, &InvalidSpec>,
     deletion: DeletionDefaults,
 ) -> Option<Target> {
-    let desired = desired.ok()?;
-    if access.refusal().is_some() {
-        return None;
-    }
+    let desired = desired.ok().filter(|_| access.refusal().is_none())?;
     if object.is_paused() || (object.is_being_deleted() && decided_without_aws(object, deletion)) {
         return None;
     }

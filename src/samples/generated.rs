@@ -1,6 +1,7 @@
 //! Generators of objects, of AWS's responses and of recollections.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
@@ -11,13 +12,14 @@ use proptest::sample::select;
 use super::*;
 use crate::aws::ReadSetCount;
 use crate::crd::{
-    DeletionDefaults, DeletionPolicy, ETagAlgorithmFamily, INTENT_ANNOTATION, ManagementPolicy,
+    Allow, DeletionDefaults, DeletionPolicy, ETagAlgorithmFamily, INTENT_ANNOTATION, ManagementPolicy,
     PAUSED_ANNOTATION, RECREATE_ANNOTATION, S3AccessConfig, TAKE_OVER_ANNOTATION,
 };
 use crate::plan::{Correction, Denial, Refusal, TakeOver};
 use crate::store::Field;
 use crate::store::intent::AttemptOutcome;
 use crate::store::owner_match::OwnerMatch;
+use crate::tenancy::{AccessRefusal, Bound, Limits};
 
 pub(crate) const CLASSES: [Class; 10] = [
     Class::Transient,
@@ -268,6 +270,31 @@ fn any_corrections() -> impl Strategy<Value = BTreeMap<Field, Correction>> {
     prop::collection::btree_map(select(fields), correction, 0..3)
 }
 
+/// Mostly the operator's own, so that the other properties see enough plans that call AWS.
+fn any_access() -> impl Strategy<Value = Access> {
+    let allow = Allow { sequence_store_ids: Some(vec![ID.into()]), ..Allow::default() };
+    let bound = |allow: Option<&Allow>| {
+        Access::Bound(Bound {
+            binding: "lab".into(),
+            role_arn: format!("arn:aws:iam::{ACCOUNT}:role/lab"),
+            external_id: None,
+            account: ACCOUNT.into(),
+            limits: Arc::new(Limits::of("lab", allow)),
+        })
+    };
+    let refusals = [
+        AccessRefusal::Conflict { bindings: vec!["lab".into(), "other".into()] },
+        AccessRefusal::NotReady { binding: Some("lab".into()), why: "The role cannot be assumed.".into() },
+        AccessRefusal::Missing { recorded: Some("lab".into()) },
+        AccessRefusal::Missing { recorded: None },
+    ];
+    prop_oneof![
+        8 => Just(Access::Operator),
+        2 => select(vec![bound(None), bound(Some(&allow))]),
+        1 => select(refusals.map(Access::Refused).to_vec()),
+    ]
+}
+
 prop_compose! {
     /// A pass that can happen: the operator asks AWS for the target of the object, and AWS responds with anything.
     pub(crate) fn any_scene()(
@@ -288,13 +315,13 @@ prop_compose! {
         ]),
         is_listed in any::<bool>(),
         rival in prop_oneof![3 => Just(None), 1 => Just(Some("ns/older"))],
-        retains in prop::bool::weighted(0.2),
-        protects in prop::bool::weighted(0.2),
+        (retains, protects) in (prop::bool::weighted(0.2), prop::bool::weighted(0.2)),
+        access in any_access(),
     ) -> Scene {
         let policy = if retains { DeletionPolicy::Retain } else { DeletionPolicy::Delete };
         let deletion_defaults = DeletionDefaults { policy, protection: protects };
         let (observed, unlisted) = (Observed::NotAsked, Vec::new());
-        let mut scene = Scene { object, observed, recollection, take_over, rival, unlisted, deletion_defaults };
+        let mut scene = Scene { object, observed, recollection, take_over, rival, unlisted, deletion_defaults, access };
         scene.observed = match (scene.target(), answer, seen) {
             (None, ..) => Observed::NotAsked,
             (Some(_), 0, _) => Observed::Failed(error),

@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::names::first_of;
 use super::ownership::{ownership_conflict, record_not_kept, store_missing, wrong_account};
 use super::reason::Abnormal;
-use super::{Reason, refused};
 use super::refused_call::{credentials_unavailable, denied, no_credentials};
+use super::{Reason, refused};
 use crate::aws::{CallError, Class, Operation};
 use crate::crd::{DeletionBlock, Drift, PREFIX};
 use crate::plan::State;
@@ -119,7 +119,7 @@ pub(super) fn of(state: &State, denied_for: Option<Duration>, denied_grace: Dura
             C::ready(false, Reason::QuotaExceeded, tag_limit(*present, missing))
         }
         State::PrincipalsRenamed(fields) => C::ready(false, Reason::Drifted, principals_renamed(fields)),
-        State::Refused(refusal) => refused::conditions(refusal),
+        State::AccessRefused(refusal) => refused::conditions(refusal),
         State::CallFailed(error) => call_failed(error, denied_for, denied_grace),
         State::Creating => C::reconciling(Reason::Creating, "The store is being created."),
         State::OutcomeUnknown { attempt } => outcome_unknown(*attempt),

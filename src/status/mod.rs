@@ -1,5 +1,6 @@
 //! Computes the next status of an object: the only place that makes one. Pure, with `now` passed in. No I/O.
 
+mod binding;
 mod conditions;
 pub mod event;
 mod names;
@@ -27,6 +28,7 @@ use crate::crd::{
 use crate::plan::State;
 use crate::store::intent::Intent;
 use crate::store::observed::{Observed, ObservedTags, Present};
+pub use binding::{BindingInput, RoleState, next_of_binding};
 use conditions::{ConditionValue, StateConditions};
 use reason::Abnormal;
 pub use reason::Reason;
@@ -140,12 +142,12 @@ fn reported(input: &Input<'_>, state: &State, old: &SequenceStoreStatus) -> Sequ
     };
     new.deletion_blocked_by = match state {
         State::DeletionBlocked(blocks) => blocks.clone(),
-        State::Refused(refusal) if input.object.is_being_deleted() => vec![refused::block(refusal)],
+        State::AccessRefused(refusal) if input.object.is_being_deleted() => vec![refused::block(refusal)],
         State::CallFailed(_) if input.object.is_being_deleted() => old.deletion_blocked_by.clone(),
         _ => Vec::new(),
     };
     // A pass that was refused acted under none.
-    if !matches!(state, State::Refused(_)) {
+    if !matches!(state, State::AccessRefused(_)) {
         new.binding = input.binding.map(ToOwned::to_owned);
     }
     new.deletion = Some(input.object.deletion(input.deletion));
@@ -163,7 +165,7 @@ fn compares_nothing(state: &State) -> bool {
             | State::PolicyUnreadable(_)
             | State::ObjectsNotListed { .. }
             | State::InvalidSpec { .. }
-            | State::Refused(_)
+            | State::AccessRefused(_)
             | State::ConfirmingAbsence
             | State::Adopting
             | State::Updating

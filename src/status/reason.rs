@@ -270,7 +270,10 @@ impl Reason {
                 details: "The message names the bindings.",
                 remedy: "Change or delete all of them but one.",
                 link: "account-bindings.md#when-a-binding-refuses",
-                event: warning("Bind", "More than one AccountBinding is about the namespace; the operator makes no AWS calls."),
+                event: warning(
+                    "Bind",
+                    "More than one AccountBinding is about the namespace; the operator makes no AWS calls.",
+                ),
             },
             Self::BindingNotReady => Row {
                 combinations: &[RECONCILING],
@@ -279,7 +282,10 @@ impl Reason {
                 details: "It never uses its own identity instead.",
                 remedy: "See the status of the AccountBinding.",
                 link: "account-bindings.md#when-a-binding-refuses",
-                event: warning("Bind", "The AccountBinding of the namespace cannot be used; the operator makes no AWS calls."),
+                event: warning(
+                    "Bind",
+                    "The AccountBinding of the namespace cannot be used; the operator makes no AWS calls.",
+                ),
             },
             Self::BindingMissing => Row {
                 combinations: &[STALLED, RECONCILING],
@@ -288,7 +294,10 @@ impl Reason {
                           `Reconciling` where the operator demands a binding of every object.",
                 remedy: "Create an AccountBinding for the namespace, of the same AWS account as before.",
                 link: "account-bindings.md#when-a-binding-refuses",
-                event: warning("Bind", "No AccountBinding is about the namespace; the operator makes no AWS calls."),
+                event: warning(
+                    "Bind",
+                    "No AccountBinding is about the namespace; the operator makes no AWS calls.",
+                ),
             },
             Self::StoreMissing => Row {
                 combinations: &[STALLED],

@@ -3,52 +3,58 @@
 use super::Reason;
 use super::conditions::StateConditions;
 use crate::crd::{DeletionBlock, DeletionBlockReason};
-use crate::tenancy::Refusal;
+use crate::tenancy::AccessRefusal;
 
-pub(super) fn conditions(refusal: &Refusal) -> StateConditions {
+pub(super) fn conditions(refusal: &AccessRefusal) -> StateConditions {
     let message = message(refusal);
     match refusal {
-        Refusal::Conflict { .. } => StateConditions::stalled(Reason::BindingConflict, message),
-        Refusal::NotReady { .. } => StateConditions::reconciling(Reason::BindingNotReady, message),
+        AccessRefusal::Conflict { .. } => StateConditions::stalled(Reason::BindingConflict, message),
+        AccessRefusal::NotReady { .. } => StateConditions::reconciling(Reason::BindingNotReady, message),
         // The binding may be on its way: it can come with the object, in one bundle.
-        Refusal::Missing { recorded: None } => StateConditions::reconciling(Reason::BindingMissing, message),
-        Refusal::Missing { recorded: Some(_) } => StateConditions::stalled(Reason::BindingMissing, message),
+        AccessRefusal::Missing { recorded: None } => {
+            StateConditions::reconciling(Reason::BindingMissing, message)
+        }
+        AccessRefusal::Missing { recorded: Some(_) } => {
+            StateConditions::stalled(Reason::BindingMissing, message)
+        }
     }
 }
 
 /// Why the deletion of an object waits.
-pub(super) fn block(refusal: &Refusal) -> DeletionBlock {
+pub(super) fn block(refusal: &AccessRefusal) -> DeletionBlock {
     let message = match refusal {
-        Refusal::Conflict { bindings } => {
+        AccessRefusal::Conflict { bindings } => {
             format!("more than one AccountBinding is about the namespace: {}", bindings.join(", "))
         }
-        Refusal::NotReady { binding: Some(binding), .. } => {
+        AccessRefusal::NotReady { binding: Some(binding), .. } => {
             format!("the AccountBinding {binding} of the namespace cannot be used")
         }
-        Refusal::NotReady { binding: None, .. } => {
+        AccessRefusal::NotReady { binding: None, .. } => {
             "the operator does not know the AccountBindings of the namespace".to_owned()
         }
-        Refusal::Missing { .. } => "no AccountBinding is about the namespace".to_owned(),
+        AccessRefusal::Missing { .. } => "no AccountBinding is about the namespace".to_owned(),
     };
     DeletionBlock::new(DeletionBlockReason::AccountBinding, message)
 }
 
-fn message(refusal: &Refusal) -> String {
+fn message(refusal: &AccessRefusal) -> String {
     match refusal {
-        Refusal::Conflict { bindings } => format!(
+        AccessRefusal::Conflict { bindings } => format!(
             "More than one AccountBinding is about this namespace: {}. The operator makes no AWS calls for the object until \
              only one of them is.",
             bindings.join(", ")
         ),
-        Refusal::NotReady { why, .. } => {
+        AccessRefusal::NotReady { why, .. } => {
             format!("{why} The operator makes no AWS calls for the object until this is mended.")
         }
-        Refusal::Missing { recorded: Some(binding) } => format!(
+        AccessRefusal::Missing { recorded: Some(binding) } => format!(
             "The store got on record under the AccountBinding {binding}, and no AccountBinding is about this namespace now. \
              The operator makes no AWS calls for the object until there is one for the same AWS account."
         ),
-        Refusal::Missing { recorded: None } => "No AccountBinding is about this namespace, and the operator runs with \
+        AccessRefusal::Missing { recorded: None } => {
+            "No AccountBinding is about this namespace, and the operator runs with \
              --require-account-binding: ask whoever manages the AccountBindings for one."
-            .to_owned(),
+                .to_owned()
+        }
     }
 }

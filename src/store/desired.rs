@@ -151,8 +151,9 @@ mod tests {
             "a",
             SequenceStoreSpec { region: Some("eu-west-1".into()), ..Default::default() },
         );
-        let region =
-            |object: &SequenceStore| Desired::of(object, &defaults(Some("us-east-1")), None).expect("valid").region;
+        let region = |object: &SequenceStore| {
+            Desired::of(object, &defaults(Some("us-east-1")), None).expect("valid").region
+        };
         assert_eq!(region(&object), "eu-west-1");
         object.status = Some(SequenceStoreStatus {
             store: Some(Store { id: "1111111111".into(), ..Default::default() }),

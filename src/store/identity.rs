@@ -44,12 +44,14 @@ pub fn recorded_region(object: &SequenceStore) -> Option<String> {
     in_arn.or_else(|| object.status.as_ref()?.region.clone())
 }
 
-/// The binding under which the store of this object got on record, or under which one may have been created.
+/// The binding under which the store of this object got on record, or under which one may have been created or is
+/// to take the place of a missing one.
 pub fn recorded_binding(object: &SequenceStore) -> Option<String> {
     let in_status = || object.status.as_ref()?.binding.clone().filter(|_| is_recorded(object));
     let in_intent = || {
         let intent = Intent::of(object).ok().flatten().filter(|_| !object.names_store())?;
-        intent.binding.clone().filter(|_| intent.may_have_a_store())
+        let takes_a_place = intent.replaces.is_some();
+        intent.binding.clone().filter(|_| takes_a_place || intent.may_have_a_store())
     };
     in_status().or_else(in_intent)
 }

@@ -20,12 +20,7 @@ pub struct Prepared {
 }
 
 /// `cluster` is the name of this cluster in owner tags.
-pub fn prepare(
-    object: Arc<SequenceStore>,
-    access: Access,
-    defaults: &Defaults,
-    cluster: &str,
-) -> Prepared {
+pub fn prepare(object: Arc<SequenceStore>, access: Access, defaults: &Defaults, cluster: &str) -> Prepared {
     let desired = Desired::of(&object, defaults, access.limits());
     let owner = OwnerTags::of(&object, cluster);
     let poll_interval = desired.as_ref().map_or(defaults.poll_interval, |desired| desired.poll_interval);

@@ -13,7 +13,7 @@ pub enum Access {
     /// The role of the one binding of the namespace.
     Bound(Bound),
     /// None: no call is made.
-    Refused(Refusal),
+    Refused(AccessRefusal),
 }
 
 /// The one binding of a namespace.
@@ -30,7 +30,7 @@ pub struct Bound {
 
 /// Why no call is made for an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
+pub enum AccessRefusal {
     /// More than one binding is about the namespace.
     Conflict { bindings: Vec<String> },
     /// The role cannot be assumed, or the bindings are not known; `why` is a sentence.
@@ -58,7 +58,7 @@ impl Access {
     }
 
     #[must_use]
-    pub fn refusal(&self) -> Option<&Refusal> {
+    pub fn refusal(&self) -> Option<&AccessRefusal> {
         match self {
             Self::Refused(refusal) => Some(refusal),
             Self::Operator | Self::Bound(_) => None,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use kube::core::{Selector, SelectorExt};
 
-use super::{Access, Bound, Limits, Refusal};
+use super::{Access, AccessRefusal, Bound, Limits};
 use crate::crd::AccountBinding;
 
 /// The labels of a namespace.
@@ -122,7 +122,8 @@ impl Bindings {
     /// on record.
     #[must_use]
     pub fn access(&self, namespace: &str, recorded: Option<&str>) -> Access {
-        let refused = |why: &str| Access::Refused(Refusal::NotReady { binding: None, why: why.to_owned() });
+        let refused =
+            |why: &str| Access::Refused(AccessRefusal::NotReady { binding: None, why: why.to_owned() });
         if let Some(Unknown(why)) = &self.bindings_unknown {
             return refused(why);
         }
@@ -132,17 +133,17 @@ impl Bindings {
         };
         match found.as_slice() {
             [] if self.is_required || recorded.is_some() => {
-                Access::Refused(Refusal::Missing { recorded: recorded.map(ToOwned::to_owned) })
+                Access::Refused(AccessRefusal::Missing { recorded: recorded.map(ToOwned::to_owned) })
             }
             [] => Access::Operator,
             [one] => match &one.bound {
                 Ok(bound) => Access::Bound(bound.clone()),
                 Err(why) => {
                     let binding = Some(one.name().to_owned());
-                    Access::Refused(Refusal::NotReady { binding, why: why.clone() })
+                    Access::Refused(AccessRefusal::NotReady { binding, why: why.clone() })
                 }
             },
-            many => Access::Refused(Refusal::Conflict {
+            many => Access::Refused(AccessRefusal::Conflict {
                 bindings: many.iter().map(|binding| binding.name().to_owned()).collect(),
             }),
         }
@@ -200,6 +201,18 @@ impl Bindings {
 
     pub fn iter(&self) -> impl Iterator<Item = &Binding> {
         self.all.values()
+    }
+
+    /// Whether it is known which bindings there are, and which namespaces they are about.
+    #[must_use]
+    pub fn are_known(&self) -> bool {
+        self.bindings_unknown.is_none() && (self.labels_unknown.is_none() || !self.have_selector())
+    }
+
+    /// Why it is not known which namespaces a binding is about.
+    #[must_use]
+    pub fn unknown_namespaces_of(&self, binding: &Binding) -> Option<&str> {
+        self.labels_unknown.as_ref().filter(|_| binding.has_selector()).map(|Unknown(why)| why.as_str())
     }
 
     /// Whether the labels of namespaces matter.
@@ -304,7 +317,7 @@ mod tests {
     }
 
     fn not_ready(access: &Access) -> bool {
-        matches!(access, Access::Refused(Refusal::NotReady { .. }))
+        matches!(access, Access::Refused(AccessRefusal::NotReady { .. }))
     }
 
     #[test]
@@ -322,7 +335,7 @@ mod tests {
     fn more_than_one_binding_is_a_conflict_even_if_they_are_equal() {
         let spec = json!({"namespaces": ["a", "b"]});
         let all = of(&[binding("one", spec), binding("two", json!({"namespaces": ["a"]}))]);
-        let conflict = Refusal::Conflict { bindings: vec!["one".into(), "two".into()] };
+        let conflict = AccessRefusal::Conflict { bindings: vec!["one".into(), "two".into()] };
         assert_eq!(all.access("a", None), Access::Refused(conflict));
         assert_eq!(all.access("b", None).binding(), Some("one"));
     }
@@ -332,7 +345,7 @@ mod tests {
         let mut all = of(&[binding("lab", json!({"namespaces": ["a"]}))]);
         all.remove("lab");
         let missing = |recorded: Option<&str>| {
-            Access::Refused(Refusal::Missing { recorded: recorded.map(ToOwned::to_owned) })
+            Access::Refused(AccessRefusal::Missing { recorded: recorded.map(ToOwned::to_owned) })
         };
         assert_eq!(all.access("a", Some("lab")), missing(Some("lab")));
         assert_eq!(all.access("a", None), Access::Operator);

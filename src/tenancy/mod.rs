@@ -14,7 +14,7 @@ mod limits;
 mod pattern;
 mod shared;
 
-pub use access::{Access, Bound, Refusal};
+pub use access::{Access, AccessRefusal, Bound};
 pub use bindings::{Binding, Bindings, Labels, Unknown};
 pub use limits::Limits;
 pub use shared::SharedBindings;

@@ -1,4 +1,4 @@
-//! The request budget: every request to AWS waits here for a token of its region and operation. I/O: waits.
+//! The request budget: every request to AWS waits here for a token of its account, region and operation. I/O: waits.
 //!
 //! | file | holds |
 //! |---|---|
@@ -8,8 +8,8 @@
 //! | `breaker` | pure: no calls with credentials that AWS does not accept |
 //! | this file | callers that wait, and the one task that wakes them |
 //!
-//! A wait is no failure and has no limit of its own: whoever waits may give up by dropping the future. One set of
-//! credentials belongs to one account, so the buckets of one [`Budget`] are those of one account.
+//! A wait is no failure and has no limit of its own: whoever waits may give up by dropping the future. Roles of one account
+//! share its buckets.
 
 mod breaker;
 mod bucket;
@@ -47,8 +47,9 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 const LONGEST_GAP: Duration = Duration::from_secs(2);
 const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
 
-/// Region and operation. Regions come from specs: any number of them, also such as do not exist.
-type Key = (Arc<str>, Operation);
+/// Account, region and operation, as AWS counts. The account is empty until it is known. Regions come from specs: any number
+/// of them, also such as do not exist.
+type Key = (Arc<str>, Arc<str>, Operation);
 
 #[derive(Debug)]
 pub(in crate::aws) struct Budget {
@@ -59,8 +60,8 @@ pub(in crate::aws) struct Budget {
     closed: CancellationToken,
 }
 
-/// More regions than this in which AWS does not accept the credentials are made up.
-const MOST_BREAKERS: usize = 64;
+/// Sessions of roles have a key each; of more regions than this most are made up.
+const MOST_BREAKERS: usize = 4096;
 
 #[derive(Debug, Default)]
 struct State {
@@ -135,12 +136,11 @@ impl Budget {
     /// Waits for a token. After [`Self::close`] it waits for ever, unless there is one at once.
     pub(super) async fn token(
         self: &Arc<Self>,
-        region: &str,
-        operation: Operation,
+        (account, region, operation): (&str, &str, Operation),
         caller: &Caller,
     ) -> Token {
         let Some(rates) = self.quotas.rates(operation) else { return Token(None) };
-        let key: Key = (region.into(), operation);
+        let key: Key = (account.into(), region.into(), operation);
         let now = Instant::now();
         let (sender, receiver) = oneshot::channel();
         let (_place, has_to_wait, outgoing) = {
@@ -170,9 +170,9 @@ impl Budget {
 
     /// How long a request still waits whose token was taken a while ago. What is written down between token and request takes
     /// now longer and now shorter, and AWS allows no two at once where it allows one a second.
-    pub(super) fn departs_in(&self, region: &str, operation: Operation) -> Duration {
+    pub(super) fn departs_in(&self, account: &str, region: &str, operation: Operation) -> Duration {
         let rate = self.quotas.rates(operation).map_or(f64::INFINITY, |rates| rates.all);
-        let key: Key = (region.into(), operation);
+        let key: Key = (account.into(), region.into(), operation);
         let (now, mut state) = (Instant::now(), self.state());
         let Some(waiters) = state.buckets.get_mut(&key).filter(|_| rate <= 1.0) else {
             return Duration::ZERO;
@@ -185,8 +185,8 @@ impl Budget {
     }
 
     /// AWS refused a request because there were too many.
-    pub(super) fn refused(&self, region: &str, operation: Operation) {
-        let key: Key = (region.into(), operation);
+    pub(super) fn refused(&self, account: &str, region: &str, operation: Operation) {
+        let key: Key = (account.into(), region.into(), operation);
         if let Some(waiters) = self.state().buckets.get_mut(&key) {
             waiters.bucket.slow_down(Instant::now());
             let Reading { rate, waiting, .. } = waiters.bucket.reading();
@@ -238,12 +238,14 @@ impl Budget {
         self.closed.cancelled().await;
     }
 
-    /// All buckets in use at this moment.
-    pub(super) fn readings(&self) -> Vec<(String, Operation, Reading)> {
+    /// All buckets in use at this moment: account, region, operation.
+    pub(super) fn readings(&self) -> Vec<(String, String, Operation, Reading)> {
         let state = self.state();
         let readings = state.buckets.iter();
         readings
-            .map(|((region, operation), waiters)| (region.to_string(), *operation, waiters.bucket.reading()))
+            .map(|((account, region, operation), waiters)| {
+                (account.to_string(), region.to_string(), *operation, waiters.bucket.reading())
+            })
             .collect()
     }
 
@@ -326,6 +328,7 @@ fn send(outgoing: Outgoing) {
 mod tests {
     use super::*;
 
+    const ACCOUNT: &str = "111122223333";
     const GET: Operation = Operation::GetSequenceStore;
     const DELETE: Operation = Operation::DeleteSequenceStore;
 
@@ -339,7 +342,7 @@ mod tests {
     async fn calls_are_paced_and_the_time_that_they_wait_is_counted() {
         let (budget, caller, start) = (budget(50.0), Caller::default(), Instant::now());
         for _ in 0..11 {
-            budget.token("us-east-1", GET, &caller).await.spend();
+            budget.token((ACCOUNT, "us-east-1", GET), &caller).await.spend();
         }
         let took = start.elapsed();
         assert!(took >= Duration::from_millis(199), "{took:?}");
@@ -351,11 +354,11 @@ mod tests {
     #[tokio::test]
     async fn requests_whose_tokens_were_taken_apart_do_not_leave_together() {
         let (budget, caller) = (budget(0.8), Caller::default());
-        budget.token("us-east-1", DELETE, &caller).await.spend();
-        let waits: Vec<Duration> = (0..3).map(|_| budget.departs_in("us-east-1", DELETE)).collect();
+        budget.token((ACCOUNT, "us-east-1", DELETE), &caller).await.spend();
+        let waits: Vec<Duration> = (0..3).map(|_| budget.departs_in(ACCOUNT, "us-east-1", DELETE)).collect();
         assert_eq!(waits[0], Duration::ZERO);
         assert!(waits[1] > Duration::from_secs(1) && waits[2] <= LONGEST_GAP, "{waits:?}");
-        assert_eq!(budget.departs_in("eu-west-1", DELETE), Duration::ZERO);
+        assert_eq!(budget.departs_in(ACCOUNT, "eu-west-1", DELETE), Duration::ZERO);
     }
 
     #[tokio::test]
@@ -363,7 +366,7 @@ mod tests {
         let (budget, caller) = (budget(1e-6), Caller::default());
         for region in ["us-east-1", "eu-west-1"] {
             for operation in [GET, DELETE, Operation::GetCallerIdentity] {
-                budget.token(region, operation, &caller).await.spend();
+                budget.token((ACCOUNT, region, operation), &caller).await.spend();
             }
         }
     }
@@ -371,12 +374,12 @@ mod tests {
     #[tokio::test]
     async fn a_waiter_that_gives_up_takes_nothing() {
         let (budget, caller) = (budget(2.0), Caller::default());
-        budget.token("us-east-1", DELETE, &caller).await.spend();
+        budget.token((ACCOUNT, "us-east-1", DELETE), &caller).await.spend();
         for _ in 0..20 {
-            let wait = budget.token("us-east-1", DELETE, &caller);
+            let wait = budget.token((ACCOUNT, "us-east-1", DELETE), &caller);
             assert!(tokio::time::timeout(Duration::from_millis(1), wait).await.is_err());
         }
-        budget.token("us-east-1", DELETE, &caller).await.spend();
+        budget.token((ACCOUNT, "us-east-1", DELETE), &caller).await.spend();
         let state = budget.state();
         let buckets: Vec<&Bucket> = state.buckets.values().map(|waiters| &waiters.bucket).collect();
         let [bucket] = buckets.as_slice() else { panic!("{buckets:?}") };
@@ -386,12 +389,12 @@ mod tests {
     #[tokio::test]
     async fn a_token_that_is_not_used_goes_to_the_next_waiter() {
         let (budget, caller) = (budget(1e-6), Caller::default());
-        let unused = budget.token("us-east-1", DELETE, &caller).await;
+        let unused = budget.token((ACCOUNT, "us-east-1", DELETE), &caller).await;
         let next = tokio::spawn({
             let budget = Arc::clone(&budget);
-            async move { budget.token("us-east-1", DELETE, &Caller::default()).await.spend() }
+            async move { budget.token((ACCOUNT, "us-east-1", DELETE), &Caller::default()).await.spend() }
         });
-        while budget.readings().iter().all(|(_, _, reading)| reading.waiting == 0) {
+        while budget.readings().iter().all(|(_, _, _, reading)| reading.waiting == 0) {
             tokio::task::yield_now().await;
         }
         drop(unused);
@@ -403,8 +406,8 @@ mod tests {
     async fn after_the_end_nobody_is_served_who_has_to_wait() {
         let (budget, caller) = (budget(100.0), Caller::default());
         budget.close();
-        budget.token("us-east-1", GET, &caller).await.spend();
-        let wait = budget.token("us-east-1", GET, &caller);
+        budget.token((ACCOUNT, "us-east-1", GET), &caller).await.spend();
+        let wait = budget.token((ACCOUNT, "us-east-1", GET), &caller);
         assert!(tokio::time::timeout(Duration::from_millis(100), wait).await.is_err());
     }
 
@@ -412,7 +415,7 @@ mod tests {
     async fn no_task_stays_without_waiters() {
         let (budget, caller) = (budget(100.0), Caller::default());
         for _ in 0..3 {
-            budget.token("us-east-1", DELETE, &caller).await.spend();
+            budget.token((ACCOUNT, "us-east-1", DELETE), &caller).await.spend();
         }
         while budget.state().is_handing_out {
             tokio::task::yield_now().await;
@@ -423,10 +426,10 @@ mod tests {
     async fn a_refusal_slows_its_bucket_down_and_no_other() {
         let (budget, caller) = (budget(5.0), Caller::default());
         for region in ["us-east-1", "eu-west-1"] {
-            budget.token(region, GET, &caller).await.spend();
+            budget.token((ACCOUNT, region, GET), &caller).await.spend();
         }
-        budget.refused("us-east-1", GET);
-        for (region, _, reading) in budget.readings() {
+        budget.refused(ACCOUNT, "us-east-1", GET);
+        for (_, region, _, reading) in budget.readings() {
             assert_eq!(reading.rate < 3.0, region == "us-east-1", "{region} {reading:?}");
         }
     }

@@ -21,6 +21,7 @@ use crate::store::field::apply_update;
 use crate::store::intent::Intent;
 use crate::store::observed::{Observed, ObservedPolicy, ObservedTags, Present};
 use crate::store::owner_match::OwnerMatch;
+use crate::tenancy::Access;
 
 /// More steps than any plan has: a forecast that gets here is going in circles.
 pub(super) const MAX_STEPS: usize = 16;
@@ -204,7 +205,9 @@ impl Snapshot {
         if held {
             self.object.finalizers_mut().push(FINALIZER.into());
         }
-        let region = Desired::of(&self.object, facts.defaults, facts.access.limits()).ok().map(|desired| desired.region);
+        let region = Desired::of(&self.object, facts.defaults, facts.access.limits())
+            .ok()
+            .map(|desired| desired.region);
         self.object.status = Some(status::next(&status::Input {
             object: &self.object,
             observed: &self.observed,

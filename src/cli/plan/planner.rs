@@ -19,6 +19,7 @@ use crate::kubernetes::Kubernetes;
 use crate::observe::{Known, Observation, Observer};
 use crate::plan::{Action, PinnedBy, Recollection, Settings, State};
 use crate::store::{Defaults, Observed, OwnerMatch, Prepared, Present, prepare};
+use crate::tenancy::{Access, Bindings, SharedBindings};
 
 /// The operator's own clients and settings, with the objects of the cluster in place of its watch.
 pub(super) struct Planner {
@@ -26,6 +27,7 @@ pub(super) struct Planner {
     aws: Aws,
     defaults: Defaults,
     settings: Settings,
+    bindings: SharedBindings,
     /// What happens on deletion where specs are silent, in the namespaces whose objects show it.
     deletion: BTreeMap<String, DeletionDefaults>,
     /// The command as the user typed it.
@@ -54,7 +56,8 @@ impl Planner {
         let kubernetes = Kubernetes::new(client, cluster.cache());
         let shown = cluster.deletion_defaults().into_iter();
         let deletion = shown.map(|(namespace, shown)| (namespace, flags.deletion.defaults(shown))).collect();
-        Ok(Self { kubernetes, aws, defaults, settings, deletion, program })
+        let bindings = SharedBindings::new(Bindings::none());
+        Ok(Self { kubernetes, aws, defaults, settings, bindings, deletion, program })
     }
 
     /// The clients for one plan, whose waits for the request budget are its own.
@@ -67,11 +70,12 @@ impl Planner {
     /// # Errors
     /// Where these credentials do not show enough for a plan.
     pub(super) async fn plan(&self, aws: &Aws, object: &SequenceStore) -> Result<ObjectPlan, Blind> {
-        let prepared = prepare(Arc::new(object.clone()), self.access(object), &self.defaults, &self.settings.cluster);
+        let prepared =
+            prepare(Arc::new(object.clone()), self.access(object), &self.defaults, &self.settings.cluster);
         let known = Known::default();
         let settings = &self.settings_of(object);
         let Self { kubernetes, defaults, .. } = self;
-        let observer = Observer { aws, kubernetes, defaults, settings };
+        let observer = Observer { aws, kubernetes, defaults, settings, bindings: &self.bindings };
         let recollection = Recollection::default();
         let observation = observer.observe(&prepared, &recollection, &known, Timestamp::now()).await;
         let former = former_store(&observer, &prepared, &observation).await;
@@ -108,7 +112,8 @@ impl Planner {
 
     /// The report of an object without a plan.
     pub(super) fn blind(&self, object: &SequenceStore, blind: &Blind) -> ObjectPlan {
-        let prepared = prepare(Arc::new(object.clone()), self.access(object), &self.defaults, &self.settings.cluster);
+        let prepared =
+            prepare(Arc::new(object.clone()), self.access(object), &self.defaults, &self.settings.cluster);
         let error = match blind {
             Blind::Failed(error) => explain(error, prepared.region(), self.program),
             Blind::WrongAccount { recorded, credentials, pinned_by } => {

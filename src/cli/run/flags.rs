@@ -13,7 +13,7 @@ use crate::cli::shared_flags::{DeletionFlags, PlaceFlags, QuotaFlags, TimingFlag
 use crate::cli::values::{
     OptionalAddress, address, duration, log_level, optional_address, share, watched_namespace,
 };
-use crate::controller::SweepPace;
+use crate::controller::{SweepPace, TenancySettings};
 
 pub(in crate::cli) const EXAMPLES: &str = "\
 Examples:
@@ -39,6 +39,35 @@ pub struct RunFlags {
         value_name = "NAMESPACE"
     )]
     watch_namespaces: Vec<String>,
+
+    /// Read AccountBindings, which make namespaces act with roles of their own; the operator must be allowed to list and
+    /// watch them
+    #[arg(
+        long,
+        env = "SEQSTORE_ACCOUNT_BINDINGS",
+        action = ArgAction::Set,
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = false,
+        default_missing_value = "true",
+        value_name = "true|false",
+        hide_possible_values = true
+    )]
+    account_bindings: bool,
+
+    /// Make no AWS calls for objects in namespaces without an AccountBinding; requires --account-bindings
+    #[arg(
+        long,
+        env = "SEQSTORE_REQUIRE_ACCOUNT_BINDING",
+        action = ArgAction::Set,
+        num_args = 0..=1,
+        require_equals = true,
+        default_value_t = false,
+        default_missing_value = "true",
+        value_name = "true|false",
+        hide_possible_values = true
+    )]
+    require_account_binding: bool,
 
     #[command(flatten)]
     pub(super) timing: TimingFlags,
@@ -117,6 +146,10 @@ impl RunFlags {
         Quotas { background_share: self.background_share, ..self.quotas.quotas() }
     }
 
+    pub(super) fn tenancy(&self) -> TenancySettings {
+        TenancySettings { is_on: self.account_bindings, is_required: self.require_account_binding }
+    }
+
     pub(super) fn sweep_pace(&self) -> SweepPace {
         let in_background = |operation| self.quotas().in_background(operation);
         SweepPace {
@@ -136,6 +169,11 @@ impl RunFlags {
                         cannot read the default, the uid of namespace kube-system"
                     .into(),
             );
+        }
+        if self.require_account_binding && !self.account_bindings {
+            return Err("--require-account-binding requires --account-bindings: an operator that reads no AccountBindings \
+                        would refuse every object"
+                .into());
         }
         self.leader_election.check()
     }
@@ -225,6 +263,7 @@ mod tests {
             (&["--metrics-bind-address", "on"], "off"),
             (&["--metrics-per-object", "no"], "false"),
             (&["--watch-namespace", "a"], "--cluster-name"),
+            (&["--require-account-binding"], "--account-bindings"),
             (&["--log-level", "loud=very"], "debug"),
             (&["--log-level", "loud"], "debug"),
             (&["--log-level", "info,loud"], "debug"),

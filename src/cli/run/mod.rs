@@ -19,7 +19,7 @@ use crate::aws::Aws;
 use crate::controller::context::Context;
 use crate::controller::health::{self, Health};
 use crate::controller::leadership::{Election, Leadership};
-use crate::controller::{self, LogLevel, Memory, PassQueue, Sweeps, listener, metrics_endpoint};
+use crate::controller::{self, LogLevel, Memory, PassQueue, Sweeps, Tenancy, listener, metrics_endpoint};
 use crate::crd::DeletionDefaults;
 use crate::kubernetes::cluster::{self, Access, Failure};
 use crate::kubernetes::{Cache, Kubernetes, Watches};
@@ -78,11 +78,14 @@ async fn operate(flags: RunFlags, replica: String, level: LogLevel) -> Result<()
             None => Leadership::without_election(aws.fence(), shutdown.clone()),
         });
         health.asks(Arc::clone(&leadership));
+        let tenancy = Tenancy::new(&aws, &settings.cluster, flags.tenancy());
+        let bindings = Arc::clone(&tenancy.bindings);
         let context = Arc::new(Context {
             kubernetes: Kubernetes::new(client, Cache::of(watches)),
             aws,
+            tenancy,
             memory: Memory::default(),
-            sweeps: Sweeps::of(flags.sweep_pace(), settings.deletion, Instant::now()),
+            sweeps: Sweeps::of(flags.sweep_pace(), settings.deletion, bindings, Instant::now()),
             queue: PassQueue::default(),
             leadership,
             metrics,

@@ -203,6 +203,7 @@ impl Election {
             () = self.context.leadership.until_no_pass_runs() => {
                 self.context.memory.forget_all();
                 self.context.aws.forget_owners();
+                self.context.tenancy.sessions.forget_owners();
             }
             () = drained.cancelled() => {}
         }

@@ -20,6 +20,7 @@ use crate::store::{
     AttemptOutcome, Defaults, Field, Intent, Observed, ObservedPolicy, ObservedTags, Prepared, Present,
     prepare,
 };
+use crate::tenancy::Access;
 
 fn recollection(record: &Record, now: Instant) -> Recollection {
     record.recollection(Duration::from_secs(300), now)
@@ -42,7 +43,7 @@ fn seconds(seconds: u64) -> Duration {
 
 fn prepared() -> Prepared {
     let defaults = Defaults { region: Some(REGION.into()), poll_interval: seconds(300) };
-    prepare(Arc::new(Scene::settled().object), &defaults, "cluster")
+    prepare(Arc::new(Scene::settled().object), Access::Operator, &defaults, "cluster")
 }
 
 fn observation(id: &str, observed: Observed) -> Observation {

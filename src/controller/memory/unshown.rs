@@ -83,13 +83,14 @@ mod tests {
     use crate::crd::OWNER_UID_TAG;
     use crate::samples::{ACCOUNT, OTHER_UID, REGION, Scene, own_tags, present, tags_of};
     use crate::store::{Defaults, Observed, ObservedTags, prepare};
+    use crate::tenancy::Access;
 
     fn prepared() -> Prepared {
         let mut object = Scene::settled().object;
         object.spec.tags = Some(BTreeMap::from([("kept".into(), "1".into())]));
         object.status.get_or_insert_default().managed_tag_keys = vec!["dropped".into(), "kept".into()];
         let defaults = Defaults { region: Some(REGION.into()), poll_interval: Duration::from_secs(300) };
-        prepare(Arc::new(object), &defaults, "cluster")
+        prepare(Arc::new(object), Access::Operator, &defaults, "cluster")
     }
 
     fn seen(tags: ObservedTags) -> Present {

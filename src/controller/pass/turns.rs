@@ -39,7 +39,7 @@ impl Pass<'_> {
     }
 
     async fn look_again(&mut self, prepared: &Prepared, before: Observation) -> Observation {
-        let observation = self.context.observer(self.aws).look_again(prepared, before).await;
+        let observation = self.context.observer(&self.aws).look_again(prepared, before).await;
         self.record.observed(prepared, &observation, Instant::now(), fastrand::f64());
         observation
     }

@@ -55,16 +55,19 @@ impl Kind {
 pub struct Place {
     /// What the object itself says.
     pub kind: Kind,
+    /// With the account before it, where that is the account of a binding: AWS counts by both.
     pub region: String,
 }
 
 impl Place {
-    /// What the object asks for now. `default_region` is that of the operator.
+    /// What the object asks for now. `default_region` is that of the operator, `account` that of the object's binding.
     #[must_use]
-    pub fn of(object: &SequenceStore, default_region: Option<&str>) -> Self {
+    pub fn of(object: &SequenceStore, default_region: Option<&str>, account: Option<&str>) -> Self {
         let recorded = object.status.as_ref().and_then(|status| status.region.as_deref());
         let region = recorded.or(object.spec.region.as_deref()).or(default_region);
-        Self { kind: kind(object), region: region.unwrap_or_default().to_owned() }
+        let region = region.unwrap_or_default();
+        let region = account.map_or_else(|| region.to_owned(), |account| format!("{account} {region}"));
+        Self { kind: kind(object), region }
     }
 
     /// The kind of a pass to which somebody has given this urgency.
@@ -127,7 +130,7 @@ mod tests {
     fn with(change: impl FnOnce(&mut SequenceStore)) -> Kind {
         let mut object = settled();
         change(&mut object);
-        Place::of(&object, None).kind
+        Place::of(&object, None, None).kind
     }
 
     fn set_store_status(object: &mut SequenceStore, status: StoreStatus) {
@@ -191,7 +194,7 @@ mod tests {
         let mut object = settled();
         object.spec.region = Some("us-west-2".into());
         object.status.get_or_insert_default().region = Some("eu-west-1".into());
-        let region = |object: &SequenceStore| Place::of(object, Some("us-east-1")).region;
+        let region = |object: &SequenceStore| Place::of(object, Some("us-east-1"), None).region;
         assert_eq!(region(&object), "eu-west-1");
         object.status.get_or_insert_default().region = None;
         assert_eq!(region(&object), "us-west-2");

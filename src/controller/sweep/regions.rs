@@ -2,13 +2,15 @@
 //! is passed in. No I/O.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::choice::Pace;
 use crate::crd::{DeletionDefaults, SequenceStore, annotation_findings};
 use crate::status::{Settled, settled};
 use crate::store::desired::parse_duration;
+use crate::store::identity;
+use crate::tenancy::{Access, SharedBindings};
 
 /// A sweeper that was not heard of for so long, beside two intervals, does not look after any object.
 const SILENCE: Duration = Duration::from_secs(60);
@@ -19,6 +21,8 @@ pub struct Sweeps {
     pub pace: Pace,
     /// What happens on deletion where the spec is silent.
     deletion: DeletionDefaults,
+    /// Listings are made with the identity of the operator.
+    bindings: Arc<SharedBindings>,
     state: Mutex<State>,
 }
 
@@ -64,8 +68,8 @@ pub struct Freshness {
 
 impl Sweeps {
     #[must_use]
-    pub fn of(pace: Pace, deletion: DeletionDefaults, now: Instant) -> Self {
-        Self { pace, deletion, state: Mutex::new(State { heard: now, regions: HashMap::new() }) }
+    pub fn of(pace: Pace, deletion: DeletionDefaults, bindings: Arc<SharedBindings>, now: Instant) -> Self {
+        Self { pace, deletion, bindings, state: Mutex::new(State { heard: now, regions: HashMap::new() }) }
     }
 
     /// Whether a settled object that has had no pass since the start goes on without one: a listing will tell whether it
@@ -94,7 +98,9 @@ impl Sweeps {
         let own = object.spec.poll_interval.as_deref().and_then(parse_duration);
         // It wants to be fresher than the listings are.
         let is_often = own.is_some_and(|own| own < self.pace.interval);
-        settled(object, self.deletion).filter(|_| !is_often)
+        let recorded = identity::recorded_binding(object);
+        let is_listed = || self.bindings.access(object, recorded.as_deref()) == Access::Operator;
+        settled(object, self.deletion).filter(|_| !is_often && is_listed())
     }
 
     /// Whether settled objects of this region that are in no queue are not forgotten.
@@ -192,6 +198,7 @@ impl Sweeps {
 mod tests {
     use super::*;
     use crate::samples::{REGION, settled_object};
+    use crate::tenancy::Bindings;
 
     const INTERVAL: Duration = Duration::from_secs(300);
 
@@ -200,6 +207,7 @@ mod tests {
         Sweeps::of(
             Pace { interval: INTERVAL, gets_each_second, policies_each_second, least_objects: 50 },
             DeletionDefaults::default(),
+            Arc::new(SharedBindings::new(Bindings::none())),
             now,
         )
     }

@@ -73,6 +73,32 @@ proptest! {
     }
 
     #[test]
+    fn an_object_for_which_nobody_may_act_changes_nothing_and_keeps_what_it_has(scene in any_scene()) {
+        let Some(refusal) = scene.access.refusal() else { return Ok(()) };
+        prop_assert_eq!(scene.target(), None, "AWS is not asked");
+        let plan = scene.plan();
+        prop_assert_eq!(&plan.action, &Action::None);
+        let is_shown = matches!(&plan.state, State::AccessRefused(shown) if shown == refusal);
+        let object = &scene.object;
+        // The deletion of a store waits. That of an object alone needs nobody's identity.
+        let is_released = object.is_being_deleted() && !object.deletes_store(scene.deletion_defaults);
+        if object.is_being_deleted() && object.has_our_finalizer() && !is_released {
+            prop_assert!(plan.finalizer == FinalizerStep::Keep, "{plan:?}");
+        }
+        let goes_before = object.is_paused() || object.is_being_deleted();
+        prop_assert!(is_shown || goes_before, "{plan:?}");
+    }
+
+    #[test]
+    fn a_spec_outside_its_limits_asks_aws_nothing(scene in any_scene()) {
+        let Some(limits) = scene.access.limits() else { return Ok(()) };
+        if limits.check_store(&scene.object.spec).is_err() {
+            prop_assert_eq!(scene.target(), None);
+            prop_assert_eq!(scene.plan().action, Action::None);
+        }
+    }
+
+    #[test]
     fn a_store_is_deleted_only_with_its_own_object(scene in any_scene()) {
         let plan = scene.plan();
         let Action::DeleteStore { region, id } = &plan.action else { return Ok(()) };

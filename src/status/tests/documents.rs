@@ -68,7 +68,7 @@ fn accepted(path: &str, manifest: &str) {
     let object: SequenceStore =
         serde_saphyr::from_str(manifest).unwrap_or_else(|e| panic!("{path}: {e}\n{manifest}"));
     let defaults = Defaults { region: Some("us-east-1".into()), poll_interval: Duration::from_secs(300) };
-    Desired::of(&object, &defaults).unwrap_or_else(|e| panic!("{path}: {e}\n{manifest}"));
+    Desired::of(&object, &defaults, None).unwrap_or_else(|e| panic!("{path}: {e}\n{manifest}"));
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn messages() -> Vec<String> {
 
     let mut object = SequenceStore::new("genomes", SequenceStoreSpec::default());
     let defaults = Defaults { region: None, poll_interval: Duration::from_secs(300) };
-    messages.push(Desired::of(&object, &defaults).expect_err("no region").to_string());
+    messages.push(Desired::of(&object, &defaults, None).expect_err("no region").to_string());
     object.metadata.annotations = Some([(INTENT_ANNOTATION.to_owned(), "edited".to_owned())].into());
     messages.push(Intent::of(&object).expect_err("unreadable").to_string());
     let refused = json!({"Statement": [{"NotAction": "s3:GetObject"}]});

@@ -9,6 +9,7 @@ use crate::plan::{NotKept, PinnedBy, State, StoreOwner, TaggedOwner};
 use crate::samples::{ACCOUNT, CLASSES, ID, Scene, call_error, now, present, tags_of};
 use crate::status::{Input, Reason, find, next};
 use crate::store::observed::{Observed, ObservedTags};
+use crate::tenancy::AccessRefusal;
 
 const GRACE: Duration = Duration::from_secs(300);
 
@@ -102,6 +103,25 @@ fn every_state_has_its_conditions() {
         (State::StoreDeleting, "False/StoreDeleting False/StoreDeleting Reconciling"),
         (State::UnknownStatus { status: None }, "False/UnknownStatus False/UnknownStatus Reconciling"),
         (State::Failed { message: None }, "False/Failed False/Failed Stalled"),
+        (
+            State::AccessRefused(AccessRefusal::Conflict { bindings: vec!["lab".into(), "other".into()] }),
+            "False/BindingConflict False/BindingConflict Stalled",
+        ),
+        (
+            State::AccessRefused(AccessRefusal::NotReady {
+                binding: Some("lab".into()),
+                why: "It is not.".into(),
+            }),
+            "False/BindingNotReady False/BindingNotReady Reconciling",
+        ),
+        (
+            State::AccessRefused(AccessRefusal::Missing { recorded: Some("lab".into()) }),
+            "False/BindingMissing False/BindingMissing Stalled",
+        ),
+        (
+            State::AccessRefused(AccessRefusal::Missing { recorded: None }),
+            "False/BindingMissing False/BindingMissing Reconciling",
+        ),
         (State::InvalidSpec { message: "m".into() }, "False/InvalidSpec False/InvalidSpec Stalled"),
         (
             State::ImmutableFieldDiffers(drift()),

@@ -1,0 +1,271 @@
+//! The session of one role for one namespace: credentials that are replaced ahead of their expiry. I/O: STS.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, Result as Provided, future};
+use aws_sdk_sts::operation::assume_role::AssumeRoleOutput;
+
+use super::call::Call;
+use super::{Aws, CallError, Class, Operation, Urgency, is_account_id};
+
+/// As the SDK shows where credentials come from.
+pub(super) const PROVIDER: &str = "AccountBinding";
+
+/// Credentials are replaced so long before they expire. STS gives them for an hour.
+const AHEAD: Duration = Duration::from_secs(300);
+/// Credentials that expire sooner than this are not used any more: a request takes a while.
+const LEAST: Duration = Duration::from_secs(20);
+/// After a failure STS is left alone for so long. Each wait is twice as long as the one before.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// Credentials that AWS rejects are replaced at most so often.
+const REPLACED_AFTER: Duration = Duration::from_secs(30);
+
+/// What STS is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AssumeRole {
+    pub(crate) role_arn: String,
+    pub(crate) external_id: Option<String>,
+    /// 2 to 64 characters of those that STS allows.
+    pub(crate) session_name: String,
+    /// Keys and values.
+    pub(crate) tags: Vec<(&'static str, String)>,
+}
+
+/// Replaces its credentials by itself.
+#[derive(Debug)]
+pub(crate) struct RoleSession {
+    /// Acts with the identity of the operator.
+    operator: Aws,
+    request: AssumeRole,
+    state: Mutex<State>,
+    /// One request to STS at a time, for whomever waits for it.
+    refreshing: tokio::sync::Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    credentials: Option<(Credentials, Instant)>,
+    failed: Option<Failed>,
+}
+
+#[derive(Debug)]
+struct Failed {
+    error: CallError,
+    wait: Duration,
+    at: Instant,
+}
+
+impl RoleSession {
+    pub(super) fn new(operator: Aws, request: AssumeRole) -> Self {
+        Self { operator, request, state: Mutex::default(), refreshing: tokio::sync::Mutex::default() }
+    }
+
+    pub(super) fn request(&self) -> &AssumeRole {
+        &self.request
+    }
+
+    /// Credentials that are valid for a while. While STS fails, those that are left are used to their end.
+    ///
+    /// # Errors
+    /// Why the role cannot be assumed. STS is not asked each time.
+    pub(crate) async fn credentials(&self) -> Result<Credentials, CallError> {
+        if let Some(credentials) = self.valid_for(AHEAD) {
+            return Ok(credentials);
+        }
+        let _alone = self.refreshing.lock().await;
+        if let Some(credentials) = self.valid_for(AHEAD) {
+            return Ok(credentials);
+        }
+        let assumed = match self.recent_failure() {
+            Some(error) => Err(error),
+            None => self.assume().await,
+        };
+        assumed.or_else(|error| self.valid_for(LEAST).ok_or(error))
+    }
+
+    /// AWS does not accept the credentials: they were revoked, say.
+    pub(super) fn rejected(&self) {
+        let mut state = self.state();
+        if state.credentials.as_ref().is_some_and(|(_, since)| since.elapsed() > REPLACED_AFTER) {
+            state.credentials = None;
+        }
+    }
+
+    /// When the credentials expire; none while there are none.
+    pub(crate) fn expires(&self) -> Option<SystemTime> {
+        self.state().credentials.as_ref().and_then(|(credentials, _)| credentials.expiry())
+    }
+
+    fn valid_for(&self, least: Duration) -> Option<Credentials> {
+        let state = self.state();
+        let (credentials, _) = state.credentials.as_ref()?;
+        let is_valid = credentials.expiry().is_none_or(|expiry| expiry > SystemTime::now() + least);
+        is_valid.then(|| credentials.clone())
+    }
+
+    fn recent_failure(&self) -> Option<CallError> {
+        let state = self.state();
+        let failed = state.failed.as_ref()?;
+        (failed.at.elapsed() < failed.wait).then(|| failed.error.clone())
+    }
+
+    /// Where many namespaces share a role that STS denies, few of them ask.
+    async fn assume(&self) -> Result<Credentials, CallError> {
+        let (budget, role) = (&self.operator.shared.budget, &self.request.role_arn);
+        let region = self.operator.sts_region(role);
+        let outcome = match budget.admit(role, &region, Urgency::Ordinary) {
+            Ok(()) => {
+                let outcome = self.operator.assume_role(&region, &self.request).await;
+                budget.answered(role, &region, outcome.as_ref().err().map(as_rejected).as_ref());
+                outcome
+            }
+            Err(error) => Err(error),
+        };
+        let mut state = self.state();
+        match outcome {
+            Ok(credentials) => {
+                *state = State { credentials: Some((credentials.clone(), Instant::now())), failed: None };
+                Ok(credentials)
+            }
+            Err(error) => {
+                let before = state.failed.as_ref().map(|failed| failed.wait);
+                let wait = before.map_or(FIRST_WAIT, |wait| (wait * 2).min(LONGEST_WAIT));
+                state.failed = Some(Failed { error: error.clone(), wait, at: Instant::now() });
+                Err(error)
+            }
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// To the breaker a role that STS denies is what credentials are that AWS rejects.
+fn as_rejected(error: &CallError) -> CallError {
+    let class = if error.class == Class::Denied { Class::Credentials } else { error.class };
+    CallError { class, ..error.clone() }
+}
+
+/// For the clients of a session.
+#[derive(Clone, Debug)]
+pub(super) struct SessionCredentials(pub(super) std::sync::Arc<RoleSession>);
+
+impl ProvideCredentials for SessionCredentials {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(async {
+            let provided: Provided = self.0.credentials().await.map_err(CredentialsError::provider_error);
+            provided
+        })
+    }
+}
+
+impl Aws {
+    /// STS is asked in the region of the operator, which its network surely reaches; else in one of the role's partition.
+    fn sts_region(&self, role_arn: &str) -> String {
+        let of_partition = || match role_arn.split(':').nth(1) {
+            Some("aws-cn") => "cn-north-1",
+            Some("aws-us-gov") => "us-gov-west-1",
+            _ => "us-east-1",
+        };
+        self.default_region().unwrap_or_else(|| of_partition().to_owned())
+    }
+
+    async fn assume_role(&self, region: &str, request: &AssumeRole) -> Result<Credentials, CallError> {
+        let AssumeRole { role_arn, external_id, session_name, tags } = request;
+        let tags: Result<Vec<_>, _> = tags
+            .iter()
+            .map(|(key, value)| aws_sdk_sts::types::Tag::builder().key(*key).value(value).build())
+            .collect();
+        let call = Call::new(Operation::AssumeRole, region);
+        let tags = tags.map_err(|error| call.unreadable(error.to_string()))?;
+        let prepared = self
+            .sts(region)
+            .assume_role()
+            .role_arn(role_arn)
+            .role_session_name(session_name)
+            .set_external_id(external_id.clone())
+            .set_tags(Some(tags));
+        self.call(call, || prepared.clone().send(), |response| credentials_of(role_arn, &response)).await
+    }
+}
+
+/// Without its credentials a response is none, and the credentials of another account must never be used.
+fn credentials_of(role_arn: &str, response: &AssumeRoleOutput) -> Result<Credentials, String> {
+    let found = response.credentials().ok_or("the response has no credentials")?;
+    let account =
+        |arn: &str| arn.split(':').nth(4).filter(|account| is_account_id(account)).map(str::to_owned);
+    let user = response.assumed_role_user().map(|user| user.arn()).unwrap_or_default();
+    let account = account(role_arn).filter(|wanted| account(user).as_ref() == Some(wanted));
+    let account = account.ok_or("the response is not about the role that was asked for")?;
+    let expiry = SystemTime::try_from(*found.expiration()).map_err(|error| error.to_string())?;
+    Ok(Credentials::builder()
+        .access_key_id(found.access_key_id())
+        .secret_access_key(found.secret_access_key())
+        .session_token(found.session_token())
+        .expiry(expiry)
+        .account_id(account)
+        .provider_name(PROVIDER)
+        .build())
+}
+
+#[cfg(test)]
+mod tests {
+    use aws_sdk_sts::primitives::DateTime;
+    use aws_sdk_sts::types::{AssumedRoleUser, Credentials as Issued};
+
+    use super::*;
+
+    const ROLE: &str = "arn:aws:iam::111122223333:role/lab";
+
+    fn response(user: &str) -> AssumeRoleOutput {
+        let issued = Issued::builder()
+            .access_key_id("ASIA")
+            .secret_access_key("secret")
+            .session_token("token")
+            .expiration(DateTime::from_secs(1_790_000_000))
+            .build()
+            .expect("credentials");
+        let user = AssumedRoleUser::builder().assumed_role_id("id").arn(user).build().expect("a user");
+        AssumeRoleOutput::builder().credentials(issued).assumed_role_user(user).build()
+    }
+
+    #[test]
+    fn credentials_of_another_account_are_never_used() {
+        let ours = credentials_of(ROLE, &response("arn:aws:sts::111122223333:assumed-role/lab/session"));
+        let ours = ours.expect("credentials");
+        assert_eq!(ours.account_id().map(|account| account.as_str()), Some("111122223333"));
+        for other in ["arn:aws:sts::999999999999:assumed-role/lab/session", "", "lab"] {
+            assert!(credentials_of(ROLE, &response(other)).is_err(), "{other}");
+        }
+        assert!(credentials_of(ROLE, &AssumeRoleOutput::builder().build()).is_err());
+    }
+
+    #[tokio::test]
+    async fn a_failure_is_not_repeated_at_once() {
+        let request = AssumeRole {
+            role_arn: ROLE.into(),
+            external_id: None,
+            session_name: "session".into(),
+            tags: Vec::new(),
+        };
+        let session = RoleSession::new(Aws::for_tests(), request);
+        let first = session.credentials().await.expect_err("there are no credentials to assume it with");
+        assert_eq!(first.operation, Operation::AssumeRole);
+        let waits =
+            |session: &RoleSession| session.state().failed.as_ref().map(|failed| (failed.wait, failed.at));
+        let before = waits(&session);
+        assert_eq!(session.credentials().await, Err(first));
+        assert_eq!(waits(&session), before);
+        session.state().failed.as_mut().expect("a failure").at -= 2 * FIRST_WAIT;
+        session.credentials().await.expect_err("still none");
+        assert_eq!(waits(&session).map(|(wait, _)| wait), Some(2 * FIRST_WAIT));
+    }
+}

@@ -1,0 +1,150 @@
+//! Looks at each binding: whether its role can be assumed, and what it is about; and writes its status, while this process
+//! leads. I/O: STS and Kubernetes.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::{StreamExt, stream};
+use jiff::Timestamp;
+
+use super::identity::session_key;
+use crate::controller::context::Context;
+use crate::crd::AccountBinding;
+use crate::kubernetes::Reference;
+use crate::status::{BindingInput, RoleState, next_of_binding};
+use crate::tenancy::{Binding, Bound};
+
+/// Between two rounds over all bindings: their counts change, and sessions are renewed.
+const ROUND: Duration = Duration::from_secs(30);
+/// While a role cannot be assumed, so that it is noticed soon once it can.
+const ROUND_AFTER_FAILURE: Duration = Duration::from_secs(5);
+/// Changes that come together are looked at together.
+const GATHER: Duration = Duration::from_millis(200);
+/// So many roles are assumed at the same time.
+const AT_ONCE: usize = 8;
+
+/// What a look is about, copied from the bindings, which may change meanwhile.
+struct Subject {
+    object: Arc<AccountBinding>,
+    /// With the namespace for which the role is assumed: the first one that is bound, if there is one.
+    bound: Result<(Bound, String), String>,
+    conflicts: Vec<(String, Vec<String>)>,
+    unknown: Option<String>,
+    namespaces: Vec<String>,
+}
+
+/// Runs until it is dropped.
+pub async fn report_bindings(context: &Arc<Context>) {
+    if !context.tenancy.is_on {
+        return std::future::pending().await;
+    }
+    let mut leading = context.leadership.leading();
+    // Names of bindings whose role could not be assumed last.
+    let mut failing = HashSet::new();
+    loop {
+        // The sender lives as long as the context, so this cannot fail.
+        let _ = leading.wait_for(|is_leading| *is_leading).await;
+        context.tenancy.close_sessions();
+        failing = round(context, failing).await;
+        let rest = if failing.is_empty() { ROUND } else { ROUND_AFTER_FAILURE };
+        tokio::select! {
+            () = context.tenancy.changed.notified() => tokio::time::sleep(GATHER).await,
+            () = tokio::time::sleep(rest) => {}
+        }
+    }
+}
+
+/// One look at each binding. Returns those whose role cannot be assumed.
+async fn round(context: &Context, failed_before: HashSet<String>) -> HashSet<String> {
+    let subjects = subjects(context);
+    let stores = stores_by_namespace(&context.kubernetes.cache.references());
+    let looks = stream::iter(subjects.into_iter().map(|subject| {
+        let count = subject.namespaces.iter().filter_map(|namespace| stores.get(namespace)).sum();
+        look(context, subject, count)
+    }));
+    let looked: Vec<(String, bool, Vec<String>)> = looks.buffer_unordered(AT_ONCE).collect().await;
+    let mut failing = HashSet::new();
+    for (name, is_assumed, namespaces) in looked {
+        if !is_assumed {
+            failing.insert(name);
+        } else if failed_before.contains(&name) {
+            queue_objects(context, &namespaces);
+        }
+    }
+    failing
+}
+
+fn subjects(context: &Context) -> Vec<Subject> {
+    let bindings = context.tenancy.bindings.read();
+    let subject = |binding: &Binding| {
+        let namespaces = bindings.namespaces_of(binding);
+        let others = |namespace: &String| {
+            let all = bindings.of_namespace(namespace).unwrap_or_default();
+            let names = all.into_iter().map(Binding::name).filter(|name| *name != binding.name());
+            (namespace.clone(), names.map(ToOwned::to_owned).collect::<Vec<_>>())
+        };
+        let conflicts = namespaces.iter().map(others).filter(|(_, others)| !others.is_empty()).collect();
+        let first = namespaces.first().cloned().unwrap_or_default();
+        Subject {
+            object: Arc::clone(&binding.object),
+            bound: binding.bound().map(|bound| (bound.clone(), first)).map_err(ToOwned::to_owned),
+            conflicts,
+            unknown: bindings.unknown_namespaces_of(binding).map(ToOwned::to_owned),
+            namespaces,
+        }
+    };
+    bindings.iter().map(subject).collect()
+}
+
+/// Looks at one binding, and writes its status if it differs. Returns its name, whether its role can be assumed, and its
+/// namespaces.
+async fn look(context: &Context, subject: Subject, sequence_stores: usize) -> (String, bool, Vec<String>) {
+    let Subject { object, bound, conflicts, unknown, namespaces } = subject;
+    let name = object.metadata.name.clone().unwrap_or_default();
+    let role = match bound {
+        Ok((bound, namespace)) => {
+            match context.tenancy.sessions.assume(&session_key(&bound, &namespace)).await {
+                Ok(_) => RoleState::Assumed { account: bound.account },
+                Err(error) => RoleState::Failed(error),
+            }
+        }
+        Err(why) => RoleState::Invalid(why),
+    };
+    let status = next_of_binding(&BindingInput {
+        binding: &object,
+        role: &role,
+        conflicts: &conflicts,
+        unknown: unknown.as_deref(),
+        namespaces: namespaces.len(),
+        sequence_stores,
+        now: Timestamp::now(),
+    });
+    if object.status.as_ref() != Some(&status) && context.leadership.is_leading() {
+        match context.kubernetes.patch_account_binding_status(&object, &status).await {
+            Ok(_) => {}
+            // It is gone, or another one has its name: the watch shows that.
+            Err(error) if error.is_not_found() || error.is_conflict() => {}
+            Err(error) => tracing::warn!(binding = name, "{error}"),
+        }
+    }
+    (name, matches!(role, RoleState::Assumed { .. }), namespaces)
+}
+
+fn stores_by_namespace(references: &[Reference]) -> HashMap<String, usize> {
+    let mut counts = HashMap::new();
+    for reference in references {
+        *counts.entry(reference.namespace().to_owned()).or_default() += 1;
+    }
+    counts
+}
+
+/// They were refused while the role could not be assumed.
+fn queue_objects(context: &Context, namespaces: &[String]) {
+    let namespaces: HashSet<&str> = namespaces.iter().map(String::as_str).collect();
+    for object in context.kubernetes.cache.references() {
+        if namespaces.contains(object.namespace()) {
+            context.queue.add(&object);
+        }
+    }
+}

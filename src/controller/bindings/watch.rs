@@ -1,0 +1,170 @@
+//! Follows the bindings, and the namespaces where a binding selects by their labels; objects whose identity changes get a pass.
+//! I/O: Kubernetes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
+use std::sync::Arc;
+
+use futures::StreamExt;
+use k8s_openapi::api::core::v1::Namespace;
+use kube::ResourceExt;
+use kube::api::PartialObjectMeta;
+use kube::runtime::watcher::{self, Event};
+
+use super::Tenancy;
+use crate::controller::context::Context;
+use crate::crd::AccountBinding;
+use crate::kubernetes::cluster::Failure;
+use crate::kubernetes::{Reference, watch_failure};
+use crate::tenancy::{Access, Bindings, Labels, Unknown};
+
+/// Runs until it is dropped, where the operator reads bindings.
+pub async fn watch_bindings(context: &Arc<Context>) {
+    if !context.tenancy.is_on {
+        return std::future::pending().await;
+    }
+    tokio::join!(follow_bindings(context), follow_namespaces(context));
+}
+
+async fn follow_bindings(context: &Context) {
+    let mut events = pin!(context.kubernetes.watch_account_bindings());
+    let (mut listing, mut told) = (Vec::new(), None);
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(event) => {
+                bindings_changed(context, event, &mut listing);
+                told = None;
+            }
+            Err(error) => bindings_failed(context, watch_failure(error), &mut told).await,
+        }
+    }
+}
+
+fn bindings_changed(context: &Context, event: Event<AccountBinding>, listing: &mut Vec<Arc<AccountBinding>>) {
+    match event {
+        Event::Init => listing.clear(),
+        Event::InitApply(binding) => listing.push(Arc::new(binding)),
+        Event::InitDone => change(context, |bindings| bindings.listed(listing.drain(..))),
+        Event::Apply(binding) => {
+            let is_same = |known: &AccountBinding| known.uid() == binding.uid() && known.spec == binding.spec;
+            let mut bindings = context.tenancy.bindings.write();
+            if bindings.get(&binding.name_any()).is_some_and(|known| is_same(&known.object)) {
+                // Its status: nobody's identity depends on that.
+                return bindings.put(Arc::new(binding));
+            }
+            drop(bindings);
+            change(context, |bindings| bindings.put(Arc::new(binding)));
+        }
+        Event::Delete(binding) => change(context, |bindings| bindings.remove(&binding.name_any())),
+    }
+}
+
+/// While it is not known which bindings there are, no object acts. A watch that breaks off is soon resumed.
+async fn bindings_failed(context: &Context, failure: Failure, told: &mut Option<String>) {
+    let why = match &failure {
+        Failure::NotFound(_) if context.kubernetes.lacks_account_bindings().await => {
+            if told.replace(String::new()).is_none() {
+                tracing::info!(
+                    "the CustomResourceDefinition accountbindings.healthomics.dev is not installed"
+                );
+            }
+            return change(context, |bindings| bindings.listed(std::iter::empty()));
+        }
+        Failure::Forbidden(why) => {
+            let why = format!("The operator may not list and watch AccountBindings: {why}.");
+            change(context, |bindings| bindings.lost(Unknown(why.clone())));
+            why
+        }
+        other => format!("The operator cannot list the AccountBindings: {other}."),
+    };
+    if told.replace(why.clone()).as_ref() != Some(&why) {
+        tracing::warn!("{why}");
+    }
+    context.tenancy.tried.send_replace(true);
+}
+
+/// The labels of namespaces are watched only while a binding asks for them.
+async fn follow_namespaces(context: &Context) {
+    let tenancy = &context.tenancy;
+    loop {
+        until(tenancy, Bindings::have_selector).await;
+        let ended = async {
+            let mut events = pin!(context.kubernetes.watch_namespaces());
+            let mut listing = Vec::new();
+            while let Some(event) = events.next().await {
+                namespaces_changed(context, event, &mut listing);
+            }
+        };
+        tokio::select! {
+            () = ended => {}
+            () = until(tenancy, |bindings| !bindings.have_selector()) => {
+                let why = "No AccountBinding has selected by labels so far.".to_owned();
+                change(context, |bindings| bindings.labels_lost(Unknown(why)));
+            }
+        }
+    }
+}
+
+fn namespaces_changed(
+    context: &Context,
+    event: Result<Event<PartialObjectMeta<Namespace>>, watcher::Error>,
+    listing: &mut Vec<(String, Labels)>,
+) {
+    let labels = |namespace: PartialObjectMeta<Namespace>| {
+        (namespace.name_any(), namespace.metadata.labels.unwrap_or_default())
+    };
+    match event {
+        Ok(Event::Init) => listing.clear(),
+        Ok(Event::InitApply(namespace)) => listing.push(labels(namespace)),
+        Ok(Event::InitDone) => change(context, |bindings| bindings.labels_listed(listing.drain(..))),
+        Ok(Event::Apply(namespace)) => {
+            let (name, labels) = labels(namespace);
+            change(context, |bindings| bindings.put_labels(name, labels));
+        }
+        Ok(Event::Delete(namespace)) => {
+            change(context, |bindings| bindings.remove_labels(&namespace.name_any()));
+        }
+        Err(error) => {
+            let failure = watch_failure(error);
+            if let Failure::Forbidden(why) = &failure {
+                let why = format!(
+                    "The operator may not list and watch namespaces, by whose labels an AccountBinding selects: {why}."
+                );
+                tracing::warn!("{why}");
+                change(context, |bindings| bindings.labels_lost(Unknown(why)));
+            }
+            context.tenancy.tried.send_replace(true);
+        }
+    }
+}
+
+/// Waits until this holds for the bindings.
+async fn until(tenancy: &Tenancy, holds: impl Fn(&Bindings) -> bool) {
+    loop {
+        let changed = tenancy.selectors.notified();
+        if holds(&tenancy.bindings.read()) {
+            return;
+        }
+        changed.await;
+    }
+}
+
+/// Changes the bindings; the objects of namespaces for which something else comes of it get a pass.
+fn change(context: &Context, change: impl FnOnce(&mut Bindings)) {
+    let tenancy = &context.tenancy;
+    let references = context.kubernetes.cache.references();
+    let namespaces: BTreeSet<&str> = references.iter().map(Reference::namespace).collect();
+    let access = |bindings: &Bindings| -> BTreeMap<&str, Access> {
+        namespaces.iter().map(|namespace| (*namespace, bindings.access(namespace, None))).collect()
+    };
+    let (before, after) = {
+        let mut bindings = tenancy.bindings.write();
+        let before = access(&bindings);
+        change(&mut bindings);
+        (before, access(&bindings))
+    };
+    for object in references.iter().filter(|object| before[object.namespace()] != after[object.namespace()]) {
+        context.queue.add(object);
+    }
+    tenancy.changed(&tenancy.bindings.read());
+}
