@@ -124,7 +124,7 @@ impl Aws {
     /// Without credentials and region.
     #[cfg(test)]
     pub(crate) fn for_tests() -> Self {
-        Self::new(SdkConfig::builder().build())
+        Self::new(SdkConfig::builder().behavior_version(BehaviorVersion::v2026_01_12()).build())
     }
 
     /// With AWS's default quotas.

@@ -94,10 +94,7 @@ pub fn plan(input: &Input<'_>) -> Plan {
 /// the policies, while an attempt to create a store is unresolved. Otherwise it is removed, so that an object with `Retain` or `Observe` can be
 /// deleted after the operator is uninstalled.
 fn finalizer_while_alive(input: &Input<'_>, plan: &Plan) -> FinalizerStep {
-    // An id that only the spec names is no store of this object while the spec cannot be acted on.
-    let is_named_only = !identity::is_recorded(input.object) && input.object.names_store();
-    let known = identity::store_id(input.object).is_some() && !(is_named_only && cannot_act(input))
-        || input.observed.present().is_some();
+    let known = identity::store_id(input.object).is_some() || input.observed.present().is_some();
     let recorded = input.desired.is_ok_and(|desired| desired.intent.is_some());
     let unresolved =
         !known && (recorded || plan.intent.is_some() || matches!(plan.action, Action::Create { .. }));
@@ -110,14 +107,17 @@ fn finalizer_while_alive(input: &Input<'_>, plan: &Plan) -> FinalizerStep {
         return FinalizerStep::Keep;
     }
     match (wanted, input.object.has_our_finalizer()) {
+        (true, false) if only_names_a_store(input) => FinalizerStep::Keep,
         (true, false) => FinalizerStep::Add,
         (false, true) => FinalizerStep::Remove,
         (true, true) | (false, false) => FinalizerStep::Keep,
     }
 }
 
-fn cannot_act(input: &Input<'_>) -> bool {
-    input.desired.is_err() || input.access.refusal().is_some()
+/// An id in a spec that cannot be acted on is that of no store of this object: nothing must hold its deletion.
+fn only_names_a_store(input: &Input<'_>) -> bool {
+    let cannot_act = input.desired.is_err() || input.access.refusal().is_some();
+    cannot_act && input.object.names_store() && !identity::is_recorded(input.object)
 }
 
 /// The intent also records the id, so that the store stays known when somebody clears the status.

@@ -12,6 +12,7 @@ mod assertions;
 mod aws_access;
 mod aws_errors;
 mod bad_input;
+mod bindings;
 mod budget;
 mod called_operations;
 mod chart;
@@ -87,6 +88,10 @@ const TESTS: &[&[Test]] = &[
     aws_access::TESTS,
     aws_errors::TESTS,
     bad_input::TESTS,
+    bindings::changes::TESTS,
+    bindings::limits::TESTS,
+    bindings::sessions::TESTS,
+    bindings::tenants::TESTS,
     budget::namesakes::TESTS,
     budget::order::TESTS,
     budget::pace::TESTS,

@@ -81,8 +81,9 @@ impl Cluster {
         let labelled = format!("admissionPolicy.namespaceSelector.matchLabels.{POLICY_LABEL}=on");
         let install =
             ["install", SERVICE_ACCOUNT, CHART, "--namespace", SYSTEM_NAMESPACE, "--create-namespace"];
-        // Tests have users with the cluster role edit.
-        let settings = ["--set-string", &labelled, "--set", "rbac.aggregate.edit=true"];
+        // Tests have users with the cluster role edit, and AccountBindings.
+        let settings =
+            ["--set-string", &labelled, "--set", "rbac.aggregate.edit=true,accountBindings.enabled=true"];
         let install = [&install[..], &settings].concat();
         plane.helm(&install).await.and_then(|output| output.checked()).expect("the chart installs");
         let kubeconfig = plane.kubeconfig_for(SYSTEM_NAMESPACE, SERVICE_ACCOUNT).await.expect("a token");
@@ -362,8 +363,8 @@ impl World {
 
 /// Waits until the API server serves the CRD.
 pub async fn established(plane: &ControlPlane) -> Result<(), Error> {
-    let crd = ["wait", "--for=condition=Established", "crd/sequencestores.healthomics.dev"];
-    plane.kubectl(&crd).await?.checked()?;
+    let crds = ["wait", "--for=condition=Established", "crd", "--all"];
+    plane.kubectl(&crds).await?.checked()?;
     Ok(())
 }
 

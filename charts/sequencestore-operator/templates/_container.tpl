@@ -19,6 +19,9 @@
 {{- end -}}
 {{- /* Always, and so over SEQSTORE_DEFAULT_DELETION_PROTECTION: the admission policy follows the value. */ -}}
 {{- $args = append $args (printf "--default-deletion-protection=%t" $values.defaultDeletionProtection) -}}
+{{- /* Always, and so over the variables of the environment: the roles follow the values. */ -}}
+{{- $args = append $args (printf "--account-bindings=%t" $values.accountBindings.enabled) -}}
+{{- $args = append $args (printf "--require-account-binding=%t" $values.accountBindings.required) -}}
 {{- with $values.concurrency -}}
 {{- $args = append $args (printf "--concurrency=%d" (int .)) -}}
 {{- end -}}
@@ -54,6 +57,12 @@
 {{- end -}}
 {{- if has "--default-deletion-protection" $flags -}}
 {{- fail "set defaultDeletionProtection instead of --default-deletion-protection in extraArgs: the admission policy depends on it" -}}
+{{- end -}}
+{{- if or (has "--account-bindings" $flags) (has "--require-account-binding" $flags) -}}
+{{- fail "set accountBindings.enabled and accountBindings.required instead of their flags in extraArgs: roles and CRDs depend on them" -}}
+{{- end -}}
+{{- if and $values.accountBindings.required (not $values.accountBindings.enabled) -}}
+{{- fail "accountBindings.required needs accountBindings.enabled: an operator that reads no AccountBindings would refuse every object" -}}
 {{- end -}}
 {{- if has "--watch-namespace" $flags -}}
 {{- fail "set watchNamespaces instead of --watch-namespace in extraArgs: the roles depend on it" -}}

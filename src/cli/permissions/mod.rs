@@ -156,7 +156,7 @@ mod tests {
     #[test]
     fn full_allows_exactly_the_operations_that_the_operator_calls() {
         let called = Operation::ALL.iter().map(|operation| operation.iam_action().to_owned());
-        let called: BTreeSet<String> = called.filter(|action| action != "sts:GetCallerIdentity").collect();
+        let called: BTreeSet<String> = called.filter(|action| !action.starts_with("sts:")).collect();
         assert_eq!(actions(&made(&[]), "Allow"), called);
         assert_eq!(actions(&made(&["--require-owner-tags"]), "Allow"), called);
     }

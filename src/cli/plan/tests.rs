@@ -18,7 +18,6 @@ use crate::samples::{ACCOUNT, ID, REGION, Scene, absent, any_scene, now, own_tag
 use crate::store::desired::Defaults;
 use crate::store::observed::{Observed, ObservedPolicy, ObservedTags, Present};
 use crate::store::owner_match::OwnerMatch;
-use crate::tenancy::Access;
 
 fn steps(scene: &Scene, former_store: Option<&Present>, read_sets: Option<&ReadSetCount>) -> Vec<Step> {
     let defaults = Defaults { region: Some(REGION.into()), poll_interval: Duration::from_secs(300) };
@@ -29,7 +28,7 @@ fn steps(scene: &Scene, former_store: Option<&Present>, read_sets: Option<&ReadS
         deletion: scene.deletion_defaults,
     };
     let facts = Facts {
-        access: &Access::Operator,
+        access: &scene.access,
         defaults: &defaults,
         settings: &settings,
         owner: &OwnerTags::of(&scene.object, &settings.cluster),
