@@ -106,10 +106,8 @@ impl Aws {
             let sent = send(call.operation, CALL_TIMEOUT, Box::pin(request()));
             let (sent, host) = begun.traced.of(host::noted(sent)).await;
             budget.answered(&self.identity_in_use(), call.region, sent.as_ref().err());
-            if let Err(error) = &sent
-                && error.class == Class::Credentials
-            {
-                self.shared.rejected();
+            if let Err(error) = &sent {
+                self.shared.failed(error);
             }
             if let Err(error) = &sent
                 && error.class == Class::Throttled

@@ -19,7 +19,7 @@ use super::credentials::{NoCredentials, TrackedCredentials};
 use super::other_owners::OtherOwners;
 use super::required_members::RequiredMembers;
 use super::role_session::{RoleSession, SessionCredentials};
-use super::{Fence, Operation, endpoint, host, http};
+use super::{CallError, Fence, Operation, endpoint, host, http};
 use crate::metrics::{BudgetSample, Metrics};
 use crate::network::{Proxies, added_certificates};
 
@@ -289,10 +289,10 @@ impl Shared {
         of_session.or_else(|| self.credentials.account_in_use()).unwrap_or_default()
     }
 
-    /// AWS does not accept the credentials.
-    pub(super) fn rejected(&self) {
+    /// A call failed: because of its credentials, perhaps.
+    pub(super) fn failed(&self, error: &CallError) {
         if let Some(session) = &self.session {
-            session.rejected();
+            session.failed(error);
         }
     }
 

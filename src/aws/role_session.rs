@@ -23,6 +23,8 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
 /// Credentials that AWS rejects are replaced at most so often.
 const REPLACED_AFTER: Duration = Duration::from_secs(30);
+/// Those to which AWS denies something are replaced once they are so old: a policy may deny it to older sessions of the role.
+const REPLACED_AFTER_DENIAL: Duration = Duration::from_secs(300);
 
 /// What STS is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,6 +52,8 @@ pub(crate) struct RoleSession {
 struct State {
     credentials: Option<(Credentials, Instant)>,
     failed: Option<Failed>,
+    /// When credentials were thrown away last because AWS rejected them.
+    thrown_away: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -87,17 +91,20 @@ impl RoleSession {
         assumed.or_else(|error| self.valid_for(LEAST).ok_or(error))
     }
 
-    /// AWS does not accept the credentials: they were revoked, say.
-    pub(super) fn rejected(&self) {
+    /// A call failed: because the credentials have ended before their time, perhaps.
+    pub(super) fn failed(&self, error: &CallError) {
         let mut state = self.state();
-        if state.credentials.as_ref().is_some_and(|(_, since)| since.elapsed() > REPLACED_AFTER) {
-            state.credentials = None;
+        let is_old =
+            state.credentials.as_ref().is_some_and(|(_, since)| since.elapsed() > REPLACED_AFTER_DENIAL);
+        let was_lately = state.thrown_away.is_some_and(|at| at.elapsed() < REPLACED_AFTER);
+        let is_replaced = match error.class {
+            Class::Credentials => !was_lately,
+            Class::Denied => is_old,
+            _ => false,
+        };
+        if is_replaced {
+            (state.credentials, state.thrown_away) = (None, Some(Instant::now()));
         }
-    }
-
-    /// When the credentials expire; none while there are none.
-    pub(crate) fn expires(&self) -> Option<SystemTime> {
-        self.state().credentials.as_ref().and_then(|(credentials, _)| credentials.expiry())
     }
 
     fn valid_for(&self, least: Duration) -> Option<Credentials> {
@@ -123,12 +130,12 @@ impl RoleSession {
                 budget.answered(role, &region, outcome.as_ref().err().map(as_rejected).as_ref());
                 outcome
             }
-            Err(error) => Err(error),
+            Err(error) => Err(as_denied(error)),
         };
         let mut state = self.state();
         match outcome {
             Ok(credentials) => {
-                *state = State { credentials: Some((credentials.clone(), Instant::now())), failed: None };
+                (state.credentials, state.failed) = (Some((credentials.clone(), Instant::now())), None);
                 Ok(credentials)
             }
             Err(error) => {
@@ -149,6 +156,12 @@ impl RoleSession {
 fn as_rejected(error: &CallError) -> CallError {
     let class = if error.class == Class::Denied { Class::Credentials } else { error.class };
     CallError { class, ..error.clone() }
+}
+
+/// What the breaker was told.
+fn as_denied(error: CallError) -> CallError {
+    let is_denial = error.code.as_deref() == Some("AccessDenied");
+    CallError { class: if is_denial { Class::Denied } else { error.class }, ..error }
 }
 
 /// For the clients of a session.

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 
@@ -28,14 +27,6 @@ pub(crate) struct SessionKey {
     pub(crate) binding: String,
     /// Empty for the look at a binding that has no namespace.
     pub(crate) namespace: String,
-}
-
-/// When the credentials of one session expire.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct SessionExpiry {
-    pub(crate) role_arn: String,
-    pub(crate) namespace: String,
-    pub(crate) expires: SystemTime,
 }
 
 /// The open sessions.
@@ -74,16 +65,6 @@ impl Sessions {
     /// What other processes may change from now on is not believed from memory.
     pub(crate) fn forget_owners(&self) {
         self.open().values().for_each(Aws::forget_owners);
-    }
-
-    pub(crate) fn expiries(&self) -> Vec<SessionExpiry> {
-        let open = self.open();
-        let expiry = |(key, aws): (&SessionKey, &Aws)| {
-            let expires = aws.shared.session.as_ref()?.expires()?;
-            let SessionKey { role_arn, namespace, .. } = key.clone();
-            Some(SessionExpiry { role_arn, namespace, expires })
-        };
-        open.iter().filter_map(expiry).collect()
     }
 
     fn session(&self, key: &SessionKey) -> Aws {

@@ -111,12 +111,17 @@ fn reported(input: &Input<'_>, state: &State, old: &SequenceStoreStatus) -> Sequ
         new.store = Some(mirror(present, old.store.as_ref()));
         new.account_id = Some(present.account.clone());
         new.region = input.region.map(ToOwned::to_owned);
+        new.binding = input.binding.map(ToOwned::to_owned);
         new.managed_tag_keys = managed_tag_keys(input, present, old);
         // Otherwise an older object may have it.
         let is_certain = !matches!(state, State::ObjectsNotListed { .. } | State::ConfirmingOwner);
         if is_certain && is_managed(input, present) {
             new.managed_store_id = Some(present.store.id.clone());
         }
+    }
+    // What is on record keeps the binding under which it was seen last.
+    if new.store.is_none() && !matches!(state, State::AccessRefused(_)) {
+        new.binding = input.binding.map(ToOwned::to_owned);
     }
     if let Some(strays) = input.observed.present().and_then(|present| present.strays.as_ref()) {
         new.stray_stores = strays.iter().take(MOST_STRAYS).cloned().collect();
@@ -146,10 +151,6 @@ fn reported(input: &Input<'_>, state: &State, old: &SequenceStoreStatus) -> Sequ
         State::CallFailed(_) if input.object.is_being_deleted() => old.deletion_blocked_by.clone(),
         _ => Vec::new(),
     };
-    // A pass that was refused acted under none.
-    if !matches!(state, State::AccessRefused(_)) {
-        new.binding = input.binding.map(ToOwned::to_owned);
-    }
     new.deletion = Some(input.object.deletion(input.deletion));
     new.conditions = conditions(input, state, old);
     new

@@ -75,10 +75,19 @@ async fn round(context: &Context, failed_before: HashSet<String>) -> HashSet<Str
     failing
 }
 
+/// An operator that watches some namespaces only leaves bindings of other ones to other operators.
 fn subjects(context: &Context) -> Vec<Subject> {
+    let watched = context.kubernetes.cache.watches.namespaces();
+    let watched: Vec<&str> = watched.iter().filter_map(|(_, namespace)| namespace.as_deref()).collect();
     let bindings = context.tenancy.bindings.read();
     let subject = |binding: &Binding| {
-        let namespaces = bindings.namespaces_of(binding);
+        let mut namespaces = bindings.namespaces_of(binding);
+        if !watched.is_empty() {
+            namespaces.retain(|namespace| watched.contains(&namespace.as_str()));
+            if namespaces.is_empty() {
+                return None;
+            }
+        }
         let others = |namespace: &String| {
             let all = bindings.of_namespace(namespace).unwrap_or_default();
             let names = all.into_iter().map(Binding::name).filter(|name| *name != binding.name());
@@ -86,15 +95,15 @@ fn subjects(context: &Context) -> Vec<Subject> {
         };
         let conflicts = namespaces.iter().map(others).filter(|(_, others)| !others.is_empty()).collect();
         let first = namespaces.first().cloned().unwrap_or_default();
-        Subject {
+        Some(Subject {
             object: Arc::clone(&binding.object),
             bound: binding.bound().map(|bound| (bound.clone(), first)).map_err(ToOwned::to_owned),
             conflicts,
             unknown: bindings.unknown_namespaces_of(binding).map(ToOwned::to_owned),
             namespaces,
-        }
+        })
     };
-    bindings.iter().map(subject).collect()
+    bindings.iter().filter_map(subject).collect()
 }
 
 /// Looks at one binding, and writes its status if it differs. Returns its name, whether its role can be assumed, and its

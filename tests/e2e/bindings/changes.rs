@@ -58,8 +58,13 @@ async fn a_store_whose_binding_is_deleted_is_never_touched_with_another_identity
     world.patch("genomes", json!({"spec": {"description": "an edit"}})).await?;
     world.one_more_pass("genomes").await?;
     world.delete("genomes").await?;
-    let block = world.until_blocked("genomes", DeletionBlockReason::AccountBinding).await?;
-    ensure!(block.message.contains("AccountBinding"), "{}", block.message);
+    let waiting = world
+        .until("genomes", "what its deletion waits for", |object| {
+            !status(object).deletion_blocked_by.is_empty()
+        })
+        .await?;
+    let blocks = status(&waiting).deletion_blocked_by;
+    ensure!(blocks[0].reason == DeletionBlockReason::AccountBinding, "{blocks:?}");
     // A few poll intervals.
     tokio::time::sleep(Duration::from_secs(6)).await;
     let calls = about_stores(world.aws.ledger_since(seen).await?);

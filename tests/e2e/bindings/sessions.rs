@@ -12,7 +12,7 @@ use crate::world::{Cluster, Error, World, ensure, tests};
 tests![
     one_session_serves_all_objects_of_a_namespace,
     two_bindings_with_one_role_have_a_session_for_each_namespace,
-    a_session_that_is_revoked_in_the_middle_of_a_create_leaves_one_store,
+    a_session_that_expires_in_the_middle_of_a_create_leaves_one_store,
 ];
 
 fn assumed(ledger: &[LedgerEntry]) -> usize {
@@ -65,7 +65,7 @@ async fn two_bindings_with_one_role_have_a_session_for_each_namespace(
 }
 
 /// The request has reached AWS, and its credentials end before the answer comes. Nobody knows what became of it.
-async fn a_session_that_is_revoked_in_the_middle_of_a_create_leaves_one_store(
+async fn a_session_that_expires_in_the_middle_of_a_create_leaves_one_store(
     cluster: Arc<Cluster>,
 ) -> Result<(), Error> {
     let world = World::new(cluster).await?;
@@ -75,7 +75,7 @@ async fn a_session_that_is_revoked_in_the_middle_of_a_create_leaves_one_store(
     world.aws.script_fault(&lost).await?;
     world.create("genomes", SequenceStoreSpec::default()).await?;
     world.until_calls("CreateSequenceStore", 1).await?;
-    world.aws.revoke_sessions_of(&role(ACCOUNTS[0])).await?;
+    world.aws.expire_sessions_of(&role(ACCOUNTS[0])).await?;
     world.until_ready("genomes").await?;
     let stores = world.aws.all_stores().await?;
     ensure!(stores.len() == 1, "{stores:?}");
