@@ -58,7 +58,7 @@ impl Desired {
         if let Some(limits) = limits {
             let checked = match is_being_deleted {
                 true => limits.check_store(&object.spec),
-                false => limits.check(&object.spec, asked_region(object, &region)),
+                false => limits.check(&object.spec, &asked_regions(object, &region)),
             };
             checked.map_err(InvalidSpec)?;
         }
@@ -99,9 +99,10 @@ fn region(
         })
 }
 
-/// Where the store is on record, only the spec itself can ask for another region.
-fn asked_region<'a>(object: &'a SequenceStore, region: &'a str) -> Option<&'a str> {
-    object.spec.region.as_deref().or_else(|| (!is_recorded(object)).then_some(region))
+/// That of the spec; and that in which AWS would be called, unless it is where the store is on record.
+fn asked_regions<'a>(object: &'a SequenceStore, region: &'a str) -> Vec<&'a str> {
+    let called = Some(region).filter(|_| !is_recorded(object));
+    object.spec.region.as_deref().into_iter().chain(called).collect()
 }
 
 fn invalid_id(object: &SequenceStore, id: &str) -> InvalidSpec {

@@ -20,14 +20,14 @@ impl Limits {
         Self { binding: binding.to_owned(), allow: allow.cloned().unwrap_or_default() }
     }
 
-    /// Checks a spec. `region` is the one that it asks for, by its own words or because it leaves the region open.
+    /// Checks a spec. `asked` are the regions that it asks for, by its own words or because it leaves the region open.
     ///
     /// # Errors
     /// The first value outside the limits: what it is, which limit of which binding, and who can change that.
-    pub fn check(&self, spec: &SequenceStoreSpec, region: Option<&str>) -> Result<(), String> {
+    pub fn check(&self, spec: &SequenceStoreSpec, asked: &[&str]) -> Result<(), String> {
         let Allow { regions, kms_key_arns, locations, policy_principals, .. } = &self.allow;
         self.check_store(spec)?;
-        if let Some(region) = region.filter(|region| !is_listed(regions.as_ref(), region)) {
+        if let Some(region) = asked.iter().find(|region| !is_listed(regions.as_ref(), region)) {
             return Err(self.refused("the region", region, "regions"));
         }
         let key = spec.sse_config.as_ref().and_then(|sse| sse.key_arn.as_deref());
@@ -161,7 +161,7 @@ mod tests {
     }
 
     fn check(limits: &Limits, spec: Value) -> Result<(), String> {
-        limits.check(&serde_json::from_value(spec).expect("a spec"), Some("us-east-1"))
+        limits.check(&serde_json::from_value(spec).expect("a spec"), &["us-east-1"])
     }
 
     #[track_caller]

@@ -88,6 +88,7 @@ const TESTS: &[&[Test]] = &[
     aws_access::TESTS,
     aws_errors::TESTS,
     bad_input::TESTS,
+    bindings::attacks::TESTS,
     bindings::changes::TESTS,
     bindings::limits::TESTS,
     bindings::sessions::TESTS,
