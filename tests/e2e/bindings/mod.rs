@@ -1,6 +1,7 @@
 //! AccountBindings: namespaces that act with roles of their own. The ledger of the simulator is the judge: it has the account and
 //! the session of every call.
 
+pub mod absent;
 pub mod attacks;
 pub mod changes;
 pub mod limits;
