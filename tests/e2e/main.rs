@@ -158,6 +158,7 @@ const TESTS: &[&[Test]] = &[
 
 /// Of these many wait a minute or more for times of the operator: they run among the others, and none begins last.
 const WAITING: &[&[Test]] = &[
+    bindings::absent::TESTS,
     ownership::TESTS,
     records::absence::TESTS,
     records::claims::TESTS,

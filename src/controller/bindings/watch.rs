@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::Namespace;
@@ -18,6 +19,9 @@ use crate::kubernetes::cluster::Failure;
 use crate::kubernetes::{Reference, watch_failure};
 use crate::tenancy::{Access, Bindings, Labels, Unknown};
 
+/// While their kind is not installed, the bindings are looked for so often.
+const BETWEEN_LOOKS: Duration = Duration::from_secs(10);
+
 /// Runs until it is dropped, where the operator reads bindings.
 pub async fn watch_bindings(context: &Arc<Context>) {
     if !context.tenancy.is_on {
@@ -27,16 +31,24 @@ pub async fn watch_bindings(context: &Arc<Context>) {
 }
 
 async fn follow_bindings(context: &Context) {
-    let mut events = pin!(context.kubernetes.watch_account_bindings());
-    let (mut listing, mut told) = (Vec::new(), None);
-    while let Some(event) = events.next().await {
-        match event {
-            Ok(event) => {
-                bindings_changed(context, event, &mut listing);
-                told = None;
+    let mut told = None;
+    loop {
+        let mut events = pin!(context.kubernetes.watch_account_bindings());
+        let mut listing = Vec::new();
+        while let Some(event) = events.next().await {
+            match event {
+                Ok(event) => {
+                    bindings_changed(context, event, &mut listing);
+                    told = None;
+                }
+                Err(error) => {
+                    if bindings_failed(context, watch_failure(error), &mut told).await == Kind::Absent {
+                        break;
+                    }
+                }
             }
-            Err(error) => bindings_failed(context, watch_failure(error), &mut told).await,
         }
+        tokio::time::sleep(BETWEEN_LOOKS).await;
     }
 }
 
@@ -59,16 +71,23 @@ fn bindings_changed(context: &Context, event: Event<AccountBinding>, listing: &m
     }
 }
 
+/// Whether the API server knows the kind, as far as a failure tells.
+#[derive(PartialEq, Eq)]
+enum Kind {
+    Absent,
+    Unclear,
+}
+
 /// While it is not known which bindings there are, no object acts. A watch that breaks off is soon resumed.
-async fn bindings_failed(context: &Context, failure: Failure, told: &mut Option<String>) {
+async fn bindings_failed(context: &Context, failure: Failure, told: &mut Option<String>) -> Kind {
     let why = match &failure {
         Failure::NotFound(_) if context.kubernetes.lacks_account_bindings().await => {
-            if told.replace(String::new()).is_none() {
-                tracing::info!(
-                    "the CustomResourceDefinition accountbindings.healthomics.dev is not installed"
-                );
+            let text = "the CustomResourceDefinition accountbindings.healthomics.dev is not installed";
+            if told.replace(text.to_owned()).as_deref() != Some(text) {
+                tracing::info!("{text}");
             }
-            return change(context, |bindings| bindings.listed(std::iter::empty()));
+            change(context, |bindings| bindings.listed(std::iter::empty()));
+            return Kind::Absent;
         }
         Failure::Forbidden(why) => {
             let why = format!("The operator may not list and watch AccountBindings: {why}.");
@@ -81,6 +100,7 @@ async fn bindings_failed(context: &Context, failure: Failure, told: &mut Option<
         tracing::warn!("{why}");
     }
     context.tenancy.tried.send_replace(true);
+    Kind::Unclear
 }
 
 /// The labels of namespaces are watched only while a binding asks for them.

@@ -37,8 +37,8 @@ async fn a_crd_that_comes_and_goes_needs_no_restart(cluster: Arc<Cluster>) -> Re
     apply_crd(&world.cluster.plane, "accountbindings").await?;
     world.bind(&other, ACCOUNTS[0]).await?;
     let tenant = world.tenant(&other);
-    // The operator looks for the CRD twice a minute or so; until then it is that of nobody.
-    tokio::time::sleep(std::time::Duration::from_secs(45)).await;
+    // The operator looks for the CRD every 10 s; until then the namespace has no binding.
+    tokio::time::sleep(std::time::Duration::from_secs(15)).await;
     tenant.create("tenants", serde_json::json!({})).await?;
     let ready = tenant.until_ready("tenants").await?;
     ensure!(status(&ready).account_id.as_deref() == Some(ACCOUNTS[0]), "{:?}", status(&ready));
