@@ -70,3 +70,29 @@ fn the_tests_that_the_promises_name_exist() {
         assert!(is_there, "docs/promises.md names {name}");
     }
 }
+
+/// A control whose test was renamed or removed would be an empty promise.
+#[test]
+fn every_test_that_the_threat_model_names_exists() {
+    let text = read("docs/threat-model.md");
+    let cells = text.lines().filter_map(|line| line.trim_end_matches('|').rsplit('|').next());
+    let names: BTreeSet<&str> = cells.flat_map(|cell| cell.split('`')).filter(|name| is_test_name(name)).collect();
+    assert!(names.len() >= 20, "the names are not found: {names:?}");
+    let code = ["src", "tests"].map(|folder| all_code(&root().join(folder))).concat();
+    let missing: Vec<_> = names.into_iter().filter(|name| !code.contains(&format!("fn {name}("))).collect();
+    assert!(missing.is_empty(), "no test has these names: {missing:?}");
+}
+
+fn is_test_name(text: &str) -> bool {
+    text.matches('_').count() >= 3 && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+}
+
+fn all_code(folder: &std::path::Path) -> String {
+    let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
+    let text = |path: std::path::PathBuf| match path.extension().and_then(|extension| extension.to_str()) {
+        Some("rs") => std::fs::read_to_string(path).unwrap_or_default(),
+        None if path.is_dir() => all_code(&path),
+        _ => String::new(),
+    };
+    entries.map(text).collect()
+}
