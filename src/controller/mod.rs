@@ -5,6 +5,8 @@
 //! `leadership` says whether this process runs passes at all.
 
 pub mod backoff;
+mod connection;
+mod connection_checks;
 pub mod context;
 mod error;
 pub mod health;

@@ -214,9 +214,11 @@ impl Pass<'_> {
             must_be_saved: conclusion.must_be_saved,
         };
         let reported = report(self.context, result).await;
-        let (newest, mut events, failed) = match reported {
-            Ok(Reported { written, events }) => (self.returned(written, object.clone()), events, None),
-            Err(error) => (object.clone(), Vec::new(), Some(error)),
+        let (newest, mut events, failed, connection_failed) = match reported {
+            Ok(Reported { written, events, connection_failed }) => {
+                (self.returned(written, object.clone()), events, None, connection_failed)
+            }
+            Err(error) => (object.clone(), Vec::new(), Some(error), None),
         };
         // AWS was changed, whether or not the status could be written.
         events.extend(outcome.events);
@@ -233,6 +235,10 @@ impl Pass<'_> {
             }
             Some(error) => return Err(error.into()),
             None => {}
+        }
+        // All else of the pass is done.
+        if let Some(error) = connection_failed {
+            return Err(error.into());
         }
         if releases {
             let is_stuck = self.release(&object, plan).await?;

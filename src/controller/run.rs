@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use tokio_util::sync::CancellationToken;
 
+use super::connection_checks::check_connections;
 use super::context::Context;
 use super::health::Health;
 use super::pass_queue::PassQueue;
@@ -45,6 +46,7 @@ pub async fn run(context: Arc<Context>, health: &Health, concurrency: u16, shutd
         () = queue_overlooked(&context) => {}
         () = stop_waiting(&context, &shutdown) => {}
         () = sweep(&context) => {}
+        () = check_connections(&context) => {}
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod cache;
 pub mod cluster;
+mod config_maps;
 mod error;
 mod events;
 mod glance;
