@@ -9,11 +9,19 @@ use super::context::Context;
 use super::sweep::{Sight, give_way};
 use crate::crd::SequenceStore;
 use crate::kubernetes::{Reference, Uid};
-use crate::plan::connection_needs_pass;
-use crate::status::{is_ready, is_ready_but_for_connection};
+use crate::plan::{ShownConnection, connection_needs_pass};
+use crate::status::shown_connection;
 
 /// Between two looks: ten a second are nothing to an API server, and go over 3,000 ConfigMaps in 5 minutes.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(100);
+
+/// An object of which only its ConfigMap may be out of order.
+struct ToLookAt {
+    object: SequenceStore,
+    /// Of the ConfigMap.
+    name: String,
+    shown: ShownConnection,
+}
 
 /// Goes round and round while this process leads. Runs until it is dropped.
 pub async fn check_connections(context: &Context) {
@@ -45,7 +53,7 @@ async fn with_config_map(context: &Context) -> Vec<Reference> {
     let mut found = Vec::new();
     for (number, reference) in context.kubernetes.cache.references().into_iter().enumerate() {
         give_way(number).await;
-        if asks_for_look(context, &reference).is_some() {
+        if to_look_at(context, &reference).is_some() {
             found.push(reference);
         }
     }
@@ -54,7 +62,7 @@ async fn with_config_map(context: &Context) -> Vec<Reference> {
 }
 
 async fn check(context: &Context, reference: &Reference) {
-    let Some((object, name)) = asks_for_look(context, reference) else { return };
+    let Some(ToLookAt { object, name, shown }) = to_look_at(context, reference) else { return };
     let uid = Uid::of(&object);
     // A pass runs or is due by itself, and looks too.
     if context.memory.sight(&uid) == Sight::Busy {
@@ -66,22 +74,24 @@ async fn check(context: &Context, reference: &Reference) {
         // A pass would meet the same.
         Err(error) => return tracing::debug!(%reference, config_map = name, "not looked at: {error}"),
     };
-    let is_ready = object.status.as_ref().is_some_and(is_ready);
-    if connection_needs_pass(&object, is_ready, found) {
+    if connection_needs_pass(&object, shown, found) {
         tracing::debug!(%reference, config_map = name, "the ConfigMap is not as it must be");
         context.memory.expect_pass(&uid);
         context.queue.add(reference);
     }
 }
 
-/// The object and the name of its ConfigMap, if it depends on the ConfigMap whether the object needs a pass.
-fn asks_for_look(context: &Context, reference: &Reference) -> Option<(SequenceStore, String)> {
+/// None where a look at the ConfigMap cannot say whether the object needs a pass.
+fn to_look_at(context: &Context, reference: &Reference) -> Option<ToLookAt> {
     let object = context.kubernetes.cache.get(reference)?;
     // One that can be decoded was decoded just now, for nobody else.
     let object = Arc::unwrap_or_clone(object).0.ok()?;
     let name = object.wanted_config_map().or(object.kept_config_map())?.to_owned();
-    let is_kept = object.wanted_config_map().is_none()
-        || object.status.as_ref().is_some_and(is_ready_but_for_connection);
-    let is_asked = is_kept && object.is_handled() && !object.is_paused() && !object.is_being_deleted();
-    is_asked.then_some((object, name))
+    let shown = match object.wanted_config_map() {
+        Some(_) => shown_connection(object.status.as_ref()?)?,
+        // To be removed, whatever else there is.
+        None => ShownConnection::Kept,
+    };
+    let is_quiet = object.is_handled() && !object.is_paused() && !object.is_being_deleted();
+    is_quiet.then_some(ToLookAt { object, name, shown })
 }

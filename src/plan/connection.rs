@@ -163,9 +163,24 @@ pub fn new_config_map(object: &SequenceStore, name: &str, data: BTreeMap<String,
     ConfigMap { metadata, data: Some(data), ..ConfigMap::default() }
 }
 
-/// Whether the object needs a pass because of its ConfigMap, which was found so. For objects that need none otherwise.
+/// What a status says of the ConfigMap, where nothing else keeps the object from being Ready.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShownConnection {
+    /// It is there, if one is asked for.
+    Kept,
+    /// It belongs to somebody else.
+    Conflict,
+    /// The operator may not write it.
+    Refused,
+}
+
+/// Whether a pass would change the ConfigMap, which was found so, or what the status shows of it.
 #[must_use]
-pub fn connection_needs_pass(object: &SequenceStore, is_ready: bool, found: Option<ConfigMap>) -> bool {
+pub fn connection_needs_pass(
+    object: &SequenceStore,
+    shown: ShownConnection,
+    found: Option<ConfigMap>,
+) -> bool {
     let Some(status) = &object.status else { return false };
     let Some(name) = object.wanted_config_map() else {
         // It could not be removed before.
@@ -173,10 +188,12 @@ pub fn connection_needs_pass(object: &SequenceStore, is_ready: bool, found: Opti
     };
     let data = connection(object, status).unwrap_or_default();
     match found_config_map(object, found, &data) {
-        FoundConfigMap::Equal => !is_ready || object.kept_config_map() != Some(name),
-        FoundConfigMap::Foreign { .. } => is_ready,
-        FoundConfigMap::Going => is_ready,
-        FoundConfigMap::Absent | FoundConfigMap::Differs(_) | FoundConfigMap::Immutable(_) => true,
+        FoundConfigMap::Equal => shown != ShownConnection::Kept || object.kept_config_map() != Some(name),
+        FoundConfigMap::Foreign { .. } => shown != ShownConnection::Conflict,
+        FoundConfigMap::Absent
+        | FoundConfigMap::Going
+        | FoundConfigMap::Differs(_)
+        | FoundConfigMap::Immutable(_) => true,
     }
 }
 

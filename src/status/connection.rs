@@ -1,12 +1,10 @@
 //! How the ConfigMap of an object shows in its status. Pure: no I/O.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-
 use super::conditions::{ConditionValue, StateConditions};
 use super::reason::Abnormal;
 use super::{Reason, find};
 use crate::crd::{Connection, SequenceStoreStatus};
-use crate::plan::ConnectionOutcome as Outcome;
+use crate::plan::{ConnectionOutcome as Outcome, ShownConnection};
 
 const CHART_VALUE: &str = "connectionConfigMaps.enabled";
 
@@ -83,10 +81,15 @@ fn refused(name: &str, verb: &str) -> String {
     )
 }
 
-/// Whether the object is Ready, or lacks nothing but a ConfigMap that the operator cannot write for now.
+/// What the status says of the ConfigMap; none where the object is not Ready for another reason.
 #[must_use]
-pub fn is_ready_but_for_connection(status: &SequenceStoreStatus) -> bool {
-    let reasons = [Reason::ConnectionConflict, Reason::ConnectionDenied].map(Reason::as_str);
-    let lacks_it = |ready: &Condition| reasons.contains(&ready.reason.as_str());
-    find(&status.conditions, "Ready").is_some_and(|ready| ready.status == "True" || lacks_it(ready))
+pub fn shown_connection(status: &SequenceStoreStatus) -> Option<ShownConnection> {
+    let ready = find(&status.conditions, "Ready")?;
+    let is = |reason: Reason| ready.reason == reason.as_str();
+    match ready.status == "True" {
+        true => Some(ShownConnection::Kept),
+        false if is(Reason::ConnectionConflict) => Some(ShownConnection::Conflict),
+        false if is(Reason::ConnectionDenied) => Some(ShownConnection::Refused),
+        false => None,
+    }
 }

@@ -28,7 +28,7 @@ use crate::plan::{ConnectionOutcome, State};
 use crate::store::intent::Intent;
 use crate::store::observed::{Observed, ObservedTags, Present};
 use conditions::{ConditionValue, StateConditions};
-pub use connection::is_ready_but_for_connection;
+pub use connection::shown_connection;
 use reason::Abnormal;
 pub use reason::Reason;
 pub use reference::{conditions_reference, readme_reasons};

@@ -1,7 +1,7 @@
 //! Whether an object says that nothing is left to do for it. Such an object needs a look at its store only now and then, or
 //! where something about the store has changed. Pure: no I/O.
 
-use super::{Reason, find, is_ready_but_for_connection};
+use super::{Reason, find, shown_connection};
 use crate::aws::StoreArn;
 use crate::crd::{DeletionDefaults, SequenceStore, SequenceStoreStatus, Store, StoreStatus};
 use crate::store::{Intent, identity};
@@ -47,7 +47,7 @@ fn is_as_wanted(object: &SequenceStore, status: &SequenceStoreStatus) -> bool {
         find(&status.conditions, "Synced").is_some_and(|synced| synced.reason == Reason::Drifted.as_str())
             && !object.manages()
     };
-    is_ready_but_for_connection(status)
+    shown_connection(status).is_some()
         && (is("Synced", "True") || is_drifted())
         && !is("Reconciling", "True")
         && is("Stalled", "True") != is("Ready", "True")

@@ -90,7 +90,7 @@ const STATES: &[Row] = &[
         &["ConnectionDenied"],
         &[
             "connection::rights::a_missing_right_is_said_and_ends_by_itself_once_it_is_there",
-            "connection::rights::a_quota_that_refuses_the_config_map_is_said",
+            "connection::rights::a_config_map_that_the_api_server_refuses_to_make_is_said",
             "connection::at_rest::an_object_that_lacks_only_its_config_map_is_at_rest_and_recovers",
         ],
     ),

@@ -12,8 +12,8 @@ use crate::crd::{
 };
 use crate::plan::connection::connection;
 use crate::plan::{
-    ConnectionStep, FoundConfigMap, State, StoreOwner, connection_needs_pass, connection_step,
-    found_config_map, is_owned_by, new_config_map,
+    ConnectionStep, FoundConfigMap, ShownConnection, State, StoreOwner, connection_needs_pass,
+    connection_step, found_config_map, is_owned_by, new_config_map,
 };
 use crate::samples::{ACCOUNT, ID, OTHER_ID, OTHER_UID, REGION, Scene, now};
 
@@ -212,21 +212,31 @@ fn one_that_is_being_deleted_must_be_gone_first() {
 
 #[test]
 fn an_object_gets_a_pass_where_a_pass_would_change_something() {
+    use ShownConnection::{Conflict, Kept, Refused};
     let (kept, unrecorded) = (object(Some("mine")), object(None));
-    let needs = |object: &SequenceStore, is_ready, found: Option<ConfigMap>| {
-        connection_needs_pass(object, is_ready, found)
-    };
     let mut edited = own();
     edited.data = None;
     let mut foreign = own();
     foreign.metadata.owner_references = None;
-    assert!(!needs(&kept, true, Some(own())), "all is well");
-    assert!(needs(&kept, true, Some(edited)) && needs(&kept, true, None), "to be repaired");
-    assert!(needs(&kept, true, Some(foreign.clone())), "to be told");
-    assert!(!needs(&unrecorded, false, Some(foreign)), "told already");
-    assert!(needs(&unrecorded, false, None), "the other one is gone");
-    assert!(needs(&unrecorded, false, Some(own())), "it is there after all");
+    let rows = [
+        ("all is well", &kept, Kept, Some(own()), false),
+        ("edited", &kept, Kept, Some(edited), true),
+        ("deleted", &kept, Kept, None, true),
+        ("somebody else's now", &kept, Kept, Some(foreign.clone()), true),
+        ("not on record", &unrecorded, Kept, Some(own()), true),
+        ("somebody else's still", &unrecorded, Conflict, Some(foreign.clone()), false),
+        ("no longer somebody else's", &unrecorded, Conflict, Some(own()), true),
+        ("the other one is gone", &unrecorded, Conflict, None, true),
+        ("seen again", &unrecorded, Refused, None, true),
+        ("seen again, and not ours", &unrecorded, Refused, Some(foreign), true),
+        ("seen again, and as it must be", &kept, Refused, Some(own()), true),
+    ];
+    for (what, object, shown, found, expected) in rows {
+        assert_eq!(connection_needs_pass(object, shown, found), expected, "{what}");
+    }
     let mut unwanted = object(Some("mine"));
     unwanted.spec.write_connection_to = None;
-    assert!(needs(&unwanted, true, Some(own())) && needs(&unwanted, true, None), "to be removed");
+    for found in [None, Some(own())] {
+        assert!(connection_needs_pass(&unwanted, Kept, found), "to be removed");
+    }
 }

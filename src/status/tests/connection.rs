@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use super::table::{drift, words};
 use crate::crd::{Connection, DeletionDefaults, SequenceStoreStatus};
-use crate::plan::{ConnectionOutcome as Outcome, State};
+use crate::plan::{ConnectionOutcome as Outcome, ShownConnection, State};
 use crate::samples::{Scene, now, settled_object};
-use crate::status::{Input, event, find, is_ready_but_for_connection, next, settled};
+use crate::status::{Input, event, find, next, settled, shown_connection};
 
 fn kept() -> Outcome {
     Outcome::Kept("mine".into())
@@ -144,10 +144,15 @@ fn an_object_that_lacks_only_its_config_map_is_not_polled_for_that() {
         let mut scene = Scene::settled().with(|scene| scene.object = settled_object());
         scene.object.status = Some(after(&scene, &State::Available, outcome));
         let status = scene.object.status.clone().unwrap_or_default();
-        (settled(&scene.object, DeletionDefaults::default()).is_some(), is_ready_but_for_connection(&status))
+        (settled(&scene.object, DeletionDefaults::default()).is_some(), shown_connection(&status))
     };
-    for outcome in [kept(), conflict(), refused()] {
-        assert_eq!(is_settled(&outcome), (true, true), "{outcome:?}");
+    let rows = [
+        (kept(), ShownConnection::Kept),
+        (conflict(), ShownConnection::Conflict),
+        (refused(), ShownConnection::Refused),
+    ];
+    for (outcome, shown) in rows {
+        assert_eq!(is_settled(&outcome), (true, Some(shown)), "{outcome:?}");
     }
-    assert_eq!(is_settled(&Outcome::Writing("mine".into())), (false, false));
+    assert_eq!(is_settled(&Outcome::Writing("mine".into())), (false, None));
 }

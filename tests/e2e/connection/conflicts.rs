@@ -8,11 +8,11 @@ use sequencestore_operator::crd::{OWNER_UID_TAG, SequenceStoreSpec};
 use serde_json::json;
 
 use super::{
-    ConfigMaps, NAME, about_config_maps, asking, ensure_owned, recorded, started, target, with_proxy,
+    ConfigMaps, NAME, about_config_maps, asking, ensure_only_the_config_map_is_missing, ensure_owned, grant,
+    recorded, started, target, with_proxy,
 };
-use crate::assertions::ensure_stalled;
 use crate::kubernetes_proxy::Fault;
-use crate::world::{Cluster, Error, condition, ensure, message, spec_for, status, tests};
+use crate::world::{Cluster, Error, Start, World, ensure, message, spec_for, status, tests};
 
 tests![
     a_config_map_of_somebody_else_is_left_alone_until_it_is_gone,
@@ -31,12 +31,7 @@ async fn a_config_map_of_somebody_else_is_left_alone_until_it_is_gone(
     let theirs = maps.create(NAME).await?;
     world.create("a", asking(NAME)).await?;
     let object = world.until_condition("a", "Ready", "False", "ConnectionConflict").await?;
-    ensure_stalled(&object)?;
-    ensure!(
-        condition(&object, "Synced").is_some_and(|synced| synced.status == "True"),
-        "{:?}",
-        object.status
-    );
+    ensure_only_the_config_map_is_missing(&object)?;
     ensure!(recorded(&object).is_none(), "{:?}", status(&object).connection);
     let text = message(&object, "Ready");
     ensure!(text.contains(NAME) && text.contains("does not belong to this object"), "{text}");
@@ -145,7 +140,9 @@ async fn a_move_to_a_name_that_is_taken_keeps_the_former_config_map(
 }
 
 async fn the_store_of_another_owner_is_not_published(cluster: Arc<Cluster>) -> Result<(), Error> {
-    let (world, _operator) = started(cluster).await?;
+    let world = World::new(cluster).await?;
+    grant(&world).await?;
+    let _operator = world.operator(&Start::with_create_grace(1))?;
     let maps = ConfigMaps::of(&world);
     let tags = [(OWNER_UID_TAG.to_owned(), "another-object".to_owned())].into();
     let stolen = world.seed_with(SeedStore { tags, ..SeedStore::default() }).await?;

@@ -6,8 +6,8 @@ use kube::ResourceExt;
 use sequencestore_operator::crd::{DeletionPolicy, PAUSED_ANNOTATION, SequenceStore, SequenceStoreSpec};
 use serde_json::{Value, json};
 
-use super::{ConfigMaps, NAME, asking, connection, ensure_owned, recorded, started, target};
-use crate::world::{Cluster, Error, ensure, observing, status, tests};
+use super::{ConfigMaps, NAME, asking, connection, ensure_owned, grant, recorded, started, target};
+use crate::world::{Cluster, Error, Start, World, condition, ensure, observing, status, tests};
 
 tests![
     a_config_map_says_how_to_reach_the_store_from_the_moment_it_is_ready,
@@ -21,10 +21,12 @@ tests![
 async fn a_config_map_says_how_to_reach_the_store_from_the_moment_it_is_ready(
     cluster: Arc<Cluster>,
 ) -> Result<(), Error> {
-    let (world, _operator) = started(cluster).await?;
+    let world = World::new(cluster).await?;
+    grant(&world).await?;
     let maps = ConfigMaps::of(&world);
-    let versions = world.versions("a").await?;
     world.create("a", asking(NAME)).await?;
+    let versions = world.versions("a").await?;
+    let _operator = world.operator(&Start::default())?;
     let object = world.until_ready("a").await?;
     let config_map = maps.get(NAME).await?.ok_or("Ready without a ConfigMap")?;
     let data = config_map.data.clone().unwrap_or_default();
@@ -34,9 +36,9 @@ async fn a_config_map_says_how_to_reach_the_store_from_the_moment_it_is_ready(
     ensure!(label == Some("sequencestore-operator"), "{:?}", config_map.labels());
     ensure!(recorded(&object).as_deref() == Some(NAME), "{:?}", status(&object).connection);
     // It was on record before it was Ready, and never Ready without it.
-    let seen = versions.seen();
+    let seen = world.until_caught_up("a", &versions).await?;
     let is_ready = |object: &&SequenceStore| {
-        let ready = crate::world::condition(object, "Ready");
+        let ready = condition(object, "Ready");
         ready.is_some_and(|ready| ready.status == "True")
     };
     ensure!(seen.iter().filter(is_ready).all(|object| recorded(object).is_some()), "{seen:?}");

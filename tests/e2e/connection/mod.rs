@@ -21,7 +21,8 @@ use serde_json::{Value, json};
 use crate::chart::permissions::{granted, until_known};
 use crate::kubernetes_proxy::KubernetesProxy;
 use crate::world::{
-    Cluster, Error, Operator, SERVICE_ACCOUNT, SYSTEM_NAMESPACE, Start, TIMEOUT, World, ensure, status,
+    Cluster, Error, Operator, SERVICE_ACCOUNT, SYSTEM_NAMESPACE, Start, TIMEOUT, World, condition, ensure,
+    status,
 };
 
 /// The ConfigMap of the tests.
@@ -60,7 +61,7 @@ fn target(name: Option<&str>) -> Value {
 }
 
 /// What the chart grants for ConfigMaps, and nothing else of it, in the namespace of this world.
-async fn grant(world: &World) -> Result<(), Error> {
+pub async fn grant(world: &World) -> Result<(), Error> {
     let rendered = world.cluster.rendered(&["connectionConfigMaps.enabled=true"]).await?.checked()?.stdout;
     let documents: Vec<Value> = serde_saphyr::from_multiple(&rendered)?;
     let rules = documents.iter().filter_map(|document| document["rules"].as_array()).flatten();
@@ -166,6 +167,16 @@ fn recorded(object: &SequenceStore) -> Option<String> {
 /// A request about a ConfigMap.
 fn about_config_maps(verb: &'static str) -> impl Fn(&str) -> bool + Clone + Send + Sync + 'static {
     move |request: &str| request.starts_with(verb) && request.contains("/configmaps")
+}
+
+/// The object is Stalled because of its ConfigMap alone: its store is as the spec wants it.
+fn ensure_only_the_config_map_is_missing(object: &SequenceStore) -> Result<(), Error> {
+    let conditions = status(object).conditions;
+    let is =
+        |kind: &str, value: &str| condition(object, kind).is_some_and(|condition| condition.status == value);
+    ensure!(is("Ready", "False") && is("Synced", "True") && is("Stalled", "True"), "{conditions:?}");
+    ensure!(condition(object, "Reconciling").is_none(), "{conditions:?}");
+    Ok(())
 }
 
 /// The ConfigMap belongs to this object, and Kubernetes removes it with the object.
