@@ -66,6 +66,17 @@ async fn keep(
     let Some(found) = found else { return Ok(ConnectionOutcome::Kept(name.to_owned())) };
     if object.kept_config_map() != Some(name) {
         *object = record(&ConnectionOutcome::Writing(name.to_owned())).await?;
+    } else if !is_still_wanted(kubernetes, object, name).await? {
+        // The pass that the change of the object triggers goes on.
+        return Ok(ConnectionOutcome::Unknown(name.to_owned()));
     }
     write(kubernetes, WantedConfigMap { object: &*object, name, data }, found).await
+}
+
+/// Whether the object, read anew, still has this name in its spec and on record: what is written by a pass that is behind, in
+/// this replica or another one, would be known to nobody.
+async fn is_still_wanted(kubernetes: &Kubernetes, object: &SequenceStore, name: &str) -> Result<bool, Error> {
+    let live = kubernetes.read(object).await?;
+    let is_same = live.uid_str() == object.uid_str() && !live.is_being_deleted() && !live.is_paused();
+    Ok(is_same && live.wanted_config_map() == Some(name) && live.kept_config_map() == Some(name))
 }
