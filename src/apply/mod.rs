@@ -1,7 +1,9 @@
 //! The apply step: carries out the one AWS call of a plan, and says what came of it. I/O: AWS and Kubernetes.
 //!
-//! What must be recorded in Kubernetes before the call is written first, by `write_ahead`.
+//! What must be recorded in Kubernetes before the call is written first, by `write_ahead`. `connection` writes the ConfigMap of
+//! an object.
 
+pub mod connection;
 mod create;
 mod delete;
 mod outcome;

@@ -6,6 +6,8 @@
 
 pub mod backoff;
 mod bindings;
+mod connection;
+mod connection_checks;
 pub mod context;
 mod error;
 pub mod health;

@@ -18,6 +18,7 @@ use super::requeue::{PollTiming, requeue_after};
 use crate::apply::{self, Effect, Outcome};
 use crate::aws::{Aws, Caller, Turn};
 use crate::crd::{SequenceStore, annotation_findings};
+use crate::kubernetes;
 use crate::observe::{Known, Observation};
 use crate::plan::{self, Action, FinalizerStep, Next, NotKept, Plan, State};
 use crate::status::MOST_STRAYS;
@@ -225,11 +226,7 @@ impl Pass<'_> {
             recollection: &recollection,
             must_be_saved: conclusion.must_be_saved,
         };
-        let reported = report(self.context, result).await;
-        let (newest, mut events, failed) = match reported {
-            Ok(Reported { written, events }) => (self.returned(written, object.clone()), events, None),
-            Err(error) => (object.clone(), Vec::new(), Some(error)),
-        };
+        let (newest, mut events, failed) = self.reported(report(self.context, result).await, &object);
         // AWS was changed, whether or not the status could be written.
         events.extend(outcome.events);
         events.extend(self.news_of_record(not_kept, &conclusion.state, &observation.observed));
@@ -258,6 +255,21 @@ impl Pass<'_> {
         }
         self.record.finished();
         Ok(self.ended(prepared, plan, &conclusion, backoff))
+    }
+
+    /// The newest version of the object, the Events of the change, and what failed. Where that is the ConfigMap, all else is
+    /// done.
+    fn reported(
+        &mut self,
+        reported: Result<Reported, kubernetes::Error>,
+        before: &Arc<SequenceStore>,
+    ) -> (Arc<SequenceStore>, Vec<Event>, Option<kubernetes::Error>) {
+        match reported {
+            Ok(Reported { written, events, connection_failed }) => {
+                (self.returned(written, before.clone()), events, connection_failed)
+            }
+            Err(error) => (before.clone(), Vec::new(), Some(error)),
+        }
     }
 
     /// When the next pass is due.

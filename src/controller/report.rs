@@ -1,16 +1,20 @@
-//! The report step: concludes where the object stands (pure), makes the next status, and writes it if it differs. The
-//! only place that writes a status. I/O: Kubernetes.
+//! The report step: concludes where the object stands (pure), makes the next status, keeps the ConfigMap that goes with it, and
+//! writes the status if it differs. The only place that writes a status. I/O: Kubernetes.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::connection::{Connected, keep_connection};
 use super::context::Context;
 use crate::apply::Effect;
 use crate::crd::{DeletionBlock, DeletionBlockReason, FINALIZER, SequenceStore, SequenceStoreStatus};
 use crate::kubernetes::{Error, Kubernetes, Precondition};
-use crate::plan::{Next, NotKept, Plan, Recollection, Refusal, State, blocked_by_aws, gone_tag_keys};
+use crate::plan::{
+    ConnectionOutcome, ConnectionStep, Next, NotKept, Plan, Recollection, Refusal, State, blocked_by_aws,
+    connection_step, gone_tag_keys,
+};
 use crate::status::{
     self,
     event::{self, Event},
@@ -121,41 +125,72 @@ pub struct Reported {
     pub written: Option<Arc<SequenceStore>>,
     /// The Events of the change.
     pub events: Vec<Event>,
+    /// Why it is not known whether the ConfigMap of the object is as it must be.
+    pub connection_failed: Option<Error>,
 }
 
-/// Writes the status if it differs.
+/// Keeps the ConfigMap of the object, and writes the status if it differs.
 ///
 /// # Errors
-/// The API server's, a conflict included.
+/// The API server's for the status, a conflict included.
 pub async fn report(context: &Context, report: Report<'_>) -> Result<Reported, Error> {
-    let Report { object, observed, state, region, binding, managed_tag_keys, recollection, must_be_saved } =
-        report;
-    let new = status::next(&status::Input {
+    let Report { object, state, must_be_saved, .. } = report;
+    let draft = next_status(context, &report, object, &ConnectionOutcome::AsBefore);
+    let step = match report.managed_tag_keys {
+        Some(_) => ConnectionStep::Leave,
+        None => connection_step(object, &draft, status::is_ready(&draft), state),
+    };
+    let record = async |expected: &ConnectionOutcome| {
+        let with_name = next_status(context, &report, object, expected);
+        context.kubernetes.patch_status(object, &with_name, Precondition::SameVersion).await
+    };
+    let Connected { object: newest, outcome, failed: connection_failed } =
+        keep_connection(&context.kubernetes, object.clone(), step, record).await;
+    let outcome = match (report.managed_tag_keys, object.wanted_config_map()) {
+        // It was not looked at, and must not count as there.
+        (Some(_), Some(name)) => ConnectionOutcome::Unknown(name.to_owned()),
+        _ => outcome,
+    };
+    let new = next_status(context, &report, &newest, &outcome);
+    let events = || event::transitions(object.status.as_ref(), &new, state, &outcome);
+    if newest.status.as_ref() == Some(&new) {
+        // The end of a deletion changes no condition and is an Event all the same.
+        let is_news = *state == State::Deleted || !Arc::ptr_eq(&newest, object);
+        let events = if is_news { events() } else { Vec::new() };
+        let written = Some(newest).filter(|newest| !Arc::ptr_eq(newest, object));
+        return Ok(Reported { written, events, connection_failed });
+    }
+    let written = match must_be_saved {
+        true => save(&context.kubernetes, &newest, &new).await?,
+        false => context.kubernetes.patch_status(&newest, &new, Precondition::SameVersion).await?,
+    };
+    Ok(Reported { written: Some(written), events: events(), connection_failed })
+}
+
+/// The status of this version of the object.
+fn next_status(
+    context: &Context,
+    report: &Report<'_>,
+    object: &SequenceStore,
+    connection: &ConnectionOutcome,
+) -> SequenceStoreStatus {
+    let recollection = report.recollection;
+    status::next(&status::Input {
         object,
-        observed,
-        state,
-        region,
+        observed: report.observed,
+        state: report.state,
+        region: report.region,
         failures: recollection.failures,
         denied_for: recollection.denied_for,
         denied_grace: context.denied_grace,
         throttled_briefly: recollection.throttled_for.is_some_and(|time| time < context.throttled_grace),
         deletion: context.settings.deletion,
-        binding,
-        managed_tag_keys,
+        binding: report.binding,
+        managed_tag_keys: report.managed_tag_keys,
         tag_keys_gone: &gone_tag_keys(recollection, context.settings.create_grace),
+        connection,
         now: Timestamp::now(),
-    });
-    if object.status.as_ref() == Some(&new) {
-        // The end of a deletion changes no condition and is an Event all the same.
-        let is_end = *state == State::Deleted;
-        let events = if is_end { event::transitions(Some(&new), &new, state) } else { Vec::new() };
-        return Ok(Reported { written: None, events });
-    }
-    let written = match must_be_saved {
-        true => save(&context.kubernetes, object, &new).await?,
-        false => context.kubernetes.patch_status(object, &new, Precondition::SameVersion).await?,
-    };
-    Ok(Reported { written: Some(written), events: event::transitions(object.status.as_ref(), &new, state) })
+    })
 }
 
 /// Writes the status until the API server accepts it or the object is gone.

@@ -8,6 +8,7 @@ use futures::future::join_all;
 use tokio_util::sync::CancellationToken;
 
 use super::bindings::{report_bindings, watch_bindings};
+use super::connection_checks::check_connections;
 use super::context::Context;
 use super::health::Health;
 use super::pass_queue::PassQueue;
@@ -48,6 +49,7 @@ pub async fn run(context: Arc<Context>, health: &Health, concurrency: u16, shutd
         () = sweep(&context) => {}
         () = watch_bindings(&context) => {}
         () = report_bindings(&context) => {}
+        () = check_connections(&context) => {}
     }
 }
 

@@ -123,6 +123,7 @@ fn rules_at(place: &str) -> Vec<FieldRule> {
         "spec.tags" => rules::tags().into(),
         "spec.tags.*" => rules::tag_value().into(),
         "spec.pollInterval" => vec![rules::poll_interval_form(), rules::poll_interval_floor()],
+        "spec.writeConnectionTo.configMap" => vec![rules::config_map_length(), rules::config_map_name()],
         _ => Vec::new(),
     }
 }

@@ -33,10 +33,10 @@ pub(crate) use owner::{NAME_TAG, NAMESPACE_TAG};
 pub(crate) use schema::spec_schema;
 pub use schema::{account_binding_crd, crd, crd_yaml};
 pub use spec::{
-    DeletionPolicy, ETagAlgorithmFamily, EncryptionType, ManagementPolicy, S3AccessConfig, SequenceStore,
-    SequenceStoreSpec, SseConfig,
+    ConnectionTarget, DeletionPolicy, ETagAlgorithmFamily, EncryptionType, ManagementPolicy, S3AccessConfig,
+    SequenceStore, SequenceStoreSpec, SseConfig,
 };
-pub use status::{DeletionBlock, DeletionBlockReason, Drift, SequenceStoreStatus};
+pub use status::{Connection, DeletionBlock, DeletionBlockReason, Drift, SequenceStoreStatus};
 pub use store::{Store, StoreS3Access, StoreSseConfig, StoreStatus, is_store_id};
 
 /// Finalizer that the operator sets while deleting the object must also delete the store.

@@ -47,6 +47,18 @@ impl SequenceStore {
         self.annotations().get(RECONCILE_ANNOTATION).map(String::as_str)
     }
 
+    /// The ConfigMap that the spec asks for.
+    #[must_use]
+    pub fn wanted_config_map(&self) -> Option<&str> {
+        self.spec.write_connection_to.as_ref().map(|target| target.config_map.as_str())
+    }
+
+    /// The ConfigMap that the operator keeps, or is about to make, as far as the status says.
+    #[must_use]
+    pub fn kept_config_map(&self) -> Option<&str> {
+        Some(self.status.as_ref()?.connection.as_ref()?.config_map.as_str())
+    }
+
     /// Whether the status is about the object as it is now: its generation, and what was requested.
     #[must_use]
     pub fn is_handled(&self) -> bool {

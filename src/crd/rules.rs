@@ -247,6 +247,23 @@ pub(super) fn policy_needs_statement() -> FieldRule {
     )
 }
 
+pub(super) fn config_map_length() -> FieldRule {
+    length(
+        1,
+        253,
+        "configMap must have 1 to 253 characters; remove writeConnectionTo if you want no ConfigMap",
+    )
+}
+
+/// The form that the API server demands of the name of a ConfigMap.
+pub(super) fn config_map_name() -> FieldRule {
+    FieldRule::new(
+        Check::Matches(r"^([a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*)?$"),
+        "configMap must be the name of a ConfigMap in this namespace: lower-case letters, digits, hyphens and dots, with a \
+         letter or digit at the start and the end of each part between dots",
+    )
+}
+
 pub(super) fn poll_interval_form() -> FieldRule {
     FieldRule::new(
         Check::Matches("^[1-9][0-9]{0,6}(s|m|h)$"),

@@ -154,6 +154,12 @@ pub struct SequenceStoreSpec {
     #[schemars(length(max = 256))]
     #[x_kube(validation = rules::poll_interval_form(), validation = rules::poll_interval_floor())]
     pub poll_interval: Option<String>,
+
+    /// Where the operator writes how to reach the store, for pipelines. If absent, it writes that nowhere, and removes the
+    /// ConfigMap that it kept for this object before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(merge_strategy = MapMerge::Atomic)]
+    pub write_connection_to: Option<ConnectionTarget>,
 }
 
 /// `Manage` (default): the operator changes the store in AWS to match the spec. `Observe`: the operator
@@ -228,6 +234,20 @@ pub enum EncryptionType {
     /// A key in AWS Key Management Service (KMS).
     #[serde(rename = "KMS")]
     Kms,
+}
+
+/// Where the operator writes how to reach the store, for pipelines.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct ConnectionTarget {
+    /// Name of a ConfigMap in the namespace of the object, 1 to 253 characters. The operator keeps it with the id, the ARN
+    /// and the S3 addresses of the store, under keys that begin with `SEQUENCE_STORE_`, and the object is Ready only while
+    /// it does. It never changes a ConfigMap that does not belong to this object. It looks at the ConfigMap whenever it
+    /// looks at the store, and at least every poll interval of the operator, or every `n` / 10 seconds if that is longer,
+    /// where `n` is the number of objects with this field. Needs the chart's value `connectionConfigMaps.enabled`.
+    #[schemars(length(max = 1024))]
+    #[x_kube(validation = rules::config_map_length(), validation = rules::config_map_name())]
+    pub config_map: String,
 }
 
 /// Settings for S3 access to the store.

@@ -54,6 +54,11 @@ pub struct SequenceStoreStatus {
     #[x_kube(merge_strategy = MapMerge::Atomic)]
     pub deletion: Option<Deletion>,
 
+    /// What the operator keeps because of `spec.writeConnectionTo`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(merge_strategy = MapMerge::Atomic)]
+    pub connection: Option<Connection>,
+
     /// Ids of other stores that carry the owner tags of this object, at most 50. The operator neither uses, changes nor
     /// deletes them: check what they contain, then delete them or remove their owner tags.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -78,6 +83,15 @@ pub struct SequenceStoreStatus {
     /// Last value of the annotation `healthomics.dev/reconcile-requested-at` that the operator handled.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_reconcile_at: Option<String>,
+}
+
+/// What the operator keeps because of `spec.writeConnectionTo`.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Connection {
+    /// Name of the ConfigMap. The operator writes it here before it makes the ConfigMap, and removes it from here once the
+    /// ConfigMap is gone or belongs to somebody else.
+    pub config_map: String,
 }
 
 /// One field of the spec whose value differs from the store in AWS.

@@ -3,6 +3,7 @@
 mod account_bindings;
 mod cache;
 pub mod cluster;
+mod config_maps;
 mod error;
 mod events;
 mod glance;

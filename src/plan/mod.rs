@@ -4,6 +4,7 @@
 
 mod absence;
 mod action;
+mod connection;
 mod creation;
 mod deletion;
 mod input;
@@ -22,6 +23,10 @@ use std::time::Duration;
 use crate::store::{Intent, Observed, identity};
 pub use absence::{ABSENCE_CONFIRMED_AFTER, gone_tag_keys};
 pub use action::Action;
+pub use connection::{
+    ConnectionOutcome, ConnectionStep, FoundConfigMap, ShownConnection, connection_needs_pass,
+    connection_step, found_config_map, is_owned_by, new_config_map,
+};
 pub(crate) use deletion::blocked_by_aws;
 pub use input::{Correction, Denial, Input, Recollection, Refusal, Settings, TakeOver};
 pub use state::{NotKept, PinnedBy, State, StoreOwner, TaggedOwner};

@@ -1,5 +1,6 @@
 //! Every rule as a row of a table, and properties of every plan.
 
+mod connection;
 mod deletion;
 mod life;
 mod limits;

@@ -12,8 +12,8 @@ use proptest::sample::select;
 use super::*;
 use crate::aws::ReadSetCount;
 use crate::crd::{
-    Allow, DeletionDefaults, DeletionPolicy, ETagAlgorithmFamily, INTENT_ANNOTATION, ManagementPolicy,
-    PAUSED_ANNOTATION, RECREATE_ANNOTATION, S3AccessConfig, TAKE_OVER_ANNOTATION,
+    Allow, Connection, ConnectionTarget, DeletionDefaults, DeletionPolicy, ETagAlgorithmFamily, INTENT_ANNOTATION,
+    ManagementPolicy, PAUSED_ANNOTATION, RECREATE_ANNOTATION, S3AccessConfig, TAKE_OVER_ANNOTATION,
 };
 use crate::plan::{Correction, Denial, Refusal, TakeOver};
 use crate::store::Field;
@@ -60,10 +60,16 @@ fn any_spec() -> impl Strategy<Value = SequenceStoreSpec> {
         option::of(Just("new description")),
         option::of(select(vec![ETagAlgorithmFamily::Md5up, ETagAlgorithmFamily::Sha256up])),
         prop_oneof![6 => Just(None), 1 => Just(Some("1m")), 1 => Just(Some("soon"))],
-        any_changeable().boxed(),
+        (any_changeable().boxed(), option::of(Just("mine"))),
     );
     (id, management, deletion, protection, fields).prop_map(
-        |(id, management_policy, deletion_policy, deletion_protection, (name, text, family, poll, more))| {
+        |(
+            id,
+            management_policy,
+            deletion_policy,
+            deletion_protection,
+            (name, text, family, poll, (more, config_map)),
+        )| {
             SequenceStoreSpec {
                 sequence_store_id: id.map(Into::into),
                 management_policy,
@@ -73,6 +79,7 @@ fn any_spec() -> impl Strategy<Value = SequenceStoreSpec> {
                 description: text.map(Into::into),
                 e_tag_algorithm_family: family,
                 poll_interval: poll.map(Into::into),
+                write_connection_to: config_map.map(|name| ConnectionTarget { config_map: name.into() }),
                 ..more
             }
         },
@@ -119,14 +126,18 @@ pub(crate) fn any_valid_spec() -> impl Strategy<Value = SequenceStoreSpec> {
 fn any_status() -> impl Strategy<Value = Option<SequenceStoreStatus>> {
     let record =
         (select(vec![ID, ID, OTHER_ID]), any_account(), option::of(any_account()), option::of(Just(REGION)));
+    let kept = option::of(select(vec!["mine", "former"]));
     let recorded =
-        (record, any::<bool>()).prop_map(|((id, in_arn, account, region), managed)| SequenceStoreStatus {
-            managed_store_id: managed.then(|| id.into()),
-            observed_generation: Some(2),
-            store: Some(store(id, in_arn, Some("ACTIVE"))),
-            account_id: account.map(Into::into),
-            region: region.map(Into::into),
-            ..Default::default()
+        (record, any::<bool>(), kept).prop_map(|((id, in_arn, account, region), managed, kept)| {
+            SequenceStoreStatus {
+                managed_store_id: managed.then(|| id.into()),
+                connection: kept.map(|name| Connection { config_map: name.into() }),
+                observed_generation: Some(2),
+                store: Some(store(id, in_arn, Some("ACTIVE"))),
+                account_id: account.map(Into::into),
+                region: region.map(Into::into),
+                ..Default::default()
+            }
         });
     let fresh = SequenceStoreStatus { observed_generation: Some(-1), ..Default::default() };
     prop_oneof![1 => Just(None), 2 => Just(Some(fresh)), 5 => recorded.prop_map(Some)]

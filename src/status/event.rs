@@ -7,10 +7,11 @@ use std::time::Duration;
 use kube::runtime::events::EventType;
 
 use super::conditions;
+use super::connection;
 use super::names::first_of;
 use super::ownership;
 use crate::crd::{AnnotationFinding, Drift, SequenceStore, SequenceStoreStatus};
-use crate::plan::{NotKept, State};
+use crate::plan::{ConnectionOutcome, NotKept, State};
 use crate::status::{Reason, find};
 use crate::store::Observed;
 
@@ -177,6 +178,7 @@ pub fn transitions(
     old: Option<&SequenceStoreStatus>,
     new: &SequenceStoreStatus,
     state: &State,
+    connection: &ConnectionOutcome,
 ) -> Vec<Event> {
     let mut events = Vec::new();
     match state {
@@ -188,11 +190,13 @@ pub fn transitions(
     let is_ready = find(&new.conditions, "Ready").is_some_and(|ready| ready.status == "True");
     let shown = conditions::shown(state, is_ready);
     let made = conditions::of(&shown, None, Duration::ZERO);
+    let made = connection::with(made, connection, || is_ready);
     let synced = made.synced.map_or(made.ready.reason, |synced| synced.reason);
     for (kind, reason) in [("Ready", made.ready.reason), ("Synced", synced)] {
         let before = old.and_then(|old| find(&old.conditions, kind)).map(|condition| &condition.reason);
         let after = find(&new.conditions, kind).map(|condition| &condition.reason);
-        if after.is_some() && before != after {
+        // While the store cannot be compared in full, the status may keep another reason than the state has.
+        if before != after && after.is_some_and(|after| after == reason.as_str()) {
             events.extend(transition(reason, &shown));
         }
     }

@@ -2,6 +2,7 @@
 
 mod binding;
 mod conditions;
+mod connection;
 pub mod event;
 mod names;
 mod ownership;
@@ -25,11 +26,12 @@ use crate::crd::{
     DeletionBlock, DeletionBlockReason, DeletionDefaults, OWNER_UID_TAG, RECONCILE_ANNOTATION, SequenceStore,
     SequenceStoreStatus, Store,
 };
-use crate::plan::State;
+use crate::plan::{ConnectionOutcome, State};
 use crate::store::intent::Intent;
 use crate::store::observed::{Observed, ObservedTags, Present};
 pub use binding::{BindingInput, RoleState, next_of_binding};
 use conditions::{ConditionValue, StateConditions};
+pub use connection::shown_connection;
 use reason::Abnormal;
 pub use reason::Reason;
 pub use reference::{conditions_reference, readme_reasons};
@@ -68,6 +70,8 @@ pub struct Input<'a> {
     pub managed_tag_keys: Option<&'a [String]>,
     /// Managed keys that the spec no longer has, and whose absence from the store is certain.
     pub tag_keys_gone: &'a BTreeSet<String>,
+    /// What came of the ConfigMap that the spec asks for.
+    pub connection: &'a ConnectionOutcome,
     /// The time of the pass.
     pub now: Timestamp,
 }
@@ -76,6 +80,12 @@ pub struct Input<'a> {
 #[must_use]
 pub fn next(input: &Input<'_>) -> SequenceStoreStatus {
     let old = input.object.status.clone().unwrap_or_default();
+    let connection = connection::on_record(old.connection.as_ref(), input.connection);
+    SequenceStoreStatus { connection, ..without_connection(input, old) }
+}
+
+/// The status but for the ConfigMap on record.
+fn without_connection(input: &Input<'_>, old: SequenceStoreStatus) -> SequenceStoreStatus {
     if let Some(keys) = input.managed_tag_keys {
         return with_tag_keys(input, keys, old);
     }
@@ -289,8 +299,11 @@ fn with_handled_request(input: &Input<'_>, mut status: SequenceStoreStatus) -> S
 
 fn conditions(input: &Input<'_>, state: &State, old: &SequenceStoreStatus) -> Vec<Condition> {
     let generation = input.object.metadata.generation;
-    let StateConditions { ready, synced, mut abnormal } =
-        conditions::of(state, input.denied_for, input.denied_grace);
+    let StateConditions { ready, synced, mut abnormal } = connection::with(
+        conditions::of(state, input.denied_for, input.denied_grace),
+        input.connection,
+        || was_ready(input, old),
+    );
     // After a restart `denied_for` counts from zero, but an object that a denial stalled stays stalled.
     let same_denial =
         |c: &Condition| c.reason == ready.reason.as_str() && c.observed_generation == generation;
@@ -342,6 +355,12 @@ fn condition(
 /// The API server stores whole seconds; with fractions the status would differ from what it reads back.
 fn whole_seconds(now: Timestamp) -> Timestamp {
     Timestamp::from_second(now.as_second()).unwrap_or(now)
+}
+
+/// Whether the object is Ready.
+#[must_use]
+pub fn is_ready(status: &SequenceStoreStatus) -> bool {
+    find(&status.conditions, "Ready").is_some_and(|ready| ready.status == "True")
 }
 
 /// The condition of a type.

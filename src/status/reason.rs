@@ -46,6 +46,8 @@ reasons![
     StoreNotFound,
     NotConverging,
     RecordNotKept,
+    ConnectionConflict,
+    ConnectionDenied,
     AwsUnavailable,
     Throttled,
     AccessDenied,
@@ -104,6 +106,9 @@ const READY: Combination = combination(true, true, Abnormal::Neither);
 const READY_NOT_SYNCED: Combination = combination(true, false, Abnormal::Neither);
 const RECONCILING: Combination = combination(false, false, Abnormal::Reconciling);
 const STALLED: Combination = combination(false, false, Abnormal::Stalled);
+/// Only the ConfigMap is not there yet, or cannot be made. `Synced` is what it is without that.
+const NO_CONFIG_MAP_YET: Combination = combination(false, true, Abnormal::Reconciling);
+const NO_CONFIG_MAP: &[Combination] = &[combination(false, true, Abnormal::Stalled), STALLED];
 
 const fn normal(action: &'static str, note: &'static str) -> Option<TransitionEvent> {
     Some(TransitionEvent { type_: EventType::Normal, action, note })
@@ -135,9 +140,9 @@ impl Reason {
                 event: None,
             },
             Self::Progressing => Row {
-                combinations: &[RECONCILING],
-                meaning: "The operator is working on the object: it reads the store, writes the owner tags, or checks a \
-                          second time that the store or its owner tag is not there.",
+                combinations: &[RECONCILING, NO_CONFIG_MAP_YET],
+                meaning: "The operator is working on the object: it reads the store, writes the owner tags or the ConfigMap, \
+                          or checks a second time that the store or its owner tag is not there.",
                 details: "",
                 remedy: "Wait.",
                 link: "",
@@ -342,6 +347,34 @@ impl Reason {
                     "Record",
                     "Something in the cluster removes or refuses what the operator records on the object; the message of \
                      the condition Synced says what.",
+                ),
+            },
+            Self::ConnectionConflict => Row {
+                combinations: NO_CONFIG_MAP,
+                meaning: "The ConfigMap that `spec.writeConnectionTo` names belongs to somebody else; the operator leaves it \
+                          alone.",
+                details: "The operator keeps a ConfigMap only if its owner reference with `controller: true` has the uid of \
+                          this object. `Synced` shows how the store compares with the spec all the same. Once nothing has \
+                          that name any more, the operator makes its own ConfigMap.",
+                remedy: "Write another name in the spec, or delete the ConfigMap if nobody needs it.",
+                link: "pipelines.md#when-it-is-not-there",
+                event: warning(
+                    "WriteConnection",
+                    "The ConfigMap of spec.writeConnectionTo belongs to somebody else, so the operator does not write it.",
+                ),
+            },
+            Self::ConnectionDenied => Row {
+                combinations: NO_CONFIG_MAP,
+                meaning: "The API server does not let the operator keep the ConfigMap that `spec.writeConnectionTo` names.",
+                details: "The operator has no rights on ConfigMaps unless the chart gives them, or a quota, an admission policy \
+                          or a webhook refuses the ConfigMap. `Synced` shows how the store compares with the spec all the \
+                          same. The operator tries again at the next look.",
+                remedy: "Set the chart's value `connectionConfigMaps.enabled` to true, or do what the message says.",
+                link: "pipelines.md#when-it-is-not-there",
+                event: warning(
+                    "WriteConnection",
+                    "The API server does not let the operator write the ConfigMap of spec.writeConnectionTo; the message of \
+                     the condition Ready says what to do.",
                 ),
             },
             Self::AwsUnavailable => Row {

@@ -1,11 +1,9 @@
 //! Whether an object says that nothing is left to do for it. Such an object needs a look at its store only now and then, or
 //! where something about the store has changed. Pure: no I/O.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-
-use super::{Reason, find};
+use super::{Reason, find, shown_connection};
 use crate::aws::StoreArn;
-use crate::crd::{DeletionDefaults, SequenceStore, Store, StoreStatus};
+use crate::crd::{DeletionDefaults, SequenceStore, SequenceStoreStatus, Store, StoreStatus};
 use crate::store::{Intent, identity};
 
 /// The store of a settled object, as its status has it.
@@ -31,7 +29,7 @@ pub fn settled(object: &SequenceStore, deletion: DeletionDefaults) -> Option<Set
         && !object.is_being_deleted()
         && !object.is_paused()
         && object.is_handled()
-        && is_as_wanted(object, &status.conditions)
+        && is_as_wanted(object, status)
         && store.is(StoreStatus::Active)
         && status.stray_stores.is_empty()
         && status.deletion_blocked_by.is_empty()
@@ -41,17 +39,18 @@ pub fn settled(object: &SequenceStore, deletion: DeletionDefaults) -> Option<Set
     is_quiet.then_some(Settled { store, region, account })
 }
 
-/// Ready, and equal to the spec. An object that only observes its store may differ from it.
-fn is_as_wanted(object: &SequenceStore, conditions: &[Condition]) -> bool {
-    let is = |kind: &str, status: &str| find(conditions, kind).is_some_and(|c| c.status == status);
+/// Ready, and equal to the spec. An object that only observes its store may differ from it. A look at the store does not mend
+/// a ConfigMap that the operator cannot write.
+fn is_as_wanted(object: &SequenceStore, status: &SequenceStoreStatus) -> bool {
+    let is = |kind: &str, value: &str| find(&status.conditions, kind).is_some_and(|c| c.status == value);
     let is_drifted = || {
-        find(conditions, "Synced").is_some_and(|synced| synced.reason == Reason::Drifted.as_str())
+        find(&status.conditions, "Synced").is_some_and(|synced| synced.reason == Reason::Drifted.as_str())
             && !object.manages()
     };
-    is("Ready", "True")
+    shown_connection(status).is_some()
         && (is("Synced", "True") || is_drifted())
         && !is("Reconciling", "True")
-        && !is("Stalled", "True")
+        && is("Stalled", "True") != is("Ready", "True")
 }
 
 /// Whether no attempt to create a store is open.
@@ -64,10 +63,11 @@ fn is_creation_over(object: &SequenceStore, store: &Store) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
+
     use super::*;
     use crate::crd::{
         DeletionPolicy, INTENT_ANNOTATION, ManagementPolicy, PAUSED_ANNOTATION, RECONCILE_ANNOTATION,
-        SequenceStoreStatus,
     };
     use crate::samples::{ACCOUNT, OTHER_ACCOUNT, OTHER_ID, REGION, Scene, intent, settled_object};
 

@@ -163,6 +163,12 @@ fn accepted_locations_and_maps() -> Vec<(&'static str, Value)> {
         ("five minutes", json!({"pollInterval": "5m"})),
         ("one hour", json!({"pollInterval": "1h"})),
         ("the longest interval", json!({"pollInterval": "9999999h"})),
+        ("a ConfigMap", json!({"writeConnectionTo": {"configMap": "genomes-store"}})),
+        (
+            "the longest name of a ConfigMap",
+            json!({"writeConnectionTo": {"configMap": "a.".repeat(126) + "b"}}),
+        ),
+        ("null for the ConfigMap", json!({"writeConnectionTo": null})),
         ("null for optional fields", json!({"name": null, "tags": {"k": null}, "sseConfig": null})),
     ]
 }

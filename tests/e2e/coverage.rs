@@ -77,6 +77,24 @@ const STATES: &[Row] = &[
         ],
     ),
     (
+        "a ConfigMap of the name belongs to somebody else",
+        &["ConnectionConflict"],
+        &[
+            "connection::conflicts::a_config_map_of_somebody_else_is_left_alone_until_it_is_gone",
+            "connection::conflicts::of_two_objects_with_one_name_the_first_keeps_its_config_map",
+            "connection::conflicts::one_that_is_made_at_the_same_moment_is_not_overwritten",
+        ],
+    ),
+    (
+        "the right to keep the ConfigMap is missing",
+        &["ConnectionDenied"],
+        &[
+            "connection::rights::a_missing_right_is_said_and_ends_by_itself_once_it_is_there",
+            "connection::rights::a_config_map_that_the_api_server_refuses_to_make_is_said",
+            "connection::at_rest::an_object_that_lacks_only_its_config_map_is_at_rest_and_recovers",
+        ],
+    ),
+    (
         "owned by another object",
         &["OwnershipConflict"],
         &[

@@ -227,6 +227,7 @@ impl Reader {
                 self.operator = Some(self.world.operator(&Start::default())?);
                 Ok(())
             }
+            ("operator", "may-keep-config-maps") => crate::connection::grant(&self.world).await,
             ("aws", rest) => self.run_aws_directive(rest).await,
             ("refused", "") => {
                 self.refused = true;

@@ -25,6 +25,8 @@ pub enum Fault {
     HoldBack,
     /// They are never answered, even after the fault is removed.
     Swallow,
+    /// The API server carries them out, and its answer never arrives.
+    LoseAnswer,
     /// They get this answer.
     Answer(u16, String),
 }
@@ -191,12 +193,17 @@ async fn forward(State(shared): State<Arc<Shared>>, request: Request) -> Respons
     let began = watches.borrow_and_update().ended;
     shared.requests.lock().unwrap_or_else(PoisonError::into_inner).push(line.clone());
     let mut faults = shared.faults.subscribe();
+    let mut is_answer_lost = false;
     loop {
         let fault =
             faults.borrow_and_update().iter().find(|(matches, _)| matches(&line)).map(|(_, f)| f.clone());
         match fault {
             Some(Fault::HoldBack) => drop(faults.changed().await),
             Some(Fault::Swallow) => std::future::pending().await,
+            Some(Fault::LoseAnswer) => {
+                is_answer_lost = true;
+                break;
+            }
             Some(Fault::Answer(code, text)) => {
                 return answer(StatusCode::from_u16(code).expect("a status code"), Body::from(text));
             }
@@ -214,6 +221,7 @@ async fn forward(State(shared): State<Arc<Shared>>, request: Request) -> Respons
     }
     let sent = sent.body(kube::client::Body::from(body)).expect("the request was valid before");
     match shared.client.send(sent).await {
+        Ok(_) if is_answer_lost => std::future::pending().await,
         Ok(response) => {
             let (parts, body) = response.into_parts();
             let body =

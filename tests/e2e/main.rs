@@ -22,6 +22,7 @@ mod cli_export;
 mod cli_permissions;
 mod cli_plan;
 mod cli_runner;
+mod connection;
 mod coverage;
 mod create;
 mod defaults;
@@ -104,6 +105,11 @@ const TESTS: &[&[Test]] = &[
     cli_export::TESTS,
     cli_permissions::TESTS,
     cli_plan::TESTS,
+    connection::at_rest::TESTS,
+    connection::conflicts::TESTS,
+    connection::crashes::TESTS,
+    connection::keeping::TESTS,
+    connection::rights::TESTS,
     create::TESTS,
     defaults::TESTS,
     deletion::TESTS,

@@ -127,7 +127,7 @@ annotations:
 {{- end -}}
 {{- end -}}
 
-{{- /* The operator's permissions on SequenceStores and Events, in all namespaces or in the watched ones. */}}
+{{- /* The operator's permissions on SequenceStores, Events and, if wanted, ConfigMaps, in all namespaces or in the watched ones. */}}
 {{- define "sequencestore-operator.rules" -}}
 - apiGroups: [healthomics.dev]
   resources: [sequencestores]
@@ -138,4 +138,9 @@ annotations:
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create, patch]
+{{- if .Values.connectionConfigMaps.enabled }}
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [get, create, update, delete]
+{{- end }}
 {{- end -}}

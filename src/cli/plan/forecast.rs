@@ -12,8 +12,8 @@ use crate::crd::{
     FINALIZER, INTENT_ANNOTATION, OwnerTags, SequenceStore, Store, StoreS3Access, StoreSseConfig, StoreStatus,
 };
 use crate::plan::{
-    self, ABSENCE_CONFIRMED_AFTER, Action, FinalizerStep, Input, Next, Plan, Recollection, Refusal, Settings,
-    State, TakeOver, Target,
+    self, ABSENCE_CONFIRMED_AFTER, Action, ConnectionOutcome, FinalizerStep, Input, Next, Plan, Recollection,
+    Refusal, Settings, State, TakeOver, Target,
 };
 use crate::status;
 use crate::store::desired::{Defaults, Desired};
@@ -221,6 +221,7 @@ impl Snapshot {
             binding: facts.access.binding(),
             managed_tag_keys: None,
             tag_keys_gone: &BTreeSet::new(),
+            connection: &ConnectionOutcome::AsBefore,
             now: facts.now,
         }));
         // From here on the operator searches by owner tags. The search finds nothing, because a new store is needed.

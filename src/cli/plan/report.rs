@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::forecast::Step;
 use super::steps::plan_step;
 use crate::crd::{Deletion, DeletionDefaults, Drift, SequenceStore, SequenceStoreSpec};
-use crate::plan::State;
+use crate::plan::{ConnectionOutcome, State};
 use crate::status;
 use crate::store::drift::{self, Differences};
 use crate::store::observed::{Observed, Present};
@@ -220,6 +220,7 @@ pub(super) fn reported_condition(state: &State) -> ReportedCondition {
         binding: None,
         managed_tag_keys: None,
         tag_keys_gone: &std::collections::BTreeSet::new(),
+        connection: &ConnectionOutcome::AsBefore,
         now: Timestamp::UNIX_EPOCH,
     })
     .conditions;

@@ -103,7 +103,7 @@ impl Pass<'_> {
             recollection: &recollection,
             must_be_saved: false,
         };
-        let Reported { written, events } = report(self.context, with_keys).await?;
+        let Reported { written, events, .. } = report(self.context, with_keys).await?;
         let newest = self.returned(written, object.clone());
         self.context.kubernetes.publish(&object, events).await;
         Ok(newest)

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::aws::{CallError, Cause, Class, Operation};
 use crate::crd::{DeletionDefaults, Drift, INTENT_ANNOTATION, SequenceStore, SequenceStoreSpec};
-use crate::plan::{NotKept, PinnedBy, State, StoreOwner, TaggedOwner, TakeOver};
+use crate::plan::{ConnectionOutcome, NotKept, PinnedBy, State, StoreOwner, TaggedOwner, TakeOver};
 use crate::status::{Input, event, find, next};
 use crate::store::desired::{Defaults, Desired};
 use crate::store::intent::Intent;
@@ -212,6 +212,7 @@ fn message(state: &State) -> String {
         binding: None,
         managed_tag_keys: None,
         tag_keys_gone: &BTreeSet::new(),
+        connection: &ConnectionOutcome::AsBefore,
         now: Timestamp::UNIX_EPOCH,
     });
     find(&new.conditions, "Synced").map(|condition| condition.message.clone()).expect("a condition")

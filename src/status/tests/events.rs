@@ -5,7 +5,7 @@ use kube::runtime::events::EventType;
 use super::table::drift;
 use crate::aws::{Class, Operation};
 use crate::crd::{DeletionDefaults, Drift, SequenceStoreStatus, annotation_findings};
-use crate::plan::{State, StoreOwner};
+use crate::plan::{ConnectionOutcome, State, StoreOwner};
 use crate::samples::{ID, Scene, call_error, now};
 use crate::status::event::{self, Event};
 use crate::status::{Input, next};
@@ -24,6 +24,7 @@ fn after(scene: &Scene, state: &State) -> SequenceStoreStatus {
         binding: None,
         managed_tag_keys: None,
         tag_keys_gone: &std::collections::BTreeSet::new(),
+        connection: &ConnectionOutcome::AsBefore,
         now: now(),
     })
 }
@@ -33,7 +34,7 @@ fn transitions(before: &State, state: &State) -> Vec<Event> {
     let mut scene = Scene::settled();
     scene.object.status = Some(after(&scene, before));
     let new = after(&scene, state);
-    event::transitions(scene.object.status.as_ref(), &new, state)
+    event::transitions(scene.object.status.as_ref(), &new, state, &ConnectionOutcome::AsBefore)
 }
 
 fn reasons(events: &[Event]) -> Vec<&'static str> {

@@ -7,12 +7,16 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use crate::crd::{DeletionDefaults, DeletionPolicy, PAUSED_ANNOTATION, SequenceStoreStatus};
-use crate::plan::State;
+use crate::plan::{ConnectionOutcome, State};
 use crate::samples::{Scene, any_scene, now};
 use crate::status::reason::Abnormal;
 use crate::status::{Input, Reason, event, find, next};
 
 fn after(scene: &Scene, now: Timestamp) -> SequenceStoreStatus {
+    after_with(scene, now, &ConnectionOutcome::AsBefore)
+}
+
+fn after_with(scene: &Scene, now: Timestamp, connection: &ConnectionOutcome) -> SequenceStoreStatus {
     let plan = scene.plan();
     let desired = scene.desired();
     next(&Input {
@@ -28,8 +32,24 @@ fn after(scene: &Scene, now: Timestamp) -> SequenceStoreStatus {
         binding: None,
         managed_tag_keys: None,
         tag_keys_gone: &BTreeSet::new(),
+        connection,
         now,
     })
+}
+
+fn any_outcome() -> impl Strategy<Value = ConnectionOutcome> {
+    let name = || "mine".to_owned();
+    prop::sample::select(vec![
+        ConnectionOutcome::AsBefore,
+        ConnectionOutcome::Withheld,
+        ConnectionOutcome::Writing(name()),
+        ConnectionOutcome::Unknown(name()),
+        ConnectionOutcome::Going(name()),
+        ConnectionOutcome::Kept(name()),
+        ConnectionOutcome::Removed,
+        ConnectionOutcome::Conflict { name: name(), other: None },
+        ConnectionOutcome::Refused { name: name(), verb: "get" },
+    ])
 }
 
 /// Two passes in a row over the same object: the second starts with the status that the first made.
@@ -91,8 +111,8 @@ proptest! {
     }
 
     #[test]
-    fn every_combination_of_conditions_is_documented((_, scene) in two()) {
-        let status = after(&scene, now());
+    fn every_combination_of_conditions_is_documented((_, scene) in two(), outcome in any_outcome()) {
+        let status = after_with(&scene, now(), &outcome);
         let get = |kind: &str| find(&status.conditions, kind);
         let (Some(ready), Some(synced)) = (get("Ready"), get("Synced")) else { return Ok(()) };
         let abnormal = match (get("Reconciling"), get("Stalled")) {
@@ -102,7 +122,10 @@ proptest! {
         };
         // An unchanged `Synced` is from an earlier pass, in which the other conditions may have been different.
         let unchanged = ready.reason == "UnknownStatus" || ready.observed_generation != synced.observed_generation;
-        for condition in [ready, synced].into_iter().take(if unchanged { 1 } else { 2 }) {
+        // What `Synced` says besides a missing ConfigMap is the same as with one.
+        let unconnected = after(&scene, now());
+        let is_overlaid = find(&unconnected.conditions, "Ready").is_some_and(|before| before.status != ready.status);
+        for condition in [ready, synced].into_iter().take(if unchanged || is_overlaid { 1 } else { 2 }) {
             let reason = Reason::ALL.into_iter().find(|reason| reason.as_str() == condition.reason);
             let combinations = reason.map(|reason| reason.row().combinations).unwrap_or_default();
             let fits = |wanted: Option<bool>, is: &str| wanted.is_none_or(|wanted| wanted == (is == "True"));
@@ -119,8 +142,9 @@ proptest! {
     }
 
     #[test]
-    fn events_announce_exactly_the_new_reasons((_, scene) in two()) {
-        let (old, new, state) = (scene.object.status.clone(), after(&scene, now()), scene.plan().state);
+    fn events_announce_exactly_the_new_reasons((_, scene) in two(), outcome in any_outcome()) {
+        let (old, new) = (scene.object.status.clone(), after_with(&scene, now(), &outcome));
+        let state = scene.plan().state;
         let reason = |status: &SequenceStoreStatus, kind| find(&status.conditions, kind).map(|c| c.reason.clone());
         let announces = |name: &String| {
             let known = Reason::ALL.into_iter().find(|reason| reason.as_str() == *name);
@@ -135,7 +159,7 @@ proptest! {
             }
         }
         expected.dedup();
-        let events = event::transitions(old.as_ref(), &new, &state);
+        let events = event::transitions(old.as_ref(), &new, &state, &outcome);
         let announced: Vec<String> = events.iter().map(|event| event.reason.to_owned()).collect();
         prop_assert_eq!(announced, expected, "{:?}", state);
     }

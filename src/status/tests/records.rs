@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use crate::crd::{DeletionDefaults, SequenceStoreStatus};
-use crate::plan::State;
+use crate::plan::{ConnectionOutcome, State};
 use crate::samples::{ACCOUNT, REGION, Scene, now, present};
 use crate::status::{Input, next};
 use crate::store::ObservedTags;
@@ -23,6 +23,7 @@ fn confirming(scene: &Scene) -> SequenceStoreStatus {
         binding: None,
         managed_tag_keys: None,
         tag_keys_gone: &BTreeSet::new(),
+        connection: &ConnectionOutcome::AsBefore,
         now: now(),
     })
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::aws::{Class, Operation};
 use crate::crd::{DeletionDefaults, Drift, RECONCILE_ANNOTATION, SequenceStoreStatus};
-use crate::plan::{NotKept, PinnedBy, State, StoreOwner, TaggedOwner};
+use crate::plan::{ConnectionOutcome, NotKept, PinnedBy, State, StoreOwner, TaggedOwner};
 use crate::samples::{ACCOUNT, CLASSES, ID, Scene, call_error, now, present, tags_of};
 use crate::status::{Input, Reason, find, next};
 use crate::store::observed::{Observed, ObservedTags};
@@ -44,6 +44,7 @@ impl Pass {
             binding: None,
             managed_tag_keys: None,
             tag_keys_gone: &BTreeSet::new(),
+            connection: &ConnectionOutcome::AsBefore,
             now: now(),
         })
     }
@@ -54,7 +55,7 @@ impl Pass {
     }
 }
 
-fn words(status: &SequenceStoreStatus) -> String {
+pub(super) fn words(status: &SequenceStoreStatus) -> String {
     let word = |kind: &str| {
         find(&status.conditions, kind).map(|condition| format!("{}/{}", condition.status, condition.reason))
     };

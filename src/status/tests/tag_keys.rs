@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::crd::{DeletionDefaults, INTENT_ANNOTATION, SequenceStoreStatus};
-use crate::plan::State;
+use crate::plan::{ConnectionOutcome, State};
 use crate::samples::{REGION, Scene, intent, now};
 use crate::status::{Input, find, next};
 use crate::store::Intent;
@@ -23,6 +23,7 @@ fn status(scene: &Scene, state: &State, managed_tag_keys: Option<&[String]>) -> 
         binding: None,
         managed_tag_keys,
         tag_keys_gone: &BTreeSet::new(),
+        connection: &ConnectionOutcome::AsBefore,
         now: now(),
     })
 }

@@ -112,6 +112,7 @@ fn accepted_once_recorded() -> Vec<Example> {
         named("the key removed", json!({"sseConfig": {"type": "KMS"}}), None),
         open("the store's own key", sse(KEY), None),
         named("fields that can always change", json!({"description": "new", "pollInterval": "1m"}), None),
+        named("a ConfigMap", json!({"writeConnectionTo": {"configMap": "genomes-store"}}), None),
     ]
 }
 

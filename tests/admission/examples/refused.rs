@@ -31,6 +31,10 @@ const DELETION: &str = "deletionPolicy must be Delete or Retain";
 const FAMILY: &str = "eTagAlgorithmFamily must be MD5up, SHA256up or SHA512up";
 const POLL_FORM: &str = "pollInterval must be a whole number followed by s, m or h, such as 30s, 5m or 1h";
 const POLL_FLOOR: &str = "pollInterval must be at least 10s";
+const CONFIG_MAP_LENGTH: &str =
+    "configMap must have 1 to 253 characters; remove writeConnectionTo if you want no ConfigMap";
+const CONFIG_MAP_NAME: &str = "configMap must be the name of a ConfigMap in this namespace: lower-case letters, digits, \
+    hyphens and dots, with a letter or digit at the start and the end of each part between dots";
 
 type Refused = Vec<(&'static str, Value, &'static str)>;
 
@@ -145,6 +149,24 @@ fn propagated_keys_and_intervals() -> Refused {
         ("an interval in words", json!({"pollInterval": "every five minutes"}), POLL_FORM),
         ("an empty interval", json!({"pollInterval": ""}), POLL_FORM),
         ("an interval below 10s", json!({"pollInterval": "9s"}), POLL_FLOOR),
+        ("an empty name of a ConfigMap", json!({"writeConnectionTo": {"configMap": ""}}), CONFIG_MAP_LENGTH),
+        (
+            "a name of a ConfigMap with 254 characters",
+            json!({"writeConnectionTo": {"configMap": "c".repeat(254)}}),
+            CONFIG_MAP_LENGTH,
+        ),
+        ("a ConfigMap in capitals", json!({"writeConnectionTo": {"configMap": "Genomes"}}), CONFIG_MAP_NAME),
+        (
+            "a ConfigMap elsewhere",
+            json!({"writeConnectionTo": {"configMap": "other/genomes"}}),
+            CONFIG_MAP_NAME,
+        ),
+        ("a ConfigMap with two dots", json!({"writeConnectionTo": {"configMap": "a..b"}}), CONFIG_MAP_NAME),
+        (
+            "a ConfigMap that ends in a hyphen",
+            json!({"writeConnectionTo": {"configMap": "a-"}}),
+            CONFIG_MAP_NAME,
+        ),
     ]
 }
 
@@ -233,6 +255,11 @@ fn beyond_the_schema() -> Refused {
             "an interval of 257 characters",
             json!({"pollInterval": "1".repeat(257)}),
             "spec.pollInterval maxLength",
+        ),
+        (
+            "a name of a ConfigMap with 1025 characters",
+            json!({"writeConnectionTo": {"configMap": "c".repeat(1025)}}),
+            "spec.writeConnectionTo.configMap maxLength",
         ),
     ]
 }
@@ -361,6 +388,11 @@ fn wrong_types() -> Refused {
         (not_a_string, json!({"propagatedSetLevelTags": [2026]}), "spec.propagatedSetLevelTags[] type"),
         (not_a_string, json!({"tags": {"cohort": 2026}}), "spec.tags.* type"),
         (not_a_string, json!({"pollInterval": 30}), "spec.pollInterval type"),
+        (
+            not_a_string,
+            json!({"writeConnectionTo": {"configMap": 7}}),
+            "spec.writeConnectionTo.configMap type",
+        ),
         (not_a_string, json!({"s3AccessPolicy": {"Version": 2012}}), "spec.s3AccessPolicy.Version type"),
         (not_a_string, json!({"s3AccessPolicy": {"Id": 1}}), "spec.s3AccessPolicy.Id type"),
         (not_a_string, statement(json!({"Sid": 1})), "spec.s3AccessPolicy.Statement[].Sid type"),
@@ -370,6 +402,7 @@ fn wrong_types() -> Refused {
         (string, json!({"s3AccessConfig": "s3://logs/p/"}), "spec.s3AccessConfig type"),
         (string, json!({"propagatedSetLevelTags": "a,b"}), "spec.propagatedSetLevelTags type"),
         (string, json!({"tags": "team=genomics"}), "spec.tags type"),
+        (string, json!({"writeConnectionTo": "genomes"}), "spec.writeConnectionTo type"),
         (string, json!({"s3AccessPolicy": "{}"}), "spec.s3AccessPolicy type"),
         (string, json!({"s3AccessPolicy": {"Statement": ["Allow"]}}), "spec.s3AccessPolicy.Statement[] type"),
         (

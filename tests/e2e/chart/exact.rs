@@ -35,6 +35,10 @@ enum Missing {
     Event,
     /// An Event that comes again is not counted.
     Series,
+    /// The object has no ConfigMap, or not the one that it asks for, and says so.
+    ConfigMap,
+    /// A ConfigMap that no object asks for is still there, and on record.
+    Removal,
 }
 
 /// All but `get namespaces`, without which the operator does not start: `steps::rights` shows it.
@@ -50,6 +54,10 @@ fn needed() -> Vec<(Permission, Missing)> {
         (permission("patch", "sequencestores/status", stores), Missing::Status),
         (permission("create", "events", events), Missing::Event),
         (permission("patch", "events", events), Missing::Series),
+        (permission("get", "configmaps", ""), Missing::ConfigMap),
+        (permission("create", "configmaps", ""), Missing::ConfigMap),
+        (permission("update", "configmaps", ""), Missing::ConfigMap),
+        (permission("delete", "configmaps", ""), Missing::Removal),
         (permission("create", "leases", leases), leads),
         (permission("get", "leases", leases), leads),
         (permission("update", "leases", leases), leads),
@@ -113,6 +121,13 @@ impl Scene {
                 ensure!(has_finalizer(&object), "no finalizer: {object:?}");
             }
             Missing::Event => ensure!(events(&self.world).await?.is_empty(), "an Event"),
+            Missing::ConfigMap => {
+                self.world.until_condition("used", "Ready", "False", "ConnectionDenied").await?;
+            }
+            Missing::Removal => {
+                let object = self.world.until_ready("used").await?;
+                ensure!(status(&object).connection.is_some(), "forgotten: {object:?}");
+            }
             Missing::Series => {
                 let events = events(&self.world).await?;
                 ensure!(!events.is_empty(), "no Event");
@@ -127,7 +142,7 @@ impl Scene {
 async fn rendered(cluster: &Cluster, namespace: &str) -> Result<Vec<Value>, Error> {
     let watch = format!("watchNamespaces={{{namespace}}}");
     let template = ["template", SERVICE_ACCOUNT, CHART, "--namespace", namespace, "--set", &watch];
-    let settings = ["--set", "clusterName=x"];
+    let settings = ["--set", "clusterName=x,connectionConfigMaps.enabled=true"];
     documents(&cluster.plane.helm(&[&template[..], &settings].concat()).await?.checked()?.stdout)
 }
 
@@ -165,7 +180,7 @@ async fn one_less(cluster: Arc<Cluster>, rendered: &str, row: (Permission, Missi
         scene.ensure_missing(missing).await?;
         scene.grant_without(None).await
     };
-    tokio::try_join!(whole_life(world), mended)?;
+    tokio::try_join!(whole_life(world, true), mended)?;
     let (_, mut denied) = used(world, &mark, &scene.user).await?;
     denied.remove(&optional());
     ensure!(denied == BTreeSet::from([left_out]), "denied: {denied:?}");
@@ -197,7 +212,7 @@ async fn with_watch_namespaces_roles_are_enough_and_nothing_in_them_is_unused(
     let watch = format!("watchNamespaces={{{namespace}}}");
     let install = ["install", SERVICE_ACCOUNT, CHART, "--namespace", namespace, "--set", &watch];
     // What is cluster-wide is there already.
-    let rest = "clusterName=x,crds.enabled=false,rbac.aggregate.view=false,admissionPolicy.enabled=false";
+    let rest = "clusterName=x,connectionConfigMaps.enabled=true,crds.enabled=false,rbac.aggregate.view=false,admissionPolicy.enabled=false";
     cluster.plane.helm(&[&install[..], &["--set", rest], &SETTINGS].concat()).await?.checked()?;
     let manifest = ["get", "manifest", SERVICE_ACCOUNT, "--namespace", namespace];
     let documents = documents(&cluster.plane.helm(&manifest).await?.checked()?.stdout)?;
@@ -208,7 +223,7 @@ async fn with_watch_namespaces_roles_are_enough_and_nothing_in_them_is_unused(
     until_known(&world, &user, namespace, &granted).await?;
     let mark = world.mark();
     let (operator, user) = start_pod(&world, &documents, namespace).await?;
-    whole_life(&world).await?;
+    whole_life(&world, true).await?;
     ensure!(operator.terminate().await? == Some(0), "{}", world.logs());
     ensure_exact(&world, &mark, &user, &granted).await?;
     let account = format!("--as={user}");

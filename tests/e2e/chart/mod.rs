@@ -5,7 +5,7 @@
 
 pub mod exact;
 mod life;
-mod permissions;
+pub mod permissions;
 mod pod;
 mod steps;
 

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use control_plane::service_account_user;
+use k8s_openapi::api::core::v1::ConfigMap;
 use k8s_openapi::api::events::v1::Event;
 use kube::Api;
-use kube::api::ListParams;
-use sequencestore_operator::crd::SequenceStoreSpec;
+use kube::api::{ListParams, Patch, PatchParams};
+use sequencestore_operator::crd::{ConnectionTarget, SequenceStore, SequenceStoreSpec};
 use serde_json::{Value, json};
 
 use crate::cli_runner::CliUser;
@@ -40,9 +41,14 @@ pub async fn start_pod(
     Ok((world.start(command)?, user.audit_name))
 }
 
-/// What an operator is for, once: a store is created, changed back, so that the same Event comes twice, and deleted.
-pub async fn whole_life(world: &World) -> Result<(), Error> {
-    let spec = SequenceStoreSpec { description: Some("wanted".into()), ..SequenceStoreSpec::default() };
+/// What an operator is for, once: a store is created, changed back, so that the same Event comes twice, and deleted. With the
+/// rights for it, a ConfigMap is made, put right and removed meanwhile.
+pub async fn whole_life(world: &World, with_config_map: bool) -> Result<(), Error> {
+    let spec = SequenceStoreSpec {
+        description: Some("wanted".into()),
+        write_connection_to: with_config_map.then(|| ConnectionTarget { config_map: "used".into() }),
+        ..SequenceStoreSpec::default()
+    };
     world.create("used", spec).await?;
     let object = world.until_ready("used").await?;
     let id = status(&object).store.ok_or("no store")?.id;
@@ -56,8 +62,31 @@ pub async fn whole_life(world: &World) -> Result<(), Error> {
         }
         world.one_more_pass("used").await?;
     }
+    if with_config_map {
+        config_map(world, &id).await?;
+    }
     world.delete("used").await?;
     world.until_gone("used").await
+}
+
+/// Somebody edits the ConfigMap, and then nobody needs it any more.
+async fn config_map(world: &World, id: &str) -> Result<(), Error> {
+    let maps: Api<ConfigMap> = Api::namespaced(world.client.clone(), &world.namespace);
+    let says =
+        |found: &ConfigMap| found.data.as_ref().and_then(|data| data.get("SEQUENCE_STORE_ID").cloned());
+    let edit = Patch::Merge(json!({"data": {"SEQUENCE_STORE_ID": "edited"}}));
+    maps.patch("used", &PatchParams::default(), &edit).await?;
+    let end = tokio::time::Instant::now() + TIMEOUT;
+    while says(&maps.get("used").await?).as_deref() != Some(id) {
+        ensure!(tokio::time::Instant::now() < end, "the ConfigMap is not put right\n{}", world.logs());
+        tokio::time::sleep(POLL).await;
+    }
+    world.until_ready("used").await?;
+    world.patch("used", json!({"spec": {"writeConnectionTo": null}})).await?;
+    let is_off_record = |object: &SequenceStore| status(object).connection.is_none();
+    world.until("used", "it has no ConfigMap on record", is_off_record).await?;
+    ensure!(maps.get_opt("used").await?.is_none(), "the ConfigMap is still there");
+    Ok(())
 }
 
 pub async fn events(world: &World) -> Result<Vec<Event>, Error> {

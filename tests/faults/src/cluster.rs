@@ -38,7 +38,8 @@ impl Cluster {
         let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/../../charts/sequencestore-operator");
         let install =
             ["install", SERVICE_ACCOUNT, chart, "--namespace", SYSTEM_NAMESPACE, "--create-namespace"];
-        plane.helm(&install).await?.checked()?;
+        let settings = ["--set", "connectionConfigMaps.enabled=true"];
+        plane.helm(&[&install[..], &settings].concat()).await?.checked()?;
         let wait_for_crd = ["wait", "--for=condition=Established", "crd/sequencestores.healthomics.dev"];
         plane.kubectl(&wait_for_crd).await?.checked()?;
         // The chart allows one Lease in its own namespace, and each plan has a Lease and a namespace of its own.

@@ -8,7 +8,7 @@ use healthomics_simulator::{
     Fault, FaultAction, Options, SeedStore, Simulator, SimulatorClient, StoreRecord,
 };
 use k8s_openapi::api::coordination::v1::Lease;
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
 use kube::ResourceExt;
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, PostParams};
 use serde_json::{Value, json};
@@ -32,6 +32,7 @@ pub struct Clients {
     pub objects: Api<DynamicObject>,
     pub aws: SimulatorClient,
     pub leases: Api<Lease>,
+    pub config_maps: Api<ConfigMap>,
 }
 
 pub struct TestEnvironment {
@@ -59,7 +60,9 @@ impl TestEnvironment {
         let resource =
             ApiResource::from_gvk(&GroupVersionKind::gvk("healthomics.dev", "v1alpha1", "SequenceStore"));
         let leases = Api::namespaced(client.clone(), &namespace);
-        let clients = Clients { objects: Api::namespaced_with(client, &namespace, &resource), aws, leases };
+        let config_maps = Api::namespaced(client.clone(), &namespace);
+        let objects = Api::namespaced_with(client, &namespace, &resource);
+        let clients = Clients { objects, aws, leases, config_maps };
         let injector = Arc::new(FaultInjector::new(
             clients.clone(),
             Arc::new(Replicas::default()),

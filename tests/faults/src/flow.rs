@@ -14,6 +14,14 @@ impl Flow {
     pub async fn prepare(self, environment: &TestEnvironment) -> Result<(), Error> {
         match self {
             Self::Create | Self::DeleteDuringCreate | Self::Adopt => Ok(()),
+            Self::MoveConfigMap => {
+                let spec = json!({"description": "first", "writeConnectionTo": {"configMap": "first"}});
+                environment.create_object(spec).await?;
+                let has_it =
+                    |snapshot: &Snapshot| snapshot.is_available() && snapshot.has_config_map("first");
+                wait_for(environment, "the object has a ConfigMap, before the flow begins", has_it).await?;
+                Ok(())
+            }
             Self::UpdateAll | Self::Delete => {
                 environment.create_object(first_spec()).await?;
                 wait_for(environment, "the object is ready, before the flow begins", Snapshot::is_available)
@@ -40,6 +48,11 @@ impl Flow {
                 let spec = json!({"sequenceStoreId": store.id, "description": "adopted"});
                 environment.create_object(spec).await
             }
+            Self::MoveConfigMap => {
+                let patch = Patch::Merge(json!({"spec": {"writeConnectionTo": {"configMap": "second"}}}));
+                objects.patch(OBJECT_NAME, &PatchParams::default(), &patch).await?;
+                Ok(())
+            }
             Self::Delete => {
                 objects.delete(OBJECT_NAME, &DeleteParams::default()).await?;
                 Ok(())
@@ -63,6 +76,12 @@ impl Flow {
                     && store["tags"]["team"] == "assembly"
                     && store["tags"]["cost-center"] == "42"
                     && store["tags"]["temporary"].is_null()
+            }
+            Self::MoveConfigMap => {
+                let connection = &snapshot.object["connection"];
+                snapshot.is_available()
+                    && snapshot.has_config_map("second")
+                    && connection["configMap"] == "second"
             }
             Self::Adopt => snapshot.is_available() && store["tags"]["healthomics.dev/uid"] == "<uid>",
             Self::Delete | Self::DeleteDuringCreate => snapshot.object.is_null() && store["deleted"] == true,

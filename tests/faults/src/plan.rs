@@ -20,11 +20,19 @@ pub enum Flow {
     Delete,
     /// Delete the object while the operator's Create request is in flight.
     DeleteDuringCreate,
+    /// Give the ConfigMap that says how to reach the store another name.
+    MoveConfigMap,
 }
 
 impl Flow {
-    pub const ALL: [Self; 5] =
-        [Self::Create, Self::UpdateAll, Self::Adopt, Self::Delete, Self::DeleteDuringCreate];
+    pub const ALL: [Self; 6] = [
+        Self::Create,
+        Self::UpdateAll,
+        Self::Adopt,
+        Self::Delete,
+        Self::DeleteDuringCreate,
+        Self::MoveConfigMap,
+    ];
 
     /// The settings of the simulator. They make AWS as unhelpful as the operator's assumptions allow: it remembers no
     /// client token, and List and tags show a new store late.
@@ -50,6 +58,7 @@ impl fmt::Display for Flow {
             Self::Adopt => "adopt",
             Self::Delete => "delete",
             Self::DeleteDuringCreate => "delete-during-create",
+            Self::MoveConfigMap => "move-config-map",
         })
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kube::ResourceExt;
-use kube::api::DynamicObject;
+use kube::api::{DynamicObject, ListParams};
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
@@ -24,6 +24,8 @@ pub struct Snapshot {
     pub object: Value,
     /// Every store that ever existed, except the foreign stores.
     pub stores: Vec<Value>,
+    /// The ConfigMaps that belong to a SequenceStore, by name.
+    pub config_maps: BTreeMap<String, Value>,
     /// How many Create, Update and Delete requests took effect.
     pub committed: BTreeMap<String, usize>,
 }
@@ -52,7 +54,19 @@ impl Snapshot {
             masked_stores.push(masked(store)?);
         }
         let object = object.map_or(Ok(Value::Null), |object| masked(summary(&object)))?;
-        Ok(Self { object, stores: masked_stores, committed: committed_requests(environment).await? })
+        let mut config_maps = BTreeMap::new();
+        for config_map in environment.clients.config_maps.list(&ListParams::default()).await? {
+            if !config_map.owner_references().is_empty() {
+                config_maps.insert(config_map.name_any(), masked(serde_json::to_value(&config_map.data)?)?);
+            }
+        }
+        let committed = committed_requests(environment).await?;
+        Ok(Self { object, stores: masked_stores, config_maps, committed })
+    }
+
+    /// Whether this is the only ConfigMap of the object.
+    pub fn has_config_map(&self, name: &str) -> bool {
+        self.config_maps.len() == 1 && self.config_maps.contains_key(name)
     }
 
     /// Whether the object is Ready and Synced, and the status is of the current generation.
@@ -80,6 +94,7 @@ impl Snapshot {
         let lines = |snapshot: &Self| {
             let all = json!({
                 "object": snapshot.object, "stores": snapshot.stores, "committed": snapshot.committed,
+                "configMaps": snapshot.config_maps,
             });
             let text = serde_json::to_string_pretty(&all).unwrap_or_default();
             text.lines().map(ToOwned::to_owned).collect::<Vec<_>>()
@@ -131,6 +146,7 @@ fn summary(object: &DynamicObject) -> Value {
         "region": status["region"],
         "accountId": status["accountId"],
         "drift": status["drift"],
+        "connection": status["connection"],
         "managedTagKeys": status["managedTagKeys"],
     })
 }

@@ -62,7 +62,7 @@ pub async fn all_namespaces(life: &Life) -> Result<(), Error> {
     until_known(world, &user, SYSTEM_NAMESPACE, &granted).await?;
     let mark = world.mark();
     let (operator, _) = start_pod(world, &documents, SYSTEM_NAMESPACE).await?;
-    whole_life(world).await?;
+    whole_life(world, false).await?;
     ensure!(operator.terminate().await? == Some(0), "{}", world.logs());
     ensure_exact(world, &mark, &user, &granted).await?;
     life.helm(&["uninstall", SERVICE_ACCOUNT]).await?.checked()?;
