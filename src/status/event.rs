@@ -9,7 +9,7 @@ use kube::runtime::events::EventType;
 use super::conditions;
 use super::names::first_of;
 use super::ownership;
-use crate::crd::{AnnotationFinding, Drift, SequenceStore, SequenceStoreStatus};
+use crate::crd::{AnnotationFinding, Drift, LONGEST_NOTE, SequenceStore, SequenceStoreStatus, one_line};
 use crate::plan::{NotKept, State};
 use crate::status::{Reason, find};
 use crate::store::Observed;
@@ -26,17 +26,21 @@ pub struct Event {
     pub reason: &'static str,
     /// What the operator was doing, CamelCase, at most 128 characters.
     pub action: &'static str,
-    /// What happened, for people; at most 1 kB.
+    /// What happened, for people; one line of at most 1 kB.
     pub note: String,
 }
 
 impl Event {
     fn normal(reason: &'static str, action: &'static str, note: impl Into<String>) -> Self {
-        Self { type_: EventType::Normal, reason, action, note: note.into() }
+        Self::new(EventType::Normal, reason, action, note)
     }
 
     fn warning(reason: &'static str, action: &'static str, note: impl Into<String>) -> Self {
-        Self { type_: EventType::Warning, reason, action, note: note.into() }
+        Self::new(EventType::Warning, reason, action, note)
+    }
+
+    fn new(type_: EventType, reason: &'static str, action: &'static str, note: impl Into<String>) -> Self {
+        Self { type_, reason, action, note: one_line(note, LONGEST_NOTE) }
     }
 }
 
@@ -242,5 +246,5 @@ fn count(more: usize) -> String {
 fn event(reason: Reason, note: Option<String>) -> Option<Event> {
     let event = reason.row().event?;
     let note = note.unwrap_or_else(|| event.note.to_owned());
-    Some(Event { type_: event.type_, reason: reason.as_str(), action: event.action, note })
+    Some(Event::new(event.type_, reason.as_str(), event.action, note))
 }
