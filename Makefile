@@ -59,7 +59,7 @@ lint: need-lint ## Check format, clippy and the links in doc comments; warnings 
 
 .PHONY: deny
 deny: need-build ## Check licences and sources of all crates, and known vulnerabilities where their database can be had
-	CARGO="$(CARGO)" tests/deny.sh
+	tests/deny.sh
 
 .PHONY: crds
 crds: need-build ## Write the CRDs from the Rust types, to crds/ and to the chart
