@@ -12,6 +12,8 @@ use crate::crd::{
 use crate::status::event;
 use crate::store::intent::Intent;
 
+/// No object may cause more Events at once.
+const MOST_EVENTS: usize = 10;
 const UID: &str = "uid-of-this-object";
 
 /// Annotations, one on each line, as `key=value`.
@@ -37,7 +39,9 @@ pub fn annotations(data: &[u8]) {
 
 fn findings(annotations: &BTreeMap<String, String>) {
     let findings = annotation_findings(annotations);
-    facts::check_events(&event::annotations_without_effect(&findings));
+    let events = event::annotations_without_effect(&findings);
+    facts::check_events(&events);
+    assert!(events.len() <= MOST_EVENTS && events.len() == findings.len().min(MOST_EVENTS));
     for finding in &findings {
         assert!(annotations.contains_key(&finding.key), "{finding:?}");
         let is_known = KNOWN_ANNOTATIONS.contains(&finding.key.as_str());

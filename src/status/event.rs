@@ -16,6 +16,8 @@ use crate::store::Observed;
 
 /// How many store ids a note names at most. A note has at most 1 kB, and an id up to 36 digits.
 const MOST_IDS: usize = 10;
+/// How many annotations without effect are pointed out at most.
+const MOST_ANNOTATIONS: usize = 10;
 
 /// An Event to publish.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,13 +146,14 @@ pub fn undecodable(why: &str) -> Event {
     )
 }
 
-/// One Event for each annotation that looks like one of the operator's but has no effect.
+/// One Event for each of the first few annotations that look like one of the operator's but have no effect. An object has room
+/// for thousands.
 #[must_use]
 pub fn annotations_without_effect(findings: &[AnnotationFinding]) -> Vec<Event> {
     let event = |finding: &AnnotationFinding| {
         Event::warning("AnnotationWithoutEffect", "Plan", sentence(&finding.to_string()))
     };
-    findings.iter().map(event).collect()
+    findings.iter().take(MOST_ANNOTATIONS).map(event).collect()
 }
 
 fn sentence(text: &str) -> String {
