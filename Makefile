@@ -54,8 +54,12 @@ fmt: need-lint ## Format the Rust code
 .PHONY: lint
 lint: need-lint ## Check format, clippy and the links in doc comments; warnings are errors
 	$(CARGO) fmt --all --check
-	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) clippy --workspace --all-targets --features fuzz/targets --locked -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --quiet --locked --package sequencestore-operator --no-deps --document-private-items
+
+.PHONY: deny
+deny: need-build ## Check licences and sources of all crates, and known vulnerabilities where their database can be had
+	tests/deny.sh
 
 .PHONY: crds
 crds: need-build ## Write the CRDs from the Rust types, to crds/ and to the chart
@@ -89,9 +93,9 @@ chart: need-test control-plane ## Write what is made from the chart's values: th
 # both cores busy; many others wait most of the time. Cargo must not take make's job slots for its own. With a test among the targets,
 # cargo builds the programs with the features of the tests, and not a second time for those.
 .PHONY: test
-test: need-test ## Everything: lint, simulator against the AWS model, then all Rust tests
+test: need-test ## Everything: lint, licences, simulator against the AWS model, then all Rust tests
 	$(MAKE) lint
-	$(MAKE) --jobs=3 --output-sync=target test-programs conformance docs-check release-lint \
+	$(MAKE) --jobs=3 --output-sync=target test-programs conformance docs-check release-lint deny \
 		CARGO="env -u MAKEFLAGS -u MFLAGS $(CARGO)" TARGETS="--bins --test references"
 	$(MAKE) --jobs=2 --output-sync=target run-e2e run-others
 
@@ -117,6 +121,11 @@ e2e: need-demo build control-plane ## The tests in tests/ of the operator, on a 
 .PHONY: faults
 faults: need-demo build control-plane ## Kill the operator at every request that changes something; FAULTS="--flow create" filters
 	$(CARGO) run --quiet --locked --package faults -- $(FAULTS)
+
+# A run on stable, of the kept inputs and of some made from them, is part of `make test`.
+.PHONY: fuzz
+fuzz: need-fuzz ## Look for inputs that break the operator, a minute for each harness; FUZZ="policies -max_total_time=600" for one
+	tests/fuzz/run.sh $(FUZZ)
 
 # Two builds, so that no feature that only the bench needs gets into the operator under measurement.
 .PHONY: bench
@@ -178,7 +187,7 @@ help: ## This list
 		/^[a-z0-9-]+:.*## / { printf "  make %-17s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 # What each target needs on the machine; all that is missing is named at once.
-.PHONY: need-build need-lint need-demo need-bench need-conformance need-python need-test need-image need-release-lint
+.PHONY: need-build need-lint need-demo need-bench need-fuzz need-conformance need-python need-test need-image need-release-lint
 need-build:
 	@tests/prerequisites.sh rust cc
 need-lint:
@@ -187,6 +196,8 @@ need-demo:
 	@tests/prerequisites.sh rust cc go
 need-bench:
 	@tests/prerequisites.sh rust cc go musl
+need-fuzz:
+	@tests/prerequisites.sh rust cc fuzz
 need-conformance:
 	@tests/prerequisites.sh rust cc go python
 need-python:

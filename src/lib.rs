@@ -29,6 +29,8 @@ mod aws;
 pub mod cli;
 mod controller;
 pub mod crd;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod kubernetes;
 mod metrics;
 mod network;

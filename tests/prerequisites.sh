@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Lists every tool that is missing on this machine, with how to install it.
 #
-#   tests/prerequisites.sh [rust] [rustfmt] [clippy] [cc] [make] [go] [python] [musl] [image] [container[:TOOL]]
+#   tests/prerequisites.sh [rust] [rustfmt] [clippy] [cc] [make] [go] [python] [musl] [fuzz] [image] [container[:TOOL]]
 #
 # Without arguments, checks everything that `make test` needs. Exits with status 2 if something is missing.
 set -euo pipefail
@@ -41,8 +41,10 @@ check_rust() {
 }
 
 check_component() { # name command
+    local get="rustup component add $1, or your system's package $1"
+    [ "$1" != cargo-fuzz ] || get="cargo install --locked cargo-fuzz"
     if have cargo && ! cargo "$2" --version >/dev/null 2>&1; then
-        report_missing "cargo $2" "rustup component add $1, or your system's package $1"
+        report_missing "cargo $2" "$get"
     fi
 }
 
@@ -90,6 +92,15 @@ check_musl() {
     fi
 }
 
+# To look for inputs that break the operator: coverage needs a nightly compiler, and libFuzzer is in C++.
+check_fuzz() {
+    if ! cargo +nightly --version >/dev/null 2>&1; then
+        report_missing "a nightly Rust toolchain" "rustup toolchain install nightly --profile minimal"
+    fi
+    check_component cargo-fuzz fuzz
+    have "${CXX:-c++}" || report_missing "a C++ compiler" "Debian, Ubuntu: apt-get install g++; Fedora: dnf install gcc-c++"
+}
+
 # To build the image of both platforms without a container engine, and to run it.
 check_image() {
     local command package other=aarch64
@@ -125,6 +136,7 @@ for need in "$@"; do
         go) check_go ;;
         python) check_python ;;
         musl) check_musl ;;
+        fuzz) check_fuzz ;;
         image) check_image ;;
         container) check_container docker ;;
         container:*) check_container "${need#container:}" ;;

@@ -6,6 +6,8 @@ use std::io;
 use aws_sdk_omics::config::http::HttpResponse;
 use aws_sdk_omics::error::{ProvideErrorMetadata, SdkError};
 
+use super::error::code_of;
+
 /// Why a request got no usable response. Conditions name it, so it holds nothing that differs from one attempt to the
 /// next.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,10 +61,9 @@ impl Cause {
         E: ProvideErrorMetadata + StdError + Send + Sync + 'static,
     {
         match error {
-            SdkError::ServiceError(response) => Self::Answer {
-                status: response.raw().status().as_u16(),
-                code: error.code().map(ToOwned::to_owned),
-            },
+            SdkError::ServiceError(response) => {
+                Self::Answer { status: response.raw().status().as_u16(), code: code_of(error) }
+            }
             SdkError::ResponseError(response) => {
                 Self::Answer { status: response.raw().status().as_u16(), code: None }
             }

@@ -133,6 +133,11 @@ impl Aws {
         Self::of(Shared::new(loaded, None, Quotas::default()))
     }
 
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn with_quotas(loaded: SdkConfig, quotas: Quotas) -> Self {
+        Self::of(Shared::new(loaded, None, quotas))
+    }
+
     /// The same clients on behalf of this caller.
     #[must_use]
     pub(crate) fn acting_for(&self, caller: Caller) -> Self {

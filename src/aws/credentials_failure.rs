@@ -13,7 +13,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 
 use super::credentials::LoadFailed;
 use super::denial::Denial;
-use super::error::class_of_response;
+use super::error::{class_of_response, code_of};
 use super::{CallError, Class, Operation};
 
 /// Begins the SDK's text about an agent that answers with an error. The status is nowhere else.
@@ -114,7 +114,7 @@ where
         let is_unsent = matches!(error, SdkError::ConstructionFailure(_));
         return if is_unsent { Refusal::missing() } else { Refusal::unavailable(None) };
     };
-    let code = error.code().map(ToOwned::to_owned);
+    let code = code_of(error);
     let message = error.message().unwrap_or_default();
     let is_passing = match code.as_deref() {
         Some("IDPCommunicationError") => true,

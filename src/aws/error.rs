@@ -11,6 +11,10 @@ use super::credentials_failure;
 use super::denial::Denial;
 use super::required_members::Incomplete;
 use super::{Failure, Operation};
+use crate::crd::{LONGEST_MESSAGE, one_line};
+
+/// Far above any error code of AWS, in bytes. Whoever answers in its place may write anything.
+const LONGEST_CODE: usize = 128;
 
 /// Decides how the operator reacts to a failed call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -86,7 +90,7 @@ pub struct CallError {
     pub class: Class,
     /// AWS's error code, if the response has one.
     pub code: Option<String>,
-    /// AWS's message, or what the operator knows instead. For logs and, with [`Class::Terminal`], for status.
+    /// AWS's message, or what the operator knows instead, in one line. For logs and, with [`Class::Terminal`], for status.
     pub detail: String,
     /// AWS's request id. For logs only.
     pub request_id: Option<String>,
@@ -106,7 +110,7 @@ impl CallError {
             operation,
             class: Class::Unreadable,
             code: None,
-            detail: detail.into(),
+            detail: one_line(detail, LONGEST_MESSAGE),
             request_id: None,
             denial: None,
             region: None,
@@ -159,7 +163,7 @@ impl CallError {
         if let Some(failure) = is_unsent.then(|| credentials_failure::of(operation, error)).flatten() {
             return failure;
         }
-        let code = error.code().map(ToOwned::to_owned);
+        let code = code_of(error);
         let class = match error {
             SdkError::ServiceError(response) => {
                 class_of_response(code.as_deref(), response.raw().status().as_u16())
@@ -183,6 +187,11 @@ impl CallError {
         let failure = Box::new(Failure { cause: Cause::of(error), host: None });
         Self { code, request_id, denial, class, failure, ..Self::unreadable(operation, detail) }
     }
+}
+
+/// The error code of whoever answered, in one line.
+pub(super) fn code_of(error: &impl ProvideErrorMetadata) -> Option<String> {
+    error.code().map(|code| one_line(code, LONGEST_CODE))
 }
 
 fn incomplete<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Incomplete> {

@@ -51,7 +51,7 @@ mod turn;
 pub(crate) use arn::{StoreArn, is_account_id};
 pub use budget::{Caller, Quotas, Urgency};
 pub(crate) use call::CALL_TIMEOUT;
-#[cfg(test)]
+#[cfg(any(test, feature = "fuzzing"))]
 pub(crate) use cause::Cause;
 pub use cause::Failure;
 pub(crate) use cause::connection_failure;

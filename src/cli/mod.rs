@@ -25,6 +25,10 @@ use clap::{Parser, Subcommand};
 
 pub use called_as::CalledAs;
 pub use permissions::policy;
+#[cfg(feature = "fuzzing")]
+pub use plan::fuzzed_documents;
+#[cfg(feature = "fuzzing")]
+pub(crate) use values::fuzzed as fuzzed_values;
 
 const EXAMPLES: &str = "\
 Examples:

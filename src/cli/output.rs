@@ -22,5 +22,6 @@ pub(super) fn eprint(line: &str) {
 
 /// Replaces control characters in text from AWS, files or the cluster, so that it cannot control the terminal.
 pub(super) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    let controls = |c: char| c.is_control() || c == '\u{2028}' || c == '\u{2029}';
+    text.chars().map(|c| if controls(c) { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }

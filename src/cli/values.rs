@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::aws::{Operation, is_account_id};
-use crate::crd::{StoreStatus, is_dns_label, is_dns_subdomain};
+use crate::crd::{StoreStatus, is_dns_label, is_dns_subdomain, is_region};
 use crate::store::desired::parse_duration;
 
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
@@ -17,20 +17,6 @@ pub(super) fn region(text: &str) -> Result<String, String> {
     is_region(text)
         .then(|| text.to_owned())
         .ok_or_else(|| "write the code of an AWS region, such as us-east-1".into())
-}
-
-/// The same form as that of `spec.region`.
-fn is_region(text: &str) -> bool {
-    let is_word = |word: &str, lengths: std::ops::RangeInclusive<usize>| {
-        lengths.contains(&word.len()) && word.chars().all(|c| c.is_ascii_lowercase())
-    };
-    let words: Vec<&str> = text.split('-').collect();
-    let [area, middle @ .., number] = words.as_slice() else { return false };
-    is_word(area, 2..=5)
-        && (1..=3).contains(&middle.len())
-        && middle.iter().all(|word| is_word(word, 1..=12))
-        && (1..=2).contains(&number.len())
-        && number.chars().all(|c| c.is_ascii_digit())
 }
 
 pub(super) fn cluster_name(text: &str) -> Result<String, String> {
@@ -156,4 +142,19 @@ pub(super) fn watched_namespace(text: &str) -> Result<String, String> {
             .into());
     }
     namespace(text)
+}
+
+/// For `fuzzing`: whatever is accepted is what the flag promises.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn fuzzed(text: &str) {
+    let is_within = |share: f64, most: f64| share > 0.0 && share <= most;
+    assert!(duration(text).is_ok_and(|duration| !duration.is_zero()) || duration(text).is_err());
+    assert_eq!(region(text).is_ok(), is_region(text));
+    assert!(share(text).is_err() || share(text).is_ok_and(|share| is_within(share, 1.0)), "{text}");
+    assert!(quota(text).is_err() || quota(text).is_ok_and(|(_, rate)| is_within(rate, 10_000.0)), "{text}");
+    assert!(cluster_name(text).is_err() || !text.contains(char::is_control), "{text:?}");
+    assert!(account(text).is_err() || text.parse::<u64>().is_ok(), "{text:?}");
+    assert!(watched_namespace(text).is_err() || is_dns_label(text), "{text:?}");
+    assert!(tag(text).is_err() || !text.starts_with('='), "{text:?}");
+    let _ = (optional_address(text), log_level(text), key_arn(text), status(text), object_name(text));
 }

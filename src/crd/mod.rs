@@ -10,6 +10,7 @@ mod check;
 mod deletion;
 mod names;
 mod object;
+mod one_line;
 pub(crate) mod owner;
 mod printer_columns;
 mod rules;
@@ -27,7 +28,8 @@ pub use annotations::{
     RECONCILE_ANNOTATION, RECREATE_ANNOTATION, TAKE_OVER_ANNOTATION, annotation_findings,
 };
 pub use deletion::{Deletion, DeletionDefaults};
-pub use names::{is_dns_label, is_dns_subdomain};
+pub use names::{is_dns_label, is_dns_subdomain, is_region};
+pub(crate) use one_line::{LONGEST_MESSAGE, LONGEST_NOTE, one_line};
 pub use owner::{CLUSTER_TAG, OWNER_UID_TAG, OwnerTags};
 pub(crate) use owner::{NAME_TAG, NAMESPACE_TAG};
 pub(crate) use schema::spec_schema;

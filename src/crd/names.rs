@@ -17,6 +17,21 @@ fn has_label_form(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(allowed) && !text.starts_with('-') && !text.ends_with('-')
 }
 
+/// Whether a text has the form of the code of an AWS region, such as `us-east-1`: the form of `spec.region`.
+#[must_use]
+pub fn is_region(text: &str) -> bool {
+    let is_word = |word: &str, lengths: std::ops::RangeInclusive<usize>| {
+        lengths.contains(&word.len()) && word.chars().all(|c| c.is_ascii_lowercase())
+    };
+    let words: Vec<&str> = text.split('-').collect();
+    let [area, middle @ .., number] = words.as_slice() else { return false };
+    is_word(area, 2..=5)
+        && (1..=3).contains(&middle.len())
+        && middle.iter().all(|word| is_word(word, 1..=12))
+        && (1..=2).contains(&number.len())
+        && number.chars().all(|c| c.is_ascii_digit())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -8,7 +8,7 @@ use kube::KubeSchema;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{Deletion, Store};
+use super::{Deletion, LONGEST_MESSAGE, Store, one_line};
 
 /// Observed state of the sequence store, written by the operator.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -130,7 +130,8 @@ impl DeletionBlock {
     /// A block that counts no read sets.
     #[must_use]
     pub fn new(reason: DeletionBlockReason, message: impl Into<String>) -> Self {
-        Self { reason, message: message.into(), read_sets: None, read_sets_by_status: BTreeMap::new() }
+        let message = one_line(message, LONGEST_MESSAGE);
+        Self { reason, message, read_sets: None, read_sets_by_status: BTreeMap::new() }
     }
 }
 

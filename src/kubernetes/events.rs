@@ -22,9 +22,8 @@ const SERIES_LASTS: Duration = Duration::from_secs(360);
 /// Bounds memory, because notes vary without limit. At this number all series end.
 const MOST_SERIES: usize = 500;
 
-// The limits of the API server, in bytes.
+// The limits of the API server, in bytes. A note keeps to its own.
 const LONGEST_NAME: usize = 253;
-const LONGEST_NOTE: usize = 1024;
 const LONGEST_INSTANCE: usize = 128;
 
 /// What has been published lately.
@@ -129,7 +128,7 @@ fn api_event(event: Event, regarding: ObjectReference, instance: &str, now: Time
         type_: Some(type_.into()),
         reason: Some(reason.into()),
         action: Some(action.into()),
-        note: Some(cut_note(note)),
+        note: Some(note),
         event_time: Some(MicroTime(now)),
         regarding: Some(regarding),
         reporting_controller: Some(FIELD_MANAGER.into()),
@@ -147,13 +146,6 @@ fn event_name(object: &str, now: Timestamp) -> String {
         "" => format!("{FIELD_MANAGER}.{suffix}"),
         start => format!("{start}.{suffix}"),
     }
-}
-
-fn cut_note(note: String) -> String {
-    if note.len() <= LONGEST_NOTE {
-        return note;
-    }
-    format!("{}…", cut(&note, LONGEST_NOTE - '…'.len_utf8()))
 }
 
 /// The start of a text, whole characters only.
@@ -194,17 +186,5 @@ mod tests {
         }
         let event = published("genomes", "note").metadata.name.expect("a name");
         assert!(event.starts_with("genomes."), "{event}");
-    }
-
-    #[test]
-    fn a_note_is_cut_between_characters() {
-        let note = |text: &str| published("a", text).note.expect("a note");
-        assert_eq!(note("short"), "short");
-        let whole = "x".repeat(1024);
-        assert_eq!(note(&whole), whole);
-        for text in ["x".repeat(1025), "é".repeat(4000), "x".to_owned() + &"🧬".repeat(999)] {
-            let cut = note(&text);
-            assert!(cut.len() <= 1024 && cut.len() > 1015 && cut.ends_with('…'), "{} bytes", cut.len());
-        }
     }
 }

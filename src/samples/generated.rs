@@ -12,8 +12,9 @@ use proptest::sample::select;
 use super::*;
 use crate::aws::ReadSetCount;
 use crate::crd::{
-    Allow, Connection, ConnectionTarget, DeletionDefaults, DeletionPolicy, ETagAlgorithmFamily, INTENT_ANNOTATION,
-    ManagementPolicy, PAUSED_ANNOTATION, RECREATE_ANNOTATION, S3AccessConfig, TAKE_OVER_ANNOTATION,
+    Allow, Connection, ConnectionTarget, DeletionDefaults, DeletionPolicy, ETagAlgorithmFamily,
+    INTENT_ANNOTATION, ManagementPolicy, PAUSED_ANNOTATION, RECREATE_ANNOTATION, S3AccessConfig,
+    TAKE_OVER_ANNOTATION,
 };
 use crate::plan::{Correction, Denial, Refusal, TakeOver};
 use crate::store::Field;

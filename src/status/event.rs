@@ -10,13 +10,15 @@ use super::conditions;
 use super::connection;
 use super::names::first_of;
 use super::ownership;
-use crate::crd::{AnnotationFinding, Drift, SequenceStore, SequenceStoreStatus};
+use crate::crd::{AnnotationFinding, Drift, LONGEST_NOTE, SequenceStore, SequenceStoreStatus, one_line};
 use crate::plan::{ConnectionOutcome, NotKept, State};
 use crate::status::{Reason, find};
 use crate::store::Observed;
 
 /// How many store ids a note names at most. A note has at most 1 kB, and an id up to 36 digits.
 const MOST_IDS: usize = 10;
+/// How many annotations without effect are pointed out at most.
+const MOST_ANNOTATIONS: usize = 10;
 
 /// An Event to publish.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,17 +29,21 @@ pub struct Event {
     pub reason: &'static str,
     /// What the operator was doing, CamelCase, at most 128 characters.
     pub action: &'static str,
-    /// What happened, for people; at most 1 kB.
+    /// What happened, for people; one line of at most 1 kB.
     pub note: String,
 }
 
 impl Event {
     fn normal(reason: &'static str, action: &'static str, note: impl Into<String>) -> Self {
-        Self { type_: EventType::Normal, reason, action, note: note.into() }
+        Self::new(EventType::Normal, reason, action, note)
     }
 
     fn warning(reason: &'static str, action: &'static str, note: impl Into<String>) -> Self {
-        Self { type_: EventType::Warning, reason, action, note: note.into() }
+        Self::new(EventType::Warning, reason, action, note)
+    }
+
+    fn new(type_: EventType, reason: &'static str, action: &'static str, note: impl Into<String>) -> Self {
+        Self { type_, reason, action, note: one_line(note, LONGEST_NOTE) }
     }
 }
 
@@ -141,13 +147,14 @@ pub fn undecodable(why: &str) -> Event {
     )
 }
 
-/// One Event for each annotation that looks like one of the operator's but has no effect.
+/// One Event for each of the first few annotations that look like one of the operator's but have no effect. An object has room
+/// for thousands.
 #[must_use]
 pub fn annotations_without_effect(findings: &[AnnotationFinding]) -> Vec<Event> {
     let event = |finding: &AnnotationFinding| {
         Event::warning("AnnotationWithoutEffect", "Plan", sentence(&finding.to_string()))
     };
-    findings.iter().map(event).collect()
+    findings.iter().take(MOST_ANNOTATIONS).map(event).collect()
 }
 
 fn sentence(text: &str) -> String {
@@ -246,5 +253,5 @@ fn count(more: usize) -> String {
 fn event(reason: Reason, note: Option<String>) -> Option<Event> {
     let event = reason.row().event?;
     let note = note.unwrap_or_else(|| event.note.to_owned());
-    Some(Event { type_: event.type_, reason: reason.as_str(), action: event.action, note })
+    Some(Event::new(event.type_, reason.as_str(), event.action, note))
 }

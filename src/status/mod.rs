@@ -23,8 +23,8 @@ use kube::ResourceExt;
 
 use crate::aws::Class;
 use crate::crd::{
-    DeletionBlock, DeletionBlockReason, DeletionDefaults, OWNER_UID_TAG, RECONCILE_ANNOTATION, SequenceStore,
-    SequenceStoreStatus, Store,
+    DeletionBlock, DeletionBlockReason, DeletionDefaults, LONGEST_MESSAGE, OWNER_UID_TAG,
+    RECONCILE_ANNOTATION, SequenceStore, SequenceStoreStatus, Store, one_line,
 };
 use crate::plan::{ConnectionOutcome, State};
 use crate::store::intent::Intent;
@@ -346,7 +346,7 @@ fn condition(
         type_: kind.into(),
         status: status.into(),
         reason: value.reason.as_str().into(),
-        message: value.message.clone(),
+        message: one_line(value.message.as_str(), LONGEST_MESSAGE),
         observed_generation: generation,
         last_transition_time: since.unwrap_or_else(|| Time(whole_seconds(now))),
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::create_request::store_name;
 use super::identity::{is_recorded, recorded_region, store_id};
 use super::{Intent, s3_policy};
-use crate::crd::{INTENT_ANNOTATION, SequenceStore, is_store_id};
+use crate::crd::{INTENT_ANNOTATION, SequenceStore, is_region, is_store_id};
 use crate::tenancy::Limits;
 
 /// The shortest `pollInterval` that an object may set.
@@ -86,17 +86,36 @@ fn region(
     let binds = |intent: &&Intent| intent.may_have_a_store() || intent.replaces.is_some();
     let intended =
         || intent.filter(|_| !object.names_store()).filter(binds).map(|intent| intent.region.clone());
-    recorded_region(object)
-        .or_else(intended)
-        .or_else(|| object.spec.region.clone())
-        .or_else(|| defaults.region.clone())
-        .ok_or_else(|| {
+    if let Some(region) = recorded_region(object) {
+        return well_formed(region, || "The region in status".into());
+    }
+    if let Some(region) = intended() {
+        return well_formed(region, || format!("The region in the annotation {INTENT_ANNOTATION}"));
+    }
+    match object.spec.region.clone() {
+        Some(region) if is_region(&region) => Ok(region),
+        Some(region) => Err(InvalidSpec(format!(
+            "spec.region is `{region}`: write the code of an AWS region, such as us-east-1."
+        ))),
+        None => defaults.region.clone().ok_or_else(|| {
             InvalidSpec(
                 "The object has no region: set spec.region, or start the operator with --region (chart value \
                  `aws.region`)."
                     .into(),
             )
-        })
+        }),
+    }
+}
+
+/// A region that the operator has recorded.
+fn well_formed(region: String, place: impl FnOnce() -> String) -> Result<String, InvalidSpec> {
+    if is_region(&region) {
+        return Ok(region);
+    }
+    Err(InvalidSpec(format!(
+        "{} is `{region}`, which is not the code of an AWS region: somebody edited it.",
+        place()
+    )))
 }
 
 /// That of the spec; and that in which AWS would be called, unless it is where the store is on record.
@@ -133,7 +152,8 @@ pub fn parse_duration(text: &str) -> Option<Duration> {
         "h" => 3600,
         _ => return None,
     };
-    let number: u32 = number.parse().ok()?;
+    // Rust also reads `+5`.
+    let number: u32 = number.parse().ok().filter(|_| !number.starts_with('+'))?;
     Some(Duration::from_secs(u64::from(number) * seconds))
 }
 
@@ -172,11 +192,37 @@ mod tests {
     }
 
     #[test]
+    fn a_region_that_somebody_made_up_is_named_with_its_place() {
+        let made_up = || Some("us-east-1.example.com".to_owned());
+        let mut object =
+            SequenceStore::new("a", SequenceStoreSpec { region: made_up(), ..Default::default() });
+        let refused = |object: &SequenceStore| {
+            Desired::of(object, &defaults(Some("us-east-1")), None).expect_err("no region").to_string()
+        };
+        assert!(
+            refused(&object).starts_with("spec.region is `us-east-1.example.com`"),
+            "{}",
+            refused(&object)
+        );
+        object.metadata.uid = Some("u".into());
+        let intent = r#"{"uid": "u", "epoch": 0, "attempt": 1, "replica": "r", "startedAt": "2026-01-01T00:00:00Z",
+            "region": "example.com", "name": "a", "requestHash": "h"}"#;
+        object.metadata.annotations = Some([(INTENT_ANNOTATION.to_owned(), intent.to_owned())].into());
+        assert!(refused(&object).contains(INTENT_ANNOTATION), "{}", refused(&object));
+        object.status = Some(SequenceStoreStatus {
+            store: Some(Store { id: "1111111111".into(), ..Default::default() }),
+            region: made_up(),
+            ..Default::default()
+        });
+        assert!(refused(&object).starts_with("The region in status is"), "{}", refused(&object));
+    }
+
+    #[test]
     fn durations_are_whole_numbers_with_a_unit() {
         assert_eq!(parse_duration("30s"), Some(Duration::from_secs(30)));
         assert_eq!(parse_duration("5m"), Some(Duration::from_secs(300)));
         assert_eq!(parse_duration("1h"), Some(Duration::from_secs(3600)));
-        for text in ["", "s", "5", "5d", "-5m", "1.5h", "5 m", "999999999999h", "é"] {
+        for text in ["", "s", "5", "5d", "-5m", "+5m", "1.5h", "5 m", "999999999999h", "é"] {
             assert_eq!(parse_duration(text), None, "{text}");
         }
     }

@@ -18,6 +18,9 @@ pub const LEAVES_WITHIN: Duration = Duration::from_secs(5);
 /// subtracted from the age that it gives.
 pub const CLOCKS_APART: Duration = Duration::from_secs(900);
 
+/// Far above any number of epochs, and of attempts within one, that an operator ever counts.
+const HIGHEST_COUNT: u32 = 1_000_000_000;
+
 /// One recorded attempt to create the store of one object.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -81,6 +84,9 @@ impl Intent {
     pub fn of(object: &SequenceStore) -> Result<Option<Self>, UnreadableIntent> {
         let Some(text) = object.annotations().get(INTENT_ANNOTATION) else { return Ok(None) };
         let intent: Self = serde_json::from_str(text).map_err(|e| UnreadableIntent(e.to_string()))?;
+        if intent.epoch.max(intent.attempt) > HIGHEST_COUNT {
+            return Err(UnreadableIntent("no operator counts so many attempts".into()));
+        }
         Ok(Some(intent).filter(|intent| Some(&intent.uid) == object.metadata.uid.as_ref()))
     }
 
@@ -167,6 +173,16 @@ mod tests {
         assert_eq!(Intent::of(&object("u", &intent.render())), Ok(Some(intent.clone())));
         assert_eq!(Intent::of(&object("other", &intent.render())), Ok(None));
         assert!(Intent::of(&object("u", "{}")).is_err());
+    }
+
+    #[test]
+    fn a_count_that_cannot_go_on_is_an_edit_and_no_intent() {
+        for edited in [Intent { epoch: u32::MAX, ..intent() }, Intent { attempt: u32::MAX, ..intent() }] {
+            let error = Intent::of(&object("u", &edited.render())).expect_err("nothing comes after it");
+            assert!(error.to_string().contains(INTENT_ANNOTATION), "{error}");
+        }
+        let highest = Intent { epoch: HIGHEST_COUNT, ..intent() };
+        assert_eq!(Intent::of(&object("u", &highest.render())), Ok(Some(highest)));
     }
 
     #[test]

@@ -124,16 +124,27 @@ fn texts(value: &Value) -> BTreeSet<String> {
 
 /// Booleans and numbers are the same as their texts. Members of objects are in the order of their names.
 fn text(value: &Value) -> String {
+    match with_texts(value) {
+        Value::String(text) => text,
+        // All at once: a text within a text within a text doubles its backslashes at each level.
+        nested => nested.to_string(),
+    }
+}
+
+/// The value with a text in place of each number, boolean and null.
+fn with_texts(value: &Value) -> Value {
     match value {
-        Value::String(text) => text.clone(),
-        Value::Number(number) => number_text(&number.to_string()).unwrap_or_else(|| number.to_string()),
-        Value::Object(members) => {
-            let members: BTreeMap<&String, String> =
-                members.iter().map(|(name, value)| (name, text(value))).collect();
-            format!("{members:?}")
+        Value::String(_) => value.clone(),
+        Value::Number(number) => {
+            number_text(&number.to_string()).unwrap_or_else(|| number.to_string()).into()
         }
-        Value::Array(items) => format!("{:?}", items.iter().map(text).collect::<Vec<_>>()),
-        Value::Null | Value::Bool(_) => value.to_string(),
+        Value::Object(members) => {
+            let sorted: BTreeMap<&String, Value> =
+                members.iter().map(|(name, value)| (name, with_texts(value))).collect();
+            Value::Object(sorted.into_iter().map(|(name, value)| (name.clone(), value)).collect())
+        }
+        Value::Array(items) => items.iter().map(with_texts).collect(),
+        Value::Null | Value::Bool(_) => value.to_string().into(),
     }
 }
 

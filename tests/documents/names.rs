@@ -76,7 +76,8 @@ fn the_tests_that_the_promises_name_exist() {
 fn every_test_that_the_threat_model_names_exists() {
     let text = read("docs/threat-model.md");
     let cells = text.lines().filter_map(|line| line.trim_end_matches('|').rsplit('|').next());
-    let names: BTreeSet<&str> = cells.flat_map(|cell| cell.split('`')).filter(|name| is_test_name(name)).collect();
+    let names: BTreeSet<&str> =
+        cells.flat_map(|cell| cell.split('`')).filter(|name| is_test_name(name)).collect();
     assert!(names.len() >= 20, "the names are not found: {names:?}");
     let code = ["src", "tests"].map(|folder| all_code(&root().join(folder))).concat();
     let missing: Vec<_> = names.into_iter().filter(|name| !code.contains(&format!("fn {name}("))).collect();

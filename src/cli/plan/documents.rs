@@ -2,11 +2,13 @@
 
 use serde_json::Value;
 
-use crate::crd::{SequenceStore, spec_schema};
+use crate::crd::{LONGEST_MESSAGE, SequenceStore, one_line, spec_schema};
 
 const GROUP: &str = "healthomics.dev/";
 const VERSION: &str = "healthomics.dev/v1alpha1";
 const KIND: &str = "SequenceStore";
+/// How many bytes of a kind or version are looked at. Those of Kubernetes are much shorter.
+const LONGEST_KIND: usize = 253;
 
 /// The contents of one file.
 #[derive(Debug, Default, PartialEq)]
@@ -21,7 +23,7 @@ pub(super) fn parse(text: &str) -> Result<Documents, String> {
     let documents: Vec<Value> = serde_saphyr::from_multiple(text).map_err(|e| {
         // The lines after the first quote the file.
         let e = e.to_string();
-        format!("invalid YAML or JSON: {}", e.lines().next().unwrap_or_default())
+        one_line(format!("invalid YAML or JSON: {}", e.lines().next().unwrap_or_default()), LONGEST_MESSAGE)
     })?;
     let mut found = Documents::default();
     for document in documents {
@@ -31,7 +33,8 @@ pub(super) fn parse(text: &str) -> Result<Documents, String> {
 }
 
 fn sort(document: Value, found: &mut Documents) -> Result<(), String> {
-    let text = |field: &str| document[field].as_str().unwrap_or_default().to_owned();
+    // They are printed.
+    let text = |field: &str| one_line(document[field].as_str().unwrap_or_default(), LONGEST_KIND);
     let (kind, version) = (text("kind"), text("apiVersion"));
     match document {
         Value::Object(mut list) if kind.ends_with("List") && list.contains_key("items") => {
@@ -134,6 +137,14 @@ items:
         let json =
             r#"{"apiVersion":"healthomics.dev/v1alpha1","kind":"SequenceStore","metadata":{"name":"j"}}"#;
         assert_eq!(names(&parse(json).expect("JSON")), ["j"]);
+    }
+
+    #[test]
+    fn what_a_file_says_of_other_documents_cannot_control_a_terminal() {
+        let found = parse(r#"{kind: "\e]0;title\aPod\nSecret"}"#).expect("another kind");
+        assert_eq!(found.skipped, ["\u{fffd}]0;title\u{fffd}Pod Secret"]);
+        let version = parse(r#"{apiVersion: "healthomics.dev/\e[2J", kind: SequenceStore}"#);
+        assert!(!version.expect_err("another version").contains(char::is_control));
     }
 
     #[test]

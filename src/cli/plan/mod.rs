@@ -6,6 +6,8 @@ mod documents;
 mod flags;
 mod fleet;
 mod forecast;
+#[cfg(feature = "fuzzing")]
+mod fuzzing;
 mod manifest_files;
 mod planner;
 mod report;
@@ -21,7 +23,7 @@ use std::time::Duration;
 
 use kube::ResourceExt;
 
-use super::output::{eprint, print};
+use super::output::{eprint, print, printable};
 use crate::aws::Aws;
 use crate::crd::{DeletionDefaults, DeletionPolicy, OWNER_UID_TAG, SequenceStore, annotation_findings};
 use crate::plan::Action;
@@ -31,6 +33,8 @@ pub(super) use flags::EXAMPLES;
 pub use flags::PlanFlags;
 use flags::PlanOutput;
 use forecast::Step;
+#[cfg(feature = "fuzzing")]
+pub use fuzzing::documents as fuzzed_documents;
 use planner::{Blind, Planner};
 use report::{ObjectPlan, Report};
 use subject::Subject;
@@ -92,7 +96,8 @@ fn show(report: &Report, flags: &PlanFlags, program: &str) -> Result<(), String>
     let mut errors: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for object in &report.objects {
         if let Some(error) = &object.error {
-            errors.entry(error).or_default().push(format!("{}/{}", object.namespace, object.name));
+            let name = printable(&format!("{}/{}", object.namespace, object.name));
+            errors.entry(error).or_default().push(name);
         }
     }
     for (error, objects) in errors {

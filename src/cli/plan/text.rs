@@ -50,8 +50,9 @@ pub(super) fn summary(report: &Report) -> String {
 }
 
 fn object_text(object: &ObjectPlan, out: &mut String) {
-    let from = object.file.as_deref().map(|file| format!(" from {file}")).unwrap_or_default();
-    let _ = writeln!(out, "{BOLD}{}/{}{BOLD:#}{from}", object.namespace, object.name);
+    let from = object.file.as_deref().map(|file| format!(" from {}", printable(file))).unwrap_or_default();
+    let (namespace, name) = (printable(&object.namespace), printable(&object.name));
+    let _ = writeln!(out, "{BOLD}{namespace}/{name}{BOLD:#}{from}");
     let _ = writeln!(out, "  now: {}", printable(&object.now));
     for (number, step) in object.steps.iter().enumerate() {
         step_text(number + 1, step, out);
@@ -88,7 +89,7 @@ fn differences_text(object: &ObjectPlan, out: &mut String) {
 
 fn step_text(number: usize, step: &PlanStep, out: &mut String) {
     let title = match (step.call, &step.on) {
-        (Some(call), Some(on)) => format!("{BOLD}{call}{BOLD:#}: {on}"),
+        (Some(call), Some(on)) => format!("{BOLD}{call}{BOLD:#}: {}", printable(on)),
         (Some(call), None) => format!("{BOLD}{call}{BOLD:#}"),
         (None, _) if step.object.is_empty() => "wait".into(),
         (None, _) => "update the object only".into(),

@@ -32,6 +32,7 @@ fn after(scene: &Scene, state: &State, connection: &Outcome) -> SequenceStoreSta
         denied_grace: Duration::from_secs(300),
         throttled_briefly: false,
         deletion: DeletionDefaults::default(),
+        binding: None,
         managed_tag_keys: None,
         tag_keys_gone: &BTreeSet::new(),
         connection,

@@ -295,3 +295,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_nested_value_has_a_text_that_is_not_much_longer_than_itself() {
+    let lists = (0..90).fold(json!("x"), |inner, _| json!([inner]));
+    let objects = (0..90).fold(json!("\"x\""), |inner, _| json!({"a": inner}));
+    for nested in [lists, objects] {
+        assert!(text(&nested).len() <= 2 * nested.to_string().len(), "{} bytes", text(&nested).len());
+        let one = policy(json!({"Resource": nested}));
+        assert_eq!(compared(&one, &one), Comparison::Equal);
+        let other = policy(json!({"Resource": [nested, "y"]}));
+        assert_eq!(compared(&one, &other), Comparison::Different);
+    }
+}

@@ -1,0 +1,4 @@
+//! `make fuzz FUZZ=annotations`
+#![cfg_attr(fuzzing, no_main)]
+
+fuzz::target!(annotations);

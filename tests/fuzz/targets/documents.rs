@@ -1,0 +1,4 @@
+//! `make fuzz FUZZ=documents`
+#![cfg_attr(fuzzing, no_main)]
+
+fuzz::target!(documents);

@@ -1,0 +1,4 @@
+//! `make fuzz FUZZ=events`
+#![cfg_attr(fuzzing, no_main)]
+
+fuzz::target!(events);

@@ -1,0 +1,4 @@
+//! `make fuzz FUZZ=objects`
+#![cfg_attr(fuzzing, no_main)]
+
+fuzz::target!(objects);

@@ -1,0 +1,4 @@
+//! `make fuzz FUZZ=policies`
+#![cfg_attr(fuzzing, no_main)]
+
+fuzz::target!(policies);
