@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Writes what installs the operator with kubectl or Kustomize: install.yaml with everything, crds.yaml with the CRD alone, and a
-# kustomization.yaml.
+# Writes what installs the operator with kubectl or Kustomize: install.yaml with everything, crds.yaml with the CRD of SequenceStores
+# alone, and a kustomization.yaml. The CRD of AccountBindings is in install.yaml, with --set accountBindings.enabled=true.
 #
 #   packaging/manifests.sh CHART DIRECTORY [helm template flags]     e.g. manifests.sh dist/operator.tgz dist --set aws.region=us-east-1
 #

@@ -44,5 +44,5 @@ mod tenancy;
 mod traces;
 
 pub use metrics::{metrics_example, metrics_reference};
-pub use status::{Reason, conditions_reference, readme_reasons};
+pub use status::{BINDING_REASONS, Reason, conditions_reference, readme_reasons};
 pub use store::{create_request, s3_policy};

@@ -17,13 +17,12 @@ use super::schema;
     plural = "accountbindings",
     singular = "accountbinding",
     shortname = "acctbinding",
-    category = "healthomics",
     status = "AccountBindingStatus",
     derive = "PartialEq",
-    doc = "Makes the SequenceStores of some namespaces act in AWS with a role of their own. A namespace with no binding acts with the identity of the operator, unless the operator runs with --require-account-binding. A namespace with more than one binding, or with one whose role cannot be assumed, does not act in AWS at all.",
-    validation = rules::namespaces_or_selector()
+    doc = "Makes the SequenceStores of some namespaces act in AWS with a role of their own. A namespace with no binding acts with the identity of the operator, unless the operator runs with --require-account-binding. A namespace with more than one binding, or with one whose role cannot be assumed, does not act in AWS at all."
 )]
 #[serde(rename_all = "camelCase")]
+#[x_kube(validation = rules::namespaces_or_selector())]
 pub struct AccountBindingSpec {
     /// Names of the namespaces that are bound, at most 1000. Set either this field or namespaceSelector. If absent,
     /// namespaceSelector says which.

@@ -181,6 +181,11 @@ pub(super) fn tags(_: &mut SchemaGenerator) -> Schema {
 
 /// Schema of a label selector, with limits that let the API server estimate the cost of its rule.
 pub(super) fn label_selector(_: &mut SchemaGenerator) -> Schema {
+    let rule = Rule::from;
+    let value = json!({
+        "type": "string", "maxLength": 63,
+        "x-kubernetes-validations": [rule(rules::account_binding::label_value())],
+    });
     json_schema!({
         "type": "object",
         "nullable": true,
@@ -190,7 +195,8 @@ pub(super) fn label_selector(_: &mut SchemaGenerator) -> Schema {
                 "type": "object",
                 "description": "Labels that a namespace must have, each with this value.",
                 "maxProperties": 32,
-                "additionalProperties": {"type": "string", "maxLength": 63},
+                "additionalProperties": value,
+                "x-kubernetes-validations": [rule(rules::account_binding::label_keys())],
             },
             "matchExpressions": {
                 "type": "array",
@@ -201,7 +207,12 @@ pub(super) fn label_selector(_: &mut SchemaGenerator) -> Schema {
                     "type": "object",
                     "required": ["key", "operator"],
                     "properties": {
-                        "key": {"type": "string", "description": "The key of the label.", "maxLength": 316},
+                        "key": {
+                            "type": "string",
+                            "description": "The key of the label.",
+                            "maxLength": 316,
+                            "x-kubernetes-validations": [rule(rules::account_binding::label_key())],
+                        },
                         "operator": {
                             "type": "string",
                             "description": "How the label relates to the values: `In`, `NotIn`, `Exists` or `DoesNotExist`.",
@@ -212,7 +223,7 @@ pub(super) fn label_selector(_: &mut SchemaGenerator) -> Schema {
                             "description": "The values for `In` and `NotIn`.",
                             "x-kubernetes-list-type": "atomic",
                             "maxItems": 64,
-                            "items": {"type": "string", "maxLength": 63},
+                            "items": value,
                         },
                     },
                     "x-kubernetes-validations": [rules::account_binding::selector_values()],

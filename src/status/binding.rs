@@ -8,6 +8,54 @@ use super::{find, whole_seconds};
 use crate::aws::{CallError, Class};
 use crate::crd::{AccountBinding, AccountBindingStatus};
 
+/// A reason of the condition `Ready` of an AccountBinding, for people.
+#[derive(Clone, Copy, Debug)]
+pub struct BindingReason {
+    pub reason: &'static str,
+    /// With the full stop.
+    pub meaning: &'static str,
+    pub remedy: &'static str,
+}
+
+/// All of them: the page of conditions and the tests read this table.
+pub const BINDING_REASONS: [BindingReason; 7] = [
+    BindingReason {
+        reason: "RoleAssumed",
+        meaning: "STS lets the operator assume the role, and no bound namespace has another binding.",
+        remedy: "",
+    },
+    BindingReason {
+        reason: "RoleNotAssumable",
+        meaning: "STS denies it: the role does not exist, or its trust policy or the operator's own policy does not allow it.",
+        remedy: "Allow sts:AssumeRole and sts:TagSession in both policies, with the external id of the binding if it has one.",
+    },
+    BindingReason {
+        reason: "NoCredentials",
+        meaning: "The operator has no valid AWS credentials of its own.",
+        remedy: "See the log of the operator.",
+    },
+    BindingReason {
+        reason: "AwsUnavailable",
+        meaning: "STS does not answer, or fails. The operator tries again.",
+        remedy: "Wait; if it lasts, see the log of the operator.",
+    },
+    BindingReason {
+        reason: "NamespaceConflict",
+        meaning: "Another AccountBinding is about one of the namespaces, whose objects do not act. Those of the others do.",
+        remedy: "Change the bindings, so that each namespace has one.",
+    },
+    BindingReason {
+        reason: "NamespacesUnknown",
+        meaning: "The operator does not know the labels of the namespaces yet, or may not read them.",
+        remedy: "If it lasts, grant the operator list and watch of namespaces, as the chart does.",
+    },
+    BindingReason {
+        reason: "InvalidSpec",
+        meaning: "The binding was stored before the API server checked it, and cannot be used.",
+        remedy: "Correct what the message names.",
+    },
+];
+
 /// How many names a message lists at most.
 const MOST_NAMES: usize = 6;
 
@@ -178,6 +226,26 @@ mod tests {
     fn conditions(status: &AccountBindingStatus) -> Vec<(&str, &str, &str)> {
         let all = status.conditions.iter();
         all.map(|c| (c.type_.as_str(), c.status.as_str(), c.reason.as_str())).collect()
+    }
+
+    #[test]
+    fn the_table_has_every_reason_and_no_other() {
+        let (binding, assumed) = (binding(), RoleState::Assumed { account: "111122223333".into() });
+        let failed = |class| RoleState::Failed(call_error(Operation::AssumeRole, class));
+        let [denied, none, slow] = [Class::Denied, Class::Credentials, Class::Transient].map(failed);
+        let invalid = RoleState::Invalid("It is unclear.".into());
+        let conflicts = [("a".to_owned(), vec!["other".to_owned()])];
+        let looks = [
+            look(&binding, &assumed),
+            look(&binding, &denied),
+            look(&binding, &none),
+            look(&binding, &slow),
+            BindingInput { conflicts: &conflicts, ..look(&binding, &assumed) },
+            BindingInput { unknown: Some("Not yet."), ..look(&binding, &assumed) },
+            look(&binding, &invalid),
+        ];
+        let said = looks.map(|look| next_of_binding(&look).conditions[0].reason.clone());
+        assert_eq!(said, BINDING_REASONS.map(|row| row.reason));
     }
 
     #[test]

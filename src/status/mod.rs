@@ -29,7 +29,7 @@ use crate::crd::{
 use crate::plan::{ConnectionOutcome, State};
 use crate::store::intent::Intent;
 use crate::store::observed::{Observed, ObservedTags, Present};
-pub use binding::{BindingInput, RoleState, next_of_binding};
+pub use binding::{BINDING_REASONS, BindingInput, RoleState, next_of_binding};
 use conditions::{ConditionValue, StateConditions};
 pub use connection::shown_connection;
 use reason::Abnormal;

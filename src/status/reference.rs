@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::Reason;
+use super::binding::{BINDING_REASONS, BindingReason};
 use super::reason::{Abnormal, Combination, Row};
 
 /// Type, when it is present, what True means.
@@ -57,6 +58,21 @@ pub fn conditions_reference() -> String {
             let more = if row.link.is_empty() { String::new() } else { format!("[More]({}).", row.link) };
             line(&mut text, format_args!("\n{}", wrapped(&format!("What to do: {} {more}", row.remedy))));
         }
+    }
+    text += &of_bindings();
+    text
+}
+
+/// The part about AccountBindings.
+fn of_bindings() -> String {
+    let mut text = String::from(
+        "\n## Conditions of an AccountBinding\n\n\
+         An [AccountBinding](account-bindings.md) always has `Ready`: whether its role can be assumed, and no bound namespace has\n\
+         another binding. `Reconciling` and `Stalled` are as above. The reasons:\n\n\
+         | Reason | Means | What to do |\n|---|---|---|\n",
+    );
+    for BindingReason { reason, meaning, remedy } in BINDING_REASONS {
+        line(&mut text, format_args!("| `{reason}` | {meaning} | {remedy} |"));
     }
     text
 }

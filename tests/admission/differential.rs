@@ -16,7 +16,7 @@ use sequencestore_operator::create_request;
 use sequencestore_operator::s3_policy;
 use serde_json::{Value, json};
 
-use crate::examples::{STRICTER, object};
+use crate::examples::{Kind, STRICTER, object};
 use crate::generated::cases;
 use crate::offline::Definition;
 
@@ -131,7 +131,7 @@ fn deliberately_stricter(refusals: &[String]) -> bool {
 #[tokio::test]
 async fn aws_accepts_what_the_crd_accepts() {
     let simulator = Simulator::start(Options::default()).await.expect("starts");
-    let (client, definition) = (client(&simulator), Definition::new());
+    let (client, definition) = (client(&simulator), Definition::new(Kind::SequenceStore));
     let mut tally: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for cases in cases(count()) {
         let field = cases.field;
@@ -170,7 +170,7 @@ async fn aws_accepts_what_the_crd_accepts() {
 #[tokio::test]
 async fn every_rule_listed_as_stricter_refuses_a_value_that_aws_accepts() {
     let simulator = Simulator::start(Options::default()).await.expect("starts");
-    let (client, definition) = (client(&simulator), Definition::new());
+    let (client, definition) = (client(&simulator), Definition::new(Kind::SequenceStore));
     for (rule, _) in STRICTER {
         let mut specs = vec![
             json!({"fallbackLocation": "s3://bucket/\u{200b}/"}),

@@ -1,6 +1,7 @@
-//! Accepted and refused objects: every limit and every rule of the CRD has an example that breaks it and an accepted
+//! Accepted and refused objects of both kinds: every limit and every rule of a CRD has an example that breaks it and an accepted
 //! one. The tests without a cluster, the tests on a real API server and `docs/bad-input.md` use them. No I/O.
 
+mod bindings;
 mod edits;
 mod refused;
 
@@ -11,9 +12,16 @@ pub use refused::STRICTER;
 pub const ID: &str = "1234567890";
 pub const KEY: &str = "arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab";
 
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    SequenceStore,
+    AccountBinding,
+}
+
 /// One object that a user writes.
 #[derive(Clone, Debug)]
 pub struct Example {
+    pub kind: Kind,
     /// What the example shows, as printed in `docs/bad-input.md`.
     pub what: &'static str,
     pub name: String,
@@ -28,7 +36,7 @@ pub struct Example {
 impl Example {
     /// The object that is sent to the API server.
     pub fn object(&self) -> Value {
-        object(&self.name, &self.spec)
+        object_of(self.kind, &self.name, &self.spec)
     }
 
     /// Texts that the API server's response must contain; `None` if the API server accepts the object.
@@ -55,15 +63,27 @@ impl Example {
 }
 
 pub fn object(name: &str, spec: &Value) -> Value {
-    let (version, kind) = ("healthomics.dev/v1alpha1", "SequenceStore");
+    object_of(Kind::SequenceStore, name, spec)
+}
+
+pub fn object_of(kind: Kind, name: &str, spec: &Value) -> Value {
+    let (version, kind) = ("healthomics.dev/v1alpha1", format!("{kind:?}"));
     json!({"apiVersion": version, "kind": kind, "metadata": {"name": name}, "spec": spec})
 }
 
 fn new(what: &'static str, spec: Value, breaks: Option<&'static str>) -> Example {
-    Example { what, name: "genomes".into(), before: None, spec, breaks }
+    Example { kind: Kind::SequenceStore, what, name: "genomes".into(), before: None, spec, breaks }
 }
 
-pub fn all() -> Vec<Example> {
+/// Of one kind.
+pub fn of(kind: Kind) -> Vec<Example> {
+    match kind {
+        Kind::SequenceStore => stores(),
+        Kind::AccountBinding => bindings::bindings(),
+    }
+}
+
+fn stores() -> Vec<Example> {
     let mut all: Vec<Example> = accepted().into_iter().map(|(what, spec)| new(what, spec, None)).collect();
     all.extend(refused::refused().into_iter().map(|(what, spec, breaks)| new(what, spec, Some(breaks))));
     all.extend(names());

@@ -1,4 +1,4 @@
-//! Applies the CRD to an object without a cluster: `walk` checks the limits of the schema, the CEL implementation of
+//! Applies a CRD to an object without a cluster: `walk` checks the limits of the schema, the CEL implementation of
 //! kube's authors evaluates the rules. No I/O.
 //!
 //! The end-to-end tests check that a real API server decides the same for the same examples.
@@ -6,12 +6,18 @@
 use std::collections::BTreeSet;
 
 use kube_cel::{CompiledSchema, Validator, compile_schema};
-use sequencestore_operator::crd::crd;
+use sequencestore_operator::crd::{account_binding_crd, crd};
 use serde_json::{Map, Value, json};
 
+use super::examples::Kind;
+
 /// The schema of the whole object.
-pub fn schema() -> Value {
-    let crd = serde_json::to_value(crd()).expect("serializes");
+pub fn schema(kind: Kind) -> Value {
+    let crd = match kind {
+        Kind::SequenceStore => crd(),
+        Kind::AccountBinding => account_binding_crd(),
+    };
+    let crd = serde_json::to_value(crd).expect("serializes");
     crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"].clone()
 }
 
@@ -23,8 +29,8 @@ pub struct Definition {
 }
 
 impl Definition {
-    pub fn new() -> Self {
-        let schema = schema();
+    pub fn new(kind: Kind) -> Self {
+        let schema = schema(kind);
         let mut adapted = schema.clone();
         adapt(&mut adapted);
         let compiled = compile_schema(&adapted);
@@ -140,8 +146,8 @@ fn type_of(value: &Value) -> &'static str {
 }
 
 /// Every limit and every rule for a spec, named as in [`Definition::violations`].
-pub fn limits_and_rules() -> BTreeSet<String> {
-    let schema = schema();
+pub fn limits_and_rules(kind: Kind) -> BTreeSet<String> {
+    let schema = schema(kind);
     let mut found = messages(&schema);
     collect(&schema["properties"]["spec"], "spec", &mut found);
     found

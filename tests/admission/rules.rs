@@ -4,43 +4,56 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
-use crate::examples::{Example, all};
+use crate::examples::{Example, Kind, of};
 use crate::offline::{Definition, limits_and_rules, schema};
 use sequencestore_operator::crd::refusals;
 
+const KINDS: [Kind; 2] = [Kind::SequenceStore, Kind::AccountBinding];
+
 #[test]
 fn every_example_is_accepted_or_refused_for_its_stated_reason() {
-    let definition = Definition::new();
-    for example in all() {
-        let found = definition.violations(&example.object(), example.before.as_ref());
-        match example.breaks {
-            None => assert!(found.is_empty(), "{example:?} is refused: {found:?}"),
-            Some(breaks) => assert!(found.contains(breaks), "{example:?} breaks something else: {found:?}"),
+    for kind in KINDS {
+        let definition = Definition::new(kind);
+        for example in of(kind) {
+            let found = definition.violations(&example.object(), example.before.as_ref());
+            match example.breaks {
+                None => assert!(found.is_empty(), "{example:?} is refused: {found:?}"),
+                Some(breaks) => {
+                    assert!(found.contains(breaks), "{example:?} breaks something else: {found:?}");
+                }
+            }
         }
     }
 }
 
 #[test]
 fn every_limit_and_every_rule_has_a_refused_example() {
-    let expected = limits_and_rules();
-    assert!(expected.len() > 60, "too few limits and rules were found: {expected:?}");
-    let broken: BTreeSet<String> =
-        all().iter().filter_map(|example| example.breaks).map(str::to_owned).collect();
-    let untested: Vec<_> = expected.difference(&broken).collect();
-    assert!(untested.is_empty(), "no example breaks {untested:#?}");
-    let unknown: Vec<_> = broken.difference(&expected).collect();
-    assert!(unknown.is_empty(), "the CRD has no such limit or rule: {unknown:#?}");
+    for kind in KINDS {
+        let expected = limits_and_rules(kind);
+        assert!(expected.len() > 55, "{kind:?}: too few limits and rules were found: {expected:?}");
+        let broken: BTreeSet<String> =
+            of(kind).iter().filter_map(|example| example.breaks).map(str::to_owned).collect();
+        let untested: Vec<_> = expected.difference(&broken).collect();
+        assert!(untested.is_empty(), "{kind:?}: no example breaks {untested:#?}");
+        let unknown: Vec<_> = broken.difference(&expected).collect();
+        assert!(unknown.is_empty(), "{kind:?}: the CRD has no such limit or rule: {unknown:#?}");
+    }
 }
 
 #[test]
 fn every_rule_has_an_accepted_example() {
-    // The API server evaluates a rule only on an object that has the field.
-    let fields = schema()["properties"]["spec"]["properties"].as_object().expect("fields").clone();
-    let accepted: Vec<Example> = all().into_iter().filter(|example| example.breaks.is_none()).collect();
-    for field in fields.keys() {
-        let with = |example: &&Example| example.spec.get(field).is_some_and(|value| !value.is_null());
-        assert!(accepted.iter().any(|example| with(&example)), "no accepted example has {field}");
+    for kind in KINDS {
+        // The API server evaluates a rule only on an object that has the field.
+        let schema = schema(kind);
+        let accepted: Vec<Example> =
+            of(kind).into_iter().filter(|example| example.breaks.is_none()).collect();
+        for path in fields(&schema["properties"]["spec"]) {
+            let with = |example: &&Example| has(&example.spec, &path);
+            assert!(accepted.iter().any(|example| with(&example)), "no accepted {kind:?} has {path:?}");
+        }
     }
+    let accepted = of(Kind::SequenceStore).into_iter().filter(|example| example.breaks.is_none());
+    let accepted: Vec<Example> = accepted.collect();
     let frozen = ["sequenceStoreId", "region", "eTagAlgorithmFamily", "sseConfig"];
     for field in frozen {
         let before = |example: &&Example| {
@@ -50,10 +63,24 @@ fn every_rule_has_an_accepted_example() {
     }
 }
 
+/// Paths of all fields of a spec that are not in a list.
+fn fields(schema: &Value) -> Vec<Vec<String>> {
+    let properties = schema["properties"].as_object().into_iter().flatten();
+    let of_field = |(name, inner): (&String, &Value)| {
+        let below = fields(inner).into_iter().map(|path| [vec![name.clone()], path].concat());
+        [vec![vec![name.clone()]], below.collect()].concat()
+    };
+    properties.flat_map(of_field).collect()
+}
+
+fn has(spec: &Value, path: &[String]) -> bool {
+    !path.iter().fold(spec, |value, name| &value[name.as_str()]).is_null()
+}
+
 /// The rules at the root run on status writes too.
 #[test]
 fn an_object_that_broke_the_name_rule_before_can_still_be_updated() {
-    let definition = Definition::new();
+    let definition = Definition::new(Kind::SequenceStore);
     let object = |status: Value, spec: Value| json!({"metadata": {"name": "n".repeat(200)}, "spec": spec, "status": status});
     let old = object(json!({}), json!({}));
     assert_eq!(definition.violations(&old, None).len(), 1, "a new object is refused");
@@ -68,15 +95,17 @@ fn an_object_that_broke_the_name_rule_before_can_still_be_updated() {
 /// A root rule without `oldSelf` would refuse status writes on every object that is older than the rule.
 #[test]
 fn every_root_rule_refers_to_the_old_object() {
-    for rule in schema()["x-kubernetes-validations"].as_array().expect("rules") {
-        assert!(rule["rule"].as_str().is_some_and(|rule| rule.contains("oldSelf")), "{rule}");
+    for kind in KINDS {
+        for rule in schema(kind)["x-kubernetes-validations"].as_array().into_iter().flatten() {
+            assert!(rule["rule"].as_str().is_some_and(|rule| rule.contains("oldSelf")), "{rule}");
+        }
     }
 }
 
 /// The commands check manifests by these texts where there is no API server.
 #[test]
 fn the_check_without_a_cluster_refuses_what_the_crd_refuses_in_the_same_words() {
-    let definition = Definition::new();
+    let definition = Definition::new(Kind::SequenceStore);
     let agree = |object: &Value| {
         let expected = definition.violations(object, None);
         let found = refusals(object);
@@ -92,7 +121,7 @@ fn the_check_without_a_cluster_refuses_what_the_crd_refuses_in_the_same_words() 
         usize::from(!found.is_empty())
     };
     // Rules for edits need the object before.
-    let examples = all().into_iter().filter(|example| example.before.is_none());
+    let examples = of(Kind::SequenceStore).into_iter().filter(|example| example.before.is_none());
     let refused: usize = examples.map(|example| agree(&example.object())).sum();
     assert!(refused > 60, "only {refused} examples are refused");
     let mut refused = 0;
@@ -115,5 +144,5 @@ fn the_check_without_a_cluster_refuses_names_that_no_object_can_have() {
 }
 
 fn limits_of_schema() -> BTreeSet<String> {
-    limits_and_rules().into_iter().filter(|text| text.starts_with("spec")).collect()
+    limits_and_rules(Kind::SequenceStore).into_iter().filter(|text| text.starts_with("spec")).collect()
 }

@@ -18,6 +18,25 @@ fn the_crd_is_kept_unless_two_values_say_otherwise() {
     ensure_refused(&["crds.keep=false"], "deleteAllStoresOnUninstall");
 }
 
+/// An operator that does not read AccountBindings would let people believe in them.
+#[test]
+fn the_crd_of_account_bindings_is_there_only_where_the_operator_reads_them() {
+    let crds = |helm: &std::path::Path, settings: &[&str]| {
+        let objects = template(helm, settings);
+        let crds = all("CustomResourceDefinition", &objects);
+        crds.map(|crd| crate::helm::name(crd).to_owned()).collect::<Vec<_>>()
+    };
+    let (stores, bindings) = ("sequencestores.healthomics.dev", "accountbindings.healthomics.dev");
+    for helm in both() {
+        assert_eq!(crds(helm, &[]), [stores]);
+        assert_eq!(crds(helm, &["accountBindings.enabled=true"]), [bindings, stores]);
+        let kept = template(helm, &["accountBindings.enabled=true"]);
+        for crd in all("CustomResourceDefinition", &kept) {
+            assert_eq!(crd["metadata"]["annotations"]["helm.sh/resource-policy"], "keep");
+        }
+    }
+}
+
 #[test]
 fn the_policy_that_protects_the_crd_is_there_unless_it_is_turned_off() {
     let protects = |settings: &[&str]| {

@@ -29,6 +29,7 @@ fn install_yaml_holds_everything_and_crds_yaml_the_crd_alone() {
         let directory = tempfile::tempdir().expect("a directory");
         let [install, crds] = manifests(helm, directory.path(), &["--set", "aws.region=us-east-1"]);
         assert_eq!(crds.len(), 1);
+        assert_eq!(all("CustomResourceDefinition", &install).count(), 1);
         let crd = |objects: &[Value]| the("CustomResourceDefinition", objects)["spec"].clone();
         assert_eq!(crd(&crds), crd(&install));
         assert_eq!(name(the("Namespace", &install)), "sequencestore-system");
@@ -38,6 +39,16 @@ fn install_yaml_holds_everything_and_crds_yaml_the_crd_alone() {
         }
         assert_eq!(all("ValidatingAdmissionPolicy", &install).count(), 2);
     }
+}
+
+#[test]
+fn install_yaml_holds_the_crd_of_account_bindings_where_the_operator_reads_them() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let [install, crds] = manifests(&both()[1], directory.path(), &["--set", "accountBindings.enabled=true"]);
+    let names: Vec<&str> = all("CustomResourceDefinition", &install).map(name).collect();
+    assert_eq!(names, ["accountbindings.healthomics.dev", "sequencestores.healthomics.dev"]);
+    assert_eq!(crds.len(), 1);
+    assert!(container(&install)["args"].to_string().contains("--account-bindings=true"));
 }
 
 /// The objects of the overlay that `docs/install.md` shows, over a base made with the values that the page shows.

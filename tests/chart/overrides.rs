@@ -62,6 +62,8 @@ fn flags_on_which_other_objects_depend_are_refused_in_extra_args() {
         ("--leader-elect=false", "leaderElection.enabled"),
         ("--watch-namespace=lab", "watchNamespaces"),
         ("--default-deletion-protection", "defaultDeletionProtection"),
+        ("--account-bindings", "accountBindings.enabled"),
+        ("--require-account-binding=false", "accountBindings.required"),
         ("--leader-election-lease-name=mine", "the role for the Lease"),
         ("--leader-election-namespace=lab", "the role for the Lease"),
     ] {
@@ -79,6 +81,8 @@ fn the_operator_accepts_the_arguments_that_the_chart_makes_of_every_value() {
         "watchNamespaces={lab,prod}",
         "pollInterval=5m",
         "createGrace=60s",
+        "accountBindings.enabled=true",
+        "accountBindings.required=true",
         "concurrency=256",
         "quotaShare=0.5",
         "backgroundShare=0.05",

@@ -128,9 +128,13 @@ fn the_package_has_what_users_need_and_no_tests() {
             directory.path().join(concat!("sequencestore-operator-", env!("CARGO_PKG_VERSION"), ".tgz"));
         let listed = std::process::Command::new("tar").arg("tzf").arg(&file).output().expect("tar runs");
         let files = String::from_utf8_lossy(&listed.stdout).into_owned();
-        for wanted in
-            ["README.md", "files/defaults.yaml", "files/crds/sequencestores.yaml", "values.schema.json"]
-        {
+        for wanted in [
+            "README.md",
+            "files/defaults.yaml",
+            "files/crds/sequencestores.yaml",
+            "files/crds/accountbindings.yaml",
+            "values.schema.json",
+        ] {
             assert!(files.contains(wanted), "{wanted} is missing:\n{files}");
         }
         assert!(!files.contains("/ci/") && !files.contains("/tests/"), "{files}");

@@ -5,7 +5,7 @@ use crate::helm::{CHART, both, ensure_refused, operator_says, template, try_temp
 /// A value of the chart, the flag that it becomes, what both refuse, and what both accept.
 type Row = (&'static str, &'static str, &'static [&'static str], &'static [&'static str]);
 
-const ROWS: [Row; 10] = [
+const ROWS: [Row; 12] = [
     (
         "aws.region",
         "region",
@@ -24,6 +24,9 @@ const ROWS: [Row; 10] = [
     ("createGrace", "create-grace", &["1.5m", "m"], &["60s"]),
     ("defaultDeletionPolicy", "default-deletion-policy", &["delete", "Keep"], &["Delete", "Retain"]),
     ("defaultDeletionProtection", "default-deletion-protection", &["on", "1"], &["true", "false"]),
+    ("accountBindings.enabled", "account-bindings", &["on", "1"], &["true", "false"]),
+    // It may be true only together with the other one.
+    ("accountBindings.required", "require-account-binding", &["on", "1"], &["false"]),
     ("quotaShare", "quota-share", &["0", "80", "-1"], &["0.8", "1"]),
     ("clusterName", "cluster-name", &["a;b", "a*"], &["my cluster", "a_b.c:/=+-@d"]),
 ];
@@ -109,6 +112,7 @@ fn a_misspelt_value_is_refused() {
     for bad in [
         "replica=2",
         "metrics.serviceMonitor.enable=true",
+        "accountBindings.enable=true",
         "rbac.aggregate.editor=true",
         "prometheusRule.overrides.SequenceStoreNotReady.four=5m",
     ] {
@@ -121,6 +125,7 @@ fn values_that_exclude_each_other_are_refused() {
     ensure_refused(&["healthProbePort=8080"], "must differ");
     ensure_refused(&["leaderElection.enabled=false"], "requires leaderElection.enabled");
     ensure_refused(&["watchNamespaces={lab}"], "clusterName is required");
+    ensure_refused(&["accountBindings.required=true"], "needs accountBindings.enabled");
     ensure_refused(&["metrics.serviceMonitor.enabled=true", "metrics.podMonitor.enabled=true"], "not both");
     ensure_refused(&["metrics.podMonitor.enabled=true", "metrics.enabled=false"], "requires metrics.enabled");
     ensure_refused(&["prometheusRule.enabled=true", "prometheusRule.disabled.Nothing=true"], "alert Nothing");

@@ -1,8 +1,11 @@
-//! Manifests in the pages and examples: of a kind that is known, with fields that are known, and SequenceStores as the CRD
-//! wants them. `tests/e2e/docs_manifests.rs` sends those that an API server knows to one. I/O: reads files of the repository.
+//! Manifests in the pages and examples: of a kind that is known, with fields that are known, and objects of this API as the CRDs
+//! want them. `tests/e2e/docs_manifests.rs` sends those that an API server knows to one. I/O: reads files of the repository.
 
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
-use sequencestore_operator::crd::{SequenceStore, crd};
+use sequencestore_operator::crd::{AccountBinding, SequenceStore, account_binding_crd, crd};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::commands::has_value;
@@ -119,9 +122,16 @@ fn valid(place: &str, text: &str) {
             serde_saphyr::from_str(document).unwrap_or_else(|e| panic!("{place}: {e}\n{document}"));
         let text_of = |key: &str| value[key].as_str().unwrap_or_default().to_owned();
         let (version, kind) = (text_of("apiVersion"), text_of("kind"));
-        if kind == "SequenceStore" {
-            accepted(place, document);
-            continue;
+        match kind.as_str() {
+            "SequenceStore" => {
+                accepted::<SequenceStore>(place, document, &crd());
+                continue;
+            }
+            "AccountBinding" => {
+                accepted::<AccountBinding>(place, document, &account_binding_crd());
+                continue;
+            }
+            _ => {}
         }
         if BUILT_IN.contains(&(&version, &kind)) {
             continue;
@@ -140,16 +150,14 @@ fn valid(place: &str, text: &str) {
 }
 
 /// Checks the names of the fields, the types and the rules of the CRD.
-fn accepted(file: &str, manifest: &str) {
+fn accepted<K: Serialize + DeserializeOwned>(file: &str, manifest: &str, crd: &CustomResourceDefinition) {
     let value: Value = serde_saphyr::from_str(manifest).unwrap_or_else(|e| panic!("{file}: {e}\n{manifest}"));
-    assert_eq!(value["kind"], "SequenceStore", "{file}:\n{manifest}");
     assert_eq!(value["apiVersion"], "healthomics.dev/v1alpha1", "{file}:\n{manifest}");
-    let unknown = unknown_fields(&value);
-    assert!(unknown.is_empty(), "{file}: {unknown:?} in\n{manifest}");
-    let object: SequenceStore =
-        serde_json::from_value(value).unwrap_or_else(|e| panic!("{file}: {e}\n{manifest}"));
-    let crd = serde_json::to_value(crd()).expect("serializes");
+    let crd = serde_json::to_value(crd).expect("serializes");
     let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+    let unknown = unknown_fields_of(&schema["properties"]["spec"], &value);
+    assert!(unknown.is_empty(), "{file}: {unknown:?} in\n{manifest}");
+    let object: K = serde_json::from_value(value).unwrap_or_else(|e| panic!("{file}: {e}\n{manifest}"));
     let object = serde_json::to_value(object).expect("serializes");
     kube_cel::validate(schema, &object, None).unwrap_or_else(|e| panic!("{file}: {e:?}\n{manifest}"));
 }
@@ -180,10 +188,15 @@ pub fn status_schema() -> Value {
     schema()["status"]["properties"].clone()
 }
 
-/// Names in an object that the CRD's schema does not have.
+/// Names in a SequenceStore that the CRD's schema does not have.
 fn unknown_fields(value: &Value) -> Vec<String> {
+    unknown_fields_of(&schema()["spec"], value)
+}
+
+/// Names in an object that its schema does not have: this one, for the spec.
+fn unknown_fields_of(spec: &Value, value: &Value) -> Vec<String> {
     let mut found = Vec::new();
-    collect_unknown(&schema()["spec"], &value["spec"], "spec", &mut found);
+    collect_unknown(spec, &value["spec"], "spec", &mut found);
     let names = ["apiVersion", "kind", "metadata", "spec"];
     let others = value.as_object().into_iter().flatten().map(|(key, _)| key);
     found.extend(others.filter(|key| !names.contains(&key.as_str())).cloned());

@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use futures::{StreamExt, TryStreamExt, stream};
-use kube::api::{DeleteParams, Patch, PatchParams, PostParams};
+use kube::api::{Patch, PatchParams};
 use serde_json::{Map, Value, json};
 
-use crate::admission::examples::{self, Example, STRICTER, object};
+use crate::admission::examples::{self, Example, Kind, STRICTER, object};
 use crate::world::{Cluster, Error, World, ensure, message, tests};
 
 tests![
@@ -32,24 +32,33 @@ async fn bad_input_is_refused_with_the_documented_messages(cluster: Arc<Cluster>
     // An operator runs, so that an object the API server wrongly accepts would lead to calls to AWS.
     let (world, _operator) = World::with_operator(Arc::clone(&cluster)).await?;
     let without_operator = World::new(cluster).await?;
-    let (edits, objects): (Vec<_>, Vec<_>) =
-        examples::all().into_iter().partition(|example| example.before.is_some());
-    let refused: Vec<Row> = stream::iter(objects.into_iter().map(|example| try_apply(&world, example)))
-        .buffered(8)
-        .try_filter_map(|row| async { Ok(row) })
-        .try_collect()
-        .await?;
-    let mut frozen = Vec::new();
-    for example in edits {
-        frozen.extend(try_edit(&without_operator, example).await?);
-    }
+    let (refused, frozen) = try_all(&world, &without_operator, Kind::SequenceStore).await?;
+    let (refused_bindings, frozen_bindings) =
+        try_all(&world, &without_operator, Kind::AccountBinding).await?;
     let misspelt = try_misspelt_fields(&world).await?;
     let policies = try_policies(&world).await?;
     for world in [&world, &without_operator] {
         let calls = world.calls_for_objects().await?;
         ensure!(calls.is_empty(), "AWS was called: {calls:?}");
     }
-    compare(&document(&refused, &misspelt, &frozen, &policies))
+    let bindings = (refused_bindings.as_slice(), frozen_bindings.as_slice());
+    compare(&document(&refused, &misspelt, &frozen, &policies, bindings))
+}
+
+/// Tries all examples of a kind. Returns rows for new objects, and for edits.
+async fn try_all(world: &World, without_operator: &World, kind: Kind) -> Result<(Vec<Row>, Vec<Row>), Error> {
+    let (edits, objects): (Vec<_>, Vec<_>) =
+        examples::of(kind).into_iter().partition(|example| example.before.is_some());
+    let refused = stream::iter(objects.into_iter().map(|example| try_apply(world, example)))
+        .buffered(8)
+        .try_filter_map(|row| async { Ok(row) })
+        .try_collect()
+        .await?;
+    let mut frozen = Vec::new();
+    for example in edits {
+        frozen.extend(try_edit(without_operator, example).await?);
+    }
+    Ok((refused, frozen))
 }
 
 /// Creates the object with `kubectl apply`; returns no row if the API server accepts it.
@@ -60,7 +69,7 @@ async fn try_apply(world: &World, example: Example) -> Result<Option<Row>, Error
     }
     let output = world.cluster.plane.kubectl_stdin(&arguments, &example.object().to_string()).await?;
     let written = match example.name.as_str() {
-        "genomes" => example.spec.clone(),
+        "genomes" | "lab" => example.spec.clone(),
         name => json!({"metadata": {"name": name}, "spec": example.spec}),
     };
     row(&example, &written, output.success(), output.stderr)
@@ -69,12 +78,17 @@ async fn try_apply(world: &World, example: Example) -> Result<Option<Row>, Error
 /// Edits an existing object that has a status, with `kubectl replace`.
 async fn try_edit(world: &World, example: Example) -> Result<Option<Row>, Error> {
     let before = example.before.clone().ok_or("an edit has an object before")?;
-    world.api.create(&PostParams::default(), &serde_json::from_value(before.clone())?).await?;
-    let status = json!({"status": before["status"]});
-    world.api.patch_status(&example.name, &PatchParams::default(), &Patch::Merge(status)).await?;
-    let arguments = ["--namespace", &world.namespace, "replace", "-f", "-"];
-    let output = world.cluster.plane.kubectl_stdin(&arguments, &example.object().to_string()).await?;
-    world.api.delete(&example.name, &DeleteParams::default()).await?;
+    let kubectl = async |command: &str, object: &Value| {
+        let arguments = ["--namespace", &world.namespace, command, "-f", "-"];
+        world.cluster.plane.kubectl_stdin(&arguments, &object.to_string()).await
+    };
+    kubectl("create", &before).await?.checked()?;
+    if before["status"].is_object() {
+        let status = Patch::Merge(json!({"status": before["status"]}));
+        world.api.patch_status(&example.name, &PatchParams::default(), &status).await?;
+    }
+    let output = kubectl("replace", &example.object()).await?;
+    kubectl("delete", &before).await?.checked()?;
     let mut written = Map::new();
     let fields = |spec: &Value| spec.as_object().cloned().unwrap_or_default();
     let (old, new) = (fields(&before["spec"]), fields(&example.spec));
@@ -174,7 +188,7 @@ async fn the_api_server_and_the_offline_rules_agree_on_generated_specs(
     cluster: Arc<Cluster>,
 ) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let definition = crate::admission::offline::Definition::new();
+    let definition = crate::admission::offline::Definition::new(Kind::SequenceStore);
     let (mut accepted, mut refused) = (0, 0);
     for cases in crate::admission::generated::cases(12) {
         for spec in cases.specs {
@@ -217,7 +231,13 @@ fn compare(made: &str) -> Result<(), Error> {
     Ok(())
 }
 
-fn document(refused: &[Row], misspelt: &[Row], frozen: &[Row], policies: &[Row]) -> String {
+fn document(
+    refused: &[Row],
+    misspelt: &[Row],
+    frozen: &[Row],
+    policies: &[Row],
+    (refused_bindings, frozen_bindings): (&[Row], &[Row]),
+) -> String {
     let mut text = String::from(
         "<!-- Generated by `make docs` from the responses of a real API server; do not edit. -->\n\
          # Invalid input and the resulting errors\n\n\
@@ -235,6 +255,11 @@ fn document(refused: &[Row], misspelt: &[Row], frozen: &[Row], policies: &[Row])
     text += "\n## Refused by the operator\n\nCEL rules cannot check the size of a policy or its unknown elements. The API server accepts the object, \
              the operator does\nnot call AWS, and the conditions have the reason `InvalidSpec` with this message:\n\n";
     table(&mut text, "in the spec", policies);
+    text += "\n## Refused AccountBindings\n\nMistakes in new bindings. Objects that a binding refuses are another matter: \
+             [When a binding refuses](account-bindings.md#when-a-binding-refuses).\n\n";
+    table(&mut text, "in the spec", refused_bindings);
+    text += "\n## Refused edits of AccountBindings\n\n";
+    table(&mut text, "changed to", frozen_bindings);
     text += "\n## Stricter than AWS\n\nA test with generated values compares the rules with a simulator of AWS. AWS accepts what the rules accept, \
              and apart from the\nrules below it refuses what they refuse. Both count characters, not bytes.\n\n| error | why the rule is stricter than AWS |\n|---|---|\n";
     for (rule, why) in STRICTER {

@@ -9,7 +9,7 @@ use healthomics_simulator::{Fault, FaultAction};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use crate::admission::examples;
+use crate::admission::examples::{self, Kind};
 use crate::cli_runner::{CliUser, Output, run_to_end};
 use crate::world::{Cluster, Error, Start, TIMEOUT, World, ensure, tests};
 
@@ -183,7 +183,7 @@ async fn plan_under_throttling_names_no_flag_that_it_lacks(cluster: Arc<Cluster>
 
 /// The refused examples of new objects, with the part of the answer that says why.
 fn refused(namespace: &str) -> Vec<(Value, String)> {
-    let new = examples::all().into_iter().filter(|example| example.before.is_none());
+    let new = examples::of(Kind::SequenceStore).into_iter().filter(|example| example.before.is_none());
     new.filter_map(|example| {
         let breaks = example.breaks?;
         let mut object = example.object();

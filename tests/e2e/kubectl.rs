@@ -5,14 +5,16 @@ use std::sync::Arc;
 use futures::{StreamExt, TryStreamExt, stream};
 use k8s_openapi::api::events::v1::Event;
 use kube::Api;
-use sequencestore_operator::crd::{SequenceStoreSpec, crd};
+use sequencestore_operator::crd::{SequenceStoreSpec, account_binding_crd, crd};
 use serde_json::{Value, json};
 
 use crate::assertions::ensure_stalled;
+use crate::bindings;
 use crate::world::{Cluster, Error, Start, World, ensure, message, observing, tests};
 
 tests![
     kubectl_get_prints_the_columns,
+    kubectl_get_prints_the_columns_of_bindings,
     kubectl_explain_describes_every_field,
     field_selectors_select_objects,
     kubectl_waits_for_ready_and_for_deletion,
@@ -47,6 +49,26 @@ async fn kubectl_get_prints_the_columns(cluster: Arc<Cluster>) -> Result<(), Err
     Ok(())
 }
 
+async fn kubectl_get_prints_the_columns_of_bindings(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let world = World::new(cluster).await?;
+    let _operator = world.operator(&bindings::start(&[]))?;
+    let account = bindings::ACCOUNTS[0];
+    let binding = world.bind(&world.namespace, account).await?;
+    world.until_binding(&binding, "True", "RoleAssumed").await?;
+    for name in ["acctbinding", "accountbinding", "accountbindings"] {
+        let output = world.kubectl(&["get", name, &binding]).await?.checked()?.stdout;
+        let lines: Vec<Vec<&str>> = output.lines().map(|line| line.split_whitespace().collect()).collect();
+        ensure!(lines.len() == 2, "{output}");
+        let names = ["NAME", "ACCOUNT", "READY", "REASON", "NAMESPACES", "SEQUENCE", "STORES", "AGE"];
+        ensure!(lines[0] == names, "{output}");
+        ensure!(lines[1][..6] == [&binding, account, "True", "RoleAssumed", "1", "0"], "{output}");
+    }
+    let wide = world.kubectl(&["get", "acctbinding", &binding, "-o", "wide"]).await?.checked()?.stdout;
+    let role = bindings::role(account);
+    ensure!(wide.contains("ROLE") && wide.contains(&role), "{wide}");
+    world.unbind(&binding).await
+}
+
 /// Collects the path of every field of the schema.
 fn paths(schema: &Value, path: &str, found: &mut Vec<String>) {
     for (name, inner) in schema["properties"].as_object().into_iter().flatten() {
@@ -59,31 +81,37 @@ fn paths(schema: &Value, path: &str, found: &mut Vec<String>) {
 
 async fn kubectl_explain_describes_every_field(cluster: Arc<Cluster>) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let crd = serde_json::to_value(crd())?;
+    for (crd, name, least) in [(crd(), "seqstore", 60), (account_binding_crd(), "acctbinding", 20)] {
+        explain(&world, &serde_json::to_value(crd)?, name, least).await?;
+    }
+    let output = world.kubectl(&["explain", "seqstore.spec.managementPolicy"]).await?.checked()?.stdout;
+    ensure!(output.contains("`Manage` (default)"), "{output}");
+    Ok(())
+}
+
+/// A kind, of which so many fields are found at least.
+async fn explain(world: &World, crd: &Value, kind: &str, least: usize) -> Result<(), Error> {
     let schema = &crd["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"];
     let mut all = Vec::new();
     for part in ["spec", "status"] {
-        paths(&schema[part], &format!("seqstore.{part}"), &mut all);
+        paths(&schema[part], &format!("{kind}.{part}"), &mut all);
     }
-    ensure!(all.len() > 60, "the fields are not found: {all:?}");
+    ensure!(all.len() > least, "the fields are not found: {all:?}");
     // `explain` uses kubectl's discovery cache, which may be stale; `get` refreshes it.
-    world.kubectl(&["get", "seqstore"]).await?.checked()?;
-    let shared = &world;
+    world.kubectl(&["get", kind]).await?.checked()?;
     let explained = stream::iter(all.clone()).map(|path| async move {
-        let output = shared.kubectl(&["explain", &path]).await?.checked()?.stdout;
+        let output = world.kubectl(&["explain", &path]).await?.checked()?.stdout;
         let meaning = output.split("DESCRIPTION:").nth(1).unwrap_or_default();
         let meaning = meaning.split("FIELDS:").next().unwrap_or_default().trim();
         ensure!(meaning.len() > 10 && !output.contains("<no description>"), "{path}: {output}");
         Ok::<(), Error>(())
     });
     explained.buffer_unordered(8).try_collect::<()>().await?;
-    let tree = world.kubectl(&["explain", "seqstore", "--recursive"]).await?.checked()?.stdout;
+    let tree = world.kubectl(&["explain", kind, "--recursive"]).await?.checked()?.stdout;
     for path in &all {
         let name = path.rsplit('.').next().unwrap_or_default();
         ensure!(tree.contains(&format!(" {name}\t")), "{path} is not in:\n{tree}");
     }
-    let output = world.kubectl(&["explain", "seqstore.spec.managementPolicy"]).await?.checked()?.stdout;
-    ensure!(output.contains("`Manage` (default)"), "{output}");
     Ok(())
 }
 

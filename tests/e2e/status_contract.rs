@@ -4,7 +4,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use sequencestore_operator::Reason;
+use sequencestore_operator::{BINDING_REASONS, Reason};
 
 use crate::world::{Error, ensure};
 
@@ -30,8 +30,10 @@ pub fn check(recorded: &Path, directory: &Path) -> Result<(), Error> {
     );
 
     let reasons = Reason::ALL.map(Reason::as_str).join(",");
+    let bindings = BINDING_REASONS.map(|row| row.reason);
     let status = Command::new(checker)
         .arg(format!("-reasons={reasons}"))
+        .arg(format!("-binding-reasons={}", bindings.join(",")))
         .arg("-examples")
         .arg(root.join("examples"))
         .arg(recorded)

@@ -190,6 +190,8 @@ def test_the_manifests_hold_the_crd_and_an_install_that_names_the_image_by_diges
     assert documents[0]["kind"] == "Namespace"
     kinds = {one["kind"] for one in documents}
     assert {"CustomResourceDefinition", "Deployment", "ServiceAccount", "ClusterRole"} <= kinds
+    crds = [one["metadata"]["name"] for one in documents if one["kind"] == "CustomResourceDefinition"]
+    assert crds == ["sequencestores.healthomics.dev"]
     assert f"@{DIGEST}" in (tmp_path / "install.yaml").read_text()
 
 

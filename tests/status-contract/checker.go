@@ -23,9 +23,18 @@ func fail(rule, format string, values ...any) finding {
 	return finding{rule: rule, text: fmt.Sprintf(format, values...)}
 }
 
+// The kinds of the operator.
+const (
+	store   = "SequenceStore"
+	binding = "AccountBinding"
+)
+
+// reasonsOf holds all condition reasons of each kind.
+type reasonsOf map[string][]string
+
 // checker checks versions in the order in which the watch delivered them.
 type checker struct {
-	reasons    map[string]bool
+	reasons    reasonsOf
 	script     string
 	expression *cel.StatusEvaluator
 	// Flux's rules for a final status, and for the status of an object whose reconciliation is in progress.
@@ -40,7 +49,7 @@ type result struct {
 	findings []finding
 }
 
-func newChecker(reasons []string, examples string) (*checker, error) {
+func newChecker(reasons reasonsOf, examples string) (*checker, error) {
 	script, err := healthScript(examples)
 	if err != nil {
 		return nil, err
@@ -49,17 +58,13 @@ func newChecker(reasons []string, examples string) (*checker, error) {
 	if err != nil {
 		return nil, err
 	}
-	known := map[string]bool{}
-	for _, reason := range reasons {
-		known[reason] = true
-	}
 	final := check.NewChecker(nil, &check.Conditions{NegativePolarity: []string{"Stalled", "Reconciling"}})
 	inProgress := check.NewInProgressChecker(nil)
 	for _, flux := range []*check.Checker{final, inProgress} {
 		flux.DisableFetch = true
 		flux.Stdout, flux.Stderr = io.Discard, io.Discard
 	}
-	return &checker{known, script, expression, final, inProgress, map[string]*version{}}, nil
+	return &checker{reasons, script, expression, final, inProgress, map[string]*version{}}, nil
 }
 
 // check checks a version by itself and against the previous version of the same object.

@@ -9,7 +9,10 @@ import (
 
 const examples = "../../examples"
 
-var someReasons = []string{"Available", "InSync", "Creating", "InvalidSpec", "Deleting", "Paused", "AwsUnavailable"}
+var someReasons = reasonsOf{
+	store:   {"Available", "InSync", "Creating", "InvalidSpec", "Deleting", "Paused", "AwsUnavailable"},
+	binding: {"RoleAssumed", "RoleNotAssumable", "AwsUnavailable"},
+}
 
 type fields = map[string]any
 
@@ -57,6 +60,15 @@ func entry(t *testing.T, number int, status fields, metadata fields) *version {
 	return parsed
 }
 
+// bindingEntry is the same for an AccountBinding.
+func bindingEntry(t *testing.T, number int, status fields) *version {
+	t.Helper()
+	version := entry(t, number, status, nil)
+	version.object.SetKind(binding)
+	version.object.SetNamespace("")
+	return version
+}
+
 // findingsOf checks versions in order and returns the findings for the last one.
 func findingsOf(t *testing.T, versions ...*version) []finding {
 	t.Helper()
@@ -89,6 +101,28 @@ func TestVersionsThatSatisfyTheContractPass(t *testing.T) {
 		for _, finding := range findingsOf(t, v) {
 			t.Errorf("%s: %+v", name, finding)
 		}
+	}
+}
+
+func TestAccountBindingsHaveConditionsOfTheirOwn(t *testing.T) {
+	assumed := func() fields { return statusOf(2, [3]string{"Ready", "True", "RoleAssumed"}) }
+	denied := statusOf(2, [3]string{"Ready", "False", "RoleNotAssumable"}, [3]string{"Stalled", "True", "RoleNotAssumable"})
+	for _, status := range []fields{{"observedGeneration": -1}, assumed(), denied} {
+		for _, finding := range findingsOf(t, bindingEntry(t, 1, status)) {
+			t.Errorf("%v: %+v", status, finding)
+		}
+	}
+	for rule, status := range map[string]fields{
+		"conditions": with(assumed(), [3]string{"Synced", "True", "RoleAssumed"}),
+		"reason":     statusOf(2, [3]string{"Ready", "True", "Available"}),
+		"Ready":      statusOf(2, [3]string{"Stalled", "True", "RoleNotAssumable"}),
+	} {
+		if found := findingsOf(t, bindingEntry(t, 1, status)); !has(found, rule) {
+			t.Errorf("rule %s has no failure in %+v", rule, found)
+		}
+	}
+	if found := findingsOf(t, entry(t, 1, statusOf(2, [3]string{"Ready", "True", "RoleAssumed"}), nil)); !has(found, "reason") {
+		t.Errorf("a SequenceStore may have the reason of a binding: %+v", found)
 	}
 }
 

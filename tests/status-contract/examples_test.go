@@ -56,9 +56,13 @@ func TestArgoCDConfigMapContainsTheHealthScript(t *testing.T) {
 	}
 	var config corev1.ConfigMap
 	decode(t, filepath.Join(examples, "argo-cd/argocd-cm.yaml"), nil, &config)
-	const key = "resource.customizations.health.healthomics.dev_SequenceStore"
-	if config.Name != "argocd-cm" || len(config.Data) != 1 || config.Data[key] != script {
-		t.Errorf("%s differs from health.lua", key)
+	if config.Name != "argocd-cm" || len(config.Data) != 2 {
+		t.Errorf("%s has %d keys", config.Name, len(config.Data))
+	}
+	for _, kind := range []string{store, binding} {
+		if key := "resource.customizations.health.healthomics.dev_" + kind; config.Data[key] != script {
+			t.Errorf("%s differs from health.lua", key)
+		}
 	}
 }
 

@@ -1,8 +1,8 @@
-// Command status-contract checks every recorded version of every SequenceStore with the code that other projects use to
+// Command status-contract checks every recorded version of every SequenceStore and AccountBinding with the code that other projects use to
 // determine its health: kstatus (Helm, Flux), Flux's condition checks, Flux's health check expressions and Argo CD's Lua
 // engine. It reads the recording and the examples, and prints a report.
 //
-//	status-contract -reasons Available,InSync,... -examples ../../examples RECORDING
+//	status-contract -reasons Available,InSync,... -binding-reasons RoleAssumed,... -examples ../../examples RECORDING
 //
 // RECORDING has one line for each version: {"event": "ADDED"|"MODIFIED"|"DELETED", "object": {...}}.
 package main
@@ -18,14 +18,15 @@ import (
 )
 
 func main() {
-	reasons := flag.String("reasons", "", "comma-separated list of all condition reasons of the operator")
+	reasons := flag.String("reasons", "", "comma-separated list of all condition reasons of SequenceStores")
+	ofBindings := flag.String("binding-reasons", "", "the same of AccountBindings")
 	examples := flag.String("examples", "", "directory of the examples whose health checks the program runs")
 	flag.Parse()
-	if *reasons == "" || *examples == "" || flag.NArg() != 1 {
+	if *reasons == "" || *ofBindings == "" || *examples == "" || flag.NArg() != 1 {
 		flag.Usage()
 		os.Exit(2)
 	}
-	ok, err := run(strings.Split(*reasons, ","), *examples, flag.Arg(0), os.Stdout)
+	ok, err := run(reasonsOf{store: strings.Split(*reasons, ","), binding: strings.Split(*ofBindings, ",")}, *examples, flag.Arg(0), os.Stdout)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "status-contract:", err)
 		os.Exit(2)
@@ -36,7 +37,7 @@ func main() {
 }
 
 // run checks a recording and prints the report. It returns false if a version breaks the contract.
-func run(reasons []string, examples, recording string, out io.Writer) (bool, error) {
+func run(reasons reasonsOf, examples, recording string, out io.Writer) (bool, error) {
 	checker, err := newChecker(reasons, examples)
 	if err != nil {
 		return false, err

@@ -25,10 +25,12 @@ type report struct {
 	unusedReasons map[string]bool
 }
 
-func newReport(reasons []string) *report {
+func newReport(reasons reasonsOf) *report {
 	unusedReasons := map[string]bool{}
-	for _, reason := range reasons {
-		unusedReasons[reason] = true
+	for kind, reasons := range reasons {
+		for _, reason := range reasons {
+			unusedReasons[kind+" "+reason] = true
+		}
 	}
 	return &report{objects: map[string]bool{}, states: map[string]int{}, warned: map[string]int{}, unusedReasons: unusedReasons}
 }
@@ -40,7 +42,7 @@ func (r *report) add(v *version, result result) {
 		r.edited++
 	}
 	for _, condition := range v.conditions {
-		delete(r.unusedReasons, condition.Reason)
+		delete(r.unusedReasons, v.object.GetKind()+" "+condition.Reason)
 	}
 	tools := fmt.Sprintf("%s, %s, %s", result.verdicts.kstatus, result.verdicts.expression, result.verdicts.script)
 	r.states[v.signature()+" -> "+tools]++

@@ -6,7 +6,9 @@ import (
 )
 
 var (
-	types        = []string{"Ready", "Synced", "Reconciling", "Stalled"}
+	// The condition types of each kind that are always present, and those that are present only while they are true.
+	always       = map[string][]string{store: {"Ready", "Synced"}, binding: {"Ready"}}
+	onlyTrue     = []string{"Reconciling", "Stalled"}
 	wholeSeconds = regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$`)
 	// A message must not contain values that change without a change of the state: each reconciliation would write the
 	// status again.
@@ -44,7 +46,7 @@ func (c *checker) checkStatus(v *version) []finding {
 	if *v.observed < 1 && !v.pausedUnobserved() {
 		report("observedGeneration", "the status has conditions, but observedGeneration is %d", *v.observed)
 	}
-	for _, conditionType := range []string{"Ready", "Synced"} {
+	for _, conditionType := range always[v.object.GetKind()] {
 		if v.condition(conditionType) == nil {
 			report(conditionType, "the condition is missing")
 		}
@@ -66,13 +68,14 @@ func (c *checker) checkCondition(v *version, condition condition) []finding {
 	report := func(rule, format string, values ...any) {
 		findings = append(findings, fail(rule, condition.Type+": "+format, values...))
 	}
-	if !slices.Contains(types, condition.Type) {
+	kind := v.object.GetKind()
+	if !slices.Contains(always[kind], condition.Type) && !slices.Contains(onlyTrue, condition.Type) {
 		report("conditions", "the contract has no such condition type")
 	}
 	if condition.Status != "True" && condition.Status != "False" {
 		report("conditions", "the status is %q instead of True or False", condition.Status)
 	}
-	if !c.reasons[condition.Reason] {
+	if !slices.Contains(c.reasons[kind], condition.Reason) {
 		report("reason", "the operator has no reason %q", condition.Reason)
 	}
 	if !wholeSeconds.MatchString(condition.LastTransitionTime) {
@@ -103,7 +106,7 @@ func checkProgress(v *version) []finding {
 	var findings []finding
 	ready := v.condition("Ready")
 	present := 0
-	for _, conditionType := range []string{"Reconciling", "Stalled"} {
+	for _, conditionType := range onlyTrue {
 		condition := v.condition(conditionType)
 		if condition == nil {
 			continue

@@ -103,7 +103,7 @@ func (v *version) edited() bool {
 
 // signature summarises the state of the version for the report.
 func (v *version) signature() string {
-	var words []string
+	words := []string{v.object.GetKind()}
 	switch {
 	case v.edited():
 		words = append(words, "edited")

@@ -2,11 +2,12 @@
 //! I/O: Kubernetes.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
+use futures::stream::Peekable;
+use futures::{Stream, StreamExt};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::ResourceExt;
 use kube::api::PartialObjectMeta;
@@ -19,8 +20,11 @@ use crate::kubernetes::cluster::Failure;
 use crate::kubernetes::{Reference, watch_failure};
 use crate::tenancy::{Access, Bindings, Labels, Unknown};
 
-/// While their kind is not installed, the bindings are looked for so often.
+/// After a refusal, and while their kind is not installed, the bindings are listed anew so often. A watch that goes on where it
+/// stopped would not tell what was missed.
 const BETWEEN_LOOKS: Duration = Duration::from_secs(10);
+/// Whoever may list need not be allowed to watch. After a refusal, a list counts only once its watch has lasted so long.
+const MOMENT: Duration = Duration::from_secs(1);
 
 /// Runs until it is dropped, where the operator reads bindings.
 pub async fn watch_bindings(context: &Arc<Context>) {
@@ -33,23 +37,36 @@ pub async fn watch_bindings(context: &Arc<Context>) {
 async fn follow_bindings(context: &Context) {
     let mut told = None;
     loop {
-        let mut events = pin!(context.kubernetes.watch_account_bindings());
-        let mut listing = Vec::new();
-        while let Some(event) = events.next().await {
-            match event {
-                Ok(event) => {
-                    bindings_changed(context, event, &mut listing);
-                    told = None;
+        follow_bindings_until_refused(context, &mut told).await;
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+    }
+}
+
+async fn follow_bindings_until_refused(context: &Context, told: &mut Option<String>) {
+    let mut events = pin!(context.kubernetes.watch_account_bindings().peekable());
+    let mut listing = Vec::new();
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(Event::InitDone) if told.is_some() && is_refused(events.as_mut()).await => {}
+            Ok(event) => {
+                let is_part_of_list = matches!(event, Event::Init | Event::InitApply(_));
+                bindings_changed(context, event, &mut listing);
+                if !is_part_of_list {
+                    *told = None;
                 }
-                Err(error) => {
-                    if bindings_failed(context, watch_failure(error), &mut told).await == Kind::Absent {
-                        break;
-                    }
+            }
+            Err(error) => {
+                if bindings_failed(context, watch_failure(error), told).await == Next::ListAnew {
+                    return;
                 }
             }
         }
-        tokio::time::sleep(BETWEEN_LOOKS).await;
     }
+}
+
+/// Whether the watch after a list fails at once.
+async fn is_refused<T>(events: Pin<&mut Peekable<impl Stream<Item = Result<T, watcher::Error>>>>) -> bool {
+    matches!(tokio::time::timeout(MOMENT, events.peek()).await, Ok(Some(Err(_))))
 }
 
 fn bindings_changed(context: &Context, event: Event<AccountBinding>, listing: &mut Vec<Arc<AccountBinding>>) {
@@ -71,15 +88,17 @@ fn bindings_changed(context: &Context, event: Event<AccountBinding>, listing: &m
     }
 }
 
-/// Whether the API server knows the kind, as far as a failure tells.
+/// What becomes of a watch that failed.
 #[derive(PartialEq, Eq)]
-enum Kind {
-    Absent,
-    Unclear,
+enum Next {
+    ListAnew,
+    /// It is soon resumed.
+    Resume,
 }
 
-/// While it is not known which bindings there are, no object acts. A watch that breaks off is soon resumed.
-async fn bindings_failed(context: &Context, failure: Failure, told: &mut Option<String>) -> Kind {
+/// While it is not known which bindings there are, no object acts.
+async fn bindings_failed(context: &Context, failure: Failure, told: &mut Option<String>) -> Next {
+    let next = if matches!(failure, Failure::Forbidden(_)) { Next::ListAnew } else { Next::Resume };
     let why = match &failure {
         Failure::NotFound(_) if context.kubernetes.lacks_account_bindings().await => {
             let text = "the CustomResourceDefinition accountbindings.healthomics.dev is not installed";
@@ -87,7 +106,7 @@ async fn bindings_failed(context: &Context, failure: Failure, told: &mut Option<
                 tracing::info!("{text}");
             }
             change(context, |bindings| bindings.listed(std::iter::empty()));
-            return Kind::Absent;
+            return Next::ListAnew;
         }
         Failure::Forbidden(why) => {
             let why = format!("The operator may not list and watch AccountBindings: {why}.");
@@ -100,23 +119,19 @@ async fn bindings_failed(context: &Context, failure: Failure, told: &mut Option<
         tracing::warn!("{why}");
     }
     context.tenancy.tried.send_replace(true);
-    Kind::Unclear
+    next
 }
 
 /// The labels of namespaces are watched only while a binding asks for them.
 async fn follow_namespaces(context: &Context) {
     let tenancy = &context.tenancy;
+    let mut was_refused = false;
     loop {
         until(tenancy, Bindings::have_selector).await;
-        let ended = async {
-            let mut events = pin!(context.kubernetes.watch_namespaces());
-            let mut listing = Vec::new();
-            while let Some(event) = events.next().await {
-                namespaces_changed(context, event, &mut listing);
-            }
-        };
         tokio::select! {
-            () = ended => {}
+            () = follow_namespaces_until_refused(context, &mut was_refused) => {
+                tokio::time::sleep(BETWEEN_LOOKS).await;
+            }
             () = until(tenancy, |bindings| !bindings.have_selector()) => {
                 let why = "No AccountBinding has selected by labels so far.".to_owned();
                 change(context, |bindings| bindings.labels_lost(Unknown(why)));
@@ -125,37 +140,63 @@ async fn follow_namespaces(context: &Context) {
     }
 }
 
+async fn follow_namespaces_until_refused(context: &Context, was_refused: &mut bool) {
+    let mut events = pin!(context.kubernetes.watch_namespaces().peekable());
+    let mut listing = Vec::new();
+    while let Some(event) = events.next().await {
+        match event {
+            Ok(Event::InitDone) if *was_refused && is_refused(events.as_mut()).await => {}
+            Ok(event) => {
+                *was_refused &= matches!(event, Event::Init | Event::InitApply(_));
+                namespaces_changed(context, event, &mut listing);
+            }
+            Err(error) => {
+                if namespaces_failed(context, error, *was_refused) {
+                    *was_refused = true;
+                    return;
+                }
+            }
+        }
+    }
+}
+
 fn namespaces_changed(
     context: &Context,
-    event: Result<Event<PartialObjectMeta<Namespace>>, watcher::Error>,
+    event: Event<PartialObjectMeta<Namespace>>,
     listing: &mut Vec<(String, Labels)>,
 ) {
     let labels = |namespace: PartialObjectMeta<Namespace>| {
         (namespace.name_any(), namespace.metadata.labels.unwrap_or_default())
     };
     match event {
-        Ok(Event::Init) => listing.clear(),
-        Ok(Event::InitApply(namespace)) => listing.push(labels(namespace)),
-        Ok(Event::InitDone) => change(context, |bindings| bindings.labels_listed(listing.drain(..))),
-        Ok(Event::Apply(namespace)) => {
+        Event::Init => listing.clear(),
+        Event::InitApply(namespace) => listing.push(labels(namespace)),
+        Event::InitDone => change(context, |bindings| bindings.labels_listed(listing.drain(..))),
+        Event::Apply(namespace) => {
             let (name, labels) = labels(namespace);
             change(context, |bindings| bindings.put_labels(name, labels));
         }
-        Ok(Event::Delete(namespace)) => {
+        Event::Delete(namespace) => {
             change(context, |bindings| bindings.remove_labels(&namespace.name_any()));
         }
-        Err(error) => {
-            let failure = watch_failure(error);
-            if let Failure::Forbidden(why) = &failure {
-                let why = format!(
-                    "The operator may not list and watch namespaces, by whose labels an AccountBinding selects: {why}."
-                );
-                tracing::warn!("{why}");
-                change(context, |bindings| bindings.labels_lost(Unknown(why)));
-            }
-            context.tenancy.tried.send_replace(true);
-        }
     }
+}
+
+/// While the labels are not known, no object acts. Returns whether the API server refuses to tell them.
+fn namespaces_failed(context: &Context, error: watcher::Error, was_refused: bool) -> bool {
+    let failure = watch_failure(error);
+    let is_refused = matches!(failure, Failure::Forbidden(_));
+    if let Failure::Forbidden(why) = failure {
+        let why = format!(
+            "The operator may not list and watch namespaces, by whose labels an AccountBinding selects: {why}."
+        );
+        if !was_refused {
+            tracing::warn!("{why}");
+        }
+        change(context, |bindings| bindings.labels_lost(Unknown(why)));
+    }
+    context.tenancy.tried.send_replace(true);
+    is_refused
 }
 
 /// Waits until this holds for the bindings.

@@ -4,9 +4,10 @@ use kube::core::Rule;
 
 use super::{Check, FieldRule, REGION};
 
-/// A binding that selects nothing would do nothing, and one that does both would be ambiguous.
+/// A binding that selects nothing would do nothing, and one that does both would be ambiguous. The rule is one of the spec, and
+/// not of the root, whose rules run on every status write.
 pub(in crate::crd) fn namespaces_or_selector() -> Rule {
-    Rule::new("has(self.spec.namespaces) != has(self.spec.namespaceSelector)")
+    Rule::new("has(self.namespaces) != has(self.namespaceSelector)")
         .message("set either spec.namespaces or spec.namespaceSelector, and not both")
 }
 
@@ -22,6 +23,33 @@ pub(in crate::crd) fn namespaces() -> FieldRule {
 pub(in crate::crd) fn selector_values() -> Rule {
     Rule::new("(self.operator in ['In', 'NotIn']) == (has(self.values) && self.values.size() > 0)").message(
         "an expression with the operator In or NotIn must have values, and one with Exists or DoesNotExist must have none",
+    )
+}
+
+const LABEL_KEY: &str =
+    "^([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[a-zA-Z0-9]([a-zA-Z0-9_.-]{0,61}[a-zA-Z0-9])?$";
+
+/// A key that no label can have would bind every namespace by `NotIn` or `DoesNotExist`.
+pub(in crate::crd) fn label_key() -> FieldRule {
+    FieldRule::new(
+        Check::Matches(LABEL_KEY),
+        "key must be the key of a label, such as team or example.org/team",
+    )
+}
+
+pub(in crate::crd) fn label_keys() -> FieldRule {
+    FieldRule::new(
+        Check::EachMatches(LABEL_KEY),
+        "every key of matchLabels must be the key of a label, such as team or example.org/team",
+    )
+}
+
+/// For one value, and for each of a list.
+pub(in crate::crd) fn label_value() -> FieldRule {
+    FieldRule::new(
+        Check::Matches("^([a-zA-Z0-9]([a-zA-Z0-9_.-]{0,61}[a-zA-Z0-9])?)?$"),
+        "the value of a label must have at most 63 letters, digits, hyphens, dots and underscores, with a letter or digit at the \
+         start and the end",
     )
 }
 

@@ -11,13 +11,15 @@ use serde_json::{Value, json};
 use super::permissions::{Permission, ensure_exact, granted, optional, permission, until_known, used};
 use super::pod::{SETTINGS, documents, events, start_pod, whole_life};
 use crate::assertions::has_finalizer;
+use crate::bindings::{ACCOUNTS, role};
 use crate::world::{
-    CHART, Cluster, Error, SERVICE_ACCOUNT, Start, TIMEOUT, World, closed_address, condition, ensure, status,
-    tests,
+    CHART, Cluster, Error, SERVICE_ACCOUNT, Start, TIMEOUT, World, closed_address, condition, ensure,
+    message, status, tests,
 };
 
 tests![
     without_any_one_permission_something_is_missing_until_it_is_back,
+    without_any_one_permission_of_account_bindings_something_is_missing_until_it_is_back,
     with_watch_namespaces_roles_are_enough_and_nothing_in_them_is_unused,
 ];
 
@@ -39,6 +41,10 @@ enum Missing {
     ConfigMap,
     /// A ConfigMap that no object asks for is still there, and on record.
     Removal,
+    /// It is not known with which identity the objects act, so that they do not.
+    Identity(&'static str),
+    /// The binding of the namespace says nothing.
+    BindingStatus,
 }
 
 /// All but `get namespaces`, without which the operator does not start: `steps::rights` shows it.
@@ -64,6 +70,20 @@ fn needed() -> Vec<(Permission, Missing)> {
     ]
 }
 
+/// What an operator that reads AccountBindings needs besides.
+fn needed_for_bindings() -> Vec<(Permission, Missing)> {
+    let group = "healthomics.dev";
+    let bindings = Missing::Identity("may not list and watch AccountBindings");
+    let namespaces = Missing::Identity("may not list and watch namespaces");
+    vec![
+        (permission("list", "accountbindings", group), bindings),
+        (permission("watch", "accountbindings", group), bindings),
+        (permission("patch", "accountbindings/status", group), Missing::BindingStatus),
+        (permission("list", "namespaces", ""), namespaces),
+        (permission("watch", "namespaces", ""), namespaces),
+    ]
+}
+
 /// An operator of one namespace, whose ServiceAccount lacks a permission.
 struct Scene {
     world: World,
@@ -71,6 +91,8 @@ struct Scene {
     objects: Vec<Value>,
     user: String,
     health: String,
+    /// Name of the AccountBinding of the namespace, which selects it by a label; none where the operator reads none.
+    binding: Option<String>,
 }
 
 impl Scene {
@@ -133,28 +155,86 @@ impl Scene {
                 ensure!(!events.is_empty(), "no Event");
                 ensure!(events.iter().all(|event| event.series.is_none()), "{events:?}");
             }
+            Missing::Identity(text) => {
+                let object = self.world.until_condition("used", "Ready", "False", "BindingNotReady").await?;
+                ensure!(message(&object, "Ready").contains(text), "{}", message(&object, "Ready"));
+                ensure!(self.world.mutating_calls().await?.is_empty(), "a store was created");
+            }
+            Missing::BindingStatus => {
+                let binding = self.binding.as_deref().ok_or("no binding")?;
+                let status = self.world.bindings().get(binding).await?.status.unwrap_or_default();
+                ensure!(status.conditions.is_empty(), "{status:?}");
+            }
         }
         Ok(())
+    }
+
+    /// The binding is used, and says so.
+    async fn until_bound(&self) -> Result<(), Error> {
+        let Some(binding) = &self.binding else { return Ok(()) };
+        let shown = self.world.until_binding(binding, "True", "RoleAssumed").await?.status;
+        ensure!(shown.as_ref().is_some_and(|shown| shown.namespaces == Some(1)), "{shown:?}");
+        self.world.unbind(binding).await
     }
 }
 
 /// What the chart makes for the one namespace of this name.
-async fn rendered(cluster: &Cluster, namespace: &str) -> Result<Vec<Value>, Error> {
+async fn rendered(cluster: &Cluster, namespace: &str, more: &[&str]) -> Result<Vec<Value>, Error> {
     let watch = format!("watchNamespaces={{{namespace}}}");
     let template = ["template", SERVICE_ACCOUNT, CHART, "--namespace", namespace, "--set", &watch];
     let settings = ["--set", "clusterName=x,connectionConfigMaps.enabled=true"];
-    documents(&cluster.plane.helm(&[&template[..], &settings].concat()).await?.checked()?.stdout)
+    documents(&cluster.plane.helm(&[&template[..], &settings, more].concat()).await?.checked()?.stdout)
 }
 
-async fn one_less(cluster: Arc<Cluster>, rendered: &str, row: (Permission, Missing)) -> Result<(), Error> {
-    let (left_out, missing) = row;
+/// Objects that the chart makes for any namespace, without what is of the whole cluster; but with the role for AccountBindings.
+struct Rendered {
+    text: String,
+    has_bindings: bool,
+}
+
+/// Part of a name that the role for AccountBindings has in the cluster.
+const OF_BINDINGS: &str = "-account-bindings";
+
+impl Rendered {
+    async fn new(cluster: &Cluster, more: &[&str]) -> Result<(Self, BTreeSet<Permission>), Error> {
+        let kinds = ["ServiceAccount", "Role", "RoleBinding"];
+        let is_needed = |object: &Value| {
+            let name = object["metadata"]["name"].as_str().unwrap_or_default();
+            kinds.iter().any(|kind| object["kind"] == *kind) || name.ends_with(OF_BINDINGS)
+        };
+        let mut objects = rendered(cluster, "the-namespace", more).await?;
+        objects.retain(is_needed);
+        let permissions = granted(&objects).into_keys().collect();
+        let text = Value::from(objects).to_string();
+        Ok((Self { has_bindings: text.contains(OF_BINDINGS), text }, permissions))
+    }
+
+    /// What is cluster-wide gets a name of its own.
+    fn for_namespace(&self, namespace: &str) -> Result<Vec<Value>, Error> {
+        let name = format!("{SERVICE_ACCOUNT}{OF_BINDINGS}");
+        let text = self.text.replace(&name, &format!("the-namespace{OF_BINDINGS}"));
+        Ok(serde_json::from_str(&text.replace("the-namespace", namespace))?)
+    }
+}
+
+/// An operator that reads AccountBindings finds one.
+async fn bound(world: &World) -> Result<String, Error> {
+    let labels = json!({"kubernetes.io/metadata.name": world.namespace});
+    let spec = json!({"namespaceSelector": {"matchLabels": labels}, "roleArn": role(ACCOUNTS[0])});
+    world.bind_with(&world.namespace, spec).await
+}
+
+async fn one_less(
+    cluster: Arc<Cluster>,
+    rendered: &Rendered,
+    (left_out, missing): (Permission, Missing),
+) -> Result<(), Error> {
     let world = World::new(cluster).await?;
-    let rendered: Vec<Value> = serde_json::from_str(&rendered.replace("the-namespace", &world.namespace))?;
-    let kinds = ["ServiceAccount", "Role", "RoleBinding"];
-    let objects = rendered.into_iter().filter(|object| kinds.iter().any(|kind| object["kind"] == *kind));
+    let objects = rendered.for_namespace(&world.namespace)?;
+    let binding = if rendered.has_bindings { Some(bound(&world).await?) } else { None };
     let user = service_account_user(&world.namespace, SERVICE_ACCOUNT);
     let health = closed_address()?.to_string();
-    let scene = Scene { world, objects: objects.collect(), user, health };
+    let scene = Scene { world, objects, user, health, binding };
     scene.grant_without(Some(&left_out)).await?;
     let world = &scene.world;
     let mark = world.mark();
@@ -171,7 +251,8 @@ async fn one_less(cluster: Arc<Cluster>, rendered: &str, row: (Permission, Missi
         "--leader-election-renew-deadline=4s",
         "--leader-election-retry-period=1s",
     ];
-    let flags = flags.map(str::to_owned).to_vec();
+    let bindings = rendered.has_bindings.then_some("--account-bindings");
+    let flags = flags.into_iter().chain(bindings).map(str::to_owned).collect();
     let health = scene.health.clone();
     let _operator =
         world.operator(&Start { environment: environment.into(), flags, health, ..Start::default() })?;
@@ -181,6 +262,7 @@ async fn one_less(cluster: Arc<Cluster>, rendered: &str, row: (Permission, Missi
         scene.grant_without(None).await
     };
     tokio::try_join!(whole_life(world, true), mended)?;
+    scene.until_bound().await?;
     let (_, mut denied) = used(world, &mark, &scene.user).await?;
     denied.remove(&optional());
     ensure!(denied == BTreeSet::from([left_out]), "denied: {denied:?}");
@@ -190,14 +272,33 @@ async fn one_less(cluster: Arc<Cluster>, rendered: &str, row: (Permission, Missi
 async fn without_any_one_permission_something_is_missing_until_it_is_back(
     cluster: Arc<Cluster>,
 ) -> Result<(), Error> {
-    let rendered = rendered(&cluster, "the-namespace").await?;
-    let listed: BTreeSet<Permission> = needed().into_iter().map(|(permission, _)| permission).collect();
-    let chart: BTreeSet<Permission> = granted(&rendered).into_keys().collect();
-    ensure!(listed == chart, "tested: {listed:?}; granted: {chart:?}");
-    let rendered = Value::from(rendered).to_string();
-    let rows = needed().into_iter().map(|row| {
+    let (rendered, granted) = Rendered::new(&cluster, &[]).await?;
+    ensure_listed(&needed(), &granted)?;
+    each(cluster, &rendered, needed()).await
+}
+
+/// The others are as without bindings.
+async fn without_any_one_permission_of_account_bindings_something_is_missing_until_it_is_back(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
+    let (rendered, granted) = Rendered::new(&cluster, &["--set", "accountBindings.enabled=true"]).await?;
+    ensure_listed(&[needed(), needed_for_bindings()].concat(), &granted)?;
+    each(cluster, &rendered, needed_for_bindings()).await
+}
+
+fn ensure_listed(rows: &[(Permission, Missing)], granted: &BTreeSet<Permission>) -> Result<(), Error> {
+    let listed: BTreeSet<Permission> = rows.iter().map(|(permission, _)| permission.clone()).collect();
+    ensure!(listed == *granted, "tested: {listed:?}; granted: {granted:?}");
+    Ok(())
+}
+
+async fn each(
+    cluster: Arc<Cluster>,
+    rendered: &Rendered,
+    rows: Vec<(Permission, Missing)>,
+) -> Result<(), Error> {
+    let rows = rows.into_iter().map(|row| {
         let (cluster, what) = (Arc::clone(&cluster), format!("{row:?}"));
-        let rendered = &rendered;
         async move { one_less(cluster, rendered, row).await.map_err(|error| format!("{what}: {error}")) }
     });
     stream::iter(rows).buffer_unordered(AT_ONCE).try_collect::<Vec<()>>().await?;

@@ -61,6 +61,7 @@ steps! {
     the_recipe_of_the_readme_for_a_namespace_administrator_works => steps::rights::administrator,
     a_release_of_helm_3_goes_on_with_helm_4 => steps::release::from_helm_3,
     the_roles_grant_what_the_operator_uses_and_nothing_else => steps::rights::all_namespaces,
+    account_bindings_take_rights_only_where_they_are_enabled => steps::rights::account_bindings,
     an_upgrade_from_an_older_chart_works_with_its_values => steps::release::upgrade,
     a_rollback_takes_the_crd_back_and_keeps_the_objects => steps::release::rollback,
     the_api_server_refuses_to_delete_the_crd_while_the_release_is_installed => steps::removal::refused,

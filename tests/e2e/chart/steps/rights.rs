@@ -6,8 +6,9 @@ use control_plane::service_account_user;
 use serde_json::{Value, json};
 
 use super::super::life::Life;
-use super::super::permissions::{ensure_exact, granted, until_known, used};
+use super::super::permissions::{ensure_exact, granted, permission, until_known, used};
 use super::super::pod::{SETTINGS, documents, start_pod, whole_life};
+use crate::bindings::{ACCOUNTS, role};
 use crate::world::{CHART, Error, SERVICE_ACCOUNT, SYSTEM_NAMESPACE, TIMEOUT, ensure};
 
 pub async fn administrator(life: &Life) -> Result<(), Error> {
@@ -66,6 +67,46 @@ pub async fn all_namespaces(life: &Life) -> Result<(), Error> {
     ensure!(operator.terminate().await? == Some(0), "{}", world.logs());
     ensure_exact(world, &mark, &user, &granted).await?;
     life.helm(&["uninstall", SERVICE_ACCOUNT]).await?.checked()?;
+    life.delete_crd().await
+}
+
+/// The rights for namespaces are used only once a binding selects by labels.
+pub async fn account_bindings(life: &Life) -> Result<(), Error> {
+    let (world, bindings) = (&life.world, "accountBindings.enabled=true");
+    let install = ["install", SERVICE_ACCOUNT, CHART, "--take-ownership", "--set", bindings];
+    life.helm(&[&install[..], &SETTINGS].concat()).await?.checked()?;
+    life.until_established().await?;
+    let documents = documents(&life.helm(&["get", "manifest", SERVICE_ACCOUNT]).await?.checked()?.stdout)?;
+    let granted = granted(&documents);
+    let user = service_account_user(SYSTEM_NAMESPACE, SERVICE_ACCOUNT);
+    until_known(world, &user, SYSTEM_NAMESPACE, &granted).await?;
+    let mark = world.mark();
+    let (operator, _) = start_pod(world, &documents, SYSTEM_NAMESPACE).await?;
+    let named = world.bind(&world.namespace, ACCOUNTS[0]).await?;
+    whole_life(world, false).await?;
+    world.until_binding(&named, "True", "RoleAssumed").await?;
+    let (lists, watches) = (permission("list", "namespaces", ""), permission("watch", "namespaces", ""));
+    let (asked, _) = used(world, &mark, &user).await?;
+    ensure!(!asked.contains(&lists) && !asked.contains(&watches), "no binding selects by labels: {asked:?}");
+    let selector = json!({"matchLabels": {"kubernetes.io/metadata.name": "default"}});
+    let spec = json!({"namespaceSelector": selector, "roleArn": role(ACCOUNTS[1])});
+    let selecting = world.bind_with("selecting", spec).await?;
+    world.until_binding(&selecting, "True", "RoleAssumed").await?;
+    let end = tokio::time::Instant::now() + TIMEOUT;
+    while !used(world, &mark, &user).await?.0.contains(&watches) {
+        ensure!(tokio::time::Instant::now() < end, "never watches namespaces\n{}", world.logs());
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+    ensure!(operator.terminate().await? == Some(0), "{}", world.logs());
+    ensure_exact(world, &mark, &user, &granted).await?;
+    // Where they are no longer read, they stay.
+    let off = ["upgrade", SERVICE_ACCOUNT, CHART, "--set", "accountBindings.enabled=false"];
+    life.helm(&off).await?.checked()?;
+    for binding in [&named, &selecting] {
+        world.unbind(binding).await?;
+    }
+    life.helm(&["uninstall", SERVICE_ACCOUNT]).await?.checked()?;
+    life.delete(&["crd/accountbindings.healthomics.dev"]).await?;
     life.delete_crd().await
 }
 
