@@ -152,6 +152,8 @@ fn accepted_single_values() -> Vec<(&'static str, Value)> {
 
 fn accepted_locations_and_maps() -> Vec<(&'static str, Value)> {
     let condition = json!({"Sid": "a", "Condition": {"StringLike": {"s3:prefix": "a"}, "ArnLike": {"aws:PrincipalArn": ["b"]}}});
+    let mut with_id = statement(json!({}));
+    with_id["s3AccessPolicy"]["Id"] = json!("reads-of-the-cohort");
     vec![
         ("an empty location, which clears it", json!({"fallbackLocation": ""})),
         ("a location without a prefix", json!({"fallbackLocation": "s3://bucket"})),
@@ -168,6 +170,7 @@ fn accepted_locations_and_maps() -> Vec<(&'static str, Value)> {
         ("an empty policy, which deletes the policy", json!({"s3AccessPolicy": {}})),
         ("a policy", statement(json!({}))),
         ("a policy with conditions", statement(condition)),
+        ("a policy with an id", with_id),
         ("empty tags, which removes the managed tags", json!({"tags": {}})),
         ("46 tags", json!({"tags": tags(46)})),
         ("the longest tag key and value", json!({"tags": {"k".repeat(128): "v".repeat(256), "empty": ""}})),
