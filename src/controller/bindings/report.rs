@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use futures::{StreamExt, stream};
 use jiff::Timestamp;
+use kube::ResourceExt;
 
 use super::identity::session_key;
 use crate::controller::context::Context;
@@ -131,13 +132,24 @@ async fn look(context: &Context, subject: Subject, sequence_stores: usize) -> (S
     });
     if object.status.as_ref() != Some(&status) && context.leadership.is_leading() {
         match context.kubernetes.patch_account_binding_status(&object, &status).await {
-            Ok(_) => {}
+            Ok(written) => remember(context, written),
             // It is gone, or another one has its name: the watch shows that.
             Err(error) if error.is_not_found() || error.is_conflict() => {}
             Err(error) => tracing::warn!(binding = name, "{error}"),
         }
     }
     (name, matches!(role, RoleState::Assumed { .. }), namespaces)
+}
+
+/// Until the watch shows what was written, the next look must not start from the status before.
+fn remember(context: &Context, written: Arc<AccountBinding>) {
+    let mut bindings = context.tenancy.bindings.write();
+    let is_same = |known: &AccountBinding| {
+        known.uid() == written.uid() && known.metadata.generation == written.metadata.generation
+    };
+    if bindings.get(&written.name_any()).is_some_and(|known| is_same(&known.object)) {
+        bindings.put(written);
+    }
 }
 
 fn stores_by_namespace(references: &[Reference]) -> HashMap<String, usize> {
