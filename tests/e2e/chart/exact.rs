@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::permissions::{Permission, ensure_exact, granted, optional, permission, until_known, used};
 use super::pod::{SETTINGS, documents, events, start_pod, whole_life};
 use crate::assertions::has_finalizer;
-use crate::bindings::{ACCOUNTS, role};
+use crate::bindings::{ACCOUNTS, about_stores, role};
 use crate::world::{
     CHART, Cluster, Error, SERVICE_ACCOUNT, Start, TIMEOUT, World, closed_address, condition, ensure,
     message, status, tests,
@@ -158,7 +158,9 @@ impl Scene {
             Missing::Identity(text) => {
                 let object = self.world.until_condition("used", "Ready", "False", "BindingNotReady").await?;
                 ensure!(message(&object, "Ready").contains(text), "{}", message(&object, "Ready"));
-                ensure!(self.world.mutating_calls().await?.is_empty(), "a store was created");
+                let calls = about_stores(self.world.aws.ledger().await?);
+                let own = calls.iter().filter(|call| call.role_arn.is_none()).count();
+                ensure!(own == 0, "{own} calls with the operator's own identity");
             }
             Missing::BindingStatus => {
                 let binding = self.binding.as_deref().ok_or("no binding")?;
