@@ -83,7 +83,7 @@ pub enum UserCommand {
     Export(Box<export::ExportFlags>),
     /// Print the IAM policy that the operator needs, or the policies for the role of an AccountBinding
     #[command(after_help = permissions::EXAMPLES)]
-    Permissions(permissions::PermissionsFlags),
+    Permissions(Box<permissions::PermissionsFlags>),
     /// Print a CustomResourceDefinition as YAML
     #[command(after_help = crd::EXAMPLES)]
     Crd(crd::CrdFlags),

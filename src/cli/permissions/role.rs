@@ -73,7 +73,8 @@ pub(super) fn policies(
         trust_policy: trust(operator, &bound.binding, cluster, bound.external_id.as_deref()),
         permissions_policy: policy(&of_role),
         operator_policy: IamPolicy::of(vec![
-            Statement::of("AssumeRoleOfBinding", &[ASSUME_ROLE, TAG_SESSION]).on(&[bound.role_arn.clone()]),
+            Statement::of("AssumeRoleOfBinding", &[ASSUME_ROLE, TAG_SESSION])
+                .on(std::slice::from_ref(&bound.role_arn)),
         ]),
         remarks,
     })
@@ -131,4 +132,108 @@ fn keys(binding: &AccountBinding, flags: &PermissionsFlags) -> (Vec<String>, Vec
         }
     }
     (keys, aliases)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{CalledAs, Command, UserCommand};
+
+    const ROLE: &str = "arn:aws-cn:iam::111122223333:role/teams/lab";
+    const OPERATOR: &str = "arn:aws-cn:iam::444455556666:role/operator";
+
+    fn flags(args: &[&str]) -> PermissionsFlags {
+        let line = ["x", "permissions", "--binding", "lab"].iter().chain(args).map(Into::into);
+        let Ok(Command::ForUsers(UserCommand::Permissions(flags))) = CalledAs::Operator.parse(line) else {
+            panic!("not permissions: {args:?}")
+        };
+        flags.check().expect("flags that go together");
+        *flags
+    }
+
+    fn binding(mut spec: Value) -> AccountBinding {
+        spec["namespaces"] = json!(["a"]);
+        spec["roleArn"] = json!(ROLE);
+        AccountBinding::new("lab", serde_json::from_value(spec).expect("a spec"))
+    }
+
+    fn made(spec: Value, args: &[&str]) -> Result<(Value, Vec<String>), String> {
+        let policies = policies(&binding(spec), &flags(args), Some("production"))?;
+        Ok((serde_json::to_value(&policies).expect("plain data"), policies.remarks))
+    }
+
+    #[test]
+    fn only_the_operator_may_assume_the_role_and_only_for_this_binding_and_cluster() {
+        let (printed, remarks) =
+            made(json!({"externalId": "secret/1"}), &["--operator-role", OPERATOR]).expect("policies");
+        assert!(remarks.is_empty(), "{remarks:?}");
+        let tags = json!({
+            "aws:RequestTag/healthomics.dev/cluster": "production",
+            "aws:RequestTag/healthomics.dev/binding": "lab",
+        });
+        let mut with_id = tags.clone();
+        with_id["sts:ExternalId"] = json!("secret/1");
+        let statements = printed["trustPolicy"]["Statement"].as_array().expect("statements");
+        for (statement, action, condition) in
+            [(&statements[0], "sts:AssumeRole", with_id), (&statements[1], "sts:TagSession", tags)]
+        {
+            assert_eq!(statement["Principal"], json!({"AWS": OPERATOR}));
+            assert_eq!((&statement["Action"], &statement["Resource"]), (&json!([action]), &Value::Null));
+            assert_eq!(statement["Condition"], json!({"StringEquals": condition}));
+        }
+        assert_eq!(statements.len(), 2);
+        let own = &printed["operatorPolicy"]["Statement"][0];
+        assert_eq!(own["Action"], json!(["sts:AssumeRole", "sts:TagSession"]));
+        assert_eq!((&own["Resource"], &own["Principal"]), (&json!([ROLE]), &Value::Null));
+        let (printed, _) = made(json!({}), &[]).expect("policies");
+        assert!(!printed["trustPolicy"].to_string().contains("ExternalId"), "the binding has none");
+    }
+
+    #[test]
+    fn what_is_not_known_is_a_placeholder_that_iam_refuses() {
+        let policies = policies(&binding(json!({})), &flags(&[]), None).expect("policies");
+        assert_eq!(policies.remarks.len(), 2, "{:?}", policies.remarks);
+        let trust = serde_json::to_string(&policies.trust_policy).expect("plain data");
+        assert!(trust.contains(UNKNOWN_OPERATOR) && trust.contains(UNKNOWN_CLUSTER), "{trust}");
+        assert!(!crate::aws::is_account_id(UNKNOWN_OPERATOR.split(':').nth(4).expect("a part")));
+    }
+
+    #[test]
+    fn the_role_may_act_in_its_account_and_in_the_allowed_regions_only() {
+        let allow = json!({"allow": {"regions": ["cn-north-1", "cn-northwest-1"]}});
+        let (printed, _) = made(allow.clone(), &[]).expect("policies");
+        for statement in printed["permissionsPolicy"]["Statement"].as_array().expect("statements") {
+            let text = statement.to_string();
+            assert!(text.contains("cn-north-1") && text.contains("cn-northwest-1"), "{text}");
+            let is_of_stores = text.contains("arn:aws-cn:omics:cn-north-1:111122223333:sequenceStore/*");
+            assert!(is_of_stores || text.contains("aws:RequestedRegion"), "{text}");
+        }
+        let (narrow, _) = made(allow.clone(), &["--region", "cn-north-1"]).expect("policies");
+        assert!(!narrow.to_string().contains("cn-northwest-1"));
+        let error = made(allow, &["--region", "us-east-1"]).expect_err("outside");
+        assert!(error.contains("us-east-1") && error.contains("spec.allow.regions"), "{error}");
+        assert!(made(json!({"allow": {"regions": []}}), &[]).is_err(), "no region would mean every region");
+    }
+
+    #[test]
+    fn the_role_may_describe_the_allowed_keys() {
+        let (key, named) =
+            ("arn:aws-cn:kms:cn-north-1:111122223333:key/*", "arn:aws-cn:kms:cn-north-1:111122223333:key/1");
+        let allow =
+            json!({"allow": {"kmsKeyArns": [key, "arn:aws-cn:kms:cn-north-1:111122223333:alias/lab"]}});
+        let (printed, remarks) = made(allow.clone(), &["--kms-key", named]).expect("policies");
+        let last = printed["permissionsPolicy"]["Statement"].as_array().and_then(|all| all.last());
+        let last = last.expect("statements");
+        assert_eq!((&last["Action"], &last["Resource"]), (&json!(["kms:DescribeKey"]), &json!([key, named])));
+        assert!(remarks.iter().any(|remark| remark.contains("alias/lab")), "{remarks:?}");
+        let (observing, remarks) = made(allow, &["--for", "observe"]).expect("policies");
+        assert!(!observing.to_string().contains("kms:") && !remarks.concat().contains("alias"));
+    }
+
+    #[test]
+    fn a_binding_that_cannot_be_used_has_no_policies() {
+        let mut unclear = binding(json!({}));
+        unclear.spec.namespaces = None;
+        assert!(policies(&unclear, &flags(&[]), None).is_err());
+    }
 }

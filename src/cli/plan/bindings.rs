@@ -219,3 +219,103 @@ fn demanding(cluster: &ClusterView) -> BTreeSet<String> {
     };
     objects.filter(misses).filter_map(ResourceExt::namespace).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::crd::SequenceStoreSpec;
+    use crate::samples::Scene;
+
+    fn binding(name: &str, spec: Value) -> AccountBinding {
+        let mut spec = spec;
+        spec["roleArn"] = json!("arn:aws:iam::111122223333:role/lab");
+        AccountBinding::new(name, serde_json::from_value(spec).expect("a spec"))
+    }
+
+    fn selecting(name: &str) -> AccountBinding {
+        binding(name, json!({"namespaceSelector": {"matchLabels": {"team": "x"}}}))
+    }
+
+    fn known(bindings: Vec<AccountBinding>, labels: Result<Vec<(String, Labels)>, &str>) -> KnownBindings {
+        let mut found = Found::default();
+        bindings.into_iter().for_each(|binding| found.put(binding));
+        let (all, ignored) = found.listed(labels, ["new".to_owned()].into_iter());
+        KnownBindings {
+            shared: SharedBindings::new(all),
+            are_complete: ignored.is_empty(),
+            ignored,
+            files: BTreeMap::new(),
+            demanding: BTreeSet::new(),
+        }
+    }
+
+    fn object(namespace: &str) -> SequenceStore {
+        let mut object = SequenceStore::new("genomes", SequenceStoreSpec::default());
+        object.metadata.namespace = Some(namespace.into());
+        object
+    }
+
+    /// An object with a store that got on record under a binding.
+    fn recorded() -> SequenceStore {
+        let mut object = Scene::settled().object;
+        object.status.get_or_insert_default().binding = Some("gone".into());
+        object
+    }
+
+    #[test]
+    fn without_labels_a_binding_that_selects_by_them_is_ignored_with_a_note() {
+        let both = || vec![selecting("selecting"), binding("named", json!({"namespaces": ["a"]}))];
+        let without = known(both(), Err("which you may not list"));
+        assert_eq!(without.access(&object("a")).binding(), Some("named"));
+        let access = without.access(&object("b"));
+        assert_eq!(access, Access::Operator);
+        let notes = without.notes(&object("b"), &access).concat();
+        assert!(notes.contains("selecting") && notes.contains("you may not list"), "{notes}");
+        let x = Labels::from([("team".to_owned(), "x".to_owned())]);
+        let with = known(both(), Ok(vec![("b".to_owned(), x)]));
+        assert_eq!(with.access(&object("b")).binding(), Some("selecting"));
+        assert_eq!(with.access(&object("new")), Access::Operator, "it has no labels yet");
+        assert_eq!(with.notes(&object("new"), &Access::Operator), [""; 0]);
+    }
+
+    #[test]
+    fn a_binding_is_missing_only_where_all_bindings_are_known() {
+        let missing = |recorded: Option<&str>| {
+            Access::Refused(AccessRefusal::Missing { recorded: recorded.map(ToOwned::to_owned) })
+        };
+        let mut known = known(Vec::new(), Ok(Vec::new()));
+        assert_eq!(known.access(&recorded()), missing(Some("gone")));
+        known.demanding.insert("a".into());
+        assert_eq!(
+            (known.access(&object("a")), known.access(&object("b"))),
+            (missing(None), Access::Operator)
+        );
+        known.are_complete = false;
+        assert_eq!(
+            (known.access(&recorded()), known.access(&object("a"))),
+            (Access::Operator, Access::Operator)
+        );
+        assert!(known.notes(&recorded(), &Access::Operator).concat().contains("AccountBinding gone"));
+    }
+
+    #[test]
+    fn a_role_that_was_denied_refuses_until_the_binding_is_edited() {
+        let mut denied = binding("lab", json!({"namespaces": ["a"]}));
+        denied.metadata.generation = Some(2);
+        let ready = json!({"type": "Ready", "status": "False", "reason": "RoleNotAssumable", "message": "",
+            "observedGeneration": 2, "lastTransitionTime": "2026-01-01T00:00:00Z"});
+        denied.status = serde_json::from_value(json!({"conditions": [ready]})).expect("a status");
+        let access = known(vec![denied.clone()], Ok(Vec::new())).access(&object("a"));
+        assert!(
+            matches!(access, Access::Refused(AccessRefusal::NotReady { binding: Some(_), .. })),
+            "{access:?}"
+        );
+        denied.metadata.generation = Some(3);
+        let known = known(vec![denied], Ok(Vec::new()));
+        let access = known.access(&object("a"));
+        assert_eq!(access.binding(), Some("lab"));
+        assert_eq!(known.notes(&object("a"), &access).len(), 1);
+    }
+}
