@@ -124,15 +124,16 @@ impl Manifest {
     /// The limits do not allow the store itself: why.
     pub(super) fn within(mut self, limits: &Limits) -> Result<Self, String> {
         let region = self.spec.region.clone();
+        let regions: Vec<&str> = region.as_deref().into_iter().collect();
         let with_only = |spec: &SequenceStoreSpec, kept: Option<usize>| {
             let mut spec = spec.clone();
             let others = LIMITED.iter().enumerate().filter(|(number, _)| Some(*number) != kept);
             others.for_each(|(_, (_, clear))| clear(&mut spec));
             spec
         };
-        limits.check(&with_only(&self.spec, None), region.as_deref())?;
+        limits.check(&with_only(&self.spec, None), &regions)?;
         for (number, (field, clear)) in LIMITED.iter().enumerate() {
-            if let Err(why) = limits.check(&with_only(&self.spec, Some(number)), region.as_deref()) {
+            if let Err(why) = limits.check(&with_only(&self.spec, Some(number)), &regions) {
                 clear(&mut self.spec);
                 self.remarks.push(format!("{field} is left out: {why}"));
             }

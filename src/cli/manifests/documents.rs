@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use crate::crd::{
-    AccountBinding, LONGEST_MESSAGE, SequenceStore, account_binding_crd, is_dns_subdomain, one_line, spec_schema,
+    AccountBinding, LONGEST_MESSAGE, SequenceStore, account_binding_crd, is_dns_subdomain, one_line,
+    spec_schema,
 };
 
 const GROUP: &str = "healthomics.dev/";

@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::output::{eprint, print};
+use super::output::{eprint, print, printable};
 use crate::aws::Operation;
 use crate::crd::{CLUSTER_TAG, OWNER_UID_TAG, PREFIX};
 pub(super) use flags::EXAMPLES;
@@ -41,8 +41,10 @@ pub(super) async fn execute(flags: &PermissionsFlags, program: &str) -> Result<E
     let text = match &flags.binding {
         Some(name) => {
             let (binding, cluster) = source::read(flags, name).await?;
-            let policies = role::policies(&binding, flags, cluster.as_deref())?;
-            policies.remarks.iter().for_each(|remark| eprint(&format!("{program}: {remark}")));
+            let policies = role::policies(&binding, flags, cluster.as_deref());
+            let policies = policies.map_err(|error| printable(&error))?;
+            let remarks = policies.remarks.iter().map(|remark| printable(remark));
+            remarks.for_each(|remark| eprint(&format!("{program}: {remark}")));
             serde_json::to_string_pretty(&policies)
         }
         None => serde_json::to_string_pretty(&policy(flags)),
