@@ -2,12 +2,14 @@
 //! one line to [`Command`] and one to `execute`. I/O: whatever the command does, and standard error.
 
 mod aws_error;
+mod bindings;
 mod called_as;
 mod completer;
 mod completions;
 mod crd;
 mod defaults;
 mod export;
+mod manifests;
 mod output;
 mod permissions;
 mod plan;
@@ -79,9 +81,9 @@ pub enum UserCommand {
     /// Print existing stores as manifests, or find stores whose object no longer exists
     #[command(after_help = export::EXAMPLES)]
     Export(Box<export::ExportFlags>),
-    /// Print the IAM policy that the operator needs
+    /// Print the IAM policy that the operator needs, or the policies for the role of an AccountBinding
     #[command(after_help = permissions::EXAMPLES)]
-    Permissions(permissions::PermissionsFlags),
+    Permissions(Box<permissions::PermissionsFlags>),
     /// Print a CustomResourceDefinition as YAML
     #[command(after_help = crd::EXAMPLES)]
     Crd(crd::CrdFlags),
@@ -119,7 +121,7 @@ async fn execute(command: Command, called: CalledAs) -> Result<ExitCode, String>
         Command::ForUsers(command) => match command {
             UserCommand::Plan(flags) => Box::pin(plan::execute(*flags, called.name())).await,
             UserCommand::Export(flags) => export::execute(*flags, called.name()).await,
-            UserCommand::Permissions(flags) => permissions::execute(&flags),
+            UserCommand::Permissions(flags) => permissions::execute(&flags, called.name()).await,
             UserCommand::Crd(flags) => crd::execute(&flags),
             UserCommand::Completions(flags) => completions::execute(flags, called),
         },

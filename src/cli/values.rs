@@ -81,6 +81,18 @@ pub(super) fn key_arn(text: &str) -> Result<String, String> {
     })
 }
 
+/// The same form as that of `spec.roleArn` of an AccountBinding.
+pub(super) fn role_arn(text: &str) -> Result<String, String> {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    let fits = matches!(parts[..], ["arn", partition, "iam", "", account, role]
+        if partition.starts_with("aws") && is_account_id(account) && role.starts_with("role/") && !role.ends_with('/'));
+    fits.then(|| text.to_owned()).ok_or_else(|| {
+        "write the ARN of the IAM role itself, not of one of its sessions, such as \
+         arn:aws:iam::111122223333:role/sequencestore-operator"
+            .into()
+    })
+}
+
 /// A share of a quota: above 0 and at most 1.
 pub(super) fn share(text: &str) -> Result<f64, String> {
     let share = text.parse::<f64>().ok().filter(|share| *share > 0.0 && *share <= 1.0);

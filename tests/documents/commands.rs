@@ -29,6 +29,7 @@ const OTHERS: &[&str] = &[
     "go",
     "grep",
     "install",
+    "jq",
     "ln",
     "nextflow",
     "read",

@@ -17,6 +17,7 @@ mod budget;
 mod called_operations;
 mod chart;
 mod clear_fields;
+mod cli_bindings;
 mod cli_document;
 mod cli_export;
 mod cli_permissions;
@@ -101,6 +102,7 @@ const TESTS: &[&[Test]] = &[
     budget::storm::TESTS,
     chart::exact::TESTS,
     clear_fields::TESTS,
+    cli_bindings::TESTS,
     cli_document::TESTS,
     cli_export::TESTS,
     cli_permissions::TESTS,

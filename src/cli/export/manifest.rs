@@ -1,4 +1,5 @@
-//! Makes the manifest that adopts a store, without anything that the API server would reject. No I/O.
+//! Makes the manifest that adopts a store, without anything that the API server would reject, or that the binding of its
+//! namespace does not allow. No I/O.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -10,6 +11,17 @@ use crate::crd::{
     ETagAlgorithmFamily, EncryptionType, ManagementPolicy, PREFIX, S3AccessConfig, SequenceStore,
     SequenceStoreSpec, SseConfig, Store, StoreStatus,
 };
+use crate::tenancy::Limits;
+
+/// Clears a field of a spec.
+type Clear = fn(&mut SequenceStoreSpec);
+
+/// The fields of a manifest that an AccountBinding may limit, beside those that name the store.
+const LIMITED: [(&str, Clear); 3] = [
+    ("sseConfig", |spec| spec.sse_config = None),
+    ("fallbackLocation", |spec| spec.fallback_location = None),
+    ("s3AccessConfig", |spec| spec.s3_access_config = None),
+];
 
 /// Limits of the CRD for `spec.tags` and `spec.propagatedSetLevelTags`.
 const MAX_TAGS: usize = 46;
@@ -102,6 +114,31 @@ impl Manifest {
             spec.tags = Some(tags);
         }
         self
+    }
+}
+
+impl Manifest {
+    /// Leaves out the fields that are outside the limits of the namespace's binding, with a remark.
+    ///
+    /// # Errors
+    /// The limits do not allow the store itself: why.
+    pub(super) fn within(mut self, limits: &Limits) -> Result<Self, String> {
+        let region = self.spec.region.clone();
+        let regions: Vec<&str> = region.as_deref().into_iter().collect();
+        let with_only = |spec: &SequenceStoreSpec, kept: Option<usize>| {
+            let mut spec = spec.clone();
+            let others = LIMITED.iter().enumerate().filter(|(number, _)| Some(*number) != kept);
+            others.for_each(|(_, (_, clear))| clear(&mut spec));
+            spec
+        };
+        limits.check(&with_only(&self.spec, None), &regions)?;
+        for (number, (field, clear)) in LIMITED.iter().enumerate() {
+            if let Err(why) = limits.check(&with_only(&self.spec, Some(number)), &regions) {
+                clear(&mut self.spec);
+                self.remarks.push(format!("{field} is left out: {why}"));
+            }
+        }
+        Ok(self)
     }
 }
 
@@ -216,6 +253,32 @@ mod tests {
         assert!(
             text.contains("# tags are left out") && text.contains("# propagatedSetLevelTags is left out")
         );
+    }
+
+    #[test]
+    fn what_a_binding_does_not_allow_is_left_out() {
+        let limits = |allow: serde_json::Value| {
+            Limits::of("lab", Some(&serde_json::from_value(allow).expect("an allow")))
+        };
+        let manifest = || {
+            Manifest::bare(&store(), "us-east-1", Some("lab"), "a", ManagementPolicy::Observe)
+                .with_fields(&store(), &tags(1))
+        };
+        let id = "3936421177";
+        let all = serde_json::json!({"regions": ["us-east-1"], "locations": ["s3://logs/"], "sequenceStoreIds": [id]});
+        assert_eq!(manifest().within(&limits(all)), Ok(manifest()));
+        let left =
+            manifest().within(&limits(serde_json::json!({"locations": []}))).expect("the store is allowed");
+        assert_eq!((left.spec.s3_access_config, left.spec.name.as_deref()), (None, Some("123")));
+        let said = left.remarks.last().expect("a remark");
+        assert!(
+            said.contains("s3AccessConfig is left out") && said.contains("spec.allow.locations"),
+            "{said}"
+        );
+        for field in ["regions", "sequenceStoreIds"] {
+            let why = manifest().within(&limits(serde_json::json!({field: []}))).expect_err("not allowed");
+            assert!(why.contains(&format!("spec.allow.{field}")), "{why}");
+        }
     }
 
     #[test]

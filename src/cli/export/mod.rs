@@ -1,6 +1,7 @@
 //! `export`: prints existing stores as manifests, or finds stores whose object no longer exists.
 //! I/O: reads AWS and Kubernetes, writes standard output and error.
 
+mod binding;
 mod filter;
 mod flags;
 mod manifest;

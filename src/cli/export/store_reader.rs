@@ -62,6 +62,11 @@ impl<'a> StoreReader<'a> {
         Self { aws, region }
     }
 
+    /// The account of the credentials.
+    pub(super) async fn account(&self) -> Result<String, CallError> {
+        retry::call(|| self.aws.account(self.region)).await
+    }
+
     /// Reads all stores that the filter selects, sorted by object name.
     ///
     /// # Errors

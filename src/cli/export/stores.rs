@@ -1,7 +1,8 @@
-//! Exports stores as manifests. I/O: reads AWS, writes standard output and error.
+//! Exports stores as manifests. I/O: reads AWS and the binding of a namespace, writes standard output and error.
 
 use std::process::ExitCode;
 
+use super::binding;
 use super::filter::Filter;
 use super::flags::{ExportFlags, ExportOutput};
 use super::manifest::{Manifest, comment, to_json, to_yaml};
@@ -10,6 +11,18 @@ use super::{count_of_stores, explained};
 use crate::cli::output::{eprint, print, printable};
 use crate::cli::table::{store_columns, table};
 use crate::crd::{ManagementPolicy, OwnerTags};
+use crate::tenancy::Bound;
+
+/// What becomes of the stores that the filter selects.
+#[derive(Default)]
+struct Sorted {
+    manifests: Vec<Manifest>,
+    exported: Vec<Entry>,
+    /// An object owns these already.
+    owned: Vec<Entry>,
+    /// The binding of the namespace does not allow these, each with why.
+    not_allowed: Vec<(Entry, String)>,
+}
 
 pub(super) async fn export(
     flags: &ExportFlags,
@@ -17,6 +30,13 @@ pub(super) async fn export(
     region: &str,
     program: &str,
 ) -> Result<ExitCode, String> {
+    let bound = binding::of_namespace(flags).await;
+    if let Some(bound) = &bound {
+        let account = reader.account().await.map_err(|error| explained(&error, region, program))?;
+        if account != bound.account {
+            eprint(&format!("{program}: {}", elsewhere(flags, bound, &account)));
+        }
+    }
     let fields = match (flags.bare, flags.include_owned) {
         (true, _) => Fields::AsListed,
         (false, true) => Fields::OfAllStores,
@@ -25,31 +45,71 @@ pub(super) async fn export(
     let detail = Detail { tags: !flags.bare, fields };
     let entries = reader.read_all(&Filter::of(flags), detail).await;
     let entries = entries.map_err(|error| explained(&error, region, program))?;
-    let (left_out, exported): (Vec<Entry>, Vec<Entry>) =
-        entries.into_iter().partition(|entry| entry.is_owned() && !flags.include_owned);
+    let sorted = sort(entries, flags, region, bound.as_ref());
+    show(flags, &sorted)?;
+    eprint(&format!("{program}: {}", summary(&sorted, region)));
+    Ok(ExitCode::SUCCESS)
+}
 
-    let manifests: Vec<Manifest> = exported.iter().map(|entry| manifest(entry, flags, region)).collect();
+fn sort(entries: Vec<Entry>, flags: &ExportFlags, region: &str, bound: Option<&Bound>) -> Sorted {
+    let mut sorted = Sorted::default();
+    for entry in entries {
+        if entry.is_owned() && !flags.include_owned {
+            sorted.owned.push(entry);
+            continue;
+        }
+        let made = manifest(&entry, flags, region);
+        let made = match bound {
+            Some(bound) => made.within(&bound.limits),
+            None => Ok(made),
+        };
+        match made {
+            Ok(made) => {
+                sorted.manifests.push(made);
+                sorted.exported.push(entry);
+            }
+            Err(why) => sorted.not_allowed.push((entry, why)),
+        }
+    }
+    sorted
+}
+
+fn show(flags: &ExportFlags, sorted: &Sorted) -> Result<(), String> {
+    let Sorted { manifests, exported, owned, not_allowed } = sorted;
     match flags.output.unwrap_or(ExportOutput::Yaml) {
-        ExportOutput::Json => print(&to_json(&manifests)?)?,
+        ExportOutput::Json => print(&to_json(manifests)?),
         ExportOutput::Yaml => {
-            let mut text = to_yaml(&manifests)?;
-            left_out.iter().for_each(|entry| text.push_str(&left_out_comment(entry)));
-            print(&text)?;
+            let mut text = to_yaml(manifests)?;
+            for entry in owned {
+                text.push_str(&left_out_comment(entry, &format!("is owned by {}", owner(entry))));
+            }
+            for (entry, why) in not_allowed {
+                text.push_str(&left_out_comment(entry, &format!("is not allowed: {why}")));
+            }
+            print(&text)
         }
         ExportOutput::Table => {
-            let rows: Vec<Vec<String>> = exported.iter().chain(&left_out).map(row).collect();
-            print(&table(&["STORE ID", "NAME", "STATUS", "CREATED", "OBJECT NAME", "OWNED BY"], &rows))?;
+            let rows: Vec<Vec<String>> = exported.iter().chain(owned).map(row).collect();
+            print(&table(&["STORE ID", "NAME", "STATUS", "CREATED", "OBJECT NAME", "OWNED BY"], &rows))
         }
     }
-    let mut summary = format!("{program}: {} in {region}", count_of_stores(manifests.len()));
-    if !left_out.is_empty() {
+}
+
+fn summary(sorted: &Sorted, region: &str) -> String {
+    let mut summary = format!("{} in {region}", count_of_stores(sorted.manifests.len()));
+    if !sorted.owned.is_empty() {
         summary.push_str(&format!(
             "; left out {} that an object owns already (--include-owned includes them)",
-            count_of_stores(left_out.len())
+            count_of_stores(sorted.owned.len())
         ));
     }
-    eprint(&summary);
-    Ok(ExitCode::SUCCESS)
+    if !sorted.not_allowed.is_empty() {
+        summary.push_str(&format!(
+            "; left out {} that the AccountBinding of the namespace does not allow",
+            count_of_stores(sorted.not_allowed.len())
+        ));
+    }
+    summary
 }
 
 fn manifest(entry: &Entry, flags: &ExportFlags, region: &str) -> Manifest {
@@ -66,9 +126,21 @@ fn manifest(entry: &Entry, flags: &ExportFlags, region: &str) -> Manifest {
     manifest
 }
 
-fn left_out_comment(entry: &Entry) -> String {
+/// The operator would look for the stores in another account.
+fn elsewhere(flags: &ExportFlags, bound: &Bound, account: &str) -> String {
+    format!(
+        "namespace {} acts in account {} by AccountBinding {}, but your credentials belong to account {account}: the operator does \
+         not find these stores there; use credentials of account {}",
+        flags.namespace.as_deref().unwrap_or_default(),
+        bound.account,
+        bound.binding,
+        bound.account
+    )
+}
+
+fn left_out_comment(entry: &Entry, why: &str) -> String {
     let name = entry.store.name.as_deref().unwrap_or_default();
-    let line = format!("# left out: store {} ({name}) is owned by {}", entry.store.id, owner(entry));
+    let line = format!("# left out: store {} ({name}) {why}", entry.store.id);
     comment(&line) + "\n"
 }
 

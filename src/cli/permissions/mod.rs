@@ -1,7 +1,10 @@
-//! `permissions`: prints the IAM policy for what the operator may do. The IAM action of each operation is
-//! `Operation::iam_action`. I/O: standard output.
+//! `permissions`: prints the IAM policy for what the operator may do, or the policies for the role of an AccountBinding. The IAM
+//! action of each operation is `Operation::iam_action`. I/O: reads Kubernetes or a file for a binding, writes standard output
+//! and error.
 
 mod flags;
+mod role;
+mod source;
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -9,7 +12,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::output::print;
+use super::output::{eprint, print, printable};
 use crate::aws::Operation;
 use crate::crd::{CLUSTER_TAG, OWNER_UID_TAG, PREFIX};
 pub(super) use flags::EXAMPLES;
@@ -32,10 +35,21 @@ const CHANGE: &[Operation] = &[
 /// AWS requires this action, beside the creation itself, to create a store with a KMS key.
 const DESCRIBE_KEY: &str = "kms:DescribeKey";
 
-pub(super) fn execute(flags: &PermissionsFlags) -> Result<ExitCode, String> {
+/// `program` is the command as the user typed it.
+pub(super) async fn execute(flags: &PermissionsFlags, program: &str) -> Result<ExitCode, String> {
     flags.check()?;
-    let text = serde_json::to_string_pretty(&policy(flags)).map_err(|e| e.to_string())?;
-    print(&format!("{text}\n"))?;
+    let text = match &flags.binding {
+        Some(name) => {
+            let (binding, cluster) = source::read(flags, name).await?;
+            let policies = role::policies(&binding, flags, cluster.as_deref());
+            let policies = policies.map_err(|error| printable(&error))?;
+            let remarks = policies.remarks.iter().map(|remark| printable(remark));
+            remarks.for_each(|remark| eprint(&format!("{program}: {remark}")));
+            serde_json::to_string_pretty(&policies)
+        }
+        None => serde_json::to_string_pretty(&policy(flags)),
+    };
+    print(&format!("{}\n", text.map_err(|e| e.to_string())?))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -51,16 +65,36 @@ pub struct IamPolicy {
 struct Statement {
     sid: &'static str,
     effect: &'static str,
+    /// Only in a trust policy.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    principal: Option<BTreeMap<&'static str, String>>,
     action: Vec<&'static str>,
+    /// None in a trust policy: it is about the role that has it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     resource: Vec<String>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     condition: BTreeMap<&'static str, BTreeMap<String, Value>>,
 }
 
+impl IamPolicy {
+    fn of(statement: Vec<Statement>) -> Self {
+        Self { version: "2012-10-17", statement }
+    }
+}
+
 impl Statement {
+    fn of(sid: &'static str, actions: &[&'static str]) -> Self {
+        let (action, resource, condition) = (actions.to_vec(), Vec::new(), BTreeMap::new());
+        Self { sid, effect: "Allow", principal: None, action, resource, condition }
+    }
+
+    fn on(self, resource: &[String]) -> Self {
+        Self { resource: resource.to_vec(), ..self }
+    }
+
     fn allow(sid: &'static str, operations: &[Operation], resource: &[String]) -> Self {
-        let action = operations.iter().map(|operation| operation.iam_action()).collect();
-        Self { sid, effect: "Allow", action, resource: resource.to_vec(), condition: BTreeMap::new() }
+        let actions: Vec<&str> = operations.iter().map(|operation| operation.iam_action()).collect();
+        Self::of(sid, &actions).on(resource)
     }
 
     fn when(mut self, condition: Option<(&'static str, String, Value)>) -> Self {
@@ -102,12 +136,9 @@ pub fn policy(flags: &PermissionsFlags) -> IamPolicy {
         statement.push(Statement { effect: "Deny", ..keep.when(Some(ours)) });
     }
     if !flags.kms_keys.is_empty() {
-        statement.push(Statement {
-            action: vec![DESCRIBE_KEY],
-            ..Statement::allow("DescribeKeysOfNewStores", &[], &flags.kms_keys)
-        });
+        statement.push(Statement::of("DescribeKeysOfNewStores", &[DESCRIBE_KEY]).on(&flags.kms_keys));
     }
-    IamPolicy { version: "2012-10-17", statement }
+    IamPolicy::of(statement)
 }
 
 fn stores(flags: &PermissionsFlags) -> Vec<String> {

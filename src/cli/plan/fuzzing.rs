@@ -4,7 +4,8 @@ use serde_json::Value;
 
 use super::forecast::{Facts, MAX_STEPS, forecast};
 use super::report::{self, ObjectPlan, Report};
-use super::{documents, notes, text};
+use super::{notes, text};
+use crate::cli::manifests::documents;
 use crate::crd::{DeletionDefaults, OwnerTags, SequenceStore, SequenceStoreSpec, refusals};
 use crate::fuzzing::{is_line, now, settings};
 use crate::plan::TakeOver;
@@ -22,6 +23,11 @@ pub fn documents(data: &[u8]) {
     };
     for kind in &found.skipped {
         assert!(is_line(kind), "{kind:?}");
+    }
+    for binding in found.bindings.iter().take(16).map(documents::binding) {
+        if let Err(why) = binding {
+            assert!(is_line(&why), "{why:?}");
+        }
     }
     let plans: Vec<ObjectPlan> = found.stores.iter().take(16).map(planned).collect();
     show(&Report::of(plans));

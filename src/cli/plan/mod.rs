@@ -1,14 +1,13 @@
 //! `plan`: shows what the operator would do now, by the operator's own functions. I/O: reads AWS, Kubernetes and
 //! files, writes standard output and error; sends nothing that changes AWS or Kubernetes.
 
+mod bindings;
 mod cluster_view;
-mod documents;
 mod flags;
 mod fleet;
 mod forecast;
 #[cfg(feature = "fuzzing")]
 mod fuzzing;
-mod manifest_files;
 mod planner;
 mod report;
 mod steps;
@@ -23,11 +22,13 @@ use std::time::Duration;
 
 use kube::ResourceExt;
 
+use super::manifests::{self, Manifests};
 use super::output::{eprint, print, printable};
 use crate::aws::Aws;
 use crate::crd::{DeletionDefaults, DeletionPolicy, OWNER_UID_TAG, SequenceStore, annotation_findings};
 use crate::plan::Action;
 use crate::store::{Observed, identity};
+use bindings::KnownBindings;
 use cluster_view::ClusterView;
 pub(super) use flags::EXAMPLES;
 pub use flags::PlanFlags;
@@ -47,10 +48,7 @@ const OBSERVE_DEADLINE: Duration = Duration::from_secs(120);
 /// only where no plan can be tried at all, the command fails.
 pub(super) async fn execute(flags: PlanFlags, program: &'static str) -> Result<ExitCode, String> {
     flags.check(program)?;
-    let mut manifests = Vec::new();
-    for file in &flags.files {
-        manifests.extend(manifest_files::read(file, program).await?);
-    }
+    let Manifests { stores: manifests, bindings } = read_files(&flags, program).await?;
     let cluster = ClusterView::connect(&flags, program).await?;
     let mut subjects = if flags.all_namespaces { subject::all(&cluster, program)? } else { Vec::new() };
     for name in &flags.names {
@@ -60,7 +58,8 @@ pub(super) async fn execute(flags: PlanFlags, program: &'static str) -> Result<E
         subjects.push(subject::from_manifest(&cluster, &flags, &file, &manifest).await?);
     }
 
-    let planner = Planner::new(&flags, &cluster, &subjects, program).await?;
+    let bindings = KnownBindings::read(&cluster, &bindings, &subjects).await?;
+    let planner = Planner::new(&flags, &cluster, (&subjects, bindings), program).await?;
     let objects = if flags.all_namespaces {
         fleet::plan_all(&planner, &flags, subjects).await
     } else {
@@ -79,6 +78,20 @@ pub(super) async fn execute(flags: PlanFlags, program: &'static str) -> Result<E
     let report = Report::of(objects);
     show(&report, &flags, program)?;
     Ok(ExitCode::from(report.outcome.exit_code()))
+}
+
+/// The manifests of all files, at least one of a SequenceStore.
+async fn read_files(flags: &PlanFlags, program: &str) -> Result<Manifests, String> {
+    let mut all = Manifests::default();
+    for file in &flags.files {
+        let Manifests { stores, bindings } = manifests::read(file, program).await?;
+        all.stores.extend(stores);
+        all.bindings.extend(bindings);
+    }
+    if !flags.files.is_empty() && all.stores.is_empty() {
+        return Err(format!("{} contains no SequenceStore to plan for", flags.files.join(", ")));
+    }
+    Ok(all)
 }
 
 const UNSEEN_RIVALS: &str = "you cannot list objects in other namespaces: if an older one names this store, it becomes the owner instead";

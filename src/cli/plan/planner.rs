@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use kube::{Client, Config};
+use kube::{Client, Config, ResourceExt};
 
+use super::bindings::KnownBindings;
 use super::cluster_view::ClusterView;
 use super::flags::PlanFlags;
 use super::forecast::{Facts, Step, forecast};
@@ -17,9 +18,9 @@ use crate::cli::aws_error::explain;
 use crate::crd::{DeletionDefaults, SequenceStore};
 use crate::kubernetes::Kubernetes;
 use crate::observe::{Known, Observation, Observer};
-use crate::plan::{Action, PinnedBy, Recollection, Settings, State};
+use crate::plan::{self, Action, PinnedBy, Recollection, Settings, State};
 use crate::store::{Defaults, Observed, OwnerMatch, Prepared, Present, prepare};
-use crate::tenancy::{Access, Bindings, SharedBindings};
+use crate::tenancy::Access;
 
 /// The operator's own clients and settings, with the objects of the cluster in place of its watch.
 pub(super) struct Planner {
@@ -27,7 +28,7 @@ pub(super) struct Planner {
     aws: Aws,
     defaults: Defaults,
     settings: Settings,
-    bindings: SharedBindings,
+    bindings: KnownBindings,
     /// What happens on deletion where specs are silent, in the namespaces whose objects show it.
     deletion: BTreeMap<String, DeletionDefaults>,
     /// The command as the user typed it.
@@ -38,7 +39,7 @@ impl Planner {
     pub(super) async fn new(
         flags: &PlanFlags,
         cluster: &ClusterView,
-        subjects: &[Subject],
+        (subjects, bindings): (&[Subject], KnownBindings),
         program: &'static str,
     ) -> Result<Self, String> {
         let aws = Aws::from_environment(flags.place.region.clone(), flags.quotas.quotas()).await?;
@@ -56,7 +57,6 @@ impl Planner {
         let kubernetes = Kubernetes::new(client, cluster.cache());
         let shown = cluster.deletion_defaults().into_iter();
         let deletion = shown.map(|(namespace, shown)| (namespace, flags.deletion.defaults(shown))).collect();
-        let bindings = SharedBindings::new(Bindings::none());
         Ok(Self { kubernetes, aws, defaults, settings, bindings, deletion, program })
     }
 
@@ -70,12 +70,14 @@ impl Planner {
     /// # Errors
     /// Where these credentials do not show enough for a plan.
     pub(super) async fn plan(&self, aws: &Aws, object: &SequenceStore) -> Result<ObjectPlan, Blind> {
-        let prepared =
-            prepare(Arc::new(object.clone()), self.access(object), &self.defaults, &self.settings.cluster);
+        let prepared = self.prepare(object);
         let known = Known::default();
         let settings = &self.settings_of(object);
+        if let Some(blind) = Blind::of_account(aws, &prepared, settings).await {
+            return Err(blind);
+        }
         let Self { kubernetes, defaults, .. } = self;
-        let observer = Observer { aws, kubernetes, defaults, settings, bindings: &self.bindings };
+        let observer = Observer { aws, kubernetes, defaults, settings, bindings: self.bindings.shared() };
         let recollection = Recollection::default();
         let observation = observer.observe(&prepared, &recollection, &known, Timestamp::now()).await;
         let former = former_store(&observer, &prepared, &observation).await;
@@ -102,20 +104,20 @@ impl Planner {
             steps = forecast(object, &observation.observed, facts);
         }
         let region = prepared.region();
-        if let Some(blind) = Blind::of(&steps) {
+        if let Some(blind) = Blind::of(&steps, &prepared.access) {
             return Err(blind);
         }
         let mut plan = report::object_plan(object, &observation.observed, region, &steps, settings.deletion);
-        plan.notes = notes(object, &observation.observed, &steps, settings.deletion);
+        plan.binding = prepared.access.binding().map(ToOwned::to_owned);
+        plan.notes = self.bindings.notes(object, &prepared.access);
+        plan.notes.extend(notes(object, &observation.observed, &steps, settings.deletion));
         Ok(plan)
     }
 
     /// The report of an object without a plan.
     pub(super) fn blind(&self, object: &SequenceStore, blind: &Blind) -> ObjectPlan {
-        let prepared =
-            prepare(Arc::new(object.clone()), self.access(object), &self.defaults, &self.settings.cluster);
         let error = match blind {
-            Blind::Failed(error) => explain(error, prepared.region(), self.program),
+            Blind::Failed(error) => explain(error, self.prepare(object).region(), self.program),
             Blind::WrongAccount { recorded, credentials, pinned_by } => {
                 let what = match pinned_by {
                     PinnedBy::Store => "the store recorded in status is",
@@ -126,12 +128,18 @@ impl Planner {
                      account {recorded}"
                 )
             }
+            Blind::BoundElsewhere { binding, account, credentials } => format!(
+                "namespace {} acts in account {account} by AccountBinding {binding}, but your credentials belong to account \
+                 {credentials}: use credentials of account {account}",
+                object.namespace().unwrap_or_default()
+            ),
         };
         report::failed(object, error)
     }
 
-    fn access(&self, _object: &SequenceStore) -> Access {
-        Access::Operator
+    fn prepare(&self, object: &SequenceStore) -> Prepared {
+        let access = self.bindings.access(object);
+        prepare(Arc::new(object.clone()), access, &self.defaults, &self.settings.cluster)
     }
 
     fn settings_of(&self, object: &SequenceStore) -> Settings {
@@ -156,15 +164,44 @@ async fn former_store(
 #[derive(Debug)]
 pub(super) enum Blind {
     Failed(Box<CallError>),
-    WrongAccount { recorded: String, credentials: String, pinned_by: PinnedBy },
+    WrongAccount {
+        recorded: String,
+        credentials: String,
+        pinned_by: PinnedBy,
+    },
+    /// The operator acts in another account for the namespace.
+    BoundElsewhere {
+        binding: String,
+        account: String,
+        credentials: String,
+    },
 }
 
 impl Blind {
-    fn of(steps: &[Step]) -> Option<Self> {
+    /// For an object that acts under a binding, before AWS is asked about its store. The plan assumes no role.
+    async fn of_account(aws: &Aws, prepared: &Prepared, settings: &Settings) -> Option<Self> {
+        let Prepared { object, access, desired, .. } = prepared;
+        let bound = access.bound()?;
+        // Where AWS is not asked, any credentials will do.
+        plan::target(object, access, desired.as_ref(), settings.deletion)?;
+        match aws.account(prepared.region()?).await {
+            Ok(account) if account == bound.account => None,
+            Ok(credentials) => Some(Self::BoundElsewhere {
+                binding: bound.binding.clone(),
+                account: bound.account.clone(),
+                credentials,
+            }),
+            Err(error) => Some(Self::Failed(Box::new(error))),
+        }
+    }
+
+    fn of(steps: &[Step], access: &Access) -> Option<Self> {
         match &steps.first()?.plan.state {
             State::CallFailed(error) | State::TagsUnreadable(error) | State::PolicyUnreadable(error) => {
                 Some(Self::Failed(Box::new(error.clone())))
             }
+            // The credentials are of the account of the binding: the operator finds the same.
+            State::WrongAccount { .. } if access.bound().is_some() => None,
             State::WrongAccount { recorded, credentials, pinned_by } => Some(Self::WrongAccount {
                 recorded: recorded.clone(),
                 credentials: credentials.clone(),

@@ -76,6 +76,9 @@ pub(super) struct ObjectPlan {
     pub(super) account_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) store_id: Option<String>,
+    /// The AccountBinding under which the object acts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) binding: Option<String>,
     /// What happens to the store when the object is deleted.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) deletion: Option<Deletion>,
@@ -105,6 +108,7 @@ impl ObjectPlan {
             region: None,
             account_id: None,
             store_id: None,
+            binding: None,
             deletion: None,
             is_unowned: false,
             differences: Vec::new(),
@@ -229,8 +233,9 @@ pub(super) fn reported_condition(state: &State) -> ReportedCondition {
     let condition = synced.or(status::find(&conditions, "Ready"));
     let (reason, message) =
         condition.map(|found| (found.reason.clone(), found.message.clone())).unwrap_or_default();
-    let is_stalled =
-        status::find(&conditions, "Stalled").is_some() || matches!(state, State::DeletionBlocked(_));
+    // A deletion is not stalled while something blocks it, nor an object that waits for a binding.
+    let is_stalled = status::find(&conditions, "Stalled").is_some()
+        || matches!(state, State::DeletionBlocked(_) | State::AccessRefused(_));
     let (message, needs_attention) = match state {
         State::Deleted => ("The store no longer exists; Kubernetes removes the object.".into(), false),
         State::Released => ("Kubernetes removes the object; nothing is deleted in AWS.".into(), false),

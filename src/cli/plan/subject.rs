@@ -7,8 +7,8 @@ use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 
 use super::cluster_view::ClusterView;
-use super::documents;
 use super::flags::PlanFlags;
+use crate::cli::manifests::documents;
 use crate::crd::{SequenceStore, SequenceStoreSpec, refusals};
 use crate::kubernetes::cluster::{Failure, within};
 use crate::kubernetes::{InvalidObject, WatchedObject};

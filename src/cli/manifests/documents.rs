@@ -2,24 +2,30 @@
 
 use serde_json::Value;
 
-use crate::crd::{LONGEST_MESSAGE, SequenceStore, one_line, spec_schema};
+use crate::crd::{
+    AccountBinding, LONGEST_MESSAGE, SequenceStore, account_binding_crd, is_dns_subdomain, one_line,
+    spec_schema,
+};
 
 const GROUP: &str = "healthomics.dev/";
 const VERSION: &str = "healthomics.dev/v1alpha1";
-const KIND: &str = "SequenceStore";
+const STORE: &str = "SequenceStore";
+const BINDING: &str = "AccountBinding";
 /// How many bytes of a kind or version are looked at. Those of Kubernetes are much shorter.
 const LONGEST_KIND: usize = 253;
 
 /// The contents of one file.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct Documents {
+pub(in crate::cli) struct Documents {
     /// Manifests of SequenceStores.
-    pub(super) stores: Vec<Value>,
+    pub(in crate::cli) stores: Vec<Value>,
+    /// Manifests of AccountBindings.
+    pub(in crate::cli) bindings: Vec<Value>,
     /// Kinds of all other documents, in order.
-    pub(super) skipped: Vec<String>,
+    pub(in crate::cli) skipped: Vec<String>,
 }
 
-pub(super) fn parse(text: &str) -> Result<Documents, String> {
+pub(in crate::cli) fn parse(text: &str) -> Result<Documents, String> {
     let documents: Vec<Value> = serde_saphyr::from_multiple(text).map_err(|e| {
         // The lines after the first quote the file.
         let e = e.to_string();
@@ -41,12 +47,16 @@ fn sort(document: Value, found: &mut Documents) -> Result<(), String> {
             let items = list.remove("items").unwrap_or_default();
             items.as_array().into_iter().flatten().try_for_each(|item| sort(item.clone(), found))
         }
-        document if kind == KIND && version == VERSION => {
+        document if kind == STORE && version == VERSION => {
             found.stores.push(document);
             Ok(())
         }
-        _ if kind == KIND && version.starts_with(GROUP) => {
-            Err(format!("unsupported apiVersion {version} of a {KIND}; this program supports {VERSION}"))
+        document if kind == BINDING && version == VERSION => {
+            found.bindings.push(document);
+            Ok(())
+        }
+        _ if [STORE, BINDING].contains(&kind.as_str()) && version.starts_with(GROUP) => {
+            Err(format!("unsupported apiVersion {version} of kind {kind}; this program supports {VERSION}"))
         }
         Value::Null => Ok(()),
         _ => {
@@ -60,7 +70,7 @@ fn sort(document: Value, found: &mut Documents) -> Result<(), String> {
 ///
 /// # Errors
 /// An unknown field, or a value of the wrong type; the message names the field.
-pub(super) fn object(manifest: &Value) -> Result<SequenceStore, String> {
+pub(in crate::cli) fn object(manifest: &Value) -> Result<SequenceStore, String> {
     if let Some(error) = unknown(manifest) {
         return Err(error);
     }
@@ -70,19 +80,42 @@ pub(super) fn object(manifest: &Value) -> Result<SequenceStore, String> {
     serde_path_to_error::deserialize(manifest).map_err(|e| format!("{}: {}", e.path(), e.inner()))
 }
 
+/// The AccountBinding that a manifest describes. Whether it is one that can be used, shows where it is used.
+///
+/// # Errors
+/// As for [`object`]: a limit with a misspelt name would limit nothing.
+pub(in crate::cli) fn binding(manifest: &Value) -> Result<AccountBinding, String> {
+    let definition = serde_json::to_value(account_binding_crd()).map_err(|e| e.to_string())?;
+    let schema = &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"];
+    if let Some(error) = unknown_in(schema, manifest, "accountbinding") {
+        return Err(one_line(error, LONGEST_MESSAGE));
+    }
+    if !manifest["metadata"]["name"].as_str().is_some_and(is_dns_subdomain) {
+        return Err(format!(
+            "metadata.name of an {BINDING} is required: lower-case letters, digits, hyphens and dots"
+        ));
+    }
+    let read = serde_path_to_error::deserialize(manifest);
+    read.map_err(|e| one_line(format!("{}: {}", e.path(), e.inner()), LONGEST_MESSAGE))
+}
+
 /// The error for fields that do not exist, which the API server reports before any other.
-pub(super) fn unknown(manifest: &Value) -> Option<String> {
-    let unknown = unknown_fields(manifest);
+pub(in crate::cli) fn unknown(manifest: &Value) -> Option<String> {
+    unknown_in(spec_schema(), manifest, "seqstore")
+}
+
+fn unknown_in(schema: &Value, manifest: &Value, resource: &str) -> Option<String> {
+    let unknown = unknown_fields(schema, manifest);
     let noun = if unknown.len() == 1 { "field" } else { "fields" };
     let names = unknown.join(", ");
     (!unknown.is_empty())
-        .then(|| format!("unknown {noun} {names}; `kubectl explain seqstore.spec` lists the fields"))
+        .then(|| format!("unknown {noun} {names}; `kubectl explain {resource}.spec` lists the fields"))
 }
 
 /// Fields of the manifest that the schema of the CRD does not have. The API server would drop them silently.
-fn unknown_fields(manifest: &Value) -> Vec<String> {
+fn unknown_fields(schema: &Value, manifest: &Value) -> Vec<String> {
     let mut found = Vec::new();
-    collect_unknown(spec_schema(), &manifest["spec"], "spec", &mut found);
+    collect_unknown(schema, &manifest["spec"], "spec", &mut found);
     let known = ["apiVersion", "kind", "metadata", "spec", "status"];
     let others = manifest.as_object().into_iter().flatten().map(|(key, _)| key);
     found.extend(others.filter(|key| !known.contains(&key.as_str())).cloned());
@@ -163,6 +196,26 @@ items:
         assert!(refused("{tags: x}").starts_with("spec.tags: "));
         assert!(refused("{sequenceStoreId: 3936421177}").starts_with("spec.sequenceStoreId: "));
         assert!(refused("{managementPolicy: Watch}").contains("Observe"));
+    }
+
+    #[test]
+    fn an_account_binding_is_read_and_a_misspelt_limit_is_an_error() {
+        let read = |allow: &str| {
+            let text = format!(
+                "{{apiVersion: healthomics.dev/v1alpha1, kind: AccountBinding, metadata: {{name: lab}}, spec: {{namespaces: [a], \
+                 roleArn: 'arn:aws:iam::111122223333:role/lab', allow: {allow}}}}}"
+            );
+            let found = parse(&text).expect("YAML");
+            assert_eq!((found.stores.len(), found.bindings.len(), found.skipped.len()), (0, 1, 0));
+            binding(&found.bindings[0])
+        };
+        let lab = read("{regions: [us-east-1]}").expect("a binding");
+        assert_eq!(lab.spec.allow.and_then(|allow| allow.regions), Some(vec!["us-east-1".to_owned()]));
+        assert!(read("{region: [us-east-1]}").expect_err("misspelt").contains("spec.allow.region;"));
+        assert!(read("{regions: us-east-1}").expect_err("no list").starts_with("spec.allow.regions: "));
+        let selector = "{apiVersion: healthomics.dev/v1alpha1, kind: AccountBinding, metadata: {name: lab}, spec: {roleArn: x, \
+                        namespaceSelector: {matchLabels: {any: x}, matchExpressions: [{key: a, operator: Exists}]}}}";
+        assert!(binding(&parse(selector).expect("YAML").bindings[0]).is_ok());
     }
 
     #[test]

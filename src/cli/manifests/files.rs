@@ -12,8 +12,31 @@ use crate::cli::output::eprint;
 /// The files of a directory that hold manifests, as for `kubectl apply -f`.
 const EXTENSIONS: [&str; 3] = ["yaml", "yml", "json"];
 
-/// Reads the manifests of `argument`, each with the name of its file for messages. `-` is standard input.
-pub(super) async fn read(argument: &str, program: &str) -> Result<Vec<(String, Value)>, String> {
+/// Manifests, each with the name of its file for messages.
+#[derive(Debug, Default)]
+pub(in crate::cli) struct Manifests {
+    /// Of SequenceStores.
+    pub(in crate::cli) stores: Vec<(String, Value)>,
+    /// Of AccountBindings.
+    pub(in crate::cli) bindings: Vec<(String, Value)>,
+}
+
+impl Manifests {
+    fn add(&mut self, file: &str, found: Documents) {
+        let named = |manifests: Vec<Value>| manifests.into_iter().map(|manifest| (file.to_owned(), manifest));
+        self.stores.extend(named(found.stores));
+        self.bindings.extend(named(found.bindings));
+    }
+}
+
+/// Reads the AccountBindings of one file, whatever else is in it. `-` is standard input.
+pub(in crate::cli) async fn read_bindings(argument: &str) -> Result<Vec<Value>, String> {
+    let name = if argument == "-" { "standard input" } else { argument };
+    Ok(parse(PathBuf::from(argument), name.to_owned()).await?.bindings)
+}
+
+/// Reads the manifests of `argument`. `-` is standard input.
+pub(in crate::cli) async fn read(argument: &str, program: &str) -> Result<Manifests, String> {
     if argument.starts_with("https://") || argument.starts_with("http://") {
         return Err(format!(
             "{argument}: this command does not download manifests: run curl -fsSL {argument} | {program} plan -f -"
@@ -22,7 +45,7 @@ pub(super) async fn read(argument: &str, program: &str) -> Result<Vec<(String, V
     let path = Path::new(argument);
     let is_directory = argument != "-" && path.is_dir();
     let files = if is_directory { files_of(path)? } else { vec![path.to_owned()] };
-    let mut manifests = Vec::new();
+    let mut manifests = Manifests::default();
     for file in files {
         let name = if argument == "-" { "standard input".to_owned() } else { file.display().to_string() };
         let found = parse(file, name.clone()).await?;
@@ -30,12 +53,12 @@ pub(super) async fn read(argument: &str, program: &str) -> Result<Vec<(String, V
             let skipped = found.skipped.join(", ");
             eprint(&format!("{program}: {name}: skipped documents of other kinds: {skipped}"));
         }
-        if found.stores.is_empty() && !is_directory {
+        if found.stores.is_empty() && found.bindings.is_empty() && !is_directory {
             return Err(format!("{name} contains no SequenceStore"));
         }
-        manifests.extend(found.stores.into_iter().map(|manifest| (name.clone(), manifest)));
+        manifests.add(&name, found);
     }
-    if manifests.is_empty() {
+    if manifests.stores.is_empty() && manifests.bindings.is_empty() {
         return Err(format!("no file in the directory {argument} contains a SequenceStore"));
     }
     Ok(manifests)
@@ -84,7 +107,7 @@ mod tests {
             std::fs::write(directory.path().join(name), text).expect("written");
         }
         let found = read(&directory.path().display().to_string(), "kubectl seqstore").await?;
-        let names = found.iter().filter_map(|(file, _)| Path::new(file).file_name());
+        let names = found.stores.iter().filter_map(|(file, _)| Path::new(file).file_name());
         Ok(names.map(|name| name.to_string_lossy().into_owned()).collect())
     }
 
