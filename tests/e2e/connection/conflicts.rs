@@ -19,6 +19,7 @@ tests![
     of_two_objects_with_one_name_the_first_keeps_its_config_map,
     one_that_is_made_at_the_same_moment_is_not_overwritten,
     one_that_was_given_away_is_not_taken_back,
+    a_pass_that_is_behind_makes_no_config_map_of_the_former_name,
     a_move_to_a_name_that_is_taken_keeps_the_former_config_map,
     the_store_of_another_owner_is_not_published,
 ];
@@ -117,6 +118,27 @@ async fn one_that_was_given_away_is_not_taken_back(cluster: Arc<Cluster>) -> Res
     world.patch("a", target(None)).await?;
     world.until_ready("a").await?;
     ensure!(maps.get(NAME).await? == Some(theirs), "it was changed or deleted");
+    Ok(())
+}
+
+async fn a_pass_that_is_behind_makes_no_config_map_of_the_former_name(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
+    let (world, proxy, _operator) = with_proxy(cluster).await?;
+    let maps = ConfigMaps::of(&world);
+    world.create("a", asking(NAME)).await?;
+    world.until_ready("a").await?;
+    // A pass looks for the ConfigMap, and before it sees that there is none, the spec has another name.
+    let (looked, made) = (proxy.requests(about_config_maps("GET ")), proxy.requests(about_config_maps("POST ")));
+    proxy.fail(Fault::HoldBack, about_config_maps("GET "));
+    proxy.until_requests(looked + 1, about_config_maps("GET ")).await?;
+    maps.delete(NAME).await?;
+    world.patch("a", target(Some("other"))).await?;
+    proxy.heal();
+    maps.until_right(&world, "a", "other").await?;
+    world.until_ready("a").await?;
+    ensure!(proxy.requests(about_config_maps("POST ")) == made + 1, "it made the former one again");
+    ensure!(maps.get(NAME).await?.is_none(), "the former one is there");
     Ok(())
 }
 
