@@ -13,7 +13,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 
 use super::credentials::LoadFailed;
 use super::denial::Denial;
-use super::error::class_of_response;
+use super::error::{class_of_response, is_about_the_date};
 use super::{CallError, Class, Operation};
 
 /// Begins the SDK's text about an agent that answers with an error. The status is nowhere else.
@@ -116,6 +116,9 @@ where
             Class::Transient | Class::Throttled
         ),
     };
+    if is_about_the_date(code.as_deref(), message) {
+        return Refusal { code, ..Refusal::missing() };
+    }
     // Without a code the response is not one of STS, but of a proxy on the way.
     if is_passing || code.is_none() {
         return Refusal::unavailable(code);
@@ -196,6 +199,18 @@ mod tests {
         let refused = CredentialsError::provider_error(answered(Some("AccessDenied"), 403, text));
         let role = Some("arn:aws:iam::123456789012:role/r".to_owned());
         assert_eq!(class(refused), (Class::Credentials, role));
+    }
+
+    #[test]
+    fn a_clock_that_is_off_is_no_denial_of_the_role() {
+        let text = "Signature expired: 20260101T000000Z is now earlier than 20260101T000500Z";
+        let metadata = ErrorMetadata::builder().code("SignatureDoesNotMatch").message(text).build();
+        let raw = HttpResponse::new(403.try_into().expect("a status"), SdkBody::empty());
+        let skewed = SdkError::service_error(AssumeRoleError::generic(metadata), raw);
+        let failed = LoadFailed::new(Some("role".into()), false, CredentialsError::provider_error(skewed));
+        let outer = ConnectorError::other(CredentialsError::provider_error(failed).into(), None);
+        let error = of(Operation::GetSequenceStore, &outer).expect("a failure of the credentials");
+        assert!(error.is_clock_skew() && error.denial.is_none(), "{error:?}");
     }
 
     #[test]
