@@ -24,6 +24,8 @@ pub(super) const LOAD_TIMEOUT: Duration = Duration::from_secs(7);
 const PAUSE: Duration = Duration::from_secs(2);
 /// The same while there are credentials that can still be used.
 const PAUSE_WITH_CREDENTIALS: Duration = Duration::from_secs(30);
+/// The same while AWS refuses the credentials that there are. The budget lets few calls through then.
+const PAUSE_AFTER_REFUSAL: Duration = Duration::from_secs(5);
 
 /// Providers that get the account together with the key from whoever issued the key. What a person has written beside a
 /// key, in `AWS_ACCOUNT_ID` or a profile, may belong to another one.
@@ -110,7 +112,7 @@ impl TrackedCredentials {
     /// AWS does not accept this key any more, whatever is known of its end: the source may have another one by now.
     pub(super) fn refused(&self, access_key_id: &str) {
         if self.access_key_id().as_deref() == Some(access_key_id) {
-            self.renew_soon();
+            self.renew(PAUSE_AFTER_REFUSAL);
         }
     }
 
@@ -127,10 +129,17 @@ impl TrackedCredentials {
         if let Some(credentials) = self.usable() {
             return Ok(credentials);
         }
-        match self.recent_failure() {
+        let loaded = match self.recent_failure() {
             Some(failed) => Err(CredentialsError::provider_error(failed)),
             None => self.load().await,
-        }
+        };
+        loaded.or_else(|error| self.valid().ok_or(error))
+    }
+
+    /// The credentials that are held, if they are not over.
+    fn valid(&self) -> Option<Credentials> {
+        let (credentials, lifetime) = self.state().held.clone()?;
+        lifetime.is_valid(Moment::now()).then_some(credentials)
     }
 
     /// The credentials that are held, if requests may be signed with them. Those that are not fresh any more are replaced
@@ -139,15 +148,15 @@ impl TrackedCredentials {
         let now = Moment::now();
         let (credentials, lifetime) = self.state().held.clone()?;
         if !lifetime.is_fresh(now) {
-            self.renew_soon();
+            self.renew(PAUSE_WITH_CREDENTIALS);
         }
         lifetime.is_usable(now).then_some(credentials)
     }
 
-    /// Asks the source in the background, if nobody has done so a moment ago.
-    fn renew_soon(&self) {
+    /// Asks the source in the background, if nobody has done so within `pause`.
+    fn renew(&self, pause: Duration) {
         let mut state = self.state();
-        if state.renewed.is_some_and(|renewed| renewed.elapsed() < PAUSE_WITH_CREDENTIALS) {
+        if state.renewed.is_some_and(|renewed| renewed.elapsed() < pause) {
             return;
         }
         state.renewed = Some(Instant::now());
@@ -287,7 +296,7 @@ mod tests {
     }
 
     fn credentials(provider: &'static str, account: Option<&str>) -> Credentials {
-        let credentials = Credentials::builder().access_key_id("AKIA").secret_access_key("secret");
+        let credentials = Credentials::builder().access_key_id("AKIA").secret_access_key("the-secret");
         let mut credentials = credentials.provider_name(provider);
         credentials.set_account_id(account.map(Into::into));
         credentials.build()
@@ -311,6 +320,13 @@ mod tests {
         let tracked = tracked(credentials("EcsContainer", Some("an account")));
         tracked.load_first().await.expect("credentials");
         assert_eq!(tracked.account_of("AKIA"), None);
+    }
+
+    #[tokio::test]
+    async fn no_debug_output_shows_a_secret() {
+        let tracked = tracked(credentials("EcsContainer", None));
+        tracked.load_first().await.expect("credentials");
+        assert!(!format!("{tracked:#?}").contains("the-secret"), "a panic may show it");
     }
 
     #[tokio::test]

@@ -6,6 +6,8 @@ use super::Moment;
 
 /// Credentials are renewed so long before their end, or when a quarter of their time is left, if that is later.
 const AHEAD: Duration = Duration::from_secs(300);
+/// A request that is signed may still be under way for so long, or for an eighth of the time of the credentials, if that is less.
+const UNDER_WAY: Duration = Duration::from_secs(15);
 /// Credentials without an end are read again after this time: somebody may have written others.
 const READ_AGAIN: Duration = Duration::from_secs(900);
 /// Credentials that are over when they arrive are used for so long: rather this clock is wrong than who issued them.
@@ -18,15 +20,15 @@ pub(super) struct Lifetime {
     /// Time from loading until others are asked for.
     fresh_for: Duration,
     /// Time from loading until they are over; none if they do not expire.
-    usable_for: Option<Duration>,
+    valid_for: Option<Duration>,
 }
 
 impl Lifetime {
     pub(super) fn new(expiry: Option<SystemTime>, loaded: Moment) -> Self {
         let left = expiry.map(|expiry| expiry.duration_since(loaded.date).unwrap_or_default());
-        let usable_for = left.map(|left| if left.is_zero() { OVER_ON_ARRIVAL } else { left });
-        let fresh_for = usable_for.map_or(READ_AGAIN, |left| left - AHEAD.min(left / 4));
-        Self { loaded, fresh_for, usable_for }
+        let valid_for = left.map(|left| if left.is_zero() { OVER_ON_ARRIVAL } else { left });
+        let fresh_for = valid_for.map_or(READ_AGAIN, |left| left - AHEAD.min(left / 4));
+        Self { loaded, fresh_for, valid_for }
     }
 
     /// Whether nothing need be done about them yet.
@@ -34,9 +36,15 @@ impl Lifetime {
         now.since(self.loaded) < self.fresh_for
     }
 
-    /// Whether requests may be signed with them.
+    /// Whether a request that is signed with them arrives before they are over.
     pub(super) fn is_usable(&self, now: Moment) -> bool {
-        self.usable_for.is_none_or(|usable_for| now.since(self.loaded) < usable_for)
+        let arrives = |valid_for: Duration| valid_for - UNDER_WAY.min(valid_for / 8);
+        self.valid_for.is_none_or(|valid_for| now.since(self.loaded) < arrives(valid_for))
+    }
+
+    /// Whether there is a use in signing with them where the source has no others.
+    pub(super) fn is_valid(&self, now: Moment) -> bool {
+        self.valid_for.is_none_or(|valid_for| now.since(self.loaded) < valid_for)
     }
 }
 
@@ -57,11 +65,14 @@ mod tests {
     #[test]
     fn credentials_are_renewed_ahead_of_their_end() {
         let start = Moment { clock: Instant::now(), date: SystemTime::now() };
-        for (lives, fresh) in [(3600, 3300), (43_200, 42_900), (900, 675), (120, 90), (4, 3)] {
+        for (lives, fresh, usable) in
+            [(3600, 3300, 3585), (43_200, 42_900, 43_185), (900, 675, 885), (80, 60, 70), (8, 6, 7)]
+        {
             let lifetime = Lifetime::new(Some(start.date + seconds(lives)), start);
             let at = |passed| after(start, seconds(passed));
             assert!(lifetime.is_fresh(at(fresh - 1)) && !lifetime.is_fresh(at(fresh)), "{lives}");
-            assert!(lifetime.is_usable(at(lives - 1)) && !lifetime.is_usable(at(lives)), "{lives}");
+            assert!(lifetime.is_usable(at(usable - 1)) && !lifetime.is_usable(at(usable)), "{lives}");
+            assert!(lifetime.is_valid(at(lives - 1)) && !lifetime.is_valid(at(lives)), "{lives}");
         }
     }
 
@@ -91,8 +102,8 @@ mod tests {
         let start = Moment::now();
         let lifetime = Lifetime::new(Some(start.date + seconds(3600)), start);
         let forward = Moment { clock: start.clock, date: start.date + seconds(3600) };
-        assert!(!lifetime.is_usable(forward));
+        assert!(!lifetime.is_valid(forward));
         let back = Moment { clock: start.clock + seconds(3600), date: start.date - seconds(3600) };
-        assert!(!lifetime.is_usable(back));
+        assert!(!lifetime.is_valid(back));
     }
 }

@@ -23,6 +23,7 @@ mod cli_plan;
 mod cli_runner;
 mod coverage;
 mod create;
+mod credentials;
 mod defaults;
 mod deletion;
 mod deletion_defaults;
@@ -99,6 +100,11 @@ const TESTS: &[&[Test]] = &[
     cli_permissions::TESTS,
     cli_plan::TESTS,
     create::TESTS,
+    credentials::chained::TESTS,
+    credentials::clock::TESTS,
+    credentials::refusals::TESTS,
+    credentials::rotation::TESTS,
+    credentials::secrets::TESTS,
     defaults::TESTS,
     deletion::TESTS,
     deletion_defaults::TESTS,
@@ -152,6 +158,7 @@ const TESTS: &[&[Test]] = &[
 
 /// Of these many wait a minute or more for times of the operator: they run among the others, and none begins last.
 const WAITING: &[&[Test]] = &[
+    credentials::ways::TESTS,
     ownership::TESTS,
     records::absence::TESTS,
     records::claims::TESTS,
