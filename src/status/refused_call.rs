@@ -8,8 +8,8 @@ pub(super) fn no_credentials(error: &CallError) -> String {
     let code = error.code.as_deref().unwrap_or("no credentials found");
     if error.is_clock_skew() {
         return format!(
-            "AWS refuses {action} because the clock of the operator's node is more than 5 minutes off ({code}): set the clock \
-             of the node, or repair its time synchronization."
+            "AWS refuses {action} because the clock of the operator's node is wrong ({code}): set the clock of the node, or \
+             repair its time synchronization."
         );
     }
     if let Some(role) = error.denial.as_ref().and_then(|denial| denial.principal.as_deref()) {

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use axum::Router;
 use axum::extract::{Path as Label, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::routing::{get, put};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -185,16 +185,17 @@ async fn agent(State(shared): State<Arc<Mutex<Shared>>>, headers: HeaderMap) -> 
     answered(&shared, &[("AccountId", crate::world::ACCOUNT)]).await
 }
 
+/// The request says for how long the token is to be good, and the response for how long it is.
+const TOKEN_SECONDS: &str = "x-aws-ec2-metadata-token-ttl-seconds";
+
 async fn metadata_token(
     State(shared): State<Arc<Mutex<Shared>>>,
     headers: HeaderMap,
-) -> Result<String, StatusCode> {
-    if !headers.contains_key("x-aws-ec2-metadata-token-ttl-seconds") {
-        return Err(StatusCode::BAD_REQUEST);
-    }
+) -> Result<([(&'static str, HeaderValue); 1], String), StatusCode> {
+    let seconds = headers.get(TOKEN_SECONDS).cloned().ok_or(StatusCode::BAD_REQUEST)?;
     let token = format!("metadata-{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
     lock(&shared).metadata_tokens.push(token.clone());
-    Ok(token)
+    Ok(([(TOKEN_SECONDS, seconds)], token))
 }
 
 fn has_metadata_token(shared: &Mutex<Shared>, headers: &HeaderMap) -> bool {
