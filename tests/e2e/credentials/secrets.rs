@@ -204,10 +204,12 @@ async fn until_asked_again(world: &World, before: usize) -> Result<(), Error> {
     Ok(())
 }
 
-/// The source fails in each way, then works, and AWS refuses what it gave.
-async fn of_a_source(watched: &Watched, source: &Source) -> Result<(), Error> {
+const FAILURES: [Answer; 3] = [Answer::Status(500), Answer::CutOff, Answer::Status(401)];
+
+/// The source fails in each of these ways, then works, and AWS refuses what it gave.
+async fn of_a_source(watched: &Watched, source: &Source, failures: &[Answer]) -> Result<(), Error> {
     watched.world.create("first", SequenceStoreSpec::default()).await?;
-    for answer in [Answer::Status(500), Answer::CutOff, Answer::Status(401)] {
+    for answer in failures.iter().copied() {
         source.answer(answer);
         let before = source.requests();
         let end = tokio::time::Instant::now() + crate::world::TIMEOUT;
@@ -227,7 +229,7 @@ async fn secrets_of_the_pod_identity_agent(cluster: Arc<Cluster>) -> Result<(), 
     let watched = Watched::new(cluster).await?;
     let agent = Source::start(&watched.world, watched.directory.path(), HOUR).await?;
     let operator = watched.operator(without_keys(agent.agent_environment()))?;
-    of_a_source(&watched, &agent).await?;
+    of_a_source(&watched, &agent, &FAILURES).await?;
     watched.ensure_kept(operator, agent.secrets()).await
 }
 
@@ -235,7 +237,8 @@ async fn secrets_of_instance_metadata(cluster: Arc<Cluster>) -> Result<(), Error
     let watched = Watched::new(cluster).await?;
     let metadata = Source::start(&watched.world, watched.directory.path(), HOUR).await?;
     let operator = watched.operator(without_keys(metadata.metadata_environment()))?;
-    of_a_source(&watched, &metadata).await?;
+    let failures = [&FAILURES[..], &[Answer::TokenWithoutEnd]].concat();
+    of_a_source(&watched, &metadata, &failures).await?;
     watched.ensure_kept(operator, metadata.secrets()).await
 }
 

@@ -31,6 +31,8 @@ pub enum Answer {
     Status(u16),
     /// The credentials in a text that breaks off.
     CutOff,
+    /// A token of the metadata service that does not say how long it lasts, which the SDK takes for an error.
+    TokenWithoutEnd,
 }
 
 struct Shared {
@@ -194,7 +196,12 @@ async fn metadata_token(
 ) -> Result<([(&'static str, HeaderValue); 1], String), StatusCode> {
     let seconds = headers.get(TOKEN_SECONDS).cloned().ok_or(StatusCode::BAD_REQUEST)?;
     let token = format!("metadata-{:016x}{:016x}", fastrand::u64(..), fastrand::u64(..));
-    lock(&shared).metadata_tokens.push(token.clone());
+    let mut shared = lock(&shared);
+    shared.metadata_tokens.push(token.clone());
+    if shared.answer == Answer::TokenWithoutEnd {
+        shared.requests += 1;
+        return Ok(([("x-nothing", seconds)], token));
+    }
     Ok(([(TOKEN_SECONDS, seconds)], token))
 }
 
