@@ -117,26 +117,29 @@ async fn a_credential_process_runs_again_ahead_of_the_end(cluster: Arc<Cluster>)
     ensure_one_store(&world).await
 }
 
+/// As of a Secret that is mounted as a file.
 async fn keys_of_a_profile_are_replaced_without_a_restart(cluster: Arc<Cluster>) -> Result<(), Error> {
     let (world, directory) = (World::new(cluster).await?, tempfile::tempdir()?);
-    let profile = |key: &str| {
-        format!("[profile operator]\naws_access_key_id = {key}\naws_secret_access_key = secret\n")
+    let file = directory.path().join("credentials");
+    let write = |key: &str| {
+        replace(&file, &format!("[default]\naws_access_key_id = {key}\naws_secret_access_key = secret\n"))
     };
     let (old, new, newest) = ("AKIAOLD0000000000000", "AKIANEW0000000000000", "AKIANEWEST0000000000");
-    let start = with_profile(directory.path(), &profile(old))?;
-    let _operator = world.operator(&start)?;
+    write(old)?;
+    let _operator =
+        world.operator(&without_keys([("AWS_SHARED_CREDENTIALS_FILE", file.display().to_string())]))?;
     let store = world.seed().await?;
     world.adopt("a", &store).await?;
     world.until_ready("a").await?;
     // Somebody writes the new key, and then takes the old one away.
-    replace(&directory.path().join("config"), &profile(new))?;
+    write(new)?;
     world.aws.expire_key(old).await?;
     until_keys(&world, 2).await?;
     until_ready_when_asked(&world, "a").await?;
     // The other way around.
     world.aws.expire_key(new).await?;
     world.until_condition("a", "Ready", "False", "AccessDenied").await?;
-    replace(&directory.path().join("config"), &profile(newest))?;
+    write(newest)?;
     until_ready_when_asked(&world, "a").await?;
     let keys = until_keys(&world, 3).await?;
     ensure!(keys == [old, new, newest], "{keys:?}");
