@@ -4,6 +4,8 @@
 use std::sync::Arc;
 
 use healthomics_simulator::{Fault, FaultAction, Knobs};
+use k8s_openapi::api::events::v1::Event;
+use kube::api::{Api, ListParams};
 use sequencestore_operator::crd::SequenceStoreSpec;
 
 use super::ledger::{ensure_one_store, ensure_signed_by_the_source, until_ready_when_asked};
@@ -41,6 +43,10 @@ async fn a_clock_that_is_off_costs_one_request_for_each_client(cluster: Arc<Clus
         let refused: Vec<_> =
             world.aws.ledger().await?.into_iter().filter(|call| call.status == 403).collect();
         let names: Vec<_> = refused.iter().map(|call| call.operation.as_str()).collect();
+        let events: Api<Event> = Api::namespaced(world.client.clone(), &world.namespace);
+        let events = events.list(&ListParams::default()).await?.items.into_iter();
+        let denial = events.filter_map(|event| event.reason).find(|reason| reason == "AccessDenied");
+        ensure!(denial.is_none(), "{ahead}: the object was denied");
         // One client for stores and one for STS. Two requests of one client may be under way at once.
         ensure!((1..=4).contains(&refused.len()), "{ahead}: {names:?}");
         ensure!(refused.iter().all(|call| !call.is_mutating()), "{ahead}: {names:?}");
