@@ -222,6 +222,9 @@ async fn metadata_credentials(
     Label(role): Label<String>,
     headers: HeaderMap,
 ) -> Response {
+    if lock(&shared).answer == Answer::TokenWithoutEnd {
+        return refusal(StatusCode::INTERNAL_SERVER_ERROR);
+    }
     match has_metadata_token(&shared, &headers) && role == "store-operator" {
         true => answered(&shared, &[("Code", "Success"), ("Type", "AWS-HMAC")]).await,
         false => refusal(StatusCode::UNAUTHORIZED),
