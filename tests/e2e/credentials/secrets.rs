@@ -181,10 +181,9 @@ async fn secrets_of_a_web_identity(cluster: Arc<Cluster>) -> Result<(), Error> {
         FaultAction::error("AccessDenied"),
         FaultAction::error("InvalidIdentityToken"),
     ] {
-        let before = watched.world.calls("sts:AssumeRoleWithWebIdentity").await?.len();
         watched.world.aws.script_fault(&Fault::always("sts:AssumeRoleWithWebIdentity", action)).await?;
-        watched.world.reconcile_now("first").await?;
-        until_asked_again(&watched.world, before).await?;
+        let asked = async || Ok(watched.world.calls("sts:AssumeRoleWithWebIdentity").await?.len());
+        until_asked_again(&watched.world, asked).await?;
         watched.world.aws.clear_faults().await?;
     }
     watched.works_and_fails().await?;
@@ -193,13 +192,16 @@ async fn secrets_of_a_web_identity(cluster: Arc<Cluster>) -> Result<(), Error> {
     watched.ensure_kept(operator, signatures).await
 }
 
-/// STS was asked since, and the faulty response has arrived.
-async fn until_asked_again(world: &World, before: usize) -> Result<(), Error> {
-    let end = tokio::time::Instant::now() + crate::world::TIMEOUT;
-    while world.calls("sts:AssumeRoleWithWebIdentity").await?.len() < before + 2 {
-        ensure!(tokio::time::Instant::now() < end, "STS is not asked again\n{}", world.logs());
-        world.reconcile_now("first").await?;
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+/// Creates an object now and then until the source was asked since: the next pass of one that failed may be far away.
+async fn until_asked_again(
+    world: &World,
+    source: impl AsyncFn() -> Result<usize, Error>,
+) -> Result<(), Error> {
+    let (before, end) = (source().await?, tokio::time::Instant::now() + crate::world::TIMEOUT);
+    while source().await? < before + 2 {
+        ensure!(tokio::time::Instant::now() < end, "the source is not asked again\n{}", world.logs());
+        world.create(&format!("asks-{:08x}", fastrand::u32(..)), SequenceStoreSpec::default()).await?;
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     }
     Ok(())
 }
@@ -208,21 +210,15 @@ const FAILURES: [Answer; 3] = [Answer::Status(500), Answer::CutOff, Answer::Stat
 
 /// The source fails in each of these ways, then works, and AWS refuses what it gave.
 async fn of_a_source(watched: &Watched, source: &Source, failures: &[Answer]) -> Result<(), Error> {
-    watched.world.create("first", SequenceStoreSpec::default()).await?;
     for answer in failures.iter().copied() {
         source.answer(answer);
-        let before = source.requests();
-        let end = tokio::time::Instant::now() + crate::world::TIMEOUT;
-        while source.requests() < before + 2 {
-            ensure!(tokio::time::Instant::now() < end, "not asked again\n{}", watched.world.logs());
-            watched.world.reconcile_now("first").await?;
-            tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-        }
+        until_asked_again(&watched.world, async || Ok(source.requests())).await?;
     }
     source.answer(Answer::Credentials);
-    until_ready_when_asked(&watched.world, "first").await?;
+    watched.works_and_fails().await?;
     watched.world.aws.expire_sessions_of(ROLE).await?;
-    watched.works_and_fails().await
+    watched.world.create("b", SequenceStoreSpec::default()).await?;
+    until_ready_when_asked(&watched.world, "b").await
 }
 
 async fn secrets_of_the_pod_identity_agent(cluster: Arc<Cluster>) -> Result<(), Error> {
