@@ -182,7 +182,8 @@ async fn secrets_of_a_web_identity(cluster: Arc<Cluster>) -> Result<(), Error> {
         FaultAction::error("InvalidIdentityToken"),
     ] {
         watched.world.aws.script_fault(&Fault::always("sts:AssumeRoleWithWebIdentity", action)).await?;
-        let asked = async || Ok(watched.world.calls("sts:AssumeRoleWithWebIdentity").await?.len());
+        let world = &watched.world;
+        let asked = || async { Ok(world.calls("sts:AssumeRoleWithWebIdentity").await?.len()) };
         until_asked_again(&watched.world, asked).await?;
         watched.world.aws.clear_faults().await?;
     }
@@ -193,12 +194,12 @@ async fn secrets_of_a_web_identity(cluster: Arc<Cluster>) -> Result<(), Error> {
 }
 
 /// Creates an object now and then until the source was asked since: the next pass of one that failed may be far away.
-async fn until_asked_again(
-    world: &World,
-    source: impl AsyncFn() -> Result<usize, Error>,
-) -> Result<(), Error> {
-    let (before, end) = (source().await?, tokio::time::Instant::now() + crate::world::TIMEOUT);
-    while source().await? < before + 2 {
+async fn until_asked_again<F>(world: &World, requests: impl Fn() -> F) -> Result<(), Error>
+where
+    F: Future<Output = Result<usize, Error>>,
+{
+    let (before, end) = (requests().await?, tokio::time::Instant::now() + crate::world::TIMEOUT);
+    while requests().await? < before + 2 {
         ensure!(tokio::time::Instant::now() < end, "the source is not asked again\n{}", world.logs());
         world.create(&format!("asks-{:08x}", fastrand::u32(..)), SequenceStoreSpec::default()).await?;
         tokio::time::sleep(std::time::Duration::from_secs(1)).await;
@@ -212,7 +213,7 @@ const FAILURES: [Answer; 3] = [Answer::Status(500), Answer::CutOff, Answer::Stat
 async fn of_a_source(watched: &Watched, source: &Source, failures: &[Answer]) -> Result<(), Error> {
     for answer in failures.iter().copied() {
         source.answer(answer);
-        until_asked_again(&watched.world, async || Ok(source.requests())).await?;
+        until_asked_again(&watched.world, || std::future::ready(Ok(source.requests()))).await?;
     }
     source.answer(Answer::Credentials);
     watched.works_and_fails().await?;
