@@ -106,14 +106,16 @@ impl Aws {
             let sent = send(call.operation, CALL_TIMEOUT, Box::pin(request()));
             let (sent, host) = begun.traced.of(host::noted(sent)).await;
             budget.answered(&self.identity_in_use(), call.region, sent.as_ref().err());
-            if let Err(error) = &sent {
-                self.shared.failed(error);
-            }
             if let Err(error) = &sent
-                && error.class == Class::Throttled
+                && error.is_refusal_of_key()
             {
-                budget.refused(&self.shared.account(), call.region, call.operation);
-                if is_sent_again(call.operation, tries, began.elapsed()) {
+                self.shared.credentials.refused(&self.identity_in_use());
+            }
+            if let Err(error) = &sent {
+                if error.class == Class::Throttled {
+                    budget.refused(&self.shared.account(), call.region, call.operation);
+                }
+                if is_sent_again(call.operation, error, tries, began.elapsed()) {
                     self.ended(begun, Some(error));
                     tries += 1;
                     continue;
@@ -173,8 +175,15 @@ impl Aws {
 
 /// Whether a read that AWS throttled is sent again: one refusal must not discard all that a pass has read. What changes
 /// something is decided anew by another pass, because people may have changed the object before its next turn comes.
-fn is_sent_again(operation: Operation, tries: u32, tried_for: Duration) -> bool {
-    !operation.is_mutating() && tries < MOST_TRIES && tried_for < TRIED_FOR
+///
+/// From a refusal for the date of the signature the SDK learns how far this clock is off, so that the next try can succeed.
+fn is_sent_again(operation: Operation, error: &CallError, tries: u32, tried_for: Duration) -> bool {
+    let most = match error.class {
+        Class::Throttled => MOST_TRIES,
+        _ if error.is_clock_skew() => 2,
+        _ => 1,
+    };
+    !operation.is_mutating() && tries < most && tried_for < TRIED_FOR
 }
 
 /// The SDK has timeouts of its own; this one holds even where the SDK's do not apply.
@@ -299,13 +308,16 @@ mod tests {
     fn a_throttled_read_is_sent_again_a_few_times_and_what_changes_something_never() {
         let soon = Duration::from_secs(1);
         for operation in Operation::ALL {
-            assert_eq!(
-                is_sent_again(operation, MOST_TRIES - 1, soon),
-                !operation.is_mutating(),
-                "{operation:?}"
-            );
-            assert!(!is_sent_again(operation, MOST_TRIES, soon));
-            assert!(!is_sent_again(operation, 1, TRIED_FOR));
+            let error =
+                |class| CallError { class, ..CallError::unreadable(operation, "Signature expired: 1") };
+            let again = |class, tries, time| is_sent_again(operation, &error(class), tries, time);
+            let is_read = !operation.is_mutating();
+            assert_eq!(again(Class::Throttled, MOST_TRIES - 1, soon), is_read, "{operation:?}");
+            assert!(!again(Class::Throttled, MOST_TRIES, soon));
+            assert!(!again(Class::Throttled, 1, TRIED_FOR));
+            assert_eq!(again(Class::Credentials, 1, soon), is_read, "the clock is off: {operation:?}");
+            assert!(!again(Class::Credentials, 2, soon));
+            assert!(!again(Class::Transient, 1, soon));
         }
     }
 

@@ -3,9 +3,8 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::SystemTime;
 
-use aws_config::BehaviorVersion;
 use aws_config::identity::IdentityCache;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
@@ -15,18 +14,14 @@ use aws_types::SdkConfig;
 
 use super::budget::{Budget, Caller, Quotas, Reading, Waits};
 use super::call::CALL_TIMEOUT;
+use super::chain::{self, CONNECT_TIMEOUT, Chain};
 use super::credentials::{NoCredentials, TrackedCredentials};
 use super::other_owners::OtherOwners;
 use super::required_members::RequiredMembers;
 use super::role_session::{RoleSession, SessionCredentials};
-use super::{CallError, Fence, Operation, endpoint, host, http};
-use crate::metrics::{BudgetSample, Metrics};
+use super::{Fence, Operation, endpoint, host, http};
+use crate::metrics::{BudgetSample, CredentialsSample, Metrics};
 use crate::network::{Proxies, added_certificates};
-
-/// Limit for opening a connection, TCP and TLS together.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// Limit for one attempt to get credentials from STS, so that there is time for a second one.
-const CREDENTIALS_ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// More than AWS has regions with HealthOmics. Specs may name any number of regions, also such as do not exist.
 const MOST_REGIONS: usize = 32;
@@ -46,6 +41,7 @@ pub(super) struct Shared {
     clients: Mutex<RegionClients<aws_sdk_omics::Client>>,
     /// In use where the tag operations have an endpoint of their own.
     tag_clients: Mutex<RegionClients<aws_sdk_omics::Client>>,
+    sts_clients: Mutex<RegionClients<aws_sdk_sts::Client>>,
     custom_endpoint: bool,
     /// Endpoint of the tag operations, where it is not that of the others.
     tags_endpoint: Option<String>,
@@ -72,20 +68,14 @@ impl Aws {
     /// Settings with which no request could be sent: one line, with what to correct.
     pub(crate) async fn from_environment(region: Option<String>, quotas: Quotas) -> Result<Self, String> {
         let http = http::client(Proxies::from_environment()?, &added_certificates()?)?;
-        // Retries and limits of the requests for credentials. Those of the calls are set by `Self::new`.
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .operation_attempt_timeout(CREDENTIALS_ATTEMPT_TIMEOUT)
-            .operation_timeout(CALL_TIMEOUT)
-            .build();
-        let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-            .http_client(http)
-            .retry_config(RetryConfig::standard().with_max_attempts(2))
-            .timeout_config(timeouts);
+        let mut loader = chain::loader(http.clone());
         if let Some(region) = region {
             loader = loader.region(Region::new(region));
         }
         let loaded = loader.load().await;
+        let source = Chain::new(http, loaded.region().cloned());
+        let loaded =
+            loaded.into_builder().credentials_provider(SharedCredentialsProvider::new(source)).build();
         let tags_endpoint = endpoint::of_tags()?;
         endpoint::check(&loaded, tags_endpoint.is_some())?;
         let shared = Shared::new(loaded, endpoint::configured_role().await, quotas);
@@ -124,7 +114,7 @@ impl Aws {
     /// Without credentials and region.
     #[cfg(test)]
     pub(crate) fn for_tests() -> Self {
-        Self::new(SdkConfig::builder().behavior_version(BehaviorVersion::v2026_01_12()).build())
+        Self::new(SdkConfig::builder().behavior_version(aws_config::BehaviorVersion::v2026_01_12()).build())
     }
 
     /// With AWS's default quotas.
@@ -184,6 +174,14 @@ impl Aws {
         readings.map(sample).collect()
     }
 
+    /// The credentials in use that expire.
+    pub(crate) fn credentials_expiry(&self) -> Option<CredentialsSample> {
+        let expiry = self.shared.credentials.expiry()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        let of_role = |session: &Arc<RoleSession>| session.request().role_arn.clone();
+        let role_arn = self.shared.session.as_ref().map(of_role).unwrap_or_default();
+        Some(CredentialsSample { role_arn, expiry: expiry.as_secs_f64() })
+    }
+
     /// The region of the environment: `AWS_REGION`, the profile, or instance metadata.
     #[must_use]
     pub(crate) fn default_region(&self) -> Option<String> {
@@ -215,13 +213,16 @@ impl Aws {
         ]
     }
 
-    /// Builds a new client each time: STS is called once for each access key.
+    /// Kept like the others: a client knows how far this clock is from that of AWS.
     pub(super) fn sts(&self, region: &str) -> aws_sdk_sts::Client {
-        let config =
-            aws_sdk_sts::config::Builder::from(&self.shared.config).region(Region::new(region.to_owned()));
-        aws_sdk_sts::Client::from_conf(
-            config.interceptor(host::NoteHost).interceptor(RequiredMembers).build(),
-        )
+        let mut clients = self.shared.sts_clients.lock().unwrap_or_else(PoisonError::into_inner);
+        clients.of(region, || {
+            let config = aws_sdk_sts::config::Builder::from(&self.shared.config)
+                .region(Region::new(region.to_owned()))
+                .interceptor(host::NoteHost)
+                .interceptor(RequiredMembers);
+            aws_sdk_sts::Client::from_conf(config.build())
+        })
     }
 }
 
@@ -248,12 +249,15 @@ impl Shared {
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts)
             .credentials_provider(SharedCredentialsProvider::new(credentials.clone()))
+            // They are kept and renewed by `TrackedCredentials`.
+            .identity_cache(IdentityCache::no_cache())
             .build();
         let custom_endpoint = endpoint::is_custom(&config);
         Self {
             config,
             clients: Mutex::default(),
             tag_clients: Mutex::default(),
+            sts_clients: Mutex::default(),
             custom_endpoint,
             tags_endpoint: None,
             credentials,
@@ -267,15 +271,12 @@ impl Shared {
     /// The same connections, endpoints, budget and fence with other credentials.
     fn with_credentials(&self, credentials: TrackedCredentials, session: Option<Arc<RoleSession>>) -> Self {
         let config = self.config.clone().into_builder();
-        let config = config
-            // Both kinds look after the expiry by themselves.
-            .identity_cache(IdentityCache::no_cache())
-            .credentials_provider(SharedCredentialsProvider::new(credentials.clone()))
-            .build();
+        let config = config.credentials_provider(SharedCredentialsProvider::new(credentials.clone())).build();
         Self {
             config,
             clients: Mutex::default(),
             tag_clients: Mutex::default(),
+            sts_clients: Mutex::default(),
             custom_endpoint: self.custom_endpoint,
             tags_endpoint: self.tags_endpoint.clone(),
             credentials,
@@ -292,13 +293,6 @@ impl Shared {
             |session: &Arc<RoleSession>| session.request().role_arn.split(':').nth(4).map(ToOwned::to_owned);
         let of_session = self.session.as_ref().and_then(of_role);
         of_session.or_else(|| self.credentials.account_in_use()).unwrap_or_default()
-    }
-
-    /// A call failed: because of its credentials, perhaps.
-    pub(super) fn failed(&self, error: &CallError) {
-        if let Some(session) = &self.session {
-            session.failed(error);
-        }
     }
 
     fn omics(&self, region: &str) -> aws_sdk_omics::Client {

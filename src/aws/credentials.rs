@@ -1,5 +1,5 @@
-//! Credentials: which access key is in use, where it comes from, and the account of each key. I/O through the SDK's
-//! credentials chain.
+//! Credentials: which are in use, where they come from, the account of each key, and their renewal before they are over. I/O
+//! through the SDK's credentials chain.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -11,7 +11,8 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, Result, SharedCredentialsProvider, future};
 
-use super::is_account_id;
+use super::lifetime::Lifetime;
+use super::{Moment, credentials_failure, is_account_id};
 
 /// Temporary credentials are replaced about hourly for as long as the process runs; so the map is emptied
 /// when it holds this many keys. A forgotten account costs one call of STS.
@@ -21,22 +22,25 @@ const MAX_KEYS: usize = 64;
 pub(super) const LOAD_TIMEOUT: Duration = Duration::from_secs(7);
 /// A failed source is left alone for so long, however many calls wait for credentials.
 const PAUSE: Duration = Duration::from_secs(2);
-
-/// Begins the SDK's text about a profile that it could not read.
-const PROFILE_UNREADABLE: &str = "ProfileFile provider could not be built";
+/// The same while there are credentials that can still be used.
+const PAUSE_WITH_CREDENTIALS: Duration = Duration::from_secs(30);
+/// The same while AWS refuses the credentials that there are. The budget lets few calls through then.
+const PAUSE_AFTER_REFUSAL: Duration = Duration::from_secs(5);
 
 /// Providers that get the account together with the key from whoever issued the key. What a person has written beside a
 /// key, in `AWS_ACCOUNT_ID` or a profile, may belong to another one.
 const ISSUERS: [&str; 5] =
     [super::role_session::PROVIDER, "AssumeRoleProvider", "EcsContainer", "SSO", "WebIdentityToken"];
 
-/// Passes on the credentials of the SDK's chain and notes what they say about themselves.
+/// Passes on the credentials of the SDK's chain, keeps them while they are good, and notes what they say about themselves.
 #[derive(Clone, Debug)]
 pub(super) struct TrackedCredentials {
     inner: SharedCredentialsProvider,
     /// The role that the environment or the profile asks for.
     role: Option<String>,
     state: Arc<Mutex<State>>,
+    /// Held by the one who asks the source.
+    loading: Arc<tokio::sync::Mutex<()>>,
 }
 
 /// What credentials say about themselves. Not the secret.
@@ -53,14 +57,15 @@ struct State {
     account_by_key: HashMap<String, String>,
     /// Accounts that a person has written beside a key.
     written_by_key: HashMap<String, String>,
-    /// Loaded to learn the key; the next caller takes them.
-    loaded: Option<Credentials>,
+    held: Option<(Credentials, Lifetime)>,
     failed: Option<(Instant, LoadFailed)>,
+    /// When the source was last asked for others while there were credentials; none since it gave others.
+    renewed: Option<Instant>,
 }
 
 impl TrackedCredentials {
     pub(super) fn new(inner: SharedCredentialsProvider, role: Option<String>) -> Self {
-        Self { inner, role, state: Arc::default() }
+        Self { inner, role, state: Arc::default(), loading: Arc::default() }
     }
 
     /// The access key of the credentials that the SDK loaded last, none before the first request.
@@ -92,29 +97,83 @@ impl TrackedCredentials {
         self.role.clone()
     }
 
+    /// When the credentials in use are over, as their issuer says; none if they do not expire, or before the first request.
+    pub(super) fn expiry(&self) -> Option<SystemTime> {
+        self.state().held.as_ref().and_then(|(credentials, _)| credentials.expiry())
+    }
+
     /// Loads credentials where none were loaded yet. The next request uses these.
     pub(super) async fn load_first(&self) -> std::result::Result<Origin, CredentialsError> {
         if let Some(origin) = self.state().origin.clone() {
             return Ok(origin);
         }
-        let credentials = self.provide().await?;
-        let origin = origin_of(&credentials);
-        self.state().loaded = Some(credentials);
-        Ok(origin)
+        self.provide().await.map(|credentials| origin_of(&credentials))
+    }
+
+    /// AWS does not accept this key any more, whatever is known of its end: the source may have another one by now.
+    pub(super) fn refused(&self, access_key_id: &str) {
+        if self.access_key_id().as_deref() == Some(access_key_id) {
+            self.renew(PAUSE_AFTER_REFUSAL);
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn provide(&self) -> Result {
-        let loaded = self.state().loaded.take();
-        if let Some(loaded) = loaded.filter(is_fresh) {
-            return Ok(loaded);
+    /// Credentials with which a request may be signed now.
+    pub(super) async fn provide(&self) -> Result {
+        if let Some(credentials) = self.usable() {
+            return Ok(credentials);
         }
-        if let Some(failed) = self.recent_failure() {
-            return Err(CredentialsError::provider_error(failed));
+        let _alone = self.loading.lock().await;
+        // Somebody else may have asked in the meantime.
+        if let Some(credentials) = self.usable() {
+            return Ok(credentials);
         }
+        let loaded = match self.recent_failure() {
+            Some(failed) => Err(CredentialsError::provider_error(failed)),
+            None => self.load().await,
+        };
+        loaded.or_else(|error| self.valid().ok_or(error))
+    }
+
+    /// The credentials that are held, if they are not over.
+    fn valid(&self) -> Option<Credentials> {
+        let (credentials, lifetime) = self.state().held.clone()?;
+        lifetime.is_valid(Moment::now()).then_some(credentials)
+    }
+
+    /// The credentials that are held, if requests may be signed with them. Those that are not fresh any more are replaced
+    /// meanwhile: no call waits for it, and none fails if the source is down for a while.
+    fn usable(&self) -> Option<Credentials> {
+        let now = Moment::now();
+        let (credentials, lifetime) = self.state().held.clone()?;
+        if !lifetime.is_fresh(now) {
+            self.renew(PAUSE_WITH_CREDENTIALS);
+        }
+        lifetime.is_usable(now).then_some(credentials)
+    }
+
+    /// Asks the source in the background, if nobody has done so within `pause`.
+    fn renew(&self, pause: Duration) {
+        let mut state = self.state();
+        if state.renewed.is_some_and(|renewed| renewed.elapsed() < pause) {
+            return;
+        }
+        state.renewed = Some(Instant::now());
+        drop(state);
+        let tracked = self.clone();
+        tokio::spawn(async move {
+            let _alone = tracked.loading.lock().await;
+            if let Err(error) = tracked.load().await {
+                let why = credentials_failure::words(&error);
+                tracing::warn!("the AWS credentials could not be renewed; the operator asks again: {why}");
+            }
+        });
+    }
+
+    async fn load(&self) -> Result {
         let loading = tokio::time::timeout(LOAD_TIMEOUT, self.inner.provide_credentials()).await;
         match loading.unwrap_or_else(|_| Err(CredentialsError::provider_timed_out(LOAD_TIMEOUT))) {
             Ok(credentials) => {
@@ -133,8 +192,7 @@ impl TrackedCredentials {
 
     fn recent_failure(&self) -> Option<LoadFailed> {
         let state = self.state();
-        let (at, failed) = state.failed.as_ref()?;
-        (failed.is_final() || at.elapsed() < PAUSE).then(|| failed.clone())
+        state.failed.as_ref().filter(|(at, _)| at.elapsed() < PAUSE).map(|(_, failed)| failed.clone())
     }
 
     fn note(&self, credentials: &Credentials) {
@@ -142,17 +200,17 @@ impl TrackedCredentials {
         let account = credentials.account_id().map(|account| account.as_str().to_owned());
         let mut state = self.state();
         state.failed = None;
+        if state.origin.as_ref() != Some(&origin) {
+            state.renewed = None;
+        }
         if let Some(account) = account.filter(|account| is_account_id(account)) {
             let from_issuer = ISSUERS.contains(&origin.provider.as_str());
             let accounts = if from_issuer { &mut state.account_by_key } else { &mut state.written_by_key };
             insert(accounts, origin.access_key_id.clone(), account);
         }
         state.origin = Some(origin);
+        state.held = Some((credentials.clone(), Lifetime::new(credentials.expiry(), Moment::now())));
     }
-}
-
-fn is_fresh(credentials: &Credentials) -> bool {
-    credentials.expiry().is_none_or(|expiry| expiry > SystemTime::now() + Duration::from_secs(60))
 }
 
 fn insert(accounts: &mut HashMap<String, String>, access_key_id: String, account: String) {
@@ -192,13 +250,6 @@ pub(super) struct LoadFailed {
 impl LoadFailed {
     pub(super) fn new(role: Option<String>, had_credentials: bool, error: CredentialsError) -> Self {
         Self { role, had_credentials, error: Arc::new(error) }
-    }
-
-    /// The SDK never tries a profile again that it could not read, and only its first error says why. Any other mistake
-    /// may be mended while the process runs, such as the trust policy of a role.
-    fn is_final(&self) -> bool {
-        matches!(*self.error, CredentialsError::InvalidConfiguration(_))
-            && self.error.source().is_some_and(|why| why.to_string().starts_with(PROFILE_UNREADABLE))
     }
 }
 
@@ -247,7 +298,7 @@ mod tests {
     }
 
     fn credentials(provider: &'static str, account: Option<&str>) -> Credentials {
-        let credentials = Credentials::builder().access_key_id("AKIA").secret_access_key("secret");
+        let credentials = Credentials::builder().access_key_id("AKIA").secret_access_key("the-secret");
         let mut credentials = credentials.provider_name(provider);
         credentials.set_account_id(account.map(Into::into));
         credentials.build()
@@ -274,6 +325,13 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn no_debug_output_shows_a_secret() {
+        let tracked = tracked(credentials("EcsContainer", None));
+        tracked.load_first().await.expect("credentials");
+        assert!(!format!("{tracked:#?}").contains("the-secret"), "a panic may show it");
+    }
+
+    #[tokio::test]
     async fn calls_that_wait_for_a_failed_source_get_its_failure() {
         let down = Arc::new(Down::default());
         #[derive(Debug)]
@@ -293,14 +351,35 @@ mod tests {
         assert_eq!(down.0.load(Ordering::Relaxed), 1);
     }
 
-    #[test]
-    fn only_a_profile_that_the_sdk_could_not_read_is_never_tried_again() {
-        let is_final = |error| LoadFailed::new(None, false, error).is_final();
-        let profile = format!("{PROFILE_UNREADABLE}: the profile `x` is a loop");
-        assert!(is_final(CredentialsError::invalid_configuration(profile)));
-        for other in ["RegionDisabledException", "AssumeRoleUnauthorizedAccess", "invalid auth token"] {
-            assert!(!is_final(CredentialsError::invalid_configuration(other)), "{other}");
+    /// Gives another key each time.
+    #[derive(Debug, Default)]
+    struct Rotating(AtomicUsize);
+
+    impl ProvideCredentials for Rotating {
+        fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+        where
+            Self: 'a,
+        {
+            let key = format!("AKIA{}", self.0.fetch_add(1, Ordering::Relaxed));
+            let credentials = Credentials::builder().access_key_id(key).secret_access_key("secret");
+            future::ProvideCredentials::ready(Ok(credentials.provider_name("test").build()))
         }
-        assert!(!is_final(CredentialsError::provider_error("down")));
+    }
+
+    #[tokio::test]
+    async fn a_key_is_kept_until_aws_refuses_it() {
+        let tracked = tracked(Rotating::default());
+        for _ in 0..3 {
+            assert_eq!(tracked.provide().await.expect("credentials").access_key_id(), "AKIA0");
+        }
+        tracked.refused("AKIA9");
+        assert!(tracked.state().renewed.is_none(), "a key that is not in use any more");
+        tracked.refused("AKIA0");
+        tracked.refused("AKIA0");
+        while tracked.access_key_id().as_deref() == Some("AKIA0") {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(tracked.provide().await.expect("credentials").access_key_id(), "AKIA1", "asked for once");
+        assert!(tracked.expiry().is_none());
     }
 }

@@ -13,7 +13,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 
 use super::credentials::LoadFailed;
 use super::denial::Denial;
-use super::error::{class_of_response, code_of};
+use super::error::{class_of_response, code_of, is_about_the_date};
 use super::{CallError, Class, Operation};
 
 /// Begins the SDK's text about an agent that answers with an error. The status is nowhere else.
@@ -37,6 +37,15 @@ pub(super) fn of(operation: Operation, error: &(dyn StdError + 'static)) -> Opti
     let denial = denial.map(|denial| Box::new(Denial { principal: denial.principal.or(role), ..denial }));
     let detail = words(credentials);
     Some(CallError { class, code, denial, ..CallError::unreadable(operation, detail) })
+}
+
+/// Why the role of a binding cannot be assumed.
+pub(super) fn of_role(error: &(dyn StdError + 'static)) -> CallError {
+    let answered = chain(error).find_map(|cause| cause.downcast_ref::<CallError>());
+    answered.cloned().or_else(|| of(Operation::AssumeRole, error)).unwrap_or_else(|| CallError {
+        class: Class::CredentialsUnavailable,
+        ..CallError::unreadable(Operation::AssumeRole, error.to_string())
+    })
 }
 
 struct Refusal {
@@ -125,6 +134,9 @@ where
             Class::Transient | Class::Throttled
         ),
     };
+    if is_about_the_date(code.as_deref(), message) {
+        return Refusal { code, ..Refusal::missing() };
+    }
     // Without a code the response is not one of STS, but of a proxy on the way.
     if is_passing || code.is_none() {
         return Refusal::unavailable(code);
@@ -205,6 +217,18 @@ mod tests {
         let refused = CredentialsError::provider_error(answered(Some("AccessDenied"), 403, text));
         let role = Some("arn:aws:iam::123456789012:role/r".to_owned());
         assert_eq!(class(refused), (Class::Credentials, role));
+    }
+
+    #[test]
+    fn a_clock_that_is_off_is_no_denial_of_the_role() {
+        let text = "Signature expired: 20260101T000000Z is now earlier than 20260101T000500Z";
+        let metadata = ErrorMetadata::builder().code("SignatureDoesNotMatch").message(text).build();
+        let raw = HttpResponse::new(403.try_into().expect("a status"), SdkBody::empty());
+        let skewed = SdkError::service_error(AssumeRoleError::generic(metadata), raw);
+        let failed = LoadFailed::new(Some("role".into()), false, CredentialsError::provider_error(skewed));
+        let outer = ConnectorError::other(CredentialsError::provider_error(failed).into(), None);
+        let error = of(Operation::GetSequenceStore, &outer).expect("a failure of the credentials");
+        assert!(error.is_clock_skew() && error.denial.is_none(), "{error:?}");
     }
 
     #[test]

@@ -132,6 +132,23 @@ impl CallError {
         self.region.as_deref().filter(|_| is_unknown).filter(is_opt_in)
     }
 
+    /// Whether AWS refuses the access key or the session itself, so that others may be there by now. IAM revokes the sessions of
+    /// a role by a policy that denies them everything.
+    #[must_use]
+    pub(super) fn is_refusal_of_key(&self) -> bool {
+        let is_revoked = self.detail.contains("with an explicit deny in an identity-based policy");
+        match self.class {
+            Class::Credentials => self.code.is_some() && !self.is_clock_skew(),
+            _ => self.class == Class::Denied && is_revoked,
+        }
+    }
+
+    /// Whether AWS refuses the signature for its date.
+    #[must_use]
+    pub(crate) fn is_clock_skew(&self) -> bool {
+        self.class == Class::Credentials && is_about_the_date(self.code.as_deref(), &self.detail)
+    }
+
     /// The code as a label of metrics: one that the operator does not know counts as `other`, so that nobody can add labels.
     #[must_use]
     pub(super) fn code_label(&self) -> &'static str {
@@ -200,7 +217,7 @@ fn incomplete<'a>(error: &'a (dyn StdError + 'static)) -> Option<&'a Incomplete>
 }
 
 /// Every error code whose meaning the operator knows, and its class; none where the status of the response says it.
-const KNOWN_CODES: [(&str, Option<Class>); 29] = [
+const KNOWN_CODES: [(&str, Option<Class>); 32] = [
     ("ResourceNotFoundException", Some(Class::NotFound)),
     ("ConflictException", Some(Class::Conflict)),
     ("ValidationException", Some(Class::Terminal)),
@@ -227,10 +244,20 @@ const KNOWN_CODES: [(&str, Option<Class>); 29] = [
     ("IncompleteSignature", Some(Class::Credentials)),
     ("IncompleteSignatureException", Some(Class::Credentials)),
     ("InvalidToken", Some(Class::Credentials)),
+    ("RequestTimeTooSkewed", Some(Class::Credentials)),
+    ("RequestExpired", Some(Class::Credentials)),
+    ("RequestInTheFuture", Some(Class::Credentials)),
     ("RegionDisabledException", Some(Class::Credentials)),
     ("InternalServerException", None),
     ("RequestTimeoutException", None),
 ];
+
+/// Whether AWS refuses a request for the date of its signature.
+pub(super) fn is_about_the_date(code: Option<&str>, text: &str) -> bool {
+    let codes = ["RequestTimeTooSkewed", "RequestExpired", "RequestInTheFuture"];
+    code.is_some_and(|code| codes.contains(&code))
+        || ["Signature expired", "Signature not yet current"].iter().any(|words| text.contains(words))
+}
 
 pub(super) fn class_of_response(code: Option<&str>, status: u16) -> Class {
     let known = KNOWN_CODES.into_iter().find(|(known, _)| code == Some(known));

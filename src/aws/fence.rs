@@ -27,7 +27,7 @@ impl Moment {
     }
 
     /// By the clock that went further. One that was set back counts for nothing.
-    fn since(self, earlier: Self) -> Duration {
+    pub(super) fn since(self, earlier: Self) -> Duration {
         let by_date = self.date.duration_since(earlier.date).unwrap_or_default();
         by_date.max(self.clock.saturating_duration_since(earlier.clock))
     }

@@ -15,6 +15,7 @@
 //! | `stores`, `tags`, `s3_access_policy`, `read_sets` | the requests themselves, by subject |
 //! | `other_owners` | owner tags that were seen a moment ago |
 //! | `credentials`, `identity` | the credentials in use and the account they belong to |
+//! | `chain`, `lifetime` | where credentials come from; how long they are used, and when new ones are asked for |
 //! | `credentials_failure`, `denial` | why there are no credentials, and what a denial names |
 //! | `role_session`, `sessions` | the roles of bindings: one session for each role and namespace |
 //! | `http` | connections: direct, or through a proxy |
@@ -24,6 +25,7 @@ mod arn;
 mod budget;
 mod call;
 mod cause;
+mod chain;
 mod client;
 mod credentials;
 mod credentials_failure;
@@ -34,6 +36,7 @@ mod fence;
 mod host;
 mod http;
 mod identity;
+mod lifetime;
 mod mirror;
 mod operation;
 mod other_owners;

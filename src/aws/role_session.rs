@@ -1,6 +1,6 @@
-//! The session of one role for one namespace: credentials that are replaced ahead of their expiry. I/O: STS.
+//! The role of a binding, assumed for one namespace. What keeps and renews the credentials is `credentials`. I/O: STS.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use aws_credential_types::Credentials;
@@ -14,17 +14,9 @@ use super::{Aws, CallError, Class, Operation, Urgency, is_account_id};
 /// As the SDK shows where credentials come from.
 pub(super) const PROVIDER: &str = "AccountBinding";
 
-/// Credentials are replaced so long before they expire. STS gives them for an hour.
-const AHEAD: Duration = Duration::from_secs(300);
-/// Credentials that expire sooner than this are not used any more: a request takes a while.
-const LEAST: Duration = Duration::from_secs(20);
 /// After a failure STS is left alone for so long. Each wait is twice as long as the one before.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(60);
-/// Credentials that AWS rejects are replaced at most so often.
-const REPLACED_AFTER: Duration = Duration::from_secs(30);
-/// Those to which AWS denies something are replaced once they are so old: a policy may deny it to older sessions of the role.
-const REPLACED_AFTER_DENIAL: Duration = Duration::from_secs(300);
 
 /// What STS is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,23 +29,13 @@ pub(crate) struct AssumeRole {
     pub(crate) tags: Vec<(&'static str, String)>,
 }
 
-/// Replaces its credentials by itself.
+/// Opens sessions of a role.
 #[derive(Debug)]
 pub(crate) struct RoleSession {
     /// Acts with the identity of the operator.
     operator: Aws,
     request: AssumeRole,
-    state: Mutex<State>,
-    /// One request to STS at a time, for whomever waits for it.
-    refreshing: tokio::sync::Mutex<()>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    credentials: Option<(Credentials, Instant)>,
-    failed: Option<Failed>,
-    /// When credentials were thrown away last because AWS rejected them.
-    thrown_away: Option<Instant>,
+    failed: Mutex<Option<Failed>>,
 }
 
 #[derive(Debug)]
@@ -65,59 +47,27 @@ struct Failed {
 
 impl RoleSession {
     pub(super) fn new(operator: Aws, request: AssumeRole) -> Self {
-        Self { operator, request, state: Mutex::default(), refreshing: tokio::sync::Mutex::default() }
+        Self { operator, request, failed: Mutex::default() }
     }
 
     pub(super) fn request(&self) -> &AssumeRole {
         &self.request
     }
 
-    /// Credentials that are valid for a while. While STS fails, those that are left are used to their end.
+    /// Credentials of a new session.
     ///
     /// # Errors
     /// Why the role cannot be assumed. STS is not asked each time.
-    pub(crate) async fn credentials(&self) -> Result<Credentials, CallError> {
-        if let Some(credentials) = self.valid_for(AHEAD) {
-            return Ok(credentials);
-        }
-        let _alone = self.refreshing.lock().await;
-        if let Some(credentials) = self.valid_for(AHEAD) {
-            return Ok(credentials);
-        }
-        let assumed = match self.recent_failure() {
+    async fn credentials(&self) -> Result<Credentials, CallError> {
+        let recent = self
+            .failed()
+            .as_ref()
+            .filter(|failed| failed.at.elapsed() < failed.wait)
+            .map(|f| f.error.clone());
+        match recent {
             Some(error) => Err(error),
             None => self.assume().await,
-        };
-        assumed.or_else(|error| self.valid_for(LEAST).ok_or(error))
-    }
-
-    /// A call failed: because the credentials have ended before their time, perhaps.
-    pub(super) fn failed(&self, error: &CallError) {
-        let mut state = self.state();
-        let is_old =
-            state.credentials.as_ref().is_some_and(|(_, since)| since.elapsed() > REPLACED_AFTER_DENIAL);
-        let was_lately = state.thrown_away.is_some_and(|at| at.elapsed() < REPLACED_AFTER);
-        let is_replaced = match error.class {
-            Class::Credentials => !was_lately,
-            Class::Denied => is_old,
-            _ => false,
-        };
-        if is_replaced {
-            (state.credentials, state.thrown_away) = (None, Some(Instant::now()));
         }
-    }
-
-    fn valid_for(&self, least: Duration) -> Option<Credentials> {
-        let state = self.state();
-        let (credentials, _) = state.credentials.as_ref()?;
-        let is_valid = credentials.expiry().is_none_or(|expiry| expiry > SystemTime::now() + least);
-        is_valid.then(|| credentials.clone())
-    }
-
-    fn recent_failure(&self) -> Option<CallError> {
-        let state = self.state();
-        let failed = state.failed.as_ref()?;
-        (failed.at.elapsed() < failed.wait).then(|| failed.error.clone())
     }
 
     /// Where many namespaces share a role that STS denies, few of them ask.
@@ -132,23 +82,16 @@ impl RoleSession {
             }
             Err(error) => Err(as_denied(error)),
         };
-        let mut state = self.state();
-        match outcome {
-            Ok(credentials) => {
-                (state.credentials, state.failed) = (Some((credentials.clone(), Instant::now())), None);
-                Ok(credentials)
-            }
-            Err(error) => {
-                let before = state.failed.as_ref().map(|failed| failed.wait);
-                let wait = before.map_or(FIRST_WAIT, |wait| (wait * 2).min(LONGEST_WAIT));
-                state.failed = Some(Failed { error: error.clone(), wait, at: Instant::now() });
-                Err(error)
-            }
-        }
+        let mut failed = self.failed();
+        let wait = failed.as_ref().map_or(FIRST_WAIT, |failed| (failed.wait * 2).min(LONGEST_WAIT));
+        *failed =
+            outcome.as_ref().err().map(|error| Failed { error: error.clone(), wait, at: Instant::now() });
+        drop(failed);
+        outcome
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn failed(&self) -> MutexGuard<'_, Option<Failed>> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -166,7 +109,7 @@ fn as_denied(error: CallError) -> CallError {
 
 /// For the clients of a session.
 #[derive(Clone, Debug)]
-pub(super) struct SessionCredentials(pub(super) std::sync::Arc<RoleSession>);
+pub(super) struct SessionCredentials(pub(super) Arc<RoleSession>);
 
 impl ProvideCredentials for SessionCredentials {
     fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
@@ -273,11 +216,11 @@ mod tests {
         let first = session.credentials().await.expect_err("there are no credentials to assume it with");
         assert_eq!(first.operation, Operation::AssumeRole);
         let waits =
-            |session: &RoleSession| session.state().failed.as_ref().map(|failed| (failed.wait, failed.at));
+            |session: &RoleSession| session.failed().as_ref().map(|failed| (failed.wait, failed.at));
         let before = waits(&session);
         assert_eq!(session.credentials().await, Err(first));
         assert_eq!(waits(&session), before);
-        session.state().failed.as_mut().expect("a failure").at -= 2 * FIRST_WAIT;
+        session.failed().as_mut().expect("a failure").at -= 2 * FIRST_WAIT;
         session.credentials().await.expect_err("still none");
         assert_eq!(waits(&session).map(|(wait, _)| wait), Some(2 * FIRST_WAIT));
     }

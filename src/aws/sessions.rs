@@ -1,12 +1,13 @@
 //! The sessions of all bound namespaces: one for each role and namespace. I/O: STS, by the sessions.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sha2::{Digest, Sha256};
 
 use super::role_session::{AssumeRole, RoleSession};
-use super::{Aws, CallError};
+use super::{Aws, CallError, credentials_failure};
+use crate::metrics::CredentialsSample;
 
 /// The longest name of a session that STS accepts.
 const LONGEST_NAME: usize = 64;
@@ -50,10 +51,9 @@ impl Sessions {
     /// Why it does not.
     pub(crate) async fn assume(&self, key: &SessionKey) -> Result<Aws, CallError> {
         let aws = self.session(key);
-        match &aws.shared.session {
-            Some(session) => session.credentials().await.map(|_| aws.clone()),
-            // Every entry of the map has one.
-            None => Ok(self.operator.without_credentials()),
+        match aws.shared.credentials.provide().await {
+            Ok(_) => Ok(aws),
+            Err(error) => Err(credentials_failure::of_role(&error)),
         }
     }
 
@@ -65,6 +65,16 @@ impl Sessions {
     /// What other processes may change from now on is not believed from memory.
     pub(crate) fn forget_owners(&self) {
         self.open().values().for_each(Aws::forget_owners);
+    }
+
+    /// When the first session of each role expires.
+    pub(crate) fn credentials_expiries(&self) -> Vec<CredentialsSample> {
+        let mut first: BTreeMap<String, f64> = BTreeMap::new();
+        for sample in self.open().values().filter_map(Aws::credentials_expiry) {
+            let expiry = first.entry(sample.role_arn).or_insert(sample.expiry);
+            *expiry = expiry.min(sample.expiry);
+        }
+        first.into_iter().map(|(role_arn, expiry)| CredentialsSample { role_arn, expiry }).collect()
     }
 
     fn session(&self, key: &SessionKey) -> Aws {

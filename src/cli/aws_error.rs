@@ -46,6 +46,9 @@ pub(super) fn explain(error: &CallError, region: Option<&str>, program: &str) ->
 fn no_credentials(error: &CallError, call: &str) -> String {
     let profile = std::env::var("AWS_PROFILE").unwrap_or_else(|_| "default".into());
     let (text, code) = (&error.detail, error.code.as_deref());
+    if error.is_clock_skew() {
+        return format!("AWS refuses {call} because the clock of this computer is wrong: set it");
+    }
     if text.contains("SSO") || text.contains("sso-session") {
         return format!(
             "profile {profile} is not signed in for {call}: run `aws sso login --profile {profile}`"

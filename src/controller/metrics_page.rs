@@ -1,5 +1,5 @@
-//! What the metrics read when somebody asks: the objects of the cache, the watches, the queue, the request budget, and how
-//! each region is observed. No I/O.
+//! What the metrics read when somebody asks: the objects of the cache, the watches, the queue, the request budget, the
+//! credentials, and how each region is observed. No I/O.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,19 +8,27 @@ use std::time::Instant;
 use super::context::Context;
 use super::sweep::{Freshness, Mode};
 use crate::kubernetes::WatchFailure;
-use crate::metrics::{Condition, Objects, Page, QueueSample, RegionSample, Sample, WatchSample};
+use crate::metrics::{Condition, CredentialsSample, Objects, Page, QueueSample, RegionSample, Sample, WatchSample};
 
 /// The page /metrics with everything that is known of `context`. `per_object`: with series for each object.
 pub fn metrics_page(context: &Arc<Context>, per_object: bool) -> Page {
     let objects = Arc::new(CachedObjects(Arc::clone(context)));
-    let (queued, swept, aws) = (Arc::clone(context), Arc::clone(context), context.aws.clone());
+    let (queued, swept) = (Arc::clone(context), Arc::clone(context));
+    let (aws, signing) = (context.aws.clone(), Arc::clone(context));
     let watching = Arc::clone(context);
     Page::new(Arc::clone(&context.metrics))
         .with_objects(objects, per_object)
         .with_watches(move || watch_sample(&watching))
         .with_queue(move || queue_sample(&queued))
         .with_budget(move || aws.budget_readings())
+        .with_credentials(move || credentials_samples(&signing))
         .with_regions(move || region_samples(&swept))
+}
+
+/// The credentials in use that expire: the operator's own, and those of the roles of bindings.
+fn credentials_samples(context: &Context) -> Vec<CredentialsSample> {
+    let of_roles = context.tenancy.sessions.credentials_expiries();
+    context.aws.credentials_expiry().into_iter().chain(of_roles).collect()
 }
 
 fn watch_sample(context: &Context) -> WatchSample {

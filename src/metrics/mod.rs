@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `aws`, `budget`, `rest_client` | requests to AWS, the request budget, requests to the Kubernetes API server |
 //! | `watches` | watches of the API server that fail |
+//! | `credentials` | when the credentials in use expire |
 //! | `regions` | how the stores of each region are observed |
 //! | `reconcile`, `workqueue`, `leadership` | passes, the queue and the lease, under the names of controller-runtime and client-go |
 //! | `objects` | series about objects, made when they are asked for: they cost nothing at rest and go with their object |
@@ -18,6 +19,7 @@ mod aws;
 mod bounded;
 mod budget;
 mod build_info;
+mod credentials;
 mod family;
 mod leadership;
 mod objects;
@@ -38,6 +40,7 @@ use prometheus_client::registry::Registry;
 
 pub(crate) use aws::{AwsRequests, Begun};
 pub(crate) use budget::BudgetSample;
+pub(crate) use credentials::CredentialsSample;
 pub(crate) use objects::{Condition, Objects, Sample};
 pub(crate) use page::{CONTENT_TYPE, Page};
 pub(crate) use reconcile::{PassResult, Passes};

@@ -9,6 +9,7 @@ use prometheus_client::encoding::prometheus_text::encode;
 use prometheus_client::registry::Registry;
 
 use super::budget::{BudgetSample, BudgetSeries};
+use super::credentials::{CredentialsSample, CredentialsSeries};
 use super::family::Read;
 use super::objects::ObjectSeries;
 use super::process::Process;
@@ -52,6 +53,15 @@ impl Page {
     ) -> Self {
         let metrics = Arc::clone(&self.metrics);
         self.read_each_time.register_collector(Box::new(BudgetSeries { metrics, read: Read::new(read) }));
+        self
+    }
+
+    /// Adds the credentials in use.
+    pub(crate) fn with_credentials(
+        mut self,
+        read: impl Fn() -> Vec<CredentialsSample> + Send + Sync + 'static,
+    ) -> Self {
+        self.read_each_time.register_collector(Box::new(CredentialsSeries(Read::new(read))));
         self
     }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use super::Metrics;
 use super::budget::BudgetSample;
+use super::credentials::CredentialsSample;
 use super::objects::{Condition, Objects, Sample};
 use super::page::Page;
 use super::reconcile::PassResult;
@@ -63,6 +64,7 @@ pub fn metrics_example() -> String {
             waiting: 0,
         }]
     });
+    let page = page.with_credentials(|| vec![CredentialsSample { role_arn: String::new(), expiry: 1.0 }]);
     let page = page.with_watches(|| vec![("error", 0)]).with_regions(|| {
         vec![RegionSample {
             region: "us-east-1".into(),

@@ -6,6 +6,12 @@ use crate::aws::{CallError, Operation, PolicyKind, is_throttling};
 pub(super) fn no_credentials(error: &CallError) -> String {
     let action = error.operation.iam_action();
     let code = error.code.as_deref().unwrap_or("no credentials found");
+    if error.is_clock_skew() {
+        return format!(
+            "AWS refuses {action} because the clock of the operator's node is wrong ({code}): set the clock of the node, or \
+             repair its time synchronization."
+        );
+    }
     if let Some(role) = error.denial.as_ref().and_then(|denial| denial.principal.as_deref()) {
         return format!(
             "AWS STS does not let the operator assume the role {role} for {action} ({code}): check that the role exists, \

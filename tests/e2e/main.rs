@@ -26,6 +26,7 @@ mod cli_runner;
 mod connection;
 mod coverage;
 mod create;
+mod credentials;
 mod defaults;
 mod deletion;
 mod deletion_defaults;
@@ -113,6 +114,11 @@ const TESTS: &[&[Test]] = &[
     connection::keeping::TESTS,
     connection::rights::TESTS,
     create::TESTS,
+    credentials::chained::TESTS,
+    credentials::clock::TESTS,
+    credentials::refusals::TESTS,
+    credentials::rotation::TESTS,
+    credentials::secrets::TESTS,
     defaults::TESTS,
     deletion::TESTS,
     deletion_defaults::TESTS,
@@ -167,6 +173,7 @@ const TESTS: &[&[Test]] = &[
 /// Of these many wait a minute or more for times of the operator: they run among the others, and none begins last.
 const WAITING: &[&[Test]] = &[
     bindings::absent::TESTS,
+    credentials::ways::TESTS,
     ownership::TESTS,
     records::absence::TESTS,
     records::claims::TESTS,

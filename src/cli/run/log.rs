@@ -45,15 +45,18 @@ impl Level for Reloaded {
     }
 }
 
-/// Keeps whole requests, responses and objects out of the log, whatever its level: they hold the policies of all users.
+/// Keeps whole requests, responses and objects out of the log, whatever its level: they hold credentials and the policies of all
+/// users.
 /// Wherever one of these libraries reports a failure, the operator's own line says what it is.
 fn without_content() -> Targets {
-    let at_most_debug = ["aws_config", "aws_runtime", "aws_sdk_omics", "aws_sdk_sts", "aws_sigv4"];
+    let at_most_debug = ["aws_runtime", "aws_sdk_omics", "aws_sdk_sts", "aws_sigv4"];
     let smithy =
         ["aws_smithy_http", "aws_smithy_http_client", "aws_smithy_runtime", "aws_smithy_runtime_api"];
     Targets::new()
         .with_default(LevelFilter::TRACE)
         .with_targets(at_most_debug.into_iter().chain(smithy).map(|target| (target, LevelFilter::DEBUG)))
+        // Responses of the sources of credentials, as a whole where they cannot be parsed, and the external ids of roles.
+        .with_target("aws_config", LevelFilter::OFF)
         // They are for collectors of traces.
         .with_target(traces::TARGET, LevelFilter::OFF)
         // A response that it cannot parse, as a whole.
@@ -84,6 +87,7 @@ mod tests {
             ("aws_smithy_runtime::client::orchestrator", Level::TRACE),
             ("aws_smithy_http_client::client", Level::TRACE),
             ("aws_sdk_omics::operation", Level::TRACE),
+            ("aws_config::meta::credentials::chain", Level::WARN),
             ("kube_client::client", Level::WARN),
             ("kube_client::client", Level::ERROR),
         ] {

@@ -129,7 +129,8 @@ async fn a_pass_that_is_behind_makes_no_config_map_of_the_former_name(
     world.create("a", asking(NAME)).await?;
     world.until_ready("a").await?;
     // A pass looks for the ConfigMap, and before it sees that there is none, the spec has another name.
-    let (looked, made) = (proxy.requests(about_config_maps("GET ")), proxy.requests(about_config_maps("POST ")));
+    let (looked, made) =
+        (proxy.requests(about_config_maps("GET ")), proxy.requests(about_config_maps("POST ")));
     proxy.fail(Fault::HoldBack, about_config_maps("GET "));
     proxy.until_requests(looked + 1, about_config_maps("GET ")).await?;
     maps.delete(NAME).await?;

@@ -2,5 +2,5 @@
 
 pub mod endpoint;
 pub mod objects;
-mod page;
+pub mod page;
 pub mod requests;

@@ -76,18 +76,26 @@ fn sample(line: &str) -> Option<Sample> {
 pub struct Measured {
     pub address: String,
     /// Ends with this.
-    _operator: Operator,
+    operator: Operator,
 }
 
 impl Measured {
     /// The operator polls so rarely that nothing moves unless the test moves it.
     pub fn start(world: &World, flags: &[&str]) -> Result<Self, Error> {
-        let address = closed_address()?.to_string();
-        let environment = BTreeMap::from([("SEQSTORE_METRICS_BIND_ADDRESS", address.clone())]);
         let flags = [&["--poll-interval=1h", "--create-grace=2s"], flags].concat();
         let flags = flags.into_iter().map(Into::into).collect();
-        let operator = world.operator(&Start { environment, flags, ..Start::default() })?;
-        Ok(Self { address, _operator: operator })
+        Self::start_with(world, Start { flags, ..Start::default() })
+    }
+
+    /// As a test wants it otherwise.
+    pub fn start_with(world: &World, mut start: Start) -> Result<Self, Error> {
+        let address = closed_address()?.to_string();
+        start.environment.insert("SEQSTORE_METRICS_BIND_ADDRESS", address.clone());
+        Ok(Self { address, operator: world.operator(&start)? })
+    }
+
+    pub fn log_text(&self) -> String {
+        self.operator.log_text()
     }
 
     pub async fn page(&self) -> Result<Page, Error> {

@@ -7,5 +7,5 @@ pub mod denials;
 pub mod endpoints;
 pub mod own_account;
 pub mod proxies;
-mod recording_proxy;
+pub mod recording_proxy;
 pub mod start_up;

@@ -1,6 +1,6 @@
 //! Traces: a span for each pass and each request to AWS, sent to a collector if one is named, which delays nothing.
 
-mod collector;
+pub mod collector;
 
 use std::sync::Arc;
 

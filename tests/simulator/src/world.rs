@@ -89,14 +89,19 @@ impl World {
         Timestamp::now().saturating_add(ahead).unwrap_or(Timestamp::MAX)
     }
 
-    /// Identifies the caller of a signed request; see [`Principals::authenticate`].
+    /// Checks the date of the signature, and identifies the caller; see [`Principals::authenticate`].
     pub(crate) fn authenticate(
         &self,
         scope: Option<Result<Scope, ApiError>>,
         token: Option<&str>,
         service: &str,
     ) -> Result<Caller, ApiError> {
-        self.principals.authenticate(scope, token, service, &self.knobs, self.now())
+        let skew = scope.as_ref().and_then(|scope| scope.as_ref().ok()?.skew(self.now()));
+        if let Some(skew) = skew {
+            let code = if service == "sts" { "SignatureDoesNotMatch" } else { "InvalidSignatureException" };
+            return Err(ApiError::new(code, skew));
+        }
+        self.principals.authenticate(scope, token, service, &self.knobs)
     }
 
     /// Checks the request quota, then the permission, then executes the operation.
