@@ -93,7 +93,7 @@ mod tests {
             lifetime.is_fresh(after(start, seconds(44))) && !lifetime.is_fresh(after(start, seconds(45)))
         );
         assert!(
-            lifetime.is_usable(after(start, seconds(59))) && !lifetime.is_usable(after(start, seconds(60)))
+            lifetime.is_valid(after(start, seconds(59))) && !lifetime.is_valid(after(start, seconds(60)))
         );
     }
 
