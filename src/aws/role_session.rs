@@ -215,8 +215,7 @@ mod tests {
         let session = RoleSession::new(Aws::for_tests(), request);
         let first = session.credentials().await.expect_err("there are no credentials to assume it with");
         assert_eq!(first.operation, Operation::AssumeRole);
-        let waits =
-            |session: &RoleSession| session.failed().as_ref().map(|failed| (failed.wait, failed.at));
+        let waits = |session: &RoleSession| session.failed().as_ref().map(|failed| (failed.wait, failed.at));
         let before = waits(&session);
         assert_eq!(session.credentials().await, Err(first));
         assert_eq!(waits(&session), before);

@@ -8,7 +8,9 @@ use std::time::Instant;
 use super::context::Context;
 use super::sweep::{Freshness, Mode};
 use crate::kubernetes::WatchFailure;
-use crate::metrics::{Condition, CredentialsSample, Objects, Page, QueueSample, RegionSample, Sample, WatchSample};
+use crate::metrics::{
+    Condition, CredentialsSample, Objects, Page, QueueSample, RegionSample, Sample, WatchSample,
+};
 
 /// The page /metrics with everything that is known of `context`. `per_object`: with series for each object.
 pub fn metrics_page(context: &Arc<Context>, per_object: bool) -> Page {
