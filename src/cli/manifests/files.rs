@@ -29,10 +29,11 @@ impl Manifests {
     }
 }
 
-/// Reads the AccountBindings of one file, whatever else is in it. `-` is standard input.
-pub(in crate::cli) async fn read_bindings(argument: &str) -> Result<Vec<Value>, String> {
+/// Reads the AccountBindings of one file, whatever else is in it, with the name of the file for messages. `-` is standard input.
+pub(in crate::cli) async fn read_bindings(argument: &str) -> Result<(String, Vec<Value>), String> {
     let name = if argument == "-" { "standard input" } else { argument };
-    Ok(parse(PathBuf::from(argument), name.to_owned()).await?.bindings)
+    let found = parse(PathBuf::from(argument), name.to_owned()).await?;
+    Ok((name.to_owned(), found.bindings))
 }
 
 /// Reads the manifests of `argument`. `-` is standard input.

@@ -1,6 +1,6 @@
 //! Flags of `permissions`. No I/O.
 
-use clap::{Args, ValueEnum, ValueHint};
+use clap::{ArgGroup, Args, ValueEnum, ValueHint};
 
 use crate::cli::shared_flags::KubernetesFlags;
 use crate::cli::values::{account, cluster_name, key_arn, object_name, region, role_arn};
@@ -27,6 +27,7 @@ document: permissionsPolicy and trustPolicy of its role, and operatorPolicy, whi
 to assume it. They fit an operator that gets its role by IRSA and one that gets it by EKS Pod Identity.";
 
 #[derive(Args, Clone, Debug)]
+#[command(group(ArgGroup::new("names_cluster").args(["require_owner_tags", "binding"]).multiple(true)))]
 pub struct PermissionsFlags {
     /// What the operator may do
     #[arg(long = "for", value_enum, default_value_t = PermissionLevel::Full, value_name = "LEVEL")]
@@ -54,7 +55,7 @@ pub struct PermissionsFlags {
 
     /// Name of this cluster in the owner tags of stores and in session tags, as the operator uses it; requires
     /// --require-owner-tags or --binding [default: with --binding, what the cluster shows]
-    #[arg(long, value_parser = cluster_name, value_name = "NAME")]
+    #[arg(long, value_parser = cluster_name, value_name = "NAME", requires = "names_cluster")]
     pub(super) cluster_name: Option<String>,
 
     /// Print the policies for the role of this AccountBinding, limited to its account, regions and keys
@@ -90,11 +91,6 @@ impl PermissionsFlags {
             return Err(
                 "--kms-key requires --for full: only creating a store needs a permission for its key".into(),
             );
-        }
-        if self.cluster_name.is_some() && !self.require_owner_tags && self.binding.is_none() {
-            return Err("--cluster-name requires --require-owner-tags or --binding: no other part of the policy names the \
-                        cluster"
-                .into());
         }
         Ok(())
     }

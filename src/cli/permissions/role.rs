@@ -47,11 +47,12 @@ pub(super) fn policies(
     let bound = read.bound()?;
     let mut remarks = Vec::new();
     if flags.operator_role.is_none() {
-        remarks
-            .push(format!("--operator-role names the operator's own role: {UNKNOWN_OPERATOR} stands for it"));
+        remarks.push(format!("{UNKNOWN_OPERATOR} stands for the operator's own role: set --operator-role"));
     }
     if cluster.is_none() {
-        remarks.push(format!("--cluster-name is the one of the operator: {UNKNOWN_CLUSTER} stands for it"));
+        remarks.push(format!(
+            "{UNKNOWN_CLUSTER} stands for the cluster's name: set --cluster-name to that of the operator"
+        ));
     }
     let (kms_keys, aliases) = keys(binding, flags);
     if !aliases.is_empty() {

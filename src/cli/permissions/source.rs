@@ -32,7 +32,7 @@ pub(super) async fn read(
 }
 
 async fn in_file(file: &str, name: &str) -> Result<AccountBinding, String> {
-    let found = manifests::read_bindings(file).await?;
+    let (file, found) = manifests::read_bindings(file).await?;
     let is_wanted = |manifest: &&serde_json::Value| manifest["metadata"]["name"] == name;
     let manifest = found.iter().find(is_wanted);
     let manifest = manifest.ok_or_else(|| format!("{file} contains no AccountBinding {name}"))?;
