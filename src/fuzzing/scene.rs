@@ -110,7 +110,7 @@ impl Scene<'_> {
             now: now(),
         });
         if !self.object.is_paused() {
-            facts::check_status(&status);
+            facts::check_status(&status, self.object.status.as_ref());
         }
         facts::check_events(&event::transitions(self.object.status.as_ref(), &status, &plan.state));
         facts::check_events(&event::store_kept(&plan.state, self.observed));
