@@ -61,7 +61,7 @@ fn report(state: &State) {
         tag_keys_gone: &BTreeSet::new(),
         now: now(),
     });
-    facts::check_status(&status);
+    facts::check_status(&status, None);
     facts::check_events(&event::transitions(None, &status, state, &ConnectionOutcome::AsBefore));
 }
 

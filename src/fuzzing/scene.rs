@@ -114,7 +114,7 @@ impl Scene<'_> {
             now: now(),
         });
         if !self.object.is_paused() {
-            facts::check_status(&status);
+            facts::check_status(&status, self.object.status.as_ref());
         }
         facts::check_events(&event::transitions(
             self.object.status.as_ref(),
