@@ -18,7 +18,7 @@ run() { # harness option...
     shift
     mkdir -p "$cache/corpus/$harness"
     cargo +nightly fuzz run --fuzz-dir . --features targets --sanitizer none "$harness" \
-        "$cache/corpus/$harness" "corpus/$harness" -- -dict=dictionary -timeout=10 -rss_limit_mb=2048 -max_len=65536 "$@"
+        "$cache/corpus/$harness" "corpus/$harness" -- -dict=dictionary -timeout=30 -rss_limit_mb=2048 -max_len=65536 "$@"
 }
 
 if [ $# -gt 0 ]; then
