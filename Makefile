@@ -119,7 +119,7 @@ e2e: need-demo build control-plane ## The tests in tests/ of the operator, on a 
 	$(CARGO) test --package sequencestore-operator --test '*' --locked
 
 .PHONY: faults
-faults: need-demo build control-plane ## Kill the operator at every request that changes something; FAULTS="--flow create" filters
+faults: need-demo build control-plane ## Kill the operator at every request that changes something; FAULTS="--flow create" filters, FAULTS=--binding acts with a role
 	$(CARGO) run --quiet --locked --package faults -- $(FAULTS)
 
 # A run on stable, of the kept inputs and of some made from them, is part of `make test`.

@@ -19,10 +19,12 @@ pub struct Cluster {
     pub config: kube::Config,
     /// A copy of the operator's binary, so that a build during the test does not replace it.
     pub binary: PathBuf,
+    /// Each namespace acts with the role of an AccountBinding.
+    pub binding: bool,
 }
 
 impl Cluster {
-    pub async fn start(operator: Option<&Path>) -> Result<Self, Error> {
+    pub async fn start(operator: Option<&Path>, binding: bool) -> Result<Self, Error> {
         let original = match operator {
             Some(path) => path.to_owned(),
             None => std::env::current_exe()?.with_file_name(PROGRAM),
@@ -38,10 +40,10 @@ impl Cluster {
         let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/../../charts/sequencestore-operator");
         let install =
             ["install", SERVICE_ACCOUNT, chart, "--namespace", SYSTEM_NAMESPACE, "--create-namespace"];
-        let settings = ["--set", "connectionConfigMaps.enabled=true"];
+        let settings = ["--set", "connectionConfigMaps.enabled=true,accountBindings.enabled=true"];
         plane.helm(&[&install[..], &settings].concat()).await?.checked()?;
-        let wait_for_crd = ["wait", "--for=condition=Established", "crd/sequencestores.healthomics.dev"];
-        plane.kubectl(&wait_for_crd).await?.checked()?;
+        let wait_for_crds = ["wait", "--for=condition=Established", "crd", "--all"];
+        plane.kubectl(&wait_for_crds).await?.checked()?;
         // The chart allows one Lease in its own namespace, and each plan has a Lease and a namespace of its own.
         let user = format!("--serviceaccount={SYSTEM_NAMESPACE}:{SERVICE_ACCOUNT}");
         let verbs = ["create", "clusterrole", "leases", "--verb=create,get,update", "--resource=leases"];
@@ -53,6 +55,6 @@ impl Cluster {
             Kubeconfig::read_from(plane.kubeconfig_for(SYSTEM_NAMESPACE, SERVICE_ACCOUNT).await?)?;
         let options = KubeConfigOptions::default();
         let config = kube::Config::from_custom_kubeconfig(kubeconfig, &options).await?;
-        Ok(Self { plane, token, config, binary })
+        Ok(Self { plane, token, config, binary, binding })
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use healthomics_simulator::{
-    Fault, FaultAction, Options, SeedStore, Simulator, SimulatorClient, StoreRecord,
+    Fault, FaultAction, LedgerEntry, Options, SeedStore, Simulator, SimulatorClient, StoreRecord,
 };
 use k8s_openapi::api::coordination::v1::Lease;
 use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
@@ -22,6 +22,9 @@ use crate::plan::{FaultPlan, Flow, InjectedFault};
 use crate::proxy::{Proxy, Upstream};
 use crate::replicas::{OperatorConfig, Replicas};
 use crate::request::Backend;
+
+/// The role of every binding, in the account of the simulator's stores.
+const ROLE: &str = "arn:aws:iam::123456789012:role/tenant";
 
 /// The name of the SequenceStore object of every flow.
 pub const OBJECT_NAME: &str = "subject";
@@ -45,6 +48,8 @@ pub struct TestEnvironment {
     /// Cancelled to close all connections of the proxies.
     closed: CancellationToken,
     simulator: Simulator,
+    /// The namespace acts with the role of an AccountBinding.
+    is_bound: bool,
 }
 
 impl TestEnvironment {
@@ -52,6 +57,9 @@ impl TestEnvironment {
     pub async fn start(cluster: &Cluster, plan: &FaultPlan) -> Result<Self, Error> {
         let client = cluster.plane.client();
         let namespace = create_namespace(client.clone()).await?;
+        if cluster.binding {
+            bind(client.clone(), &namespace).await?;
+        }
         let simulator = Simulator::start(Options { knobs: plan.knobs.clone(), ..Options::default() }).await?;
         let aws = simulator.client();
         let foreign_stores = seed_foreign_stores(&aws).await?;
@@ -77,6 +85,7 @@ impl TestEnvironment {
             directory: tempfile::tempdir()?,
             closed: CancellationToken::new(),
             simulator,
+            is_bound: cluster.binding,
         };
         environment.start_operators(cluster, plan).await?;
         Ok(environment)
@@ -106,6 +115,7 @@ impl TestEnvironment {
                 log: self.log_file(replica),
                 default_grace: plan.default_grace,
                 election: plan.election,
+                binding: cluster.binding,
             });
         }
         Ok(self.injector.replicas.start(operators).await?)
@@ -130,6 +140,18 @@ impl TestEnvironment {
             }
         }
         Ok(messages)
+    }
+
+    /// Messages about calls that were not made in a session of the role for this namespace.
+    pub async fn calls_with_another_identity(&self) -> Result<Vec<String>, Error> {
+        let calls = if self.is_bound { self.clients.aws.ledger().await? } else { Vec::new() };
+        let is_other = |call: &&LedgerEntry| {
+            call.is_about_stores()
+                && (call.role_arn.as_deref() != Some(ROLE)
+                    || call.session_tags.get("healthomics.dev/namespace") != Some(&self.namespace))
+        };
+        let message = |call: &LedgerEntry| format!("{} was called with another identity", call.operation);
+        Ok(calls.iter().filter(is_other).map(message).collect())
     }
 
     /// All stores that ever existed, except the foreign stores.
@@ -170,6 +192,18 @@ async fn create_namespace(client: kube::Client) -> Result<String, Error> {
     let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"generateName": "faults-"}});
     let namespace: Namespace = serde_json::from_value(namespace)?;
     Ok(Api::all(client).create(&PostParams::default(), &namespace).await?.name_any())
+}
+
+async fn bind(client: kube::Client, namespace: &str) -> Result<(), Error> {
+    let resource =
+        ApiResource::from_gvk(&GroupVersionKind::gvk("healthomics.dev", "v1alpha1", "AccountBinding"));
+    let binding = json!({
+        "apiVersion": "healthomics.dev/v1alpha1", "kind": "AccountBinding", "metadata": {"name": namespace},
+        "spec": {"namespaces": [namespace], "roleArn": ROLE},
+    });
+    let binding: DynamicObject = serde_json::from_value(binding)?;
+    Api::all_with(client, &resource).create(&PostParams::default(), &binding).await?;
+    Ok(())
 }
 
 /// Creates one store without an owner and one with the owner tag of another object.

@@ -61,6 +61,9 @@ struct Arguments {
     /// The seed of the random choice.
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// Run all plans in namespaces that act with the role of an AccountBinding.
+    #[arg(long)]
+    binding: bool,
     /// The operator's binary, instead of the one in the directory of this program.
     #[arg(long)]
     operator: Option<PathBuf>,
@@ -83,7 +86,7 @@ async fn main() -> ExitCode {
 /// Returns whether the operator survived all plans.
 async fn run(arguments: Arguments) -> Result<bool, Error> {
     let started = Instant::now();
-    let cluster = Arc::new(Cluster::start(arguments.operator.as_deref()).await?);
+    let cluster = Arc::new(Cluster::start(arguments.operator.as_deref(), arguments.binding).await?);
     let result = run_all(&cluster, &arguments, started).await;
     if let Some(cluster) = Arc::into_inner(cluster) {
         cluster.plane.stop().await;

@@ -39,6 +39,8 @@ pub struct OperatorConfig {
     pub default_grace: bool,
     /// The replicas elect one of them.
     pub election: bool,
+    /// The namespace acts with the role of an AccountBinding, and with no other identity.
+    pub binding: bool,
 }
 
 impl OperatorConfig {
@@ -55,6 +57,12 @@ impl OperatorConfig {
             .args(["--poll-interval=2s", "--cluster-name=faults"])
             .args(self.election.then(|| election_flags(&self.namespace)).into_iter().flatten())
             .args((!self.default_grace).then_some("--create-grace=2s"))
+            .args(
+                self.binding
+                    .then_some(["--account-bindings", "--require-account-binding"])
+                    .into_iter()
+                    .flatten(),
+            )
             .arg(format!("--watch-namespace={}", self.namespace))
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())

@@ -118,6 +118,7 @@ async fn run_and_compare(
 async fn violations(environment: &TestEnvironment) -> Result<Vec<String>, Error> {
     let mut violations = environment.injector.violations();
     violations.extend(environment.changed_foreign_stores().await?);
+    violations.extend(environment.calls_with_another_identity().await?);
     // The list includes deleted stores, so this also detects two stores that existed at different times.
     let stores = environment.stores().await?;
     if stores.len() > 1 {
