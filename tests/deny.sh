@@ -7,13 +7,16 @@
 set -eu
 cd "$(dirname "$0")/.."
 
+# make hands on its own variable CARGO, which may be several words, and job slots that cargo must not take for its own.
+unset CARGO MAKEFLAGS MFLAGS RUSTFLAGS
+
 version=0.20.2
 root=${XDG_CACHE_HOME:-$HOME/.cache}/sequencestore-operator/cargo-deny-$version
 
 if [ ! -x "$root/bin/cargo-deny" ]; then
-    # In a target directory of its own, or builds that run at the same time would wait for this one; and cargo must not take
-    # make's job slots for its own. Without optimisation, as the check takes seconds even so.
-    env -u MAKEFLAGS -u MFLAGS -u RUSTFLAGS -u CARGO_TARGET_DIR CARGO_PROFILE_DEV_DEBUG=0 \
+    # In a target directory of its own, or builds that run at the same time would wait for this one. Without optimisation, as
+    # the check takes seconds even so.
+    env -u CARGO_TARGET_DIR CARGO_PROFILE_DEV_DEBUG=0 \
         cargo install --quiet --debug --locked --root "$root" --version "$version" cargo-deny
 fi
 deny() { "$root/bin/cargo-deny" --locked --log-level error "$@"; }
