@@ -65,6 +65,7 @@ mod steadiness;
 mod steady_state;
 mod store_status;
 mod sweep;
+mod tenant_policies;
 mod traces;
 mod turns;
 mod update;
@@ -164,6 +165,7 @@ const TESTS: &[&[Test]] = &[
     sweep::choice::TESTS,
     sweep::faults::TESTS,
     sweep::restarts::TESTS,
+    tenant_policies::TESTS,
     traces::TESTS,
     turns::TESTS,
     update::TESTS,

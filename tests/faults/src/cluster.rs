@@ -48,8 +48,8 @@ impl Cluster {
         let user = format!("--serviceaccount={SYSTEM_NAMESPACE}:{SERVICE_ACCOUNT}");
         let verbs = ["create", "clusterrole", "leases", "--verb=create,get,update", "--resource=leases"];
         plane.kubectl(&verbs).await?.checked()?;
-        let binding = ["create", "clusterrolebinding", "leases", "--clusterrole=leases", &user];
-        plane.kubectl(&binding).await?.checked()?;
+        let granted = ["create", "clusterrolebinding", "leases", "--clusterrole=leases", &user];
+        plane.kubectl(&granted).await?.checked()?;
         let token = plane.token_for(SYSTEM_NAMESPACE, SERVICE_ACCOUNT).await?;
         let kubeconfig =
             Kubeconfig::read_from(plane.kubeconfig_for(SYSTEM_NAMESPACE, SERVICE_ACCOUNT).await?)?;
