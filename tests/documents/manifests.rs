@@ -51,6 +51,7 @@ const OTHER_KINDS: &[(&str, &str, &[&str])] = &[
 /// Kinds that an API server has by itself.
 const BUILT_IN: &[(&str, &str)] = &[
     ("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy"),
+    ("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicyBinding"),
     ("batch/v1", "Job"),
     ("rbac.authorization.k8s.io/v1", "Role"),
     ("v1", "ConfigMap"),

@@ -130,6 +130,11 @@ fn states() -> Vec<State> {
         error.failure.cause = cause;
         State::CallFailed(error)
     };
+    let skewed = CallError {
+        class: Class::Credentials,
+        code: Some("InvalidSignatureException".into()),
+        ..placed(Operation::ListSequenceStores, "Signature expired")
+    };
     let server_error = Cause::Answer { status: 500, code: Some("InternalServerException".into()) };
     let conflict = |owner| State::OwnershipConflict { owner };
     let owner_tags = ["cluster", "name", "namespace", "uid"].map(|key| format!("healthomics.dev/{key}"));
@@ -159,6 +164,7 @@ fn states() -> Vec<State> {
     vec![
         failed(get, Class::Denied, ""),
         failed(get, Class::Credentials, ""),
+        State::CallFailed(skewed),
         unavailable(Cause::NoResponse),
         unavailable(server_error),
         failed(get, Class::Unreadable, ""),

@@ -149,6 +149,11 @@ fn propagated_keys_and_intervals() -> Refused {
         ("an interval in words", json!({"pollInterval": "every five minutes"}), POLL_FORM),
         ("an empty interval", json!({"pollInterval": ""}), POLL_FORM),
         ("an interval below 10s", json!({"pollInterval": "9s"}), POLL_FLOOR),
+        (
+            "a connection without a ConfigMap",
+            json!({"writeConnectionTo": {}}),
+            "spec.writeConnectionTo required configMap",
+        ),
         ("an empty name of a ConfigMap", json!({"writeConnectionTo": {"configMap": ""}}), CONFIG_MAP_LENGTH),
         (
             "a name of a ConfigMap with 254 characters",
