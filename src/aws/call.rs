@@ -113,7 +113,7 @@ impl Aws {
             }
             if let Err(error) = &sent {
                 if error.class == Class::Throttled {
-                    budget.refused(&self.shared.account(), call.region, call.operation);
+                    budget.refused(&self.shared.counted_as(), call.region, call.operation);
                 }
                 if is_sent_again(call.operation, error, tries, began.elapsed()) {
                     self.ended(begun, Some(error));

@@ -161,10 +161,11 @@ impl Aws {
 
     /// The buckets of the request budget in use at this moment.
     pub(crate) fn budget_readings(&self) -> Vec<BudgetSample> {
+        let own = self.shared.account();
         let readings = self.shared.budget.readings().into_iter();
         let sample =
             |(account, region, operation, reading): (String, String, Operation, Reading)| BudgetSample {
-                account,
+                account: if account.is_empty() { own.clone() } else { account },
                 region,
                 operation: operation.name(),
                 rate: reading.rate,
@@ -287,7 +288,15 @@ impl Shared {
         }
     }
 
-    /// By whose quotas AWS counts the requests; empty until it is known.
+    /// By whose quotas the requests are budgeted: empty for the account of the operator, which is learned only on the way. A
+    /// bucket that got another name then would let twice as many requests through.
+    pub(super) fn counted_as(&self) -> String {
+        let of_operator = |session: &Arc<RoleSession>| session.operator_account();
+        let is_own = self.session.as_ref().is_none_or(|session| of_operator(session) == Some(self.account()));
+        if is_own { String::new() } else { self.account() }
+    }
+
+    /// Account of the credentials; empty until it is known.
     pub(super) fn account(&self) -> String {
         let of_role =
             |session: &Arc<RoleSession>| session.request().role_arn.split(':').nth(4).map(ToOwned::to_owned);

@@ -54,6 +54,11 @@ impl RoleSession {
         &self.request
     }
 
+    /// Account of the operator's own identity, once it is known.
+    pub(super) fn operator_account(&self) -> Option<String> {
+        self.operator.shared.credentials.account_in_use()
+    }
+
     /// Credentials of a new session.
     ///
     /// # Errors

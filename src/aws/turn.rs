@@ -33,7 +33,7 @@ impl Aws {
     /// Waits, for a moment at most, so that the request does not leave together with another one whose record took longer.
     pub(crate) async fn departure(&self, turn: &Turn) {
         tokio::time::sleep(self.shared.budget.departs_in(
-            &self.shared.account(),
+            &self.shared.counted_as(),
             &turn.region,
             turn.operation,
         ))
@@ -58,7 +58,7 @@ impl Aws {
     /// Waits for a token of the budget.
     pub(super) async fn token(&self, region: &str, operation: Operation, caller: &Caller) -> Token {
         let began = Instant::now();
-        let token = self.shared.budget.token((&self.shared.account(), region, operation), caller).await;
+        let token = self.shared.budget.token((&self.shared.counted_as(), region, operation), caller).await;
         self.metrics.aws.waited(operation.name(), caller.urgency.label(), began.elapsed());
         token
     }

@@ -140,6 +140,27 @@ const STATES: &[Row] = &[
         ],
     ),
     (
+        "more than one AccountBinding",
+        &["BindingConflict"],
+        &["bindings::changes::overlapping_bindings_stop_an_object_until_one_is_left"],
+    ),
+    (
+        "an AccountBinding whose role cannot be assumed",
+        &["BindingNotReady"],
+        &[
+            "bindings::changes::a_role_that_is_denied_is_told_and_recovers",
+            "bindings::changes::a_wrong_external_id_is_told_and_mended",
+        ],
+    ),
+    (
+        "no AccountBinding where one is needed",
+        &["BindingMissing"],
+        &[
+            "bindings::changes::a_binding_made_after_its_object_makes_it_ready_without_an_edit",
+            "bindings::changes::a_store_whose_binding_is_deleted_is_never_touched_with_another_identity",
+        ],
+    ),
+    (
         "credentials of another account",
         &["WrongAccount"],
         &[

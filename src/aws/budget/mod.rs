@@ -47,7 +47,7 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(1);
 const LONGEST_GAP: Duration = Duration::from_secs(2);
 const SHORTEST_SLEEP: Duration = Duration::from_millis(1);
 
-/// Account, region and operation, as AWS counts. The account is empty until it is known. Regions come from specs: any number
+/// Account, region and operation, as AWS counts. The account is empty for that of the operator. Regions come from specs: any number
 /// of them, also such as do not exist.
 type Key = (Arc<str>, Arc<str>, Operation);
 
