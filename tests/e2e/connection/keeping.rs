@@ -65,6 +65,12 @@ async fn a_config_map_follows_the_store_and_goes_with_the_object(cluster: Arc<Cl
         data.is_some_and(|data| data.get("SEQUENCE_STORE_S3_ACCESS_POINT_ARN") == Some(&point))
     };
     maps.until(NAME, "the new access point", follows).await?;
+    // The status is written after the ConfigMap.
+    let shows = |object: &SequenceStore| {
+        let access = status(object).store.and_then(|store| store.s3_access);
+        access.and_then(|access| access.s3_access_point_arn).as_ref() == Some(&point)
+    };
+    world.until("a", "the new access point", shows).await?;
     maps.until_right(&world, "a", NAME).await?;
     // kube-controller-manager collects it, although the store stays.
     world.delete("a").await?;
