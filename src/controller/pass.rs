@@ -46,7 +46,8 @@ pub async fn pass(
     cached: Arc<SequenceStore>,
     record: &mut Record,
 ) -> Result<Ended, Error> {
-    let mut pass = Pass { context, aws: context.aws.acting_for(caller.clone()), record };
+    // Until it is known who acts for the object, nobody does.
+    let mut pass = Pass { context, aws: context.tenancy.nobody(), record };
 
     // Prepare (Kubernetes client required only to put back a record of a creation that somebody removed).
     let object = pass.with_lost_intent(pass.record.newest(cached)).await;

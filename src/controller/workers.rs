@@ -145,14 +145,12 @@ fn has_owner_tags(context: &Context, object: &SequenceStore) -> bool {
 
 /// Where an object belongs in the queue; none for one that does not exist.
 fn place(context: &Context, object: &Reference) -> Option<Place> {
-    let object = context.kubernetes.cache.get(object)?;
+    let cached = context.kubernetes.cache.get(object)?;
     let default_region = context.defaults.region.as_deref();
-    Some(match &*object {
-        WatchedObject(Ok(object)) => Place::of(
-            object,
-            default_region,
-            context.tenancy.access(object).bound().map(|bound| bound.account.as_str()),
-        ),
+    Some(match &*cached {
+        WatchedObject(Ok(live)) => {
+            Place::of(live, default_region, context.tenancy.account(object.namespace()).as_deref())
+        }
         // Its pass asks AWS nothing.
         WatchedObject(Err(_)) => {
             Place { kind: Kind::Ordinary, region: default_region.unwrap_or_default().to_owned() }

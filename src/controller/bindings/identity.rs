@@ -14,6 +14,12 @@ impl Tenancy {
     pub fn access(&self, object: &SequenceStore) -> Access {
         self.bindings.access(object, identity::recorded_binding(object).as_deref())
     }
+
+    /// Account of the binding of a namespace. What is on record of its objects says nothing about that.
+    #[must_use]
+    pub fn account(&self, namespace: &str) -> Option<String> {
+        self.bindings.read().access(namespace, None).bound().map(|bound| bound.account.clone())
+    }
 }
 
 /// The clients for a pass. Where the role of a binding cannot be assumed, the object is refused: it never acts with another
@@ -23,19 +29,19 @@ pub async fn identify(context: &Context, prepared: Prepared) -> (Prepared, Aws) 
     let deletion = context.settings.deletion;
     let target = plan::target(&prepared.object, &prepared.access, prepared.desired.as_ref(), deletion);
     if target.is_none() {
-        return (prepared, tenancy.nobody.clone());
+        return (prepared, tenancy.nobody());
     }
     match &prepared.access {
         Access::Operator => (prepared, context.aws.clone()),
         // It has no target.
-        Access::Refused(_) => (prepared, tenancy.nobody.clone()),
+        Access::Refused(_) => (prepared, tenancy.nobody()),
         Access::Bound(bound) => {
             let namespace = prepared.object.metadata.namespace.as_deref().unwrap_or_default();
             match tenancy.sessions.assume(&session_key(bound, namespace)).await {
                 Ok(aws) => (prepared, aws),
                 Err(error) => {
                     let refusal = not_assumed(bound, &error);
-                    (Prepared { access: Access::Refused(refusal), ..prepared }, tenancy.nobody.clone())
+                    (Prepared { access: Access::Refused(refusal), ..prepared }, tenancy.nobody())
                 }
             }
         }

@@ -15,6 +15,8 @@ use std::sync::Arc;
 use tokio::sync::{Notify, watch as channel};
 
 use crate::aws::{Aws, Sessions};
+use crate::controller::context::Context;
+use crate::kubernetes::Reference;
 use crate::tenancy::{Bindings, SharedBindings};
 pub use identity::identify;
 pub use report::report_bindings;
@@ -34,6 +36,11 @@ pub struct Tenancy {
     /// Something about the bindings has changed: for the reports, and for the watch of namespaces.
     changed: Notify,
     selectors: Notify,
+}
+
+/// The objects of these namespaces get a pass.
+fn queue_objects(context: &Context, objects: &[Reference], is_meant: impl Fn(&str) -> bool) {
+    objects.iter().filter(|object| is_meant(object.namespace())).for_each(|object| context.queue.add(object));
 }
 
 /// How the operator treats bindings.
@@ -66,6 +73,12 @@ impl Tenancy {
     pub async fn until_tried(&self) {
         // The sender lives as long as `self`, so this cannot fail.
         let _ = self.tried.subscribe().wait_for(|tried| *tried).await;
+    }
+
+    /// Clients for whoever must not call AWS: no request can be signed with them.
+    #[must_use]
+    pub fn nobody(&self) -> Aws {
+        self.nobody.clone()
     }
 
     fn changed(&self, bindings: &Bindings) {

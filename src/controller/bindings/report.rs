@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use kube::ResourceExt;
 
 use super::identity::session_key;
+use super::queue_objects;
 use crate::controller::context::Context;
 use crate::crd::AccountBinding;
 use crate::kubernetes::Reference;
@@ -59,7 +60,8 @@ pub async fn report_bindings(context: &Arc<Context>) {
 /// One look at each binding. Returns those whose role cannot be assumed.
 async fn round(context: &Context, failed_before: HashSet<String>) -> HashSet<String> {
     let subjects = subjects(context);
-    let stores = stores_by_namespace(&context.kubernetes.cache.references());
+    let objects = context.kubernetes.cache.references();
+    let stores = stores_by_namespace(&objects);
     let looks = stream::iter(subjects.into_iter().map(|subject| {
         let count = subject.namespaces.iter().filter_map(|namespace| stores.get(namespace)).sum();
         look(context, subject, count)
@@ -70,7 +72,9 @@ async fn round(context: &Context, failed_before: HashSet<String>) -> HashSet<Str
         if !is_assumed {
             failing.insert(name);
         } else if failed_before.contains(&name) {
-            queue_objects(context, &namespaces);
+            // They were refused while the role could not be assumed.
+            let bound: HashSet<String> = namespaces.into_iter().collect();
+            queue_objects(context, &objects, |namespace| bound.contains(namespace));
         }
     }
     failing
@@ -158,14 +162,4 @@ fn stores_by_namespace(references: &[Reference]) -> HashMap<String, usize> {
         *counts.entry(reference.namespace().to_owned()).or_default() += 1;
     }
     counts
-}
-
-/// They were refused while the role could not be assumed.
-fn queue_objects(context: &Context, namespaces: &[String]) {
-    let namespaces: HashSet<&str> = namespaces.iter().map(String::as_str).collect();
-    for object in context.kubernetes.cache.references() {
-        if namespaces.contains(object.namespace()) {
-            context.queue.add(&object);
-        }
-    }
 }

@@ -13,7 +13,7 @@ use kube::ResourceExt;
 use kube::api::PartialObjectMeta;
 use kube::runtime::watcher::{self, Event};
 
-use super::Tenancy;
+use super::{Tenancy, queue_objects};
 use crate::controller::context::Context;
 use crate::crd::AccountBinding;
 use crate::kubernetes::cluster::Failure;
@@ -224,8 +224,6 @@ fn change(context: &Context, change: impl FnOnce(&mut Bindings)) {
         change(&mut bindings);
         (before, access(&bindings))
     };
-    for object in references.iter().filter(|object| before[object.namespace()] != after[object.namespace()]) {
-        context.queue.add(object);
-    }
+    queue_objects(context, &references, |namespace| before[namespace] != after[namespace]);
     tenancy.changed(&tenancy.bindings.read());
 }

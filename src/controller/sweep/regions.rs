@@ -98,8 +98,10 @@ impl Sweeps {
         let own = object.spec.poll_interval.as_deref().and_then(parse_duration);
         // It wants to be fresher than the listings are.
         let is_often = own.is_some_and(|own| own < self.pace.interval);
-        let recorded = identity::recorded_binding(object);
-        let is_listed = || self.bindings.access(object, recorded.as_deref()) == Access::Operator;
+        let is_listed = || {
+            let recorded = identity::recorded_binding(object);
+            self.bindings.access(object, recorded.as_deref()) == Access::Operator
+        };
         settled(object, self.deletion).filter(|_| !is_often && is_listed())
     }
 
