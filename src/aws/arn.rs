@@ -1,6 +1,6 @@
 //! ARNs of sequence stores. No I/O.
 
-use crate::crd::is_store_id;
+use crate::crd::{is_account_id, is_store_id};
 
 /// The parts of `arn:{partition}:omics:{region}:{account}:sequenceStore/{id}`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,11 +28,6 @@ impl<'a> StoreArn<'a> {
             && is_store_id(id);
         well_formed.then_some(Self { region, account, id })
     }
-}
-
-/// Whether a text has the form of an AWS account: 12 digits.
-pub(crate) fn is_account_id(text: &str) -> bool {
-    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 #[cfg(test)]

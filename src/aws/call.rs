@@ -105,7 +105,8 @@ impl Aws {
             let begun = self.begin(call, tries);
             let sent = send(call.operation, CALL_TIMEOUT, Box::pin(request()));
             let (sent, host) = begun.traced.of(host::noted(sent)).await;
-            budget.answered(&self.identity_in_use(), call.region, sent.as_ref().err());
+            let identity = self.identity_in_use();
+            budget.answered((&identity, call.region), sent.as_ref().err(), CallError::is_about_credentials);
             if let Err(error) = &sent
                 && error.is_refusal_of_key()
             {

@@ -20,6 +20,7 @@ use super::other_owners::OtherOwners;
 use super::required_members::RequiredMembers;
 use super::role_session::{RoleSession, SessionCredentials};
 use super::{Fence, Operation, endpoint, host, http};
+use crate::crd::account_of_arn;
 use crate::metrics::{BudgetSample, CredentialsSample, Metrics};
 use crate::network::{Proxies, added_certificates};
 
@@ -299,7 +300,7 @@ impl Shared {
     /// Account of the credentials; empty until it is known.
     pub(super) fn account(&self) -> String {
         let of_role =
-            |session: &Arc<RoleSession>| session.request().role_arn.split(':').nth(4).map(ToOwned::to_owned);
+            |session: &Arc<RoleSession>| account_of_arn(&session.request().role_arn).map(ToOwned::to_owned);
         let of_session = self.session.as_ref().and_then(of_role);
         of_session.or_else(|| self.credentials.account_in_use()).unwrap_or_default()
     }

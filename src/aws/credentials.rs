@@ -12,7 +12,8 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_credential_types::provider::{ProvideCredentials, Result, SharedCredentialsProvider, future};
 
 use super::lifetime::Lifetime;
-use super::{Moment, credentials_failure, is_account_id};
+use super::{Moment, credentials_failure};
+use crate::crd::is_account_id;
 
 /// Temporary credentials are replaced about hourly for as long as the process runs; so the map is emptied
 /// when it holds this many keys. A forgotten account costs one call of STS.

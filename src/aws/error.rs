@@ -118,6 +118,12 @@ impl CallError {
         }
     }
 
+    /// Whether AWS does not accept the credentials, whatever was asked for.
+    #[must_use]
+    pub(super) fn is_about_credentials(&self) -> bool {
+        self.class == Class::Credentials
+    }
+
     /// The region of the request, where AWS does not know the credentials and the region is one that an account must
     /// enable first: a region that is not enabled answers the same.
     #[must_use]

@@ -3,7 +3,8 @@
 use super::call::Call;
 use super::cause::Cause;
 use super::credentials::Origin;
-use super::{Aws, CallError, Operation, credentials_failure, denial, is_account_id};
+use super::{Aws, CallError, Operation, credentials_failure, denial};
+use crate::crd::is_account_id;
 
 /// Who the process is in AWS.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -51,7 +51,7 @@ mod stores;
 mod tags;
 mod turn;
 
-pub(crate) use arn::{StoreArn, is_account_id};
+pub(crate) use arn::StoreArn;
 pub use budget::{Caller, Quotas, Urgency};
 pub(crate) use call::CALL_TIMEOUT;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -67,6 +67,6 @@ pub(crate) use http::connector;
 pub use operation::Operation;
 pub use read_sets::ReadSetCount;
 pub use request::{CreateRequest, UpdateRequest};
-pub(crate) use sessions::{SessionKey, Sessions};
+pub(crate) use sessions::{BINDING_TAG, SessionKey, Sessions};
 pub use stores::NamedStore;
 pub(crate) use turn::Turn;

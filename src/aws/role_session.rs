@@ -9,7 +9,8 @@ use aws_credential_types::provider::{ProvideCredentials, Result as Provided, fut
 use aws_sdk_sts::operation::assume_role::AssumeRoleOutput;
 
 use super::call::Call;
-use super::{Aws, CallError, Class, Operation, Urgency, is_account_id};
+use super::{Aws, CallError, Class, Operation, Urgency};
+use crate::crd::account_of_arn;
 
 /// As the SDK shows where credentials come from.
 pub(super) const PROVIDER: &str = "AccountBinding";
@@ -82,10 +83,13 @@ impl RoleSession {
         let outcome = match budget.admit(role, &region, Urgency::Ordinary) {
             Ok(()) => {
                 let outcome = self.operator.assume_role(&region, &self.request).await;
-                budget.answered(role, &region, outcome.as_ref().err().map(as_rejected).as_ref());
+                // Nothing else is asked for than the role itself.
+                let is_refusal =
+                    |error: &CallError| matches!(error.class, Class::Denied | Class::Credentials);
+                budget.answered((role, &region), outcome.as_ref().err(), is_refusal);
                 outcome
             }
-            Err(error) => Err(as_denied(error)),
+            Err(error) => Err(error),
         };
         let mut failed = self.failed();
         let wait = failed.as_ref().map_or(FIRST_WAIT, |failed| (failed.wait * 2).min(LONGEST_WAIT));
@@ -98,18 +102,6 @@ impl RoleSession {
     fn failed(&self) -> MutexGuard<'_, Option<Failed>> {
         self.failed.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// To the breaker a role that STS denies is what credentials are that AWS rejects.
-fn as_rejected(error: &CallError) -> CallError {
-    let class = if error.class == Class::Denied { Class::Credentials } else { error.class };
-    CallError { class, ..error.clone() }
-}
-
-/// What the breaker was told.
-fn as_denied(error: CallError) -> CallError {
-    let is_denial = error.code.as_deref() == Some("AccessDenied");
-    CallError { class: if is_denial { Class::Denied } else { error.class }, ..error }
 }
 
 /// For the clients of a session.
@@ -161,10 +153,8 @@ impl Aws {
 /// Without its credentials a response is none, and the credentials of another account must never be used.
 fn credentials_of(role_arn: &str, response: &AssumeRoleOutput) -> Result<Credentials, String> {
     let found = response.credentials().ok_or("the response has no credentials")?;
-    let account =
-        |arn: &str| arn.split(':').nth(4).filter(|account| is_account_id(account)).map(str::to_owned);
     let user = response.assumed_role_user().map(|user| user.arn()).unwrap_or_default();
-    let account = account(role_arn).filter(|wanted| account(user).as_ref() == Some(wanted));
+    let account = account_of_arn(role_arn).filter(|wanted| account_of_arn(user) == Some(wanted));
     let account = account.ok_or("the response is not about the role that was asked for")?;
     let expiry = SystemTime::try_from(*found.expiration()).map_err(|error| error.to_string())?;
     Ok(Credentials::builder()

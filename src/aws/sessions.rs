@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::role_session::{AssumeRole, RoleSession};
 use super::{Aws, CallError, credentials_failure};
+use crate::crd::{CLUSTER_TAG, NAMESPACE_TAG};
 use crate::metrics::CredentialsSample;
 
 /// The longest name of a session that STS accepts.
@@ -14,9 +15,8 @@ const LONGEST_NAME: usize = 64;
 /// The longest value of a session tag that STS accepts.
 const LONGEST_VALUE: usize = 256;
 
-/// Keys of the session tags, by which policies of IAM and CloudTrail tell tenants apart.
-pub(crate) const CLUSTER_TAG: &str = "healthomics.dev/cluster";
-pub(crate) const NAMESPACE_TAG: &str = "healthomics.dev/namespace";
+/// Key of a session tag. Those of cluster and namespace are as on the stores: policies of IAM and CloudTrail tell tenants apart
+/// by them.
 pub(crate) const BINDING_TAG: &str = "healthomics.dev/binding";
 
 /// For whom a role is assumed.

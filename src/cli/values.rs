@@ -3,7 +3,8 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use crate::aws::{Operation, is_account_id};
+use crate::aws::Operation;
+use crate::crd::is_account_id;
 use crate::crd::{StoreStatus, is_dns_label, is_dns_subdomain, is_region};
 use crate::store::desired::parse_duration;
 

@@ -6,7 +6,7 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use super::rules::account_binding as rules;
-use super::schema;
+use super::{account_of_arn, schema};
 
 /// Which namespaces act in AWS with a role of their own, and what their objects may name.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
@@ -129,8 +129,7 @@ impl AccountBindingSpec {
     /// The account in the ARN of the role: 12 digits. None for an ARN that the API server's rules would refuse.
     #[must_use]
     pub fn account(&self) -> Option<&str> {
-        let account = self.role_arn.split(':').nth(4)?;
-        (account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit())).then_some(account)
+        account_of_arn(&self.role_arn)
     }
 }
 

@@ -28,7 +28,7 @@ pub use annotations::{
     RECONCILE_ANNOTATION, RECREATE_ANNOTATION, TAKE_OVER_ANNOTATION, annotation_findings,
 };
 pub use deletion::{Deletion, DeletionDefaults};
-pub use names::{is_dns_label, is_dns_subdomain, is_region};
+pub use names::{account_of_arn, is_account_id, is_dns_label, is_dns_subdomain, is_region};
 pub(crate) use one_line::{LONGEST_MESSAGE, LONGEST_NOTE, one_line};
 pub use owner::{CLUSTER_TAG, OWNER_UID_TAG, OwnerTags};
 pub(crate) use owner::{NAME_TAG, NAMESPACE_TAG};

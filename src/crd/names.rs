@@ -1,4 +1,4 @@
-//! The forms of names in Kubernetes, RFC 1123. No I/O.
+//! The forms of names in Kubernetes, RFC 1123, and in AWS. No I/O.
 
 /// Whether this can be the name of a namespace: at most 63 lower-case letters, digits and hyphens, no hyphen at either end.
 #[must_use]
@@ -10,6 +10,18 @@ pub fn is_dns_label(text: &str) -> bool {
 #[must_use]
 pub fn is_dns_subdomain(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(has_label_form)
+}
+
+/// Whether a text has the form of an AWS account: 12 digits.
+#[must_use]
+pub fn is_account_id(text: &str) -> bool {
+    text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// The account in an ARN; none for a text that has no account in the place of one.
+#[must_use]
+pub fn account_of_arn(arn: &str) -> Option<&str> {
+    arn.split(':').nth(4).filter(|account| is_account_id(account))
 }
 
 fn has_label_form(text: &str) -> bool {

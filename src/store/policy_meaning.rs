@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
-use crate::aws::is_account_id;
+use crate::crd::is_account_id;
 
 /// What IAM assumes for a policy that has no version.
 const DEFAULT_VERSION: &str = "2008-10-17";

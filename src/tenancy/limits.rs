@@ -5,7 +5,7 @@
 use serde_json::{Map, Value};
 
 use super::pattern;
-use crate::crd::{Allow, SequenceStoreSpec};
+use crate::crd::{Allow, SequenceStoreSpec, is_account_id};
 
 /// The limits of one binding.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -96,19 +96,15 @@ fn is_under(allowed: Option<&Vec<String>>, location: &str) -> bool {
 /// Whether a policy may name the principal. `*` alone in the list stands for everybody; only it allows the principal `*`.
 fn is_principal(allowed: Option<&Vec<String>>, name: &str) -> bool {
     // An account id is short for the root user of the account.
-    let root = is_account(name).then(|| format!(":iam::{name}:root"));
+    let root = is_account_id(name).then(|| format!(":iam::{name}:root"));
     let means = |one: &String| {
         let is_same_account =
             root.as_deref().is_some_and(|root| one.ends_with(root) && one.starts_with("arn:"));
         let is_root_of =
-            is_account(one) && name.starts_with("arn:") && name.ends_with(&format!(":iam::{one}:root"));
+            is_account_id(one) && name.starts_with("arn:") && name.ends_with(&format!(":iam::{one}:root"));
         one == "*" || one == name || is_same_account || is_root_of || pattern::matches(one, name)
     };
     allowed.is_none_or(|allowed| allowed.iter().any(means))
-}
-
-fn is_account(name: &str) -> bool {
-    name.len() == 12 && name.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// The first principal that is not allowed, of the statements that allow something. What cannot be read as a principal is

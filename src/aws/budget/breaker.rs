@@ -1,6 +1,7 @@
-//! Stops the calls of one identity in one region while AWS does not accept its credentials. Pure: time is passed in. No I/O.
+//! Stops the calls of one identity in one region while AWS refuses the identity as such. Pure: time is passed in. No I/O.
 //!
-//! A denied action opens nothing: a policy may deny it for one store, one key or one tag and allow it for the next.
+//! What such a refusal is, the caller says. A denied action is none: a policy may deny it for one store, one key or one tag and
+//! allow it for the next.
 
 use std::time::{Duration, Instant};
 
@@ -47,10 +48,15 @@ impl Breaker {
         Ok(())
     }
 
-    /// A call is over, well or with an error.
-    pub(super) fn answered(&mut self, error: Option<&CallError>, now: Instant) {
+    /// A call is over, well or with an error. `is_refusal`: the error is about the identity, not about what was asked for.
+    pub(super) fn answered(
+        &mut self,
+        error: Option<&CallError>,
+        is_refusal: impl Fn(&CallError) -> bool,
+        now: Instant,
+    ) {
         match error {
-            Some(error) if error.class == Class::Credentials => self.refused(error, now),
+            Some(error) if is_refusal(error) => self.refused(error, now),
             // Nobody has looked at the credentials.
             Some(CallError {
                 class: Class::Transient | Class::Unreadable | Class::CredentialsUnavailable,
@@ -89,9 +95,13 @@ mod tests {
         CallError { class, ..CallError::unreadable(Operation::GetSequenceStore, "no") }
     }
 
+    fn answered(breaker: &mut Breaker, class: Option<Class>, now: Instant) {
+        breaker.answered(class.map(error).as_ref(), CallError::is_about_credentials, now);
+    }
+
     fn open(now: Instant) -> Breaker {
         let mut breaker = Breaker::default();
-        (0..OPENS_AT).for_each(|_| breaker.answered(Some(&error(Class::Credentials)), now));
+        (0..OPENS_AT).for_each(|_| answered(&mut breaker, Some(Class::Credentials), now));
         breaker
     }
 
@@ -105,7 +115,7 @@ mod tests {
             match breaker.admit(Urgency::Ordinary, now) {
                 Ok(()) => {
                     tried.push(second);
-                    breaker.answered(Some(&error(Class::Credentials)), now);
+                    answered(&mut breaker, Some(Class::Credentials), now);
                 }
                 Err(last) => assert_eq!(last, error(Class::Credentials)),
             }
@@ -118,13 +128,13 @@ mod tests {
         let now = Instant::now();
         for class in [Class::Denied, Class::Throttled, Class::Transient, Class::NotFound, Class::Quota] {
             let mut breaker = Breaker::default();
-            (0..9).for_each(|_| breaker.answered(Some(&error(class)), now));
+            (0..9).for_each(|_| answered(&mut breaker, Some(class), now));
             assert!(!breaker.is_open(), "{class:?}");
         }
         for (class, is_closed) in [(Some(Class::Denied), true), (None, true), (Some(Class::Transient), false)]
         {
             let mut breaker = open(now);
-            breaker.answered(class.map(error).as_ref(), now);
+            answered(&mut breaker, class, now);
             assert_eq!(!breaker.is_open(), is_closed, "{class:?}");
         }
     }
@@ -133,8 +143,8 @@ mod tests {
     fn one_refusal_between_answers_opens_nothing() {
         let (mut breaker, now) = (Breaker::default(), Instant::now());
         for _ in 0..9 {
-            breaker.answered(Some(&error(Class::Credentials)), now);
-            breaker.answered(None, now);
+            answered(&mut breaker, Some(Class::Credentials), now);
+            answered(&mut breaker, None, now);
         }
         assert!(breaker.is_new());
     }

@@ -204,12 +204,17 @@ impl Budget {
         self.state().breakers.get_mut(&key).map_or(Ok(()), |breaker| breaker.admit(urgency, Instant::now()))
     }
 
-    /// A call with these credentials is over.
-    pub(super) fn answered(&self, identity: &str, region: &str, error: Option<&CallError>) {
+    /// A call with this identity is over. `is_refusal`: the error is about the identity, not about what was asked for.
+    pub(super) fn answered(
+        &self,
+        (identity, region): (&str, &str),
+        error: Option<&CallError>,
+        is_refusal: impl Fn(&CallError) -> bool,
+    ) {
         let key = (identity.to_owned(), region.into());
         let mut state = self.state();
         let mut breaker = state.breakers.remove(&key).unwrap_or_default();
-        breaker.answered(error, Instant::now());
+        breaker.answered(error, is_refusal, Instant::now());
         if !breaker.is_new() {
             if state.breakers.len() >= MOST_BREAKERS {
                 state.breakers.clear();

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::flags::{PermissionLevel, PermissionsFlags};
 use super::{IamPolicy, Statement, policy};
-use crate::crd::{AccountBinding, CLUSTER_TAG, PREFIX};
+use crate::aws::BINDING_TAG;
+use crate::crd::{AccountBinding, CLUSTER_TAG};
 use crate::tenancy::Binding;
 
 /// Stands for the operator's own role; IAM refuses it.
@@ -84,8 +85,7 @@ pub(super) fn policies(
 /// AWS checks the external id only where the role is assumed, and the session tags in both.
 fn trust(operator: &str, binding: &str, cluster: Option<&str>, external_id: Option<&str>) -> IamPolicy {
     let tag = |key: &str, value: &str| (format!("aws:RequestTag/{key}"), json!(value));
-    let tags =
-        [tag(CLUSTER_TAG, cluster.unwrap_or(UNKNOWN_CLUSTER)), tag(&format!("{PREFIX}binding"), binding)];
+    let tags = [tag(CLUSTER_TAG, cluster.unwrap_or(UNKNOWN_CLUSTER)), tag(BINDING_TAG, binding)];
     let external_id = external_id.map(|id| ("sts:ExternalId".to_owned(), json!(id)));
     let statement = |sid, action, conditions: BTreeMap<String, Value>| Statement {
         principal: Some(BTreeMap::from([("AWS", operator.to_owned())])),
@@ -196,7 +196,7 @@ mod tests {
         assert_eq!(policies.remarks.len(), 2, "{:?}", policies.remarks);
         let trust = serde_json::to_string(&policies.trust_policy).expect("plain data");
         assert!(trust.contains(UNKNOWN_OPERATOR) && trust.contains(UNKNOWN_CLUSTER), "{trust}");
-        assert!(!crate::aws::is_account_id(UNKNOWN_OPERATOR.split(':').nth(4).expect("a part")));
+        assert_eq!(crate::crd::account_of_arn(UNKNOWN_OPERATOR), None);
     }
 
     #[test]
