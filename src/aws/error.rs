@@ -43,6 +43,21 @@ pub enum Class {
 }
 
 impl Class {
+    /// Every class, for whoever tries all of them.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(crate) const ALL: [Self; 10] = [
+        Self::Transient,
+        Self::Throttled,
+        Self::Denied,
+        Self::Credentials,
+        Self::CredentialsUnavailable,
+        Self::Quota,
+        Self::Terminal,
+        Self::Conflict,
+        Self::NotFound,
+        Self::Unreadable,
+    ];
+
     /// As a label of metrics.
     #[must_use]
     pub(crate) fn label(self) -> &'static str {

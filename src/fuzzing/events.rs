@@ -1,14 +1,11 @@
 //! Texts of any kind in every Event and every condition: what AWS, users and other programs write ends there. No I/O.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::collections::BTreeMap;
 
-use super::scene::{CLASSES, now};
+use super::scene::now;
 use super::{facts, text};
 use crate::aws::{CallError, Cause, Class, Failure, Operation, ReadSetCount};
-use crate::crd::{
-    DeletionBlock, DeletionBlockReason, DeletionDefaults, Drift, SequenceStore, SequenceStoreSpec,
-};
+use crate::crd::{DeletionBlock, DeletionBlockReason, Drift, SequenceStore, SequenceStoreSpec};
 use crate::plan::{
     ConnectionOutcome, NotKept, PinnedBy, Refusal, State, StoreOwner, TaggedOwner, TakeOver, blocked_by_aws,
 };
@@ -34,7 +31,7 @@ pub fn events(data: &[u8]) {
         event::undecodable(&at(0)),
     ]);
     let (operations, mut states) = (Operation::ALL, named_states(&texts));
-    for (number, class) in CLASSES.into_iter().enumerate() {
+    for (number, class) in Class::ALL.into_iter().enumerate() {
         let operation = operations[(data.len() + number) % operations.len()];
         states.extend(failed_states(error(operation, class, &texts), &texts));
     }
@@ -46,20 +43,8 @@ pub fn events(data: &[u8]) {
 fn report(state: &State) {
     let object = SequenceStore::new("a", SequenceStoreSpec::default());
     let status = status::next(&status::Input {
-        object: &object,
-        observed: &Observed::NotAsked,
-        state,
-        region: None,
         failures: u32::MAX,
-        denied_for: None,
-        denied_grace: Duration::MAX,
-        throttled_briefly: false,
-        deletion: DeletionDefaults::default(),
-        binding: None,
-        connection: &ConnectionOutcome::AsBefore,
-        managed_tag_keys: None,
-        tag_keys_gone: &BTreeSet::new(),
-        now: now(),
+        ..status::Input::of(&object, &Observed::NotAsked, state, now())
     });
     facts::check_status(&status, None);
     facts::check_events(&event::transitions(None, &status, state, &ConnectionOutcome::AsBefore));

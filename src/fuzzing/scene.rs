@@ -1,6 +1,6 @@
 //! One pass over one object: plan, status and Events from what was observed. No I/O.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -19,19 +19,6 @@ pub(super) const ACCOUNT: &str = "123456789012";
 pub(super) const ID: &str = "1111111111";
 /// The longest `pollInterval` that has a form at all.
 const LONGEST_POLL_INTERVAL: Duration = Duration::from_secs(u32::MAX as u64 * 3600);
-
-pub(super) const CLASSES: [Class; 10] = [
-    Class::Transient,
-    Class::Throttled,
-    Class::Denied,
-    Class::Credentials,
-    Class::CredentialsUnavailable,
-    Class::Quota,
-    Class::Terminal,
-    Class::Conflict,
-    Class::NotFound,
-    Class::Unreadable,
-];
 
 pub(crate) fn now() -> Timestamp {
     Timestamp::from_second(1_790_000_000).unwrap_or_default()
@@ -98,20 +85,10 @@ impl Scene<'_> {
         let plan = self.plan();
         facts::check_plan(self, &plan);
         let status = status::next(&status::Input {
-            object: self.object,
-            observed: self.observed,
-            state: &plan.state,
             region: desired.as_ref().ok().map(|desired| desired.region.as_str()),
             failures: 3,
-            denied_for: None,
-            denied_grace: Duration::from_secs(300),
-            throttled_briefly: false,
             deletion: self.settings.deletion,
-            binding: None,
-            connection: &ConnectionOutcome::AsBefore,
-            managed_tag_keys: None,
-            tag_keys_gone: &BTreeSet::new(),
-            now: now(),
+            ..status::Input::of(self.object, self.observed, &plan.state, now())
         });
         if !self.object.is_paused() {
             facts::check_status(&status, self.object.status.as_ref());
@@ -167,7 +144,7 @@ fn observations(object: &SequenceStore) -> Vec<Observed> {
         Observed::Searched { found: OwnerMatch::Nothing, account: account() },
         Observed::Searched { found: former, account: account() },
     ];
-    all.extend(CLASSES.map(|class| Observed::Failed(error(class))));
+    all.extend(Class::ALL.map(|class| Observed::Failed(error(class))));
     let own = OwnerTags::of(object, "cluster").tags();
     let anothers = BTreeMap::from([(OWNER_UID_TAG.to_owned(), "another".to_owned())]);
     let tags = [

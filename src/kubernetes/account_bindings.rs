@@ -8,7 +8,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::api::{Api, PartialObjectMeta, Patch, PatchParams};
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
-use kube::{Resource, ResourceExt};
+use kube::{Client, Resource, ResourceExt};
 use serde_json::json;
 
 use super::cluster::{Failure, within};
@@ -29,19 +29,6 @@ impl Kubernetes {
     ) -> impl Stream<Item = Watched<PartialObjectMeta<Namespace>>> + Send + use<> {
         let api: Api<PartialObjectMeta<Namespace>> = Api::all(self.client.clone());
         watcher(api, watcher::Config::default()).default_backoff()
-    }
-
-    /// Whether the API server says that it does not know the kind. A 404 alone may come from something in between.
-    pub async fn lacks_account_bindings(&self) -> bool {
-        let version = AccountBinding::api_version(&());
-        let resources = within(self.client.list_api_group_resources(&version)).await;
-        let kind = AccountBinding::kind(&());
-        match resources {
-            Ok(list) => list.resources.iter().all(|resource| resource.kind != kind),
-            // No kind of the group is there, not even that of the SequenceStores.
-            Err(Failure::NotFound(_)) => true,
-            Err(_) => false,
-        }
     }
 
     /// Writes the status of a binding by server-side apply.
@@ -67,6 +54,20 @@ impl Kubernetes {
 
     fn account_bindings(&self) -> Api<AccountBinding> {
         Api::all(self.client.clone())
+    }
+}
+
+/// Whether the API server says that it does not know the kind. A 404 alone may come from something in between, and RBAC answers
+/// before the API server looks for the kind.
+pub(crate) async fn lacks_account_bindings(client: &Client) -> bool {
+    let version = AccountBinding::api_version(&());
+    let resources = within(client.list_api_group_resources(&version)).await;
+    let kind = AccountBinding::kind(&());
+    match resources {
+        Ok(list) => list.resources.iter().all(|resource| resource.kind != kind),
+        // No kind of the group is there, not even that of the SequenceStores.
+        Err(Failure::NotFound(_)) => true,
+        Err(_) => false,
     }
 }
 

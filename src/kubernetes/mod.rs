@@ -26,7 +26,7 @@ use serde_json::json;
 use crate::crd::{FINALIZER, INTENT_ANNOTATION, SequenceStore, SequenceStoreStatus};
 use crate::plan::FinalizerStep;
 use crate::store::Intent;
-pub(crate) use account_bindings::failure as watch_failure;
+pub(crate) use account_bindings::{failure as watch_failure, lacks_account_bindings};
 pub use cache::Cache;
 pub use error::Error;
 use events::Recorder;

@@ -22,22 +22,9 @@ use crate::store::intent::AttemptOutcome;
 use crate::store::owner_match::OwnerMatch;
 use crate::tenancy::{AccessRefusal, Bound, Limits};
 
-pub(crate) const CLASSES: [Class; 10] = [
-    Class::Transient,
-    Class::Throttled,
-    Class::Denied,
-    Class::Credentials,
-    Class::CredentialsUnavailable,
-    Class::Quota,
-    Class::Terminal,
-    Class::Conflict,
-    Class::NotFound,
-    Class::Unreadable,
-];
-
 fn any_call_error() -> impl Strategy<Value = CallError> {
     let operations = [Operation::GetSequenceStore, Operation::ListTagsForResource, Operation::ListReadSets];
-    (select(operations.to_vec()), select(CLASSES.to_vec())).prop_map(|(o, c)| call_error(o, c))
+    (select(operations.to_vec()), select(Class::ALL.to_vec())).prop_map(|(o, c)| call_error(o, c))
 }
 
 fn any_map<V: Clone + std::fmt::Debug>(

@@ -19,7 +19,7 @@ use crate::store::desired::{Defaults, Desired};
 use crate::store::intent::Intent;
 use crate::store::observed::{Observed, ObservedPolicy, ObservedTags, Present};
 use crate::tenancy::Access;
-pub(crate) use generated::{CLASSES, any_scene, any_valid_spec};
+pub(crate) use generated::{any_scene, any_valid_spec};
 
 pub(crate) const ID: &str = "1111111111";
 pub(crate) const OTHER_ID: &str = "2222222222";

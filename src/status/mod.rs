@@ -76,6 +76,32 @@ pub struct Input<'a> {
     pub now: Timestamp,
 }
 
+static NO_KEYS: BTreeSet<String> = BTreeSet::new();
+
+impl<'a> Input<'a> {
+    /// Of a pass without a past and with the defaults of the operator: for whoever shows what a state looks like. The report
+    /// step itself names every member.
+    #[must_use]
+    pub fn of(object: &'a SequenceStore, observed: &'a Observed, state: &'a State, now: Timestamp) -> Self {
+        Self {
+            object,
+            observed,
+            state,
+            region: None,
+            failures: 0,
+            denied_for: None,
+            denied_grace: Duration::ZERO,
+            throttled_briefly: false,
+            deletion: DeletionDefaults::default(),
+            binding: None,
+            managed_tag_keys: None,
+            tag_keys_gone: &NO_KEYS,
+            connection: &ConnectionOutcome::AsBefore,
+            now,
+        }
+    }
+}
+
 /// The status after a pass. It equals the old one if nothing changed.
 #[must_use]
 pub fn next(input: &Input<'_>) -> SequenceStoreStatus {

@@ -1,8 +1,6 @@
 //! Forecasts all steps after the next action: assumes that each action succeeds, and makes the operator's own plan
 //! again on what AWS would then show, until nothing is left to do. No I/O.
 
-use std::collections::BTreeSet;
-
 use jiff::Timestamp;
 use kube::ResourceExt;
 
@@ -12,8 +10,8 @@ use crate::crd::{
     FINALIZER, INTENT_ANNOTATION, OwnerTags, SequenceStore, Store, StoreS3Access, StoreSseConfig, StoreStatus,
 };
 use crate::plan::{
-    self, ABSENCE_CONFIRMED_AFTER, Action, ConnectionOutcome, FinalizerStep, Input, Next, Plan, Recollection,
-    Refusal, Settings, State, TakeOver, Target,
+    self, ABSENCE_CONFIRMED_AFTER, Action, FinalizerStep, Input, Next, Plan, Recollection, Refusal, Settings,
+    State, TakeOver, Target,
 };
 use crate::status;
 use crate::store::desired::{Defaults, Desired};
@@ -209,20 +207,10 @@ impl Snapshot {
             .ok()
             .map(|desired| desired.region);
         self.object.status = Some(status::next(&status::Input {
-            object: &self.object,
-            observed: &self.observed,
-            state: &plan.state,
             region: region.as_deref(),
-            failures: 0,
-            denied_for: None,
-            denied_grace: std::time::Duration::ZERO,
-            throttled_briefly: false,
             deletion: facts.settings.deletion,
             binding: facts.access.binding(),
-            managed_tag_keys: None,
-            tag_keys_gone: &BTreeSet::new(),
-            connection: &ConnectionOutcome::AsBefore,
-            now: facts.now,
+            ..status::Input::of(&self.object, &self.observed, &plan.state, facts.now)
         }));
         // From here on the operator searches by owner tags. The search finds nothing, because a new store is needed.
         if !was_searching && self.searches(facts) && self.observed.present().is_none() {

@@ -1,7 +1,5 @@
 //! The report of a plan: each step with its AWS call, its changes field by field, and its reason. No I/O.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 use kube::ResourceExt;
 use serde::Serialize;
@@ -9,7 +7,7 @@ use serde::Serialize;
 use super::forecast::Step;
 use super::steps::plan_step;
 use crate::crd::{Deletion, DeletionDefaults, Drift, SequenceStore, SequenceStoreSpec};
-use crate::plan::{ConnectionOutcome, State};
+use crate::plan::State;
 use crate::status;
 use crate::store::drift::{self, Differences};
 use crate::store::observed::{Observed, Present};
@@ -212,20 +210,8 @@ pub(super) struct ReportedCondition {
 pub(super) fn reported_condition(state: &State) -> ReportedCondition {
     let object = SequenceStore::new("any", SequenceStoreSpec::default());
     let conditions = status::next(&status::Input {
-        object: &object,
-        observed: &Observed::NotAsked,
-        state,
-        region: None,
         failures: u32::MAX,
-        denied_for: None,
-        denied_grace: Duration::MAX,
-        throttled_briefly: false,
-        deletion: DeletionDefaults::default(),
-        binding: None,
-        managed_tag_keys: None,
-        tag_keys_gone: &std::collections::BTreeSet::new(),
-        connection: &ConnectionOutcome::AsBefore,
-        now: Timestamp::UNIX_EPOCH,
+        ..status::Input::of(&object, &Observed::NotAsked, state, Timestamp::UNIX_EPOCH)
     })
     .conditions;
     // `Ready` can be True while the store differs from the spec; `Synced` then says how.

@@ -17,7 +17,7 @@ use super::{Tenancy, queue_objects};
 use crate::controller::context::Context;
 use crate::crd::AccountBinding;
 use crate::kubernetes::cluster::Failure;
-use crate::kubernetes::{Reference, watch_failure};
+use crate::kubernetes::{Reference, lacks_account_bindings, watch_failure};
 use crate::tenancy::{Access, Bindings, Labels, Unknown};
 
 /// After a refusal, and while their kind is not installed, the bindings are listed anew so often. A watch that goes on where it
@@ -100,7 +100,7 @@ enum Next {
 async fn bindings_failed(context: &Context, failure: Failure, told: &mut Option<String>) -> Next {
     let next = if matches!(failure, Failure::Forbidden(_)) { Next::ListAnew } else { Next::Resume };
     let why = match &failure {
-        Failure::NotFound(_) if context.kubernetes.lacks_account_bindings().await => {
+        Failure::NotFound(_) if lacks_account_bindings(&context.kubernetes.client).await => {
             let text = "the CustomResourceDefinition accountbindings.healthomics.dev is not installed";
             if told.replace(text.to_owned()).as_deref() != Some(text) {
                 tracing::info!("{text}");

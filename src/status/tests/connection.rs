@@ -1,8 +1,5 @@
 //! How the ConfigMap of an object shows in its status.
 
-use std::collections::BTreeSet;
-use std::time::Duration;
-
 use super::table::{drift, words};
 use crate::crd::{Connection, DeletionDefaults, SequenceStoreStatus};
 use crate::plan::{ConnectionOutcome as Outcome, ShownConnection, State};
@@ -23,20 +20,10 @@ fn refused() -> Outcome {
 
 fn after(scene: &Scene, state: &State, connection: &Outcome) -> SequenceStoreStatus {
     next(&Input {
-        object: &scene.object,
-        observed: &scene.observed,
-        state,
         region: Some("us-east-1"),
         failures: 3,
-        denied_for: None,
-        denied_grace: Duration::from_secs(300),
-        throttled_briefly: false,
-        deletion: DeletionDefaults::default(),
-        binding: None,
-        managed_tag_keys: None,
-        tag_keys_gone: &BTreeSet::new(),
         connection,
-        now: now(),
+        ..Input::of(&scene.object, &scene.observed, state, now())
     })
 }
 

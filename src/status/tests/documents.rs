@@ -9,8 +9,8 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use crate::aws::{CallError, Cause, Class, Operation};
-use crate::crd::{DeletionDefaults, Drift, INTENT_ANNOTATION, SequenceStore, SequenceStoreSpec};
-use crate::plan::{ConnectionOutcome, NotKept, PinnedBy, State, StoreOwner, TaggedOwner, TakeOver};
+use crate::crd::{Drift, INTENT_ANNOTATION, SequenceStore, SequenceStoreSpec};
+use crate::plan::{NotKept, PinnedBy, State, StoreOwner, TaggedOwner, TakeOver};
 use crate::status::{Input, event, find, next};
 use crate::store::desired::{Defaults, Desired};
 use crate::store::intent::Intent;
@@ -205,21 +205,7 @@ fn placed(operation: Operation, detail: &str) -> CallError {
 /// The message of an object in this state.
 fn message(state: &State) -> String {
     let object = SequenceStore::new("genomes", SequenceStoreSpec::default());
-    let new = next(&Input {
-        object: &object,
-        observed: &Observed::NotAsked,
-        state,
-        region: None,
-        failures: 3,
-        denied_for: None,
-        denied_grace: Duration::from_secs(300),
-        throttled_briefly: false,
-        deletion: DeletionDefaults::default(),
-        binding: None,
-        managed_tag_keys: None,
-        tag_keys_gone: &BTreeSet::new(),
-        connection: &ConnectionOutcome::AsBefore,
-        now: Timestamp::UNIX_EPOCH,
-    });
+    let new =
+        next(&Input { failures: 3, ..Input::of(&object, &Observed::NotAsked, state, Timestamp::UNIX_EPOCH) });
     find(&new.conditions, "Synced").map(|condition| condition.message.clone()).expect("a condition")
 }

@@ -4,7 +4,7 @@ use kube::runtime::events::EventType;
 
 use super::table::drift;
 use crate::aws::{Class, Operation};
-use crate::crd::{DeletionDefaults, Drift, SequenceStoreStatus, annotation_findings};
+use crate::crd::{Drift, SequenceStoreStatus, annotation_findings};
 use crate::plan::{ConnectionOutcome, State, StoreOwner};
 use crate::samples::{ID, Scene, call_error, now};
 use crate::status::event::{self, Event};
@@ -12,20 +12,9 @@ use crate::status::{Input, next};
 
 fn after(scene: &Scene, state: &State) -> SequenceStoreStatus {
     next(&Input {
-        object: &scene.object,
-        observed: &scene.observed,
-        state,
         region: Some("us-east-1"),
         failures: 3,
-        denied_for: None,
-        denied_grace: std::time::Duration::from_secs(300),
-        throttled_briefly: false,
-        deletion: DeletionDefaults::default(),
-        binding: None,
-        managed_tag_keys: None,
-        tag_keys_gone: &std::collections::BTreeSet::new(),
-        connection: &ConnectionOutcome::AsBefore,
-        now: now(),
+        ..Input::of(&scene.object, &scene.observed, state, now())
     })
 }
 

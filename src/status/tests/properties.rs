@@ -1,6 +1,5 @@
 //! What holds for the status after any observation of any object.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -20,20 +19,13 @@ fn after_with(scene: &Scene, now: Timestamp, connection: &ConnectionOutcome) -> 
     let plan = scene.plan();
     let desired = scene.desired();
     next(&Input {
-        object: &scene.object,
-        observed: &scene.observed,
-        state: &plan.state,
         region: desired.as_ref().ok().map(|desired| desired.region.as_str()),
         failures: scene.recollection.failures,
         denied_for: scene.recollection.denied_for,
         denied_grace: Duration::from_secs(300),
-        throttled_briefly: false,
         deletion: scene.deletion_defaults,
-        binding: None,
-        managed_tag_keys: None,
-        tag_keys_gone: &BTreeSet::new(),
         connection,
-        now,
+        ..Input::of(&scene.object, &scene.observed, &plan.state, now)
     })
 }
 

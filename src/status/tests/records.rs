@@ -1,30 +1,17 @@
 //! What a status may record of a store that an older object names too.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::collections::BTreeMap;
 
-use crate::crd::{DeletionDefaults, SequenceStoreStatus};
-use crate::plan::{ConnectionOutcome, State};
+use crate::crd::SequenceStoreStatus;
+use crate::plan::State;
 use crate::samples::{ACCOUNT, REGION, Scene, now, present};
 use crate::status::{Input, next};
 use crate::store::ObservedTags;
 
 fn confirming(scene: &Scene) -> SequenceStoreStatus {
     next(&Input {
-        object: &scene.object,
-        observed: &scene.observed,
-        state: &State::ConfirmingOwner,
         region: Some(REGION),
-        failures: 0,
-        denied_for: None,
-        denied_grace: Duration::from_secs(300),
-        throttled_briefly: false,
-        deletion: DeletionDefaults::default(),
-        binding: None,
-        managed_tag_keys: None,
-        tag_keys_gone: &BTreeSet::new(),
-        connection: &ConnectionOutcome::AsBefore,
-        now: now(),
+        ..Input::of(&scene.object, &scene.observed, &State::ConfirmingOwner, now())
     })
 }
 

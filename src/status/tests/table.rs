@@ -1,12 +1,11 @@
 //! The conditions of every state and of every class of failure.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::aws::{Class, Operation};
-use crate::crd::{DeletionDefaults, Drift, RECONCILE_ANNOTATION, SequenceStoreStatus};
-use crate::plan::{ConnectionOutcome, NotKept, PinnedBy, State, StoreOwner, TaggedOwner};
-use crate::samples::{ACCOUNT, CLASSES, ID, Scene, call_error, now, present, tags_of};
+use crate::crd::{Drift, RECONCILE_ANNOTATION, SequenceStoreStatus};
+use crate::plan::{NotKept, PinnedBy, State, StoreOwner, TaggedOwner};
+use crate::samples::{ACCOUNT, ID, Scene, call_error, now, present, tags_of};
 use crate::status::{Input, Reason, find, next};
 use crate::store::observed::{Observed, ObservedTags};
 use crate::tenancy::AccessRefusal;
@@ -32,20 +31,12 @@ impl Pass {
 
     fn next(&self) -> SequenceStoreStatus {
         next(&Input {
-            object: &self.scene.object,
-            observed: &self.scene.observed,
-            state: &self.state,
             region: Some("us-east-1"),
             failures: self.failures,
             denied_for: self.denied_for,
             denied_grace: GRACE,
             throttled_briefly: self.throttled_briefly,
-            deletion: DeletionDefaults::default(),
-            binding: None,
-            managed_tag_keys: None,
-            tag_keys_gone: &BTreeSet::new(),
-            connection: &ConnectionOutcome::AsBefore,
-            now: now(),
+            ..Input::of(&self.scene.object, &self.scene.observed, &self.state, now())
         })
     }
 
@@ -177,7 +168,7 @@ fn every_state_has_its_conditions() {
 #[test]
 fn every_class_of_failure_has_its_reason() {
     let short = Some(Duration::from_secs(1));
-    for class in CLASSES {
+    for class in Class::ALL {
         let pass = Pass { denied_for: short, ..Pass::failed(Operation::GetSequenceStore, class, 3) };
         let expected = match class {
             Class::Throttled => "False/Throttled False/Throttled Reconciling",
@@ -223,7 +214,7 @@ fn reported() -> Pass {
 #[test]
 fn the_first_two_transient_failures_write_nothing() {
     let before = reported().scene.object.status;
-    for class in CLASSES {
+    for class in Class::ALL {
         let transient = !matches!(class, Class::Denied | Class::Credentials | Class::Quota | Class::Terminal);
         for failures in 1..=3 {
             for tags in [false, true] {

@@ -1,30 +1,16 @@
 //! The keys of tags that the operator manages are on record before the call that writes them.
 
-use std::collections::BTreeSet;
-use std::time::Duration;
-
-use crate::crd::{DeletionDefaults, INTENT_ANNOTATION, SequenceStoreStatus};
-use crate::plan::{ConnectionOutcome, State};
+use crate::crd::{INTENT_ANNOTATION, SequenceStoreStatus};
+use crate::plan::State;
 use crate::samples::{REGION, Scene, intent, now};
 use crate::status::{Input, find, next};
 use crate::store::Intent;
 
 fn status(scene: &Scene, state: &State, managed_tag_keys: Option<&[String]>) -> SequenceStoreStatus {
     next(&Input {
-        object: &scene.object,
-        observed: &scene.observed,
-        state,
         region: Some(REGION),
-        failures: 0,
-        denied_for: None,
-        denied_grace: Duration::from_secs(300),
-        throttled_briefly: false,
-        deletion: DeletionDefaults::default(),
-        binding: None,
         managed_tag_keys,
-        tag_keys_gone: &BTreeSet::new(),
-        connection: &ConnectionOutcome::AsBefore,
-        now: now(),
+        ..Input::of(&scene.object, &scene.observed, state, now())
     })
 }
 
