@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::names::first_of;
 use super::ownership::{ownership_conflict, record_not_kept, store_missing, wrong_account};
-use super::reason::Abnormal;
 use super::refused_call::{credentials_unavailable, denied, no_credentials};
+use super::row::Abnormal;
 use super::{Reason, refused};
 use crate::aws::{CallError, Class, Operation};
 use crate::crd::{DeletionBlock, Drift, PREFIX};

@@ -1,7 +1,7 @@
 //! How the ConfigMap of an object shows in its status. Pure: no I/O.
 
 use super::conditions::{ConditionValue, StateConditions};
-use super::reason::Abnormal;
+use super::row::Abnormal;
 use super::{Reason, find};
 use crate::crd::{Connection, SequenceStoreStatus};
 use crate::plan::{ConnectionOutcome as Outcome, ShownConnection};

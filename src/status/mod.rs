@@ -10,6 +10,7 @@ mod reason;
 mod reference;
 mod refused;
 mod refused_call;
+mod row;
 mod settled;
 #[cfg(test)]
 mod tests;
@@ -32,9 +33,9 @@ use crate::store::observed::{Observed, ObservedTags, Present};
 pub use binding::{BINDING_REASONS, BindingInput, RoleState, next_of_binding};
 use conditions::{ConditionValue, StateConditions};
 pub use connection::shown_connection;
-use reason::Abnormal;
 pub use reason::Reason;
 pub use reference::{conditions_reference, readme_reasons};
+use row::Abnormal;
 pub use settled::{Settled, settled};
 
 /// Transient failures are reported from this failure in a row.

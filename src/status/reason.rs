@@ -2,7 +2,10 @@
 //!
 //! `docs/conditions.md`, the table in `README.md` and the Events all read this table.
 
-use kube::runtime::events::EventType;
+use super::row::{
+    Abnormal, Combination, NO_CONFIG_MAP, NO_CONFIG_MAP_YET, READY, READY_NOT_SYNCED, RECONCILING, Row,
+    STALLED, normal, warning,
+};
 
 /// Defines the enum and lists its variants, so that `ALL` cannot miss one.
 macro_rules! reasons {
@@ -56,67 +59,6 @@ reasons![
     DeletionBlocked,
     Paused,
 ];
-
-/// What is known about one reason.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Row {
-    /// Every combination of conditions in which `Ready` or `Synced` has this reason; the usual one first.
-    pub(super) combinations: &'static [Combination],
-    /// Short enough for the table in `README.md`.
-    pub(super) meaning: &'static str,
-    /// Further sentences for `docs/conditions.md`; may be empty.
-    pub(super) details: &'static str,
-    /// Empty if the user has nothing to do.
-    pub(super) remedy: &'static str,
-    /// Where the remedy is explained, relative to `docs/`; may be empty.
-    pub(super) link: &'static str,
-    /// The Event to publish when `Ready` or `Synced` changes to this reason.
-    pub(super) event: Option<TransitionEvent>,
-}
-
-/// The conditions of an object at one time. `None`: the pass leaves the condition unchanged.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Combination {
-    pub(super) ready: Option<bool>,
-    pub(super) synced: Option<bool>,
-    pub(super) abnormal: Abnormal,
-}
-
-/// Which of the two conditions that exist only while true is present (kstatus calls them "abnormal-true").
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Abnormal {
-    Neither,
-    Reconciling,
-    Stalled,
-    Unchanged,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(super) struct TransitionEvent {
-    pub(super) type_: EventType,
-    pub(super) action: &'static str,
-    pub(super) note: &'static str,
-}
-
-const fn combination(ready: bool, synced: bool, abnormal: Abnormal) -> Combination {
-    Combination { ready: Some(ready), synced: Some(synced), abnormal }
-}
-
-const READY: Combination = combination(true, true, Abnormal::Neither);
-const READY_NOT_SYNCED: Combination = combination(true, false, Abnormal::Neither);
-const RECONCILING: Combination = combination(false, false, Abnormal::Reconciling);
-const STALLED: Combination = combination(false, false, Abnormal::Stalled);
-/// Only the ConfigMap is not there yet, or cannot be made. `Synced` is what it is without that.
-const NO_CONFIG_MAP_YET: Combination = combination(false, true, Abnormal::Reconciling);
-const NO_CONFIG_MAP: &[Combination] = &[combination(false, true, Abnormal::Stalled), STALLED];
-
-const fn normal(action: &'static str, note: &'static str) -> Option<TransitionEvent> {
-    Some(TransitionEvent { type_: EventType::Normal, action, note })
-}
-
-const fn warning(action: &'static str, note: &'static str) -> Option<TransitionEvent> {
-    Some(TransitionEvent { type_: EventType::Warning, action, note })
-}
 
 impl Reason {
     /// The row of the table.

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use super::Reason;
 use super::binding::{BINDING_REASONS, BindingReason};
-use super::reason::{Abnormal, Combination, Row};
+use super::row::{Abnormal, Combination, Row};
 
 /// Type, when it is present, what True means.
 const TYPES: [(&str, &str, &str); 4] = [

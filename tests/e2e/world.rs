@@ -229,9 +229,20 @@ impl World {
         what: &str,
         wanted: impl Fn(&SequenceStore) -> bool,
     ) -> Result<SequenceStore, Error> {
+        self.until_in(&self.api, name, what, wanted).await
+    }
+
+    /// The same for the objects of any namespace.
+    pub async fn until_in(
+        &self,
+        api: &Api<SequenceStore>,
+        name: &str,
+        what: &str,
+        wanted: impl Fn(&SequenceStore) -> bool,
+    ) -> Result<SequenceStore, Error> {
         let end = tokio::time::Instant::now() + TIMEOUT;
         loop {
-            let object = self.api.get_opt(name).await?;
+            let object = api.get_opt(name).await?;
             if let Some(object) = object.as_ref().filter(|object| wanted(object)) {
                 return Ok(object.clone());
             }
@@ -264,9 +275,14 @@ impl World {
     }
 
     pub async fn until_gone(&self, name: &str) -> Result<(), Error> {
+        self.until_gone_in(&self.api, name).await
+    }
+
+    /// The same for the objects of any namespace.
+    pub async fn until_gone_in(&self, api: &Api<SequenceStore>, name: &str) -> Result<(), Error> {
         // A store that does not show the owner tag of the object is given up only after the create grace.
         let end = tokio::time::Instant::now() + 2 * TIMEOUT;
-        while let Some(object) = self.api.get_opt(name).await? {
+        while let Some(object) = api.get_opt(name).await? {
             if tokio::time::Instant::now() >= end {
                 return Err(format!("{name} is still there: {:?}\n{}", object.status, self.logs()).into());
             }

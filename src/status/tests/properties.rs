@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use crate::crd::{DeletionDefaults, DeletionPolicy, PAUSED_ANNOTATION, SequenceStoreStatus};
 use crate::plan::{ConnectionOutcome, State};
 use crate::samples::{Scene, any_scene, now};
-use crate::status::reason::Abnormal;
+use crate::status::row::Abnormal;
 use crate::status::{Input, Reason, event, find, next};
 
 fn after(scene: &Scene, now: Timestamp) -> SequenceStoreStatus {

@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use healthomics_simulator::Role;
-use sequencestore_operator::crd::{DeletionBlockReason, SequenceStoreSpec};
+use sequencestore_operator::crd::{DeletionBlockReason, SequenceStore, SequenceStoreSpec};
 use serde_json::json;
 
 use super::{ACCOUNTS, about_stores, binding_of, role, start};
-use crate::world::{Cluster, Error, World, ensure, message, status, tests};
+use crate::world::{Cluster, Error, Operator, World, ensure, message, status, tests};
 
 tests![
     a_binding_made_after_its_object_makes_it_ready_without_an_edit,
@@ -43,16 +43,23 @@ async fn a_binding_made_after_its_object_makes_it_ready_without_an_edit(
     world.unbind(&binding).await
 }
 
-async fn a_store_whose_binding_is_deleted_is_never_touched_with_another_identity(
-    cluster: Arc<Cluster>,
-) -> Result<(), Error> {
+/// A world whose object `genomes` got its store under a binding that has gone since: with its operator, the name of the binding,
+/// and the object.
+async fn unbound(cluster: Arc<Cluster>) -> Result<(World, Operator, String, SequenceStore), Error> {
     let world = World::new(cluster).await?;
-    let _operator = world.operator(&start(&[]))?;
+    let operator = world.operator(&start(&[]))?;
     let binding = world.bind(&world.namespace, ACCOUNTS[0]).await?;
     world.create("genomes", SequenceStoreSpec::default()).await?;
     world.until_ready("genomes").await?;
     world.unbind(&binding).await?;
     let missing = world.until_condition("genomes", "Ready", "False", "BindingMissing").await?;
+    Ok((world, operator, binding, missing))
+}
+
+async fn a_store_whose_binding_is_deleted_is_never_touched_with_another_identity(
+    cluster: Arc<Cluster>,
+) -> Result<(), Error> {
+    let (world, _operator, binding, missing) = unbound(cluster).await?;
     ensure!(message(&missing, "Ready").contains(&binding), "{}", message(&missing, "Ready"));
     let seen = world.aws.last_seq().await?;
     world.patch("genomes", json!({"spec": {"description": "an edit"}})).await?;
@@ -151,13 +158,7 @@ async fn the_role_of_a_binding_cannot_be_replaced(cluster: Arc<Cluster>) -> Resu
 async fn a_binding_of_another_account_than_the_pinned_one_changes_nothing(
     cluster: Arc<Cluster>,
 ) -> Result<(), Error> {
-    let world = World::new(cluster).await?;
-    let _operator = world.operator(&start(&[]))?;
-    let binding = world.bind(&world.namespace, ACCOUNTS[0]).await?;
-    world.create("genomes", SequenceStoreSpec::default()).await?;
-    world.until_ready("genomes").await?;
-    world.unbind(&binding).await?;
-    world.until_condition("genomes", "Ready", "False", "BindingMissing").await?;
+    let (world, _operator, _former, _missing) = unbound(cluster).await?;
     let other = world.bind(&world.namespace, ACCOUNTS[1]).await?;
     let object = world.until_condition("genomes", "Ready", "False", "WrongAccount").await?;
     let text = message(&object, "Ready");

@@ -152,21 +152,7 @@ impl Tenant<'_> {
         what: &str,
         wanted: impl Fn(&SequenceStore) -> bool,
     ) -> Result<SequenceStore, Error> {
-        let end = tokio::time::Instant::now() + TIMEOUT;
-        loop {
-            let object = self.api.get(name).await?;
-            if wanted(&object) {
-                return Ok(object);
-            }
-            let namespace = &self.namespace;
-            ensure!(
-                tokio::time::Instant::now() < end,
-                "{namespace}/{name} never reached: {what}; it is {:?}\n{}",
-                object.status,
-                self.world.logs()
-            );
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
+        self.world.until_in(&self.api, name, what, wanted).await
     }
 
     pub async fn until_ready(&self, name: &str) -> Result<SequenceStore, Error> {
@@ -182,17 +168,7 @@ impl Tenant<'_> {
     }
 
     pub async fn until_gone(&self, name: &str) -> Result<(), Error> {
-        let end = tokio::time::Instant::now() + 2 * TIMEOUT;
-        while let Some(object) = self.api.get_opt(name).await? {
-            ensure!(
-                tokio::time::Instant::now() < end,
-                "{name} is still there: {:?}\n{}",
-                object.status,
-                self.world.logs()
-            );
-            tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-        }
-        Ok(())
+        self.world.until_gone_in(&self.api, name).await
     }
 }
 
