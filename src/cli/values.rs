@@ -54,9 +54,12 @@ pub(super) fn log_level(text: &str) -> Result<String, String> {
         Some((target, level)) => !target.is_empty() && is_level(level),
         None => is_level(directive),
     };
-    let fits = text.split(',').all(|directive| is_directive(directive.trim()))
-        && tracing_subscriber::EnvFilter::builder().parse(text).is_ok();
-    fits.then(|| text.to_owned()).ok_or_else(|| {
+    // The parser of filters takes positions in the trimmed text for positions in the whole one, and panics on some of them.
+    let directives: Vec<&str> = text.split(',').map(str::trim).collect();
+    let filter = directives.join(",");
+    let fits = directives.iter().all(|directive| is_directive(directive))
+        && tracing_subscriber::EnvFilter::builder().parse(&filter).is_ok();
+    fits.then_some(filter).ok_or_else(|| {
         "write error, warn, info, debug, trace or off, or a filter with a level for each module, such as \
          info,sequencestore_operator=debug"
             .into()
