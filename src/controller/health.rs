@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::leadership::Leadership;
 use super::log_level::LogLevel;
 use crate::kubernetes::Watches;
+use crate::tenancy::SharedBindings;
 
 /// Longer than any pause of a busy machine.
 const LONGEST_TURN: Duration = Duration::from_secs(60);
@@ -26,6 +27,7 @@ pub struct Health {
     /// When the loop of the controller turned last; none before it begins.
     turned: Mutex<Option<Instant>>,
     leadership: OnceLock<Arc<Leadership>>,
+    bindings: OnceLock<Arc<SharedBindings>>,
 }
 
 type Answer = (StatusCode, String);
@@ -33,13 +35,21 @@ type Answer = (StatusCode, String);
 impl Health {
     #[must_use]
     pub fn of(watches: Arc<Watches>, longest_silence: Duration) -> Self {
-        Self { watches, longest_silence, turned: Mutex::default(), leadership: OnceLock::new() }
+        Self {
+            watches,
+            longest_silence,
+            turned: Mutex::default(),
+            leadership: OnceLock::new(),
+            bindings: OnceLock::new(),
+        }
     }
 
-    /// From now on readiness needs a Lease that can be read and written, where there is an election.
-    pub fn asks(&self, leadership: Arc<Leadership>) {
+    /// From now on readiness needs a Lease that can be read and written, where there is an election, and AccountBindings that
+    /// are known, where the operator reads them: without these every object is refused.
+    pub fn asks(&self, leadership: Arc<Leadership>, bindings: Arc<SharedBindings>) {
         // Only the first call counts; there is no second one.
         let _ = self.leadership.set(leadership);
+        let _ = self.bindings.set(bindings);
     }
 
     /// The loop of the controller turns.
@@ -65,6 +75,9 @@ impl Health {
     fn readyz(&self, is_stopping: bool, now: Instant) -> Answer {
         let mut missing = self.watches.missing(now);
         missing.extend(self.leadership.get().and_then(|leadership| leadership.trouble()));
+        missing.extend(
+            self.bindings.get().and_then(|bindings| bindings.read().unknown().map(ToOwned::to_owned)),
+        );
         match missing.is_empty() {
             _ if is_stopping => (StatusCode::SERVICE_UNAVAILABLE, "the operator is stopping\n".into()),
             true => (StatusCode::OK, format!("ok\n{}", text(&self.watches.remarks()))),

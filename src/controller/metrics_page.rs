@@ -1,5 +1,5 @@
 //! What the metrics read when somebody asks: the objects of the cache, the watches, the queue, the request budget, the
-//! credentials, and how each region is observed. No I/O.
+//! credentials, the AccountBindings, and how each region is observed. No I/O.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,21 +9,25 @@ use super::context::Context;
 use super::sweep::{Freshness, Mode};
 use crate::kubernetes::WatchFailure;
 use crate::metrics::{
-    Condition, CredentialsSample, Objects, Page, QueueSample, RegionSample, Sample, WatchSample,
+    AccountBindingSample, Condition, CredentialsSample, Objects, Page, QueueSample, RegionSample, Sample,
+    WatchSample,
 };
+use crate::status::{BINDING_REASONS, find};
+use crate::tenancy::Binding;
 
 /// The page /metrics with everything that is known of `context`. `per_object`: with series for each object.
 pub fn metrics_page(context: &Arc<Context>, per_object: bool) -> Page {
     let objects = Arc::new(CachedObjects(Arc::clone(context)));
     let (queued, swept) = (Arc::clone(context), Arc::clone(context));
     let (aws, signing) = (context.aws.clone(), Arc::clone(context));
-    let watching = Arc::clone(context);
+    let (watching, bound) = (Arc::clone(context), Arc::clone(context));
     Page::new(Arc::clone(&context.metrics))
         .with_objects(objects, per_object)
         .with_watches(move || watch_sample(&watching))
         .with_queue(move || queue_sample(&queued))
         .with_budget(move || aws.budget_readings())
         .with_credentials(move || credentials_samples(&signing))
+        .with_account_bindings(move || account_binding_samples(&bound), per_object)
         .with_regions(move || region_samples(&swept))
 }
 
@@ -31,6 +35,20 @@ pub fn metrics_page(context: &Arc<Context>, per_object: bool) -> Page {
 fn credentials_samples(context: &Context) -> Vec<CredentialsSample> {
     let of_roles = context.tenancy.sessions.credentials_expiries();
     context.aws.credentials_expiry().into_iter().chain(of_roles).collect()
+}
+
+/// As their status says, which the leader writes and every replica watches.
+fn account_binding_samples(context: &Context) -> Vec<AccountBindingSample> {
+    let sample = |binding: &Binding| {
+        let ready = binding.object.status.as_ref().and_then(|status| find(&status.conditions, "Ready"));
+        let row = ready.and_then(|ready| BINDING_REASONS.iter().find(|row| row.reason == ready.reason));
+        AccountBindingSample {
+            name: binding.name().to_owned(),
+            is_ready: ready.is_some_and(|ready| ready.status == "True"),
+            reason: row.map_or("", |row| row.reason),
+        }
+    };
+    context.tenancy.bindings.read().iter().map(sample).collect()
 }
 
 fn watch_sample(context: &Context) -> WatchSample {

@@ -14,7 +14,6 @@ use kube::{Client, Resource};
 use serde_json::json;
 
 use super::{Error, FIELD_MANAGER, Kubernetes, answered};
-use crate::crd::SequenceStore;
 use crate::status::event::Event;
 
 /// An Event that comes again within this time is counted in a series.
@@ -101,7 +100,11 @@ impl Recorder {
 
 impl Kubernetes {
     /// Publishes Events. A failure is logged and has no other effect.
-    pub async fn publish(&self, object: &SequenceStore, events: Vec<Event>) {
+    pub async fn publish<K: Resource<DynamicType = ()>>(
+        &self,
+        object: &K,
+        events: impl IntoIterator<Item = Event>,
+    ) {
         for event in events {
             let reason = event.reason;
             if let Err(error) = self.recorder.publish(event, object.object_ref(&())).await {

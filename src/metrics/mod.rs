@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `aws`, `budget`, `rest_client` | requests to AWS, the request budget, requests to the Kubernetes API server |
 //! | `watches` | watches of the API server that fail |
+//! | `account_bindings` | whether the roles of AccountBindings can be used |
 //! | `credentials` | when the credentials in use expire |
 //! | `regions` | how the stores of each region are observed |
 //! | `reconcile`, `workqueue`, `leadership` | passes, the queue and the lease, under the names of controller-runtime and client-go |
@@ -15,6 +16,7 @@
 //! | `bounded` | labels whose values come from outside |
 //! | `reference` | `docs/metrics.md` |
 
+mod account_bindings;
 mod aws;
 mod bounded;
 mod budget;
@@ -38,6 +40,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+pub(crate) use account_bindings::AccountBindingSample;
 pub(crate) use aws::{AwsRequests, Begun};
 pub(crate) use budget::BudgetSample;
 pub(crate) use credentials::CredentialsSample;

@@ -8,6 +8,7 @@ pub(crate) use prometheus_client::encoding::prometheus_text::CONTENT_TYPE;
 use prometheus_client::encoding::prometheus_text::encode;
 use prometheus_client::registry::Registry;
 
+use super::account_bindings::{AccountBindingSample, AccountBindingSeries};
 use super::budget::{BudgetSample, BudgetSeries};
 use super::credentials::{CredentialsSample, CredentialsSeries};
 use super::family::Read;
@@ -62,6 +63,17 @@ impl Page {
         read: impl Fn() -> Vec<CredentialsSample> + Send + Sync + 'static,
     ) -> Self {
         self.read_each_time.register_collector(Box::new(CredentialsSeries(Read::new(read))));
+        self
+    }
+
+    /// Adds the AccountBindings; `one_by_one`: the series about each of them too.
+    pub(crate) fn with_account_bindings(
+        mut self,
+        read: impl Fn() -> Vec<AccountBindingSample> + Send + Sync + 'static,
+        one_by_one: bool,
+    ) -> Self {
+        let series = AccountBindingSeries { read: Read::new(read), one_by_one };
+        self.read_each_time.register_collector(Box::new(series));
         self
     }
 

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Metrics;
+use super::account_bindings::AccountBindingSample;
 use super::budget::BudgetSample;
 use super::credentials::CredentialsSample;
 use super::objects::{Condition, Objects, Sample};
@@ -65,6 +66,8 @@ pub fn metrics_example() -> String {
         }]
     });
     let page = page.with_credentials(|| vec![CredentialsSample { role_arn: String::new(), expiry: 1.0 }]);
+    let binding = || AccountBindingSample { name: "genomics".into(), is_ready: true, reason: "RoleAssumed" };
+    let page = page.with_account_bindings(move || vec![binding()], true);
     let page = page.with_watches(|| vec![("error", 0)]).with_regions(|| {
         vec![RegionSample {
             region: "us-east-1".into(),

@@ -198,9 +198,12 @@ fn conflict(conflicts: &[(String, Vec<String>)]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use kube::runtime::events::EventType;
+
     use super::*;
     use crate::aws::Operation;
     use crate::samples::{call_error, now};
+    use crate::status::event::binding_transition;
 
     fn binding() -> AccountBinding {
         let spec = serde_json::from_value(serde_json::json!({
@@ -261,6 +264,26 @@ mod tests {
         let shown = AccountBinding { status: Some(status.clone()), ..binding };
         let later = BindingInput { now: now() + jiff::SignedDuration::from_secs(60), ..look(&shown, &role) };
         assert_eq!(next_of_binding(&later), status, "nothing has changed");
+    }
+
+    #[test]
+    fn a_new_reason_is_an_event_and_a_new_message_is_none() {
+        let (binding, role) = (binding(), RoleState::Assumed { account: "111122223333".into() });
+        let assumed = next_of_binding(&look(&binding, &role));
+        let announced = binding_transition(binding.status.as_ref(), &assumed).expect("an Event");
+        assert_eq!((announced.type_, announced.reason), (EventType::Normal, "RoleAssumed"));
+        assert_eq!(binding_transition(Some(&assumed), &assumed), None);
+        let conflicts = [("a".to_owned(), vec!["other".to_owned()])];
+        let conflict = next_of_binding(&BindingInput { conflicts: &conflicts, ..look(&binding, &role) });
+        let announced = binding_transition(Some(&assumed), &conflict).expect("an Event");
+        assert_eq!((announced.type_, announced.reason), (EventType::Warning, "NamespaceConflict"));
+        assert!(announced.note.contains("a (other)"), "{}", announced.note);
+        let mut reworded = conflict.clone();
+        reworded.conditions[0].message = "Other words.".into();
+        assert_eq!(binding_transition(Some(&conflict), &reworded), None);
+        // Somebody else wrote it.
+        reworded.conditions[0].reason = "Invented".into();
+        assert_eq!(binding_transition(Some(&conflict), &reworded), None);
     }
 
     #[test]

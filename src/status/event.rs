@@ -6,11 +6,15 @@ use std::time::Duration;
 
 use kube::runtime::events::EventType;
 
+use super::BINDING_REASONS;
 use super::conditions;
 use super::connection;
 use super::names::first_of;
 use super::ownership;
-use crate::crd::{AnnotationFinding, Drift, LONGEST_NOTE, SequenceStore, SequenceStoreStatus, one_line};
+use crate::crd::{
+    AccountBindingStatus, AnnotationFinding, Drift, LONGEST_NOTE, SequenceStore, SequenceStoreStatus,
+    one_line,
+};
 use crate::plan::{ConnectionOutcome, NotKept, State};
 use crate::status::{Reason, find};
 use crate::store::Observed;
@@ -209,6 +213,19 @@ pub fn transitions(
     }
     events.dedup();
     events
+}
+
+/// `Ready` of an AccountBinding has another reason than before.
+#[must_use]
+pub fn binding_transition(old: Option<&AccountBindingStatus>, new: &AccountBindingStatus) -> Option<Event> {
+    let ready = find(&new.conditions, "Ready")?;
+    let before = old.and_then(|old| find(&old.conditions, "Ready"));
+    if before.is_some_and(|before| before.reason == ready.reason) {
+        return None;
+    }
+    let reason = BINDING_REASONS.iter().find(|row| row.reason == ready.reason)?.reason;
+    let type_ = if ready.status == "True" { EventType::Normal } else { EventType::Warning };
+    Some(Event::new(type_, reason, "AssumeRole", &ready.message))
 }
 
 fn deleted() -> Event {

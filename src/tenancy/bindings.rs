@@ -206,10 +206,11 @@ impl Bindings {
         self.all.values()
     }
 
-    /// Whether it is known which bindings there are, and which namespaces they are about.
+    /// Why it is not known which bindings there are, or which namespaces they are about: a sentence.
     #[must_use]
-    pub fn are_known(&self) -> bool {
-        self.bindings_unknown.is_none() && (self.labels_unknown.is_none() || !self.have_selector())
+    pub fn unknown(&self) -> Option<&str> {
+        let labels = || self.labels_unknown.as_ref().filter(|_| self.have_selector());
+        self.bindings_unknown.as_ref().or_else(labels).map(|Unknown(why)| why.as_str())
     }
 
     /// Why it is not known which namespaces a binding is about.

@@ -1,12 +1,15 @@
-//! Alerts about the requests to AWS: refused, denied, not enough of them, and listings that fail.
+//! Alerts about the requests to AWS: refused, denied, not enough of them, listings that fail, credentials that run out, and
+//! roles that cannot be assumed.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use healthomics_simulator::{Fault, FaultAction};
+use healthomics_simulator::{Fault, FaultAction, Knobs, Role};
+use kube::api::{Api, PostParams};
+use sequencestore_operator::crd::{AccountBinding, AccountBindingSpec, SequenceStoreSpec};
 use serde_json::json;
 
-use crate::stage::Stage;
+use crate::stage::{Scraped, Stage};
 use crate::world::{ACCOUNT, Error, REGION, Start, World, high_quotas, observing, tests};
 
 tests![
@@ -15,6 +18,8 @@ tests![
     refused_credentials_fire_until_they_are_valid,
     a_budget_that_is_used_up_fires_until_it_suffices,
     a_region_that_cannot_be_listed_fires_until_it_can,
+    credentials_that_are_nearly_over_fire_until_there_are_others,
+    a_binding_whose_role_is_denied_fires_until_it_is_allowed,
 ];
 
 async fn throttling_by_aws_fires_until_it_ends(stage: Arc<Stage>) -> Result<(), Error> {
@@ -96,4 +101,47 @@ async fn a_region_that_cannot_be_listed_fires_until_it_can(stage: Arc<Stage>) ->
     stage.until_fires("OmicsOperatorSweepTooOld", &labels).await?;
     world.aws.clear_faults().await?;
     stage.until_resolved("OmicsOperatorSweepTooOld", &labels).await
+}
+
+/// The role of the AccountBindings, whose account is not that of the operator.
+const ROLE: &str = "arn:aws:iam::444455556666:role/alerts";
+
+/// An operator that reads AccountBindings, and one of these for its namespace.
+async fn bound(stage: &Stage, world: &World) -> Result<Scraped, Error> {
+    let mut start = Start::default();
+    start.flags.push("--account-bindings".into());
+    let scraped = stage.operator(world, start).await?;
+    let spec = AccountBindingSpec {
+        namespaces: Some(vec![world.namespace.clone()]),
+        role_arn: ROLE.into(),
+        ..AccountBindingSpec::default()
+    };
+    let bindings: Api<AccountBinding> = Api::all(world.client.clone());
+    bindings.create(&PostParams::default(), &AccountBinding::new(&world.namespace, spec)).await?;
+    Ok(scraped)
+}
+
+async fn credentials_that_are_nearly_over_fire_until_there_are_others(
+    stage: Arc<Stage>,
+) -> Result<(), Error> {
+    let world = World::new(Arc::clone(&stage.cluster)).await?;
+    world.aws.set_knobs(&Knobs { session_lifetime_ms: Some(20_000), ..Knobs::default() }).await?;
+    let scraped = bound(&stage, &world).await?;
+    world.create("a", SequenceStoreSpec::default()).await?;
+    world.until_ready("a").await?;
+    let labels = [("job", scraped.job.as_str()), ("role_arn", ROLE)];
+    stage.until_fires("OmicsOperatorCredentialsExpiring", &labels).await?;
+    // The next session lasts for an hour.
+    world.aws.set_knobs(&Knobs::default()).await?;
+    stage.until_resolved("OmicsOperatorCredentialsExpiring", &labels).await
+}
+
+async fn a_binding_whose_role_is_denied_fires_until_it_is_allowed(stage: Arc<Stage>) -> Result<(), Error> {
+    let world = World::new(Arc::clone(&stage.cluster)).await?;
+    world.aws.set_role(ROLE, &Role { denied: true, ..Role::default() }).await?;
+    let scraped = bound(&stage, &world).await?;
+    let labels = [("job", scraped.job.as_str()), ("reason", "RoleNotAssumable")];
+    stage.until_fires("OmicsOperatorAccountBindingNotReady", &labels).await?;
+    world.aws.set_role(ROLE, &Role::default()).await?;
+    stage.until_resolved("OmicsOperatorAccountBindingNotReady", &labels).await
 }

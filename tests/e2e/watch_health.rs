@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use sequencestore_operator::crd::SequenceStoreSpec;
 use serde_json::{Value, json};
 
 use crate::isolation::cluster_without_rules;
@@ -12,6 +13,7 @@ use crate::world::{Cluster, Error, Operator, Start, World, closed_address, ensur
 tests![
     a_list_or_a_watch_that_is_never_answered_is_given_up,
     readiness_ends_with_the_permission_to_list_and_returns_with_it,
+    readiness_needs_account_bindings_that_are_known,
     a_kind_that_the_api_server_no_longer_knows_is_named_until_it_returns,
     the_operator_survives_the_deletion_of_the_crd,
     a_watch_that_is_refused_as_too_old_is_listed_again,
@@ -93,6 +95,21 @@ async fn readiness_ends_with_the_permission_to_list_and_returns_with_it(
     watched.until("/readyz", "200", "ok").await?;
     world.until_ready("a").await?;
     ensure!(!operator.log_text().contains("ObjectMeta"), "the log holds a dump");
+    Ok(())
+}
+
+async fn readiness_needs_account_bindings_that_are_known(cluster: Arc<Cluster>) -> Result<(), Error> {
+    let watched = Watched::new(cluster).await?;
+    let (world, proxy) = (&watched.world, &watched.proxy);
+    proxy.fail(Fault::forbidden(), |request| request.contains("/accountbindings?"));
+    let _operator = watched.operator(&["--account-bindings"])?;
+    watched.until("/readyz", "503", "may not list and watch AccountBindings").await?;
+    watched.until("/healthz", "200", "").await?;
+    world.create("a", SequenceStoreSpec::default()).await?;
+    world.until_condition("a", "Ready", "False", "BindingNotReady").await?;
+    proxy.heal();
+    watched.until("/readyz", "200", "ok").await?;
+    world.until_ready("a").await?;
     Ok(())
 }
 

@@ -77,9 +77,9 @@ async fn operate(flags: RunFlags, replica: String, level: LogLevel) -> Result<()
             Some(_) => Leadership::with_election(aws.fence(), shutdown.clone()),
             None => Leadership::without_election(aws.fence(), shutdown.clone()),
         });
-        health.asks(Arc::clone(&leadership));
         let tenancy = Tenancy::new(&aws, &settings.cluster, flags.tenancy());
         let bindings = Arc::clone(&tenancy.bindings);
+        health.asks(Arc::clone(&leadership), Arc::clone(&bindings));
         let context = Arc::new(Context {
             kubernetes: Kubernetes::new(client, Cache::of(watches)),
             aws,

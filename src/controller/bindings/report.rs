@@ -1,5 +1,5 @@
-//! Looks at each binding: whether its role can be assumed, and what it is about; and writes its status, while this process
-//! leads. I/O: STS and Kubernetes.
+//! Looks at each binding: whether its role can be assumed, and what it is about; and writes its status and Events, while this
+//! process leads. I/O: STS and Kubernetes.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::queue_objects;
 use crate::controller::context::Context;
 use crate::crd::AccountBinding;
 use crate::kubernetes::Reference;
-use crate::status::{BindingInput, RoleState, next_of_binding};
+use crate::status::{BindingInput, RoleState, event, next_of_binding};
 use crate::tenancy::{Binding, Bound};
 
 /// Between two rounds over all bindings: their counts change, and sessions are renewed.
@@ -136,7 +136,11 @@ async fn look(context: &Context, subject: Subject, sequence_stores: usize) -> (S
     });
     if object.status.as_ref() != Some(&status) && context.leadership.is_leading() {
         match context.kubernetes.patch_account_binding_status(&object, &status).await {
-            Ok(written) => remember(context, written),
+            Ok(written) => {
+                let event = event::binding_transition(object.status.as_ref(), &status);
+                context.kubernetes.publish(&*object, event).await;
+                remember(context, written);
+            }
             // It is gone, or another one has its name: the watch shows that.
             Err(error) if error.is_not_found() || error.is_conflict() => {}
             Err(error) => tracing::warn!(binding = name, "{error}"),

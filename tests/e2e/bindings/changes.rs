@@ -213,6 +213,7 @@ async fn a_role_that_is_denied_is_told_and_recovers(cluster: Arc<Cluster>) -> Re
         world.until_ready(name).await?;
     }
     world.until_binding(&binding, "True", "RoleAssumed").await?;
+    world.until_described(&binding, &[["Warning", "RoleNotAssumable"], ["Normal", "RoleAssumed"]]).await?;
     let creates = world.calls("CreateSequenceStore").await?;
     ensure!(creates.len() == 3, "{} creates", creates.len());
     world.ensure_acted_as(&creates, ACCOUNTS[0], (&world.namespace, &binding))?;

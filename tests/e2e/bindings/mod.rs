@@ -88,6 +88,21 @@ impl World {
         }
     }
 
+    /// Waits until `kubectl describe` shows Events of the binding with these types and reasons, and returns what it shows.
+    pub async fn until_described(&self, binding: &str, events: &[[&str; 2]]) -> Result<String, Error> {
+        let end = tokio::time::Instant::now() + TIMEOUT;
+        loop {
+            let shown = self.kubectl(&["describe", "accountbinding", binding]).await?.checked()?.stdout;
+            let rows: Vec<Vec<&str>> =
+                shown.lines().map(|line| line.split_whitespace().take(2).collect()).collect();
+            if events.iter().all(|event| rows.iter().any(|row| row == event)) {
+                return Ok(shown);
+            }
+            ensure!(tokio::time::Instant::now() < end, "not all of {events:?}:\n{shown}\n{}", self.logs());
+            tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        }
+    }
+
     pub async fn set_role(&self, account: &str, role_settings: Role) -> Result<(), Error> {
         Ok(self.aws.set_role(&role(account), &role_settings).await?)
     }

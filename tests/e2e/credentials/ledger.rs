@@ -55,6 +55,20 @@ pub async fn until_keys(world: &World, at_least: usize) -> Result<Vec<String>, E
     }
 }
 
+/// The same, while the object is asked for a pass each second: nothing else would wake one that waits after a denial.
+pub async fn until_keys_when_asked(world: &World, name: &str, at_least: usize) -> Result<Vec<String>, Error> {
+    let asking = async {
+        loop {
+            world.reconcile_now(name).await?;
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        }
+    };
+    tokio::select! {
+        keys = until_keys(world, at_least) => keys,
+        failed = asking => failed,
+    }
+}
+
 /// Exactly one store was ever made.
 pub async fn ensure_one_store(world: &World) -> Result<(), Error> {
     let made = world.aws.all_stores().await?;

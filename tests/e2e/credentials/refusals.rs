@@ -5,7 +5,9 @@ use std::sync::Arc;
 use healthomics_simulator::{LedgerEntry, Role};
 use sequencestore_operator::crd::SequenceStoreSpec;
 
-use super::ledger::{ensure_one_store, ensure_signed_by_the_source, until_keys, until_ready_when_asked};
+use super::ledger::{
+    ensure_one_store, ensure_signed_by_the_source, until_keys_when_asked, until_ready_when_asked,
+};
 use super::sources::{Answer, HOUR, ROLE, Source, WebIdentity, without_keys};
 use crate::assertions::ensure_reconciling;
 use crate::world::{Cluster, Error, Operator, World, ensure, message, tests};
@@ -34,7 +36,7 @@ async fn another_store_with_another_key(world: &World, code: &str) -> Result<(),
     let refused = |call: &LedgerEntry| call.error.as_deref() == Some(code);
     let before = world.aws.last_seq().await?;
     world.create("b", SequenceStoreSpec::default()).await?;
-    until_keys(world, 2).await?;
+    until_keys_when_asked(world, "b", 2).await?;
     until_ready_when_asked(world, "b").await?;
     until_ready_when_asked(world, "a").await?;
     let after = world.aws.ledger_since(before).await?;

@@ -7,7 +7,8 @@ use healthomics_simulator::{Knobs, SessionRequest, TemporaryCredentials};
 use sequencestore_operator::crd::SequenceStoreSpec;
 
 use super::ledger::{
-    ensure_never_refused, ensure_one_store, ensure_signed_by_the_source, until_keys, until_ready_when_asked,
+    ensure_never_refused, ensure_one_store, ensure_signed_by_the_source, until_keys, until_keys_when_asked,
+    until_ready_when_asked,
 };
 use super::sources::{
     HOUR, ROLE, SESSION, Source, WebIdentity, credential_process, replace, with_profile, without_keys,
@@ -134,7 +135,7 @@ async fn keys_of_a_profile_are_replaced_without_a_restart(cluster: Arc<Cluster>)
     // Somebody writes the new key, and then takes the old one away.
     write(new)?;
     world.aws.expire_key(old).await?;
-    until_keys(&world, 2).await?;
+    until_keys_when_asked(&world, "a", 2).await?;
     until_ready_when_asked(&world, "a").await?;
     // The other way around.
     world.aws.expire_key(new).await?;
