@@ -76,7 +76,7 @@ impl Health {
         let mut missing = self.watches.missing(now);
         missing.extend(self.leadership.get().and_then(|leadership| leadership.trouble()));
         missing.extend(
-            self.bindings.get().and_then(|bindings| bindings.read().unknown().map(ToOwned::to_owned)),
+            self.bindings.get().and_then(|bindings| bindings.read().missing().map(ToOwned::to_owned)),
         );
         match missing.is_empty() {
             _ if is_stopping => (StatusCode::SERVICE_UNAVAILABLE, "the operator is stopping\n".into()),

@@ -78,7 +78,7 @@ pub async fn pass(
     if !drift.is_empty() && matches!(applied.outcome.effect, Effect::Accepted { .. }) {
         context.metrics.passes.drift_corrected();
     }
-    context.kubernetes.publish(&prepared.object, drift).await;
+    context.kubernetes.publish(&*prepared.object, drift).await;
     // A denied call changed nothing, so whatever else there is to do is done in the same pass. The status then says what
     // all denials together mean, and not something else after each of them.
     for _ in 0..MOST_DENIALS {

@@ -208,7 +208,7 @@ impl Bindings {
 
     /// Why it is not known which bindings there are, or which namespaces they are about: a sentence.
     #[must_use]
-    pub fn unknown(&self) -> Option<&str> {
+    pub fn missing(&self) -> Option<&str> {
         let labels = || self.labels_unknown.as_ref().filter(|_| self.have_selector());
         self.bindings_unknown.as_ref().or_else(labels).map(|Unknown(why)| why.as_str())
     }

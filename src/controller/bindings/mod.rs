@@ -82,7 +82,7 @@ impl Tenancy {
     }
 
     fn changed(&self, bindings: &Bindings) {
-        if bindings.unknown().is_none() {
+        if bindings.missing().is_none() {
             self.tried.send_replace(true);
         }
         self.changed.notify_one();

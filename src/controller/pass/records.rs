@@ -105,7 +105,7 @@ impl Pass<'_> {
         };
         let Reported { written, events, .. } = report(self.context, with_keys).await?;
         let newest = self.returned(written, object.clone());
-        self.context.kubernetes.publish(&object, events).await;
+        self.context.kubernetes.publish(&*object, events).await;
         Ok(newest)
     }
 
