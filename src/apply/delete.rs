@@ -15,7 +15,7 @@ pub(super) async fn delete((aws, turn): (&Aws, Turn), region: &str, id: &str, kn
         Class::Conflict | Class::Terminal => {
             let (read_sets, counted_now) = match &known.read_sets {
                 Some(read_sets) => (read_sets.clone(), false),
-                None => (aws.count_read_sets(region, id).await, true),
+                None => (aws.count_read_sets(region, id, None).await, true),
             };
             Outcome::from(Effect::DeleteRefused { read_sets, counted_now })
         }

@@ -12,7 +12,7 @@ pub(super) fn explain(error: &CallError, region: Option<&str>, program: &str) ->
     match error.class {
         Class::Denied => {
             let level = match error.operation {
-                Operation::ListReadSets => "observe-and-delete",
+                Operation::ListReadSets => "observe --read-sets",
                 _ => "observe",
             };
             format!(

@@ -1,6 +1,8 @@
 //! The defaults of the flags, as users would write them. No I/O.
 
 pub(super) const POLL_INTERVAL: &str = "5m";
+/// Between two counts of the read sets of a store whose object asks for it.
+pub(super) const READ_SET_POLL_INTERVAL: &str = "1h";
 pub(super) const CREATE_GRACE: &str = "60s";
 /// How long IAM may take to apply a change.
 pub(super) const DENIED_GRACE: &str = "5m";

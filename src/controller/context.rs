@@ -28,6 +28,8 @@ pub struct Context {
     pub metrics: Arc<Metrics>,
     pub defaults: Defaults,
     pub settings: Settings,
+    /// Between two counts of the read sets of one store.
+    pub read_set_poll_interval: Duration,
     /// How long a denial may come from IAM being eventually consistent, before the object counts as stalled.
     pub denied_grace: Duration,
     /// How long AWS may throttle the calls for an object before that is shown.

@@ -9,8 +9,8 @@ use super::context::Context;
 use super::sweep::{Freshness, Mode};
 use crate::kubernetes::WatchFailure;
 use crate::metrics::{
-    AccountBindingSample, Condition, CredentialsSample, Objects, Page, QueueSample, RegionSample, Sample,
-    WatchSample,
+    AccountBindingSample, Condition, CredentialsSample, Objects, Page, QueueSample, ReadSets, RegionSample,
+    Sample, WatchSample,
 };
 use crate::status::{BINDING_REASONS, find};
 use crate::tenancy::Binding;
@@ -108,6 +108,10 @@ impl Objects for CachedObjects {
                 is_drifted: glance.is_drifted,
                 deleted_at: glance.deleted_at,
                 deletion_blocked_by: glance.deletion_blocked_by.iter().map(String::as_str).collect(),
+                read_sets: glance.read_sets.as_ref().map(|counted| ReadSets {
+                    by_status: counted.by_status.iter().map(|(status, n)| (status.as_str(), *n)).collect(),
+                    counted_at: counted.counted_at,
+                }),
             });
         }
     }

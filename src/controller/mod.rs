@@ -20,6 +20,7 @@ mod metrics_page;
 mod pass;
 mod pass_queue;
 mod queue;
+mod read_sets;
 mod reconcile;
 mod report;
 mod requeue;

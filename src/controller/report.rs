@@ -1,5 +1,6 @@
 //! The report step: concludes where the object stands (pure), makes the next status, keeps the ConfigMap that goes with it, and
-//! writes the status if it differs. The only place that writes a status. I/O: Kubernetes.
+//! writes the status if it differs. The only place that writes a status, but for the counts of `read_sets/count.rs`. I/O:
+//! Kubernetes.
 
 use std::sync::Arc;
 use std::time::Duration;

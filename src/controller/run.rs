@@ -13,6 +13,7 @@ use super::context::Context;
 use super::health::Health;
 use super::pass_queue::PassQueue;
 use super::queue::Workers;
+use super::read_sets::count_read_sets;
 use super::sweep::{Sight, give_way, sweep};
 use super::watch::Watch;
 use super::workers::WorkerLoop;
@@ -50,6 +51,7 @@ pub async fn run(context: Arc<Context>, health: &Health, concurrency: u16, shutd
         () = watch_bindings(&context) => {}
         () = report_bindings(&context) => {}
         () = check_connections(&context) => {}
+        () = count_read_sets(&context) => {}
     }
 }
 

@@ -38,7 +38,7 @@ pub use spec::{
     ConnectionTarget, DeletionPolicy, ETagAlgorithmFamily, EncryptionType, ManagementPolicy, S3AccessConfig,
     SequenceStore, SequenceStoreSpec, SseConfig,
 };
-pub use status::{Connection, DeletionBlock, DeletionBlockReason, Drift, SequenceStoreStatus};
+pub use status::{Connection, DeletionBlock, DeletionBlockReason, Drift, ReadSets, SequenceStoreStatus};
 pub use store::{Store, StoreS3Access, StoreSseConfig, StoreStatus, is_store_id};
 
 /// Finalizer that the operator sets while deleting the object must also delete the store.

@@ -47,6 +47,12 @@ impl SequenceStore {
         self.annotations().get(RECONCILE_ANNOTATION).map(String::as_str)
     }
 
+    /// Whether the read sets of the store are to be counted.
+    #[must_use]
+    pub fn observes_read_sets(&self) -> bool {
+        self.spec.observe_read_sets.unwrap_or_default()
+    }
+
     /// The ConfigMap that the spec asks for.
     #[must_use]
     pub fn wanted_config_map(&self) -> Option<&str> {

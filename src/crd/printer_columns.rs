@@ -10,6 +10,12 @@ pub(super) fn printer_columns() -> Vec<CustomResourceColumnDefinition> {
         column("Ready", ".status.conditions[?(@.type=='Ready')].status"),
         column("Synced", ".status.conditions[?(@.type=='Synced')].status"),
         column("Reason", ".status.conditions[?(@.type=='Ready')].reason"),
+        CustomResourceColumnDefinition {
+            description: Some(
+                "Number of read sets in the store, of objects whose spec.observeReadSets is true.".into(),
+            ),
+            ..column("Read Sets", ".status.readSets.total")
+        },
         age(),
         wide("Region", ".status.region"),
         wide("On Deletion", ".status.deletion.policy"),

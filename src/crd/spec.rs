@@ -155,6 +155,12 @@ pub struct SequenceStoreSpec {
     #[x_kube(validation = rules::poll_interval_form(), validation = rules::poll_interval_floor())]
     pub poll_interval: Option<String>,
 
+    /// While true, the operator counts the read sets of the store, every hour unless its flag --read-set-poll-interval
+    /// says otherwise, and shows the result in status.readSets: AWS deletes only a store without read sets. Needs
+    /// `omics:ListReadSets`. If absent or false, the operator does not count them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observe_read_sets: Option<bool>,
+
     /// Where the operator writes how to reach the store, for pipelines. If absent, it writes that nowhere, and removes the
     /// ConfigMap that it kept for this object before.
     #[serde(default, skip_serializing_if = "Option::is_none")]

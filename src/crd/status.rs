@@ -59,6 +59,12 @@ pub struct SequenceStoreStatus {
     #[x_kube(merge_strategy = MapMerge::Atomic)]
     pub connection: Option<Connection>,
 
+    /// The read sets of the store, counted now and then because of `spec.observeReadSets`. A count that fails changes no
+    /// condition.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[x_kube(merge_strategy = MapMerge::Atomic)]
+    pub read_sets: Option<ReadSets>,
+
     /// Ids of other stores that carry the owner tags of this object, at most 50. The operator neither uses, changes nor
     /// deletes them: check what they contain, then delete them or remove their owner tags.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -92,6 +98,27 @@ pub struct Connection {
     /// Name of the ConfigMap. The operator writes it here before it makes the ConfigMap, and removes it from here once the
     /// ConfigMap is gone or belongs to somebody else.
     pub config_map: String,
+}
+
+/// The read sets of the store, as the operator counted them last.
+#[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct ReadSets {
+    /// Number of read sets in the store, without those that are DELETED. A `+` as in `1000+` means that the operator stopped
+    /// counting there, at 1000 or after 11 pages: the store holds at least so many. Absent until they were counted once.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total: Option<String>,
+    /// Number of counted read sets for each read set status. Where `total` ends with `+`, these are the first ones that
+    /// AWS lists, not all.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub by_status: BTreeMap<String, i32>,
+    /// Time when they were counted, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
+    pub observed_time: Option<String>,
+    /// Why they could not be counted since then, and what to do about it. Absent if the last count succeeded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
 }
 
 /// One field of the spec whose value differs from the store in AWS.

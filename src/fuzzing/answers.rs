@@ -19,21 +19,27 @@ use serde_json::json;
 use super::scene::{ACCOUNT, ID, REGION, Scene, arn, defaults, now, settings};
 use super::{PARTS, text};
 use crate::aws::{Aws, Operation, Quotas, StoreArn};
-use crate::crd::{FINALIZER, SequenceStore};
+use crate::crd::{FINALIZER, SequenceStore, SequenceStoreStatus};
 use crate::kubernetes::{Cache, Kubernetes};
 use crate::observe::{Known, Observer};
 use crate::plan::Recollection;
+use crate::status::with_read_sets;
 use crate::store::{Observed, Present, prepare};
 use crate::tenancy::{Access, Bindings, SharedBindings};
 
-/// First what the object is about: `named`, `deleting` or `searching`. Then, each after a line `===`, the answers: a line with
+/// First what the object is about: `named`, `deleting`, `searching` or `counting`. Then, each after a line `===`, the answers: a line with
 /// the status and AWS's error type, and the body. They are given in turn to GetSequenceStore or ListSequenceStores,
-/// ListTagsForResource, GetS3AccessPolicy and GetCallerIdentity; the last one to whatever is asked after that.
+/// ListTagsForResource, GetS3AccessPolicy and GetCallerIdentity, or to ListReadSets; the last one to whatever is asked after
+/// that.
 pub fn answers(data: &[u8]) {
     let text = text(data);
     let mut parts = text.split(PARTS);
-    let object = object(parts.next().unwrap_or_default());
+    let kind = parts.next().unwrap_or_default();
+    let object = object(kind);
     let answers: VecDeque<Answer> = parts.take(8).map(Answer::read).collect();
+    if kind.trim() == "counting" {
+        return counted(&object, answers);
+    }
     let Some(observed) = observe(&object, answers) else { return };
     if let Observed::Present(present) = &observed {
         believed(&object, present);
@@ -42,6 +48,24 @@ pub fn answers(data: &[u8]) {
     for is_confirmed in [false, true] {
         Scene { object: &object, observed: &observed, settings: &settings, is_confirmed }.check();
     }
+}
+
+/// A count is complete in itself, and small whatever is answered; neither it nor a failure touches anything else of the status.
+fn counted(object: &SequenceStore, answers: VecDeque<Answer>) {
+    let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+    let counted = runtime.block_on(aws(answers).count_read_sets(REGION, ID, Some(11)));
+    if let Ok(count) = &counted {
+        assert_eq!(usize::try_from(count.by_status.values().sum::<i32>()), Ok(count.total), "{count:?}");
+        assert!(count.total <= 1000 && count.by_status.len() <= 32, "{count:?}");
+        assert!(
+            count.by_status.keys().all(|status| status.len() <= 64 && !status.contains('\n')),
+            "{count:?}"
+        );
+    }
+    let old = object.status.clone().unwrap_or_default();
+    let new = with_read_sets(&old, counted.as_ref(), 3, now());
+    assert!(new.read_sets.is_some(), "neither a count nor a message");
+    assert_eq!(SequenceStoreStatus { read_sets: None, ..new }, old);
 }
 
 /// A store is believed only if the answer is about the one that was asked for.

@@ -65,6 +65,12 @@ impl Cache {
         self.references().into_iter().filter_map(|reference| self.get(&reference))
     }
 
+    /// The objects that ask for a count of read sets, each with a number that is another one after every change of the object.
+    #[must_use]
+    pub fn that_observe_read_sets(&self) -> Vec<(Reference, u64)> {
+        self.locked().that_observe_read_sets()
+    }
+
     /// What metrics show of an object.
     #[must_use]
     pub fn glance(&self, reference: &Reference) -> Option<Glance> {

@@ -1,10 +1,14 @@
-//! All objects, each as a short text, and two indexes over them: by uid, and by the store that they manage. A pass looks
-//! at one object or at those of one store, never at all of them. No I/O.
+//! All objects, each as a short text, and indexes over them: by uid, by the store that they manage, and which ask for a count of
+//! read sets. A pass looks at one object or at those of one store, never at all of them. No I/O.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
+use kube::Resource;
+
 use super::{Glance, Reference, Uid, WatchedObject};
+use crate::crd::SequenceStore;
 use crate::store::identity;
 
 /// Objects by reference.
@@ -14,6 +18,8 @@ pub(super) struct Objects {
     uids: Index<Uid>,
     /// What an object means under `Manage`. Those that may mean any store stand under "".
     stores: Index<Box<str>>,
+    /// Those that ask for a count of read sets, each with a hash of its uid and version.
+    counted: BTreeMap<Reference, u64>,
 }
 
 /// An object as it is kept between passes. Its text takes a third of the memory that the decoded object takes, and is
@@ -60,6 +66,9 @@ impl Objects {
         if let Some(store) = store_key(&object) {
             self.stores.insert(store, reference.clone());
         }
+        if object.0.as_ref().is_ok_and(SequenceStore::observes_read_sets) {
+            self.counted.insert(reference.clone(), version(&object));
+        }
         self.packed.insert(reference.clone(), Packed::of(object));
         reference
     }
@@ -75,6 +84,7 @@ impl Objects {
         if let Some(store) = store_key(object) {
             self.stores.remove(store, reference);
         }
+        self.counted.remove(reference);
     }
 
     pub(super) fn get(&self, reference: &Reference) -> Option<Arc<WatchedObject>> {
@@ -105,6 +115,11 @@ impl Objects {
         self.uids.of(uid).filter_map(|reference| self.get(reference)).collect()
     }
 
+    /// The objects that ask for a count of read sets, each with a number that is another one after every change of the object.
+    pub(super) fn that_observe_read_sets(&self) -> Vec<(Reference, u64)> {
+        self.counted.iter().map(|(reference, version)| (reference.clone(), *version)).collect()
+    }
+
     /// The objects that manage this store, and those of which nobody can tell which store they mean.
     pub(super) fn that_may_manage(&self, store: &str) -> Vec<Arc<WatchedObject>> {
         let (this, any) = (store.into(), "".into());
@@ -114,6 +129,12 @@ impl Objects {
             .filter_map(|reference| self.get(reference))
             .collect()
     }
+}
+
+fn version(object: &WatchedObject) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (Uid::of(object), &object.meta().resource_version).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// None for an object that manages no store, as far as it says.
@@ -162,9 +183,11 @@ mod tests {
     use super::*;
     use crate::samples::{Scene, any_scene};
 
+    /// Those of uid 1 ask for a count of read sets.
     fn object(name: &str, uid: &str, store: &str, policy: &str) -> WatchedObject {
         let metadata = json!({"name": name, "namespace": "ns", "uid": uid});
-        let spec = json!({"sequenceStoreId": store, "managementPolicy": policy});
+        let asks = uid == "1";
+        let spec = json!({"sequenceStoreId": store, "managementPolicy": policy, "observeReadSets": asks});
         WatchedObject::decode(&json!({"metadata": metadata, "spec": spec}).to_string())
     }
 
@@ -248,6 +271,9 @@ mod tests {
                     prop_assert_eq!(objects.is(&Reference::new("ns", name), uid.clone()), is_same);
                 }
             }
+            let asking = objects.that_observe_read_sets();
+            let asking: Vec<String> = asking.iter().map(|(asking, _)| asking.name().to_owned()).collect();
+            prop_assert_eq!(asking, scan(&all, |o| o.0.as_ref().is_ok_and(SequenceStore::observes_read_sets)));
             for store in STORES {
                 let means = |object: &WatchedObject| {
                     object.claim().is_none_or(|o| o.manages() && identity::store_id(o).as_deref() == Some(store))
@@ -264,6 +290,22 @@ mod tests {
             let found = found.as_ref().and_then(|found| found.0.as_ref().ok()).map(|o| serde_json::to_value(o).ok());
             prop_assert_eq!(found, Some(serde_json::to_value(&scene.object).ok()));
         }
+    }
+
+    #[test]
+    fn every_change_of_an_object_that_asks_for_a_count_shows() {
+        let mut objects = Objects::default();
+        let mut shown = |version: &str, uid: &str| {
+            let mut object = Scene::settled().object;
+            object.spec.observe_read_sets = Some(true);
+            (object.metadata.resource_version, object.metadata.uid) =
+                (Some(version.into()), Some(uid.into()));
+            objects.put(WatchedObject(Ok(object)));
+            objects.that_observe_read_sets().first().map(|(_, version)| *version).expect("it asks")
+        };
+        let first = shown("1", "a");
+        assert_eq!(shown("1", "a"), first);
+        assert!(shown("2", "a") != first && shown("1", "b") != first);
     }
 
     #[test]

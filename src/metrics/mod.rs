@@ -44,7 +44,7 @@ pub(crate) use account_bindings::AccountBindingSample;
 pub(crate) use aws::{AwsRequests, Begun};
 pub(crate) use budget::BudgetSample;
 pub(crate) use credentials::CredentialsSample;
-pub(crate) use objects::{Condition, Objects, Sample};
+pub(crate) use objects::{Condition, Objects, ReadSets, Sample};
 pub(crate) use page::{CONTENT_TYPE, Page};
 pub(crate) use reconcile::{PassResult, Passes};
 pub use reference::{metrics_example, metrics_reference};

@@ -15,6 +15,9 @@ use super::family::gauges;
 /// Only these conditions are counted: anybody who may write a status can invent others.
 const TYPES: [&str; 4] = ["Ready", "Synced", "Reconciling", "Stalled"];
 const STATUSES: [&str; 3] = ["True", "False", "Unknown"];
+/// The statuses of read sets that AWS documents, without DELETED: others share one label.
+const READ_SET_STATUSES: [&str; 6] =
+    ["ACTIVE", "ARCHIVED", "ACTIVATING", "DELETING", "PROCESSING_UPLOAD", "UPLOAD_FAILED"];
 /// More than there are reasons. Further ones, which somebody else wrote, share one label.
 const MOST_COUNTS: usize = 256;
 
@@ -35,6 +38,16 @@ pub(crate) struct Sample<'a> {
     pub(crate) deleted_at: Option<i64>,
     /// Reasons for which its deletion waits.
     pub(crate) deletion_blocked_by: Vec<&'a str>,
+    /// Read sets in its store by status; none where they were not counted.
+    pub(crate) read_sets: Option<ReadSets<'a>>,
+}
+
+/// The last count of the read sets of a store.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct ReadSets<'a> {
+    pub(crate) by_status: Vec<(&'a str, i32)>,
+    /// In seconds since 1970.
+    pub(crate) counted_at: i64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -70,6 +83,8 @@ struct Row {
     deleted_at: Option<i64>,
     deletion_blocked_by: Vec<Box<str>>,
     stalled: Option<Box<str>>,
+    /// Sums by label, and when they were counted.
+    read_sets: Option<(BTreeMap<&'static str, i64>, i64)>,
 }
 
 impl Row {
@@ -87,12 +102,23 @@ impl Row {
             deleted_at: object.deleted_at,
             deletion_blocked_by: blocked.into_iter().map(Box::from).collect(),
             stalled: stalled.map(|stalled| stalled.reason.into()),
+            read_sets: object.read_sets.as_ref().map(|read_sets| (sums(read_sets), read_sets.counted_at)),
         }
     }
 
     fn labels(&self) -> [(&'static str, &str); 2] {
         [("namespace", &self.namespace), ("name", &self.name)]
     }
+}
+
+/// ACTIVE is always there, so that an empty store has a series too.
+fn sums(read_sets: &ReadSets<'_>) -> BTreeMap<&'static str, i64> {
+    let mut sums = BTreeMap::from([(READ_SET_STATUSES[0], 0)]);
+    for (status, number) in &read_sets.by_status {
+        let label = READ_SET_STATUSES.into_iter().find(|known| known == status).unwrap_or(OTHER);
+        *sums.entry(label).or_default() += i64::from(*number);
+    }
+    sums
 }
 
 /// How many objects have which type, status and reason.
@@ -202,6 +228,32 @@ fn each(encoder: &mut DescriptorEncoder<'_>, rows: &[Row]) -> fmt::Result {
             "1 for each object that cannot be finished until somebody acts, with the reason; absent for all others.",
         ),
         stalled,
+    )?;
+    read_sets(encoder, rows)
+}
+
+fn read_sets(encoder: &mut DescriptorEncoder<'_>, rows: &[Row]) -> fmt::Result {
+    let by_status = rows.iter().flat_map(|row| {
+        let [namespace, name] = row.labels();
+        let sums = row.read_sets.iter().flat_map(|(sums, _)| sums);
+        sums.map(move |(status, number)| ([namespace, name, ("status", *status)], *number))
+    });
+    gauges(
+        encoder,
+        (
+            "sequencestore_object_read_sets",
+            "Read sets in the store by their status, as counted last, of objects with spec.observeReadSets: at most the first \
+             1,000.",
+        ),
+        by_status,
+    )?;
+    gauges(
+        encoder,
+        (
+            "sequencestore_object_read_sets_timestamp_seconds",
+            "When the read sets in the store were counted last, in seconds since 1970.",
+        ),
+        rows.iter().filter_map(|row| Some((row.labels(), row.read_sets.as_ref()?.1))),
     )
 }
 
@@ -222,5 +274,16 @@ mod tests {
         assert!(sums.0.len() <= MOST_COUNTS + 2 * TYPES.len(), "{}", sums.0.len());
         assert!(sums.0.keys().all(|(kind, ..)| *kind == "Ready"));
         assert_eq!(sums.0.values().sum::<u64>(), 10_001);
+    }
+
+    #[test]
+    fn statuses_of_read_sets_that_aws_adds_share_one_label_and_an_empty_store_has_a_series() {
+        let counted = |by_status: &[(&'static str, i32)]| {
+            sums(&ReadSets { by_status: by_status.to_vec(), counted_at: 0 })
+        };
+        assert_eq!(counted(&[]), BTreeMap::from([("ACTIVE", 0)]));
+        let all = counted(&[("NEW", 1), ("ARCHIVED", 2), ("NEWER", 4), ("ACTIVE", i32::MAX)]);
+        let expected = [("ACTIVE", i64::from(i32::MAX)), ("ARCHIVED", 2), (OTHER, 5)];
+        assert_eq!(all, BTreeMap::from(expected));
     }
 }

@@ -10,7 +10,7 @@ use super::Metrics;
 use super::account_bindings::AccountBindingSample;
 use super::budget::BudgetSample;
 use super::credentials::CredentialsSample;
-use super::objects::{Condition, Objects, Sample};
+use super::objects::{Condition, Objects, ReadSets, Sample};
 use super::page::Page;
 use super::reconcile::PassResult;
 use super::regions::RegionSample;
@@ -95,6 +95,7 @@ impl Objects for Example {
             is_drifted: false,
             deleted_at: Some(1),
             deletion_blocked_by: vec!["Reason"],
+            read_sets: Some(ReadSets { by_status: vec![("ACTIVE", 1)], counted_at: 1 }),
         });
     }
 }

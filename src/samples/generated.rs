@@ -13,7 +13,7 @@ use super::*;
 use crate::aws::ReadSetCount;
 use crate::crd::{
     Allow, Connection, ConnectionTarget, DeletionDefaults, DeletionPolicy, ETagAlgorithmFamily,
-    INTENT_ANNOTATION, ManagementPolicy, PAUSED_ANNOTATION, RECREATE_ANNOTATION, S3AccessConfig,
+    INTENT_ANNOTATION, ManagementPolicy, PAUSED_ANNOTATION, RECREATE_ANNOTATION, ReadSets, S3AccessConfig,
     TAKE_OVER_ANNOTATION,
 };
 use crate::plan::{Correction, Denial, Refusal, TakeOver};
@@ -48,7 +48,7 @@ fn any_spec() -> impl Strategy<Value = SequenceStoreSpec> {
         option::of(Just("new description")),
         option::of(select(vec![ETagAlgorithmFamily::Md5up, ETagAlgorithmFamily::Sha256up])),
         prop_oneof![6 => Just(None), 1 => Just(Some("1m")), 1 => Just(Some("soon"))],
-        (any_changeable().boxed(), option::of(Just("mine"))),
+        (any_changeable().boxed(), option::of(Just("mine")), option::of(any::<bool>())),
     );
     (id, management, deletion, protection, fields).prop_map(
         |(
@@ -56,7 +56,7 @@ fn any_spec() -> impl Strategy<Value = SequenceStoreSpec> {
             management_policy,
             deletion_policy,
             deletion_protection,
-            (name, text, family, poll, (more, config_map)),
+            (name, text, family, poll, (more, config_map, observe_read_sets)),
         )| {
             SequenceStoreSpec {
                 sequence_store_id: id.map(Into::into),
@@ -67,6 +67,7 @@ fn any_spec() -> impl Strategy<Value = SequenceStoreSpec> {
                 description: text.map(Into::into),
                 e_tag_algorithm_family: family,
                 poll_interval: poll.map(Into::into),
+                observe_read_sets,
                 write_connection_to: config_map.map(|name| ConnectionTarget { config_map: name.into() }),
                 ..more
             }
@@ -111,22 +112,33 @@ pub(crate) fn any_valid_spec() -> impl Strategy<Value = SequenceStoreSpec> {
     })
 }
 
+fn any_read_sets() -> impl Strategy<Value = Option<ReadSets>> {
+    let counted = any_map(&["ACTIVE", "ARCHIVED", "NEW"], 1..1000_i32).prop_map(|by_status| ReadSets {
+        total: Some(by_status.values().sum::<i32>().to_string()),
+        by_status,
+        observed_time: Some(now().to_string()),
+        message: None,
+    });
+    let failed = ReadSets { message: Some("denied".into()), ..ReadSets::default() };
+    prop_oneof![2 => Just(None), 1 => counted.prop_map(Some), 1 => Just(Some(failed))]
+}
+
 fn any_status() -> impl Strategy<Value = Option<SequenceStoreStatus>> {
     let record =
         (select(vec![ID, ID, OTHER_ID]), any_account(), option::of(any_account()), option::of(Just(REGION)));
     let kept = option::of(select(vec!["mine", "former"]));
-    let recorded =
-        (record, any::<bool>(), kept).prop_map(|((id, in_arn, account, region), managed, kept)| {
-            SequenceStoreStatus {
-                managed_store_id: managed.then(|| id.into()),
-                connection: kept.map(|name| Connection { config_map: name.into() }),
-                observed_generation: Some(2),
-                store: Some(store(id, in_arn, Some("ACTIVE"))),
-                account_id: account.map(Into::into),
-                region: region.map(Into::into),
-                ..Default::default()
-            }
-        });
+    let recorded = (record, any::<bool>(), kept, any_read_sets()).prop_map(
+        |((id, in_arn, account, region), managed, kept, read_sets)| SequenceStoreStatus {
+            read_sets,
+            managed_store_id: managed.then(|| id.into()),
+            connection: kept.map(|name| Connection { config_map: name.into() }),
+            observed_generation: Some(2),
+            store: Some(store(id, in_arn, Some("ACTIVE"))),
+            account_id: account.map(Into::into),
+            region: region.map(Into::into),
+            ..Default::default()
+        },
+    );
     let fresh = SequenceStoreStatus { observed_generation: Some(-1), ..Default::default() };
     prop_oneof![1 => Just(None), 2 => Just(Some(fresh)), 5 => recorded.prop_map(Some)]
 }

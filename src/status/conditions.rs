@@ -241,7 +241,7 @@ fn call_failed(error: &CallError, denied_for: Option<Duration>, denied_grace: Du
 
 /// Reason and message of a failed call. The text of AWS is in the message only where it is the same each time
 /// and tells the user what to change; otherwise each failure would write another status.
-fn failure(error: &CallError) -> (Reason, String) {
+pub(super) fn failure(error: &CallError) -> (Reason, String) {
     let action = error.operation.iam_action();
     match error.class {
         Class::Conflict => (

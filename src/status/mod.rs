@@ -6,6 +6,7 @@ mod connection;
 pub mod event;
 mod names;
 mod ownership;
+mod read_sets;
 mod reason;
 mod reference;
 mod refused;
@@ -33,6 +34,7 @@ use crate::store::observed::{Observed, ObservedTags, Present};
 pub use binding::{BINDING_REASONS, BindingInput, RoleState, next_of_binding};
 use conditions::{ConditionValue, StateConditions};
 pub use connection::shown_connection;
+pub use read_sets::{store_to_count, with_read_sets};
 pub use reason::Reason;
 pub use reference::{conditions_reference, readme_reasons};
 use row::Abnormal;
@@ -188,6 +190,7 @@ fn reported(input: &Input<'_>, state: &State, old: &SequenceStoreStatus) -> Sequ
         State::CallFailed(_) if input.object.is_being_deleted() => old.deletion_blocked_by.clone(),
         _ => Vec::new(),
     };
+    new.read_sets = read_sets::kept(input.object.observes_read_sets(), old, &new);
     new.deletion = Some(input.object.deletion(input.deletion));
     new.conditions = conditions(input, state, old);
     new

@@ -26,6 +26,7 @@ pub fn create_request(object: &SequenceStore, owner: &OwnerTags) -> CreateReques
         deletion_policy: _,
         deletion_protection: _,
         poll_interval: _,
+        observe_read_sets: _,
         write_connection_to: _,
     } = &object.spec;
     // A new store has nothing that could be cleared, so empty values are left out.

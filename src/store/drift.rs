@@ -95,6 +95,7 @@ fn compare(
         deletion_policy: _,
         deletion_protection: _,
         poll_interval: _,
+        observe_read_sets: _,
         write_connection_to: _,
     } = spec;
     let Store {

@@ -133,6 +133,7 @@ fn accepted_single_values() -> Vec<(&'static str, Value)> {
         ("Observe", json!({"managementPolicy": "Observe"})),
         ("Delete", json!({"deletionPolicy": "Delete"})),
         ("Retain with deletion protection", json!({"deletionPolicy": "Retain", "deletionProtection": true})),
+        ("read sets are counted", json!({"observeReadSets": true})),
         ("the longest name", json!({"name": "n".repeat(127)})),
         ("the longest name in two-byte letters", json!({"name": "é".repeat(127)})),
         ("the longest name in four-byte symbols", json!({"name": "🧬".repeat(127)})),

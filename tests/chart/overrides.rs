@@ -80,6 +80,7 @@ fn the_operator_accepts_the_arguments_that_the_chart_makes_of_every_value() {
         "clusterName=x y",
         "watchNamespaces={lab,prod}",
         "pollInterval=5m",
+        "readSetPollInterval=1h",
         "createGrace=60s",
         "accountBindings.enabled=true",
         "accountBindings.required=true",

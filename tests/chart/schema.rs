@@ -5,7 +5,7 @@ use crate::helm::{CHART, both, ensure_refused, operator_says, template, try_temp
 /// A value of the chart, the flag that it becomes, what both refuse, and what both accept.
 type Row = (&'static str, &'static str, &'static [&'static str], &'static [&'static str]);
 
-const ROWS: [Row; 12] = [
+const ROWS: [Row; 13] = [
     (
         "aws.region",
         "region",
@@ -21,6 +21,7 @@ const ROWS: [Row; 12] = [
     ),
     ("log.format", "log-format", &["xml", "JSON"], &["json", "text"]),
     ("pollInterval", "poll-interval", &["5", "0s", "5d", "-5m", "99999999999s"], &["30s", "5m", "1h"]),
+    ("readSetPollInterval", "read-set-poll-interval", &["60", "0h", "1d"], &["30m", "1h"]),
     ("createGrace", "create-grace", &["1.5m", "m"], &["60s"]),
     ("defaultDeletionPolicy", "default-deletion-policy", &["delete", "Keep"], &["Delete", "Retain"]),
     ("defaultDeletionProtection", "default-deletion-protection", &["on", "1"], &["true", "false"]),

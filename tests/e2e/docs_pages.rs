@@ -253,6 +253,9 @@ impl Reader {
             ["read-sets", name, count] => {
                 aws.add_read_sets(&self.store(name).await?.id, count.parse()?, "ACTIVE").await?;
             }
+            ["remove-read-sets", name] => {
+                aws.remove_read_sets(&self.store(name).await?.id).await?;
+            }
             ["removes", name] => aws.remove_store(&self.store(name).await?.id).await?,
             // Waits until the only store of this name has these members.
             ["shows", name, members] => {

@@ -86,6 +86,7 @@ async fn kubectl_get_fits_160_columns_and_shows_drift_before_long_values(
         "READY",
         "SYNCED",
         "REASON",
+        "READ SETS",
         "AGE",
         "REGION",
         "ON DELETION",

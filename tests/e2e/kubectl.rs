@@ -32,7 +32,7 @@ async fn kubectl_get_prints_the_columns(cluster: Arc<Cluster>) -> Result<(), Err
         let lines: Vec<Vec<&str>> = output.lines().map(|line| line.split_whitespace().collect()).collect();
         ensure!(lines.len() == 2, "{output}");
         ensure!(
-            lines[0] == ["NAME", "STORE", "ID", "STATUS", "READY", "SYNCED", "REASON", "AGE"],
+            lines[0] == ["NAME", "STORE", "ID", "STATUS", "READY", "SYNCED", "REASON", "READ", "SETS", "AGE"],
             "{output}"
         );
         ensure!(lines[1][..6] == ["genomes", &store.id, "ACTIVE", "True", "True", "Available"], "{output}");

@@ -152,6 +152,8 @@ const TESTS: &[&[Test]] = &[
     protection::TESTS,
     ratcheting::TESTS,
     read_sets::TESTS,
+    read_sets::counts::TESTS,
+    read_sets::harmless::TESTS,
     rejected_requests::TESTS,
     restarts::TESTS,
     status_mirror::TESTS,

@@ -6,6 +6,7 @@
   (list "region" $values.aws.region)
   (list "cluster-name" $values.clusterName)
   (list "poll-interval" $values.pollInterval)
+  (list "read-set-poll-interval" $values.readSetPollInterval)
   (list "create-grace" $values.createGrace)
   (list "default-deletion-policy" $values.defaultDeletionPolicy)
   (list "quota-share" $values.quotaShare)

@@ -7,7 +7,7 @@ use crate::cli::values::{account, cluster_name, key_arn, object_name, region, ro
 
 pub(in crate::cli) const EXAMPLES: &str = "\
 Examples:
-  {bin} permissions --for observe
+  {bin} permissions --for observe --read-sets
   {bin} permissions --region us-east-1 --account 111122223333
   {bin} permissions --require-owner-tags --cluster-name production \\
     --kms-key arn:aws:kms:us-east-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab
@@ -44,6 +44,11 @@ pub struct PermissionsFlags {
     /// AWS partition
     #[arg(long, default_value = "aws", value_parser = ["aws", "aws-cn", "aws-us-gov"], conflicts_with = "binding")]
     pub(super) partition: String,
+
+    /// Allow to list the read sets of every store, for objects with spec.observeReadSets; without this flag, only to explain
+    /// why AWS refuses to delete a store
+    #[arg(long)]
+    pub(super) read_sets: bool,
 
     /// KMS key of stores to create (spec.sseConfig.keyArn); repeatable
     #[arg(long = "kms-key", value_name = "ARN", value_parser = key_arn)]

@@ -22,6 +22,8 @@ pub use flags::PermissionsFlags;
 /// IAM authorises these operations without a resource: a statement with a store's ARN never matches them.
 const WITHOUT_RESOURCE: &[Operation] = &[Operation::ListSequenceStores, Operation::ListTagsForResource];
 const READ: &[Operation] = &[Operation::GetSequenceStore, Operation::GetS3AccessPolicy];
+/// For objects that ask for a count, whoever owns their store.
+const COUNT: &[Operation] = &[Operation::ListReadSets];
 /// The operator lists read sets to explain why AWS refuses to delete a store.
 const DELETE: &[Operation] = &[Operation::DeleteSequenceStore, Operation::ListReadSets];
 const CREATE: &[Operation] = &[Operation::CreateSequenceStore];
@@ -115,12 +117,15 @@ pub fn policy(flags: &PermissionsFlags) -> IamPolicy {
     };
     let owned = |tags| owner_condition(flags, tags);
 
+    let counts: &[Operation] = if flags.read_sets { COUNT } else { &[] };
     let mut statement = vec![
         Statement::allow("ListStoresAndTags", WITHOUT_RESOURCE, &anywhere).when(in_regions()),
-        Statement::allow("ReadStores", READ, &stores),
+        Statement::allow("ReadStores", &[READ, counts].concat(), &stores),
     ];
     if flags.level >= PermissionLevel::ObserveAndDelete {
-        statement.push(Statement::allow("DeleteStores", DELETE, &stores).when(owned("aws:ResourceTag")));
+        let delete: Vec<Operation> =
+            DELETE.iter().copied().filter(|operation| !counts.contains(operation)).collect();
+        statement.push(Statement::allow("DeleteStores", &delete, &stores).when(owned("aws:ResourceTag")));
     }
     if flags.level >= PermissionLevel::Full {
         let create = Statement::allow("CreateStores", CREATE, &anywhere);
@@ -200,6 +205,25 @@ mod tests {
         let reads = |action: &&String| action.contains(":Get") || action.contains(":List");
         assert_eq!(observe.iter().filter(reads).count(), observe.len());
         assert_eq!((observe.len(), delete.len(), full.len()), (4, 6, 12));
+    }
+
+    #[test]
+    fn read_sets_of_every_store_are_listed_only_where_that_is_asked_for() {
+        let statements = |args: &[&str]| {
+            let policy = made(args);
+            let all = policy["Statement"].as_array().cloned().unwrap_or_default();
+            let counting = all.into_iter().filter(|one| one.to_string().contains("omics:ListReadSets"));
+            counting.map(|one| one["Sid"].as_str().unwrap_or_default().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(statements(&["--for", "observe"]), [""; 0]);
+        for level in ["observe", "observe-and-delete", "full"] {
+            assert_eq!(statements(&["--for", level, "--read-sets"]), ["ReadStores"], "{level}");
+        }
+        let own = made(&["--require-owner-tags", "--read-sets"]);
+        let read =
+            own["Statement"].as_array().and_then(|all| all.iter().find(|one| one["Sid"] == "ReadStores"));
+        assert_eq!(read.map(|read| &read["Condition"]), Some(&Value::Null), "whoever owns the store");
+        assert_eq!(statements(&["--for", "full"]), ["DeleteStores"]);
     }
 
     #[test]

@@ -96,7 +96,7 @@ impl Planner {
         let mut steps = forecast(object, &observation.observed, facts);
         // The operator counts read sets when AWS has refused a delete. A plan counts them before.
         let count = match steps.first().map(|step| &step.plan.action) {
-            Some(Action::DeleteStore { region, id }) => aws.count_read_sets(region, id).await.ok(),
+            Some(Action::DeleteStore { region, id }) => aws.count_read_sets(region, id, None).await.ok(),
             _ => None,
         };
         if count.is_some() {

@@ -72,6 +72,10 @@ pub struct RunFlags {
     #[command(flatten)]
     pub(super) timing: TimingFlags,
 
+    /// Time between two counts of the read sets of a store whose object has spec.observeReadSets, such as 30m or 6h
+    #[arg(long, env = "SEQSTORE_READ_SET_POLL_INTERVAL", default_value = defaults::READ_SET_POLL_INTERVAL, value_parser = duration, value_name = "TIME")]
+    pub(super) read_set_poll_interval: Duration,
+
     #[command(flatten)]
     pub(super) deletion: DeletionFlags,
 

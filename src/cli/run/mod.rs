@@ -91,6 +91,7 @@ async fn operate(flags: RunFlags, replica: String, level: LogLevel) -> Result<()
             metrics,
             defaults,
             settings,
+            read_set_poll_interval: flags.read_set_poll_interval,
             denied_grace: flags.denied_grace,
             throttled_grace: flags.throttled_grace,
             watch_timeout: flags.watch_timeout,

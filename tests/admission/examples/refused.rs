@@ -403,6 +403,7 @@ fn wrong_types() -> Refused {
         (not_a_string, statement(json!({"Sid": 1})), "spec.s3AccessPolicy.Statement[].Sid type"),
         (not_a_string, statement(json!({"Effect": true})), "spec.s3AccessPolicy.Statement[].Effect type"),
         (string, json!({"deletionProtection": "yes"}), "spec.deletionProtection type"),
+        (string, json!({"observeReadSets": "hourly"}), "spec.observeReadSets type"),
         (string, json!({"sseConfig": KEY}), "spec.sseConfig type"),
         (string, json!({"s3AccessConfig": "s3://logs/p/"}), "spec.s3AccessConfig type"),
         (string, json!({"propagatedSetLevelTags": "a,b"}), "spec.propagatedSetLevelTags type"),
