@@ -59,6 +59,8 @@ pub enum Measure {
     Failover,
     /// Refusals by AWS for some minutes
     Storm,
+    /// AccountBindings: a role for each of many namespaces, beside the same objects without
+    Bindings,
 }
 
 impl Arguments {
