@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
+use control_plane::AuditMark;
 use healthomics_simulator::LedgerEntry;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -15,7 +16,7 @@ use crate::process::Process;
 use crate::process_figures::ProcessFigures;
 use crate::progress::Progress;
 use crate::quotas::Quotas;
-use crate::scene::{Program, Start};
+use crate::scene::{Program, Start, writes};
 use crate::tenants::{Binds, Tenants};
 use crate::{Error, calls};
 
@@ -56,6 +57,8 @@ pub struct Life {
     pub figures: ProcessFigures,
     /// Calls of HealthOmics.
     pub aws_requests: usize,
+    /// Of objects and bindings.
+    pub kubernetes_writes: usize,
     pub sessions: Sessions,
 }
 
@@ -110,8 +113,25 @@ pub struct Resting {
     tenants: Tenants,
     process: Process,
     sizes: Sizes,
-    since: u64,
+    began: Began,
     measured: Bindings,
+}
+
+/// Where ledger and audit log stood when a life began.
+#[derive(Clone)]
+struct Began {
+    request: u64,
+    mark: AuditMark,
+}
+
+impl Began {
+    async fn now(tenants: &Tenants) -> Result<Self, Error> {
+        Ok(Self { request: tenants.aws.last_seq().await?, mark: tenants.cluster().audit_mark().await? })
+    }
+
+    async fn kubernetes_writes(&self, tenants: &Tenants) -> Result<usize, Error> {
+        Ok(writes(&tenants.cluster().program_requests(self.mark.clone(), |_| true).await?))
+    }
 }
 
 /// What becomes of an operator after its lives.
@@ -141,35 +161,41 @@ pub async fn lives(
         return Ok(Lived::Done(Box::new(measured)));
     }
     tenants.aws.set_knobs(&Quotas::Default.knobs()).await?;
-    let since = tenants.aws.last_seq().await?;
+    let began = Began::now(&tenants).await?;
     let start =
         Start { poll_seconds: Some(sizes.rest_seconds), ..Start::new(Program::Operator, Quotas::Default) };
     let process = tenants.start(start)?;
-    let current = until_current(&tenants.aws, &process, since, namespaces, CURRENT_DEADLINE).await?;
+    let current = until_current(&tenants.aws, &process, began.request, namespaces, CURRENT_DEADLINE).await?;
     tokio::time::sleep(SETTLE).await;
-    let restart = life(&tenants, &process, since, current.map(|current| current.seconds)).await?;
+    let restart = life(&tenants, &process, &began, current.map(|current| current.seconds)).await?;
     step.done(format!("{text}, {:.1} MiB after a restart", restart.figures.rss_mib));
     measured.restart = Some(restart);
-    Ok(Lived::Rests(Box::new(Resting { tenants, process, sizes, since, measured })))
+    Ok(Lived::Rests(Box::new(Resting { tenants, process, sizes, began, measured })))
 }
 
 async fn first_life(tenants: &Tenants) -> Result<Life, Error> {
-    let since = tenants.aws.last_seq().await?;
+    let began = Began::now(tenants).await?;
     let mut process = tenants.start(Start::new(Program::Operator, Quotas::None))?;
     tenants.states.until_ready(tenants.namespaces, READY_DEADLINE).await?;
     let ready = tenants.states.last_ready().map(|at| seconds_between(process.started, at));
     tokio::time::sleep(SETTLE).await;
     process.check()?;
-    let life = life(tenants, &process, since, ready).await?;
+    let life = life(tenants, &process, &began, ready).await?;
     process.terminate().await?;
     Ok(life)
 }
 
-async fn life(tenants: &Tenants, process: &Process, since: u64, seconds: Option<f64>) -> Result<Life, Error> {
+async fn life(
+    tenants: &Tenants,
+    process: &Process,
+    began: &Began,
+    seconds: Option<f64>,
+) -> Result<Life, Error> {
     let figures = process.figures()?;
-    let ledger = tenants.aws.ledger_since(since).await?;
+    let ledger = tenants.aws.ledger_since(began.request).await?;
     let aws_requests = ledger.iter().filter(|entry| entry.is_about_stores()).count();
-    Ok(Life { seconds, figures, aws_requests, sessions: sessions(&ledger) })
+    let kubernetes_writes = began.kubernetes_writes(tenants).await?;
+    Ok(Life { seconds, figures, aws_requests, kubernetes_writes, sessions: sessions(&ledger) })
 }
 
 /// What the ledger of one life says about its sessions.
@@ -192,13 +218,15 @@ fn sessions(ledger: &[LedgerEntry]) -> Sessions {
 
 /// Counts what the operator sends at rest, and then, where there are bindings, has each of them changed.
 pub async fn rest(resting: Resting, progress: &Progress) -> Result<Bindings, Error> {
-    let Resting { tenants, mut process, sizes, since, mut measured } = resting;
+    let Resting { tenants, mut process, sizes, began, mut measured } = resting;
     let step = progress.start(format!("{} namespaces at rest, {}", sizes.namespaces, measured.binds.name()));
-    let (mark, last) = (tenants.cluster().audit_mark().await?, tenants.aws.last_seq().await?);
+    // All objects had their looks at about the same time, and have the next ones in about one interval.
+    tokio::time::sleep(Duration::from_secs(u64::from(sizes.rest_seconds) / 2)).await;
+    let from = Began::now(&tenants).await?;
     let before = process.figures()?;
     let started = Instant::now();
     tokio::time::sleep(Duration::from_secs(u64::from(sizes.rest_seconds))).await;
-    let requests = tenants.aws.brief_ledger_since(last).await?;
+    let requests = tenants.aws.brief_ledger_since(from.request).await?;
     let seconds = started.elapsed().as_secs_f64();
     process.check()?;
     let after = process.figures()?;
@@ -206,14 +234,15 @@ pub async fn rest(resting: Resting, progress: &Progress) -> Result<Bindings, Err
         seconds,
         poll_seconds: sizes.rest_seconds,
         aws_requests: calls::by_operation(&requests),
-        kubernetes_requests: tenants.cluster().program_requests(mark, |_| true).await?,
+        kubernetes_requests: tenants.cluster().program_requests(from.mark, |_| true).await?,
         cpu_seconds: after.cpu_seconds - before.cpu_seconds,
         rss_mib: after.rss_mib,
     };
     measured.rest = Some(rest);
     if let Some(restart) = &mut measured.restart {
-        // Of the whole life: no session is opened twice, unless it was renewed.
-        restart.sessions = sessions(&tenants.aws.ledger_since(since).await?);
+        // Of the whole life: no session is opened twice unless it was renewed, and nothing is written.
+        restart.sessions = sessions(&tenants.aws.ledger_since(began.request).await?);
+        restart.kubernetes_writes = began.kubernetes_writes(&tenants).await?;
     }
     if measured.binds != Binds::None {
         measured.changed = Some(change(&tenants, &process).await?);
@@ -304,6 +333,7 @@ mod tests {
             seconds: None,
             figures: ProcessFigures::default(),
             aws_requests: 0,
+            kubernetes_writes: 0,
             sessions: Sessions::default(),
         };
         let binds = Binds::Each;

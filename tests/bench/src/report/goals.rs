@@ -59,6 +59,7 @@ pub fn table(results: &Results) -> String {
         session_memory(results),
         bound_ready(results),
         bound_calls(results),
+        bound_writes(results),
     ];
     let mut table = Table::of_words(&["measure", "goal", "measured", ""]);
     for goal in goals {
@@ -283,6 +284,17 @@ fn bound_calls(results: &Results) -> Goal {
         measure: "AccountBindings: AWS requests for each bound object and minute at rest, against two for each poll interval",
         goal: "≤ 1.1 ×".into(),
         measured: found,
+    }
+}
+
+fn bound_writes(results: &Results) -> Goal {
+    let restart = results.bound(Binds::Each).and_then(|one| one.restart.as_ref());
+    Goal {
+        measure: "AccountBindings: Kubernetes writes of a restart and at rest",
+        goal: "0".into(),
+        measured: restart
+            .map(|life| life.kubernetes_writes)
+            .map(|writes| Measured { text: count(writes), met: writes == 0 }),
     }
 }
 

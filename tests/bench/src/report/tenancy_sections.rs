@@ -55,6 +55,8 @@ fn lives(results: &Results) -> Option<String> {
         "AssumeRole, first run",
         "AssumeRole, restart and rest",
         "calls outside of a session",
+        "Kubernetes writes, first run",
+        "restart and rest",
     ]);
     for one in &results.bindings {
         let Life { seconds, figures, sessions, .. } = &one.first;
@@ -80,6 +82,8 @@ fn lives(results: &Results) -> Option<String> {
                 Binds::None => "all".to_owned(),
                 _ => count(outside(&one.first) + restarted.map_or(0, outside)),
             },
+            count(one.first.kubernetes_writes),
+            or_dash(restarted, |life| count(life.kubernetes_writes)),
         ]);
     }
     let words = "One object in each namespace, which observes an existing store. *A binding for each namespace*: each has a role of \
@@ -149,6 +153,7 @@ mod tests {
             seconds: Some(4.0 + opened as f64),
             figures: ProcessFigures { rss_mib, ..ProcessFigures::default() },
             aws_requests: 0,
+            kubernetes_writes: 0,
             sessions: Sessions { opened, assume_role_calls: opened, calls_outside: 0 },
         };
         Bindings { binds, namespaces: 4, accounts: 1, first, restart: None, rest: None, changed: None }
