@@ -19,8 +19,7 @@ use crate::quotas::Quotas;
 use crate::scene::{self, PARALLEL, Start, object_name, observed_spec};
 use crate::states::States;
 
-/// The fewest namespaces for which an account is added. So many stores of one account can be polled within a minute, by the
-/// share of the quotas that goes to what nobody waits for.
+/// So many namespaces share an account: a team has several, and the quotas of an account are not what is measured.
 const OF_ONE_ACCOUNT: usize = 25;
 const LABELS: [(&str, &str); 1] = [("measured", "tenant")];
 
