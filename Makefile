@@ -129,7 +129,7 @@ fuzz: need-fuzz ## Look for inputs that break the operator, a minute for each ha
 
 # Two builds, so that no feature that only the bench needs gets into the operator under measurement.
 .PHONY: bench
-bench: need-bench control-plane ## Measure operator and peer side by side, up to 20 minutes; BENCH="--quick" for a few
+bench: need-bench control-plane ## Measure operator and peer side by side, up to 25 minutes; BENCH="--quick" for a few
 	$(BUILD_STATIC) --package sequencestore-operator
 	$(BUILD_STATIC) --package bench --package healthomics-simulator
 	$(CARGO_TARGET_DIR)/$(STATIC)/release/bench $(BENCH)

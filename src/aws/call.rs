@@ -11,6 +11,7 @@ use aws_sdk_omics::operation::RequestId;
 use tracing::Level;
 
 use super::cause::Cause;
+use super::signing::signed_with;
 use super::turn::Turn;
 use super::{Aws, CallError, Class, Failure, Operation, host};
 use crate::metrics::Begun;
@@ -103,7 +104,8 @@ impl Aws {
             })?;
             token.spend();
             let begun = self.begin(call, tries);
-            let sent = send(call.operation, CALL_TIMEOUT, Box::pin(request()));
+            let signed = signed_with(self.shared.credentials.clone(), Box::pin(request()));
+            let sent = send(call.operation, CALL_TIMEOUT, signed);
             let (sent, host) = begun.traced.of(host::noted(sent)).await;
             let identity = self.identity_in_use();
             budget.answered((&identity, call.region), sent.as_ref().err(), CallError::is_about_credentials);

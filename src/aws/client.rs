@@ -1,31 +1,23 @@
-//! The SDK clients, one for each region in use, built from the process environment. No request leaves from here;
-//! I/O only at start, where the environment, profiles, certificates and instance metadata are read.
+//! Whoever calls AWS: an identity, and what all of them share. No request leaves from here; I/O only at start, where the environment,
+//! profiles, certificates and instance metadata are read.
 
-use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use aws_config::identity::IdentityCache;
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_sdk_omics::config::Region;
 use aws_types::SdkConfig;
 
 use super::budget::{Budget, Caller, Quotas, Reading, Waits};
-use super::call::CALL_TIMEOUT;
-use super::chain::{self, CONNECT_TIMEOUT, Chain};
+use super::chain::{self, Chain};
+use super::clients::Clients;
 use super::credentials::{NoCredentials, TrackedCredentials};
 use super::other_owners::OtherOwners;
-use super::required_members::RequiredMembers;
 use super::role_session::{RoleSession, SessionCredentials};
-use super::{Fence, Operation, endpoint, host, http};
+use super::{Fence, Operation, endpoint, http};
 use crate::crd::account_of_arn;
 use crate::metrics::{BudgetSample, CredentialsSample, Metrics};
 use crate::network::{Proxies, added_certificates};
-
-/// More than AWS has regions with HealthOmics. Specs may name any number of regions, also such as do not exist.
-const MOST_REGIONS: usize = 32;
 
 /// Clients for the regions in use, on behalf of one caller. Clones share everything but the caller: one connection pool,
 /// one set of credentials, one request budget.
@@ -38,19 +30,11 @@ pub struct Aws {
 
 #[derive(Debug)]
 pub(super) struct Shared {
-    config: SdkConfig,
-    clients: Mutex<RegionClients<aws_sdk_omics::Client>>,
-    /// In use where the tag operations have an endpoint of their own.
-    tag_clients: Mutex<RegionClients<aws_sdk_omics::Client>>,
-    sts_clients: Mutex<RegionClients<aws_sdk_sts::Client>>,
-    custom_endpoint: bool,
-    /// Endpoint of the tag operations, where it is not that of the others.
-    tags_endpoint: Option<String>,
+    clients: Arc<Clients>,
     pub(super) credentials: TrackedCredentials,
     pub(super) budget: Arc<Budget>,
-    fence: Fence,
     other_owners: Mutex<OtherOwners>,
-    /// In use where the clients act with the role of a binding.
+    /// In use where the calls are made with the role of a binding.
     pub(super) session: Option<Arc<RoleSession>>,
 }
 
@@ -58,7 +42,7 @@ impl Aws {
     /// The fence that every request passes.
     #[must_use]
     pub(crate) fn fence(&self) -> Fence {
-        self.shared.fence.clone()
+        self.shared.clients.fence()
     }
 
     /// Loads what the SDK reads by itself: region, credentials chain and endpoints; and how to reach them: proxies and
@@ -79,8 +63,7 @@ impl Aws {
             loaded.into_builder().credentials_provider(SharedCredentialsProvider::new(source)).build();
         let tags_endpoint = endpoint::of_tags()?;
         endpoint::check(&loaded, tags_endpoint.is_some())?;
-        let shared = Shared::new(loaded, endpoint::configured_role().await, quotas);
-        Ok(Self::of(Shared { tags_endpoint, ..shared }))
+        Ok(Self::of(Shared::new((loaded, tags_endpoint), endpoint::configured_role().await, quotas)))
     }
 
     fn of(shared: Shared) -> Self {
@@ -121,12 +104,12 @@ impl Aws {
     /// With AWS's default quotas.
     #[cfg(test)]
     pub(super) fn new(loaded: SdkConfig) -> Self {
-        Self::of(Shared::new(loaded, None, Quotas::default()))
+        Self::of(Shared::new((loaded, None), None, Quotas::default()))
     }
 
     #[cfg(feature = "fuzzing")]
     pub(crate) fn with_quotas(loaded: SdkConfig, quotas: Quotas) -> Self {
-        Self::of(Shared::new(loaded, None, quotas))
+        Self::of(Shared::new((loaded, None), None, quotas))
     }
 
     /// The same clients on behalf of this caller.
@@ -187,44 +170,35 @@ impl Aws {
     /// The region of the environment: `AWS_REGION`, the profile, or instance metadata.
     #[must_use]
     pub(crate) fn default_region(&self) -> Option<String> {
-        self.shared.config.region().map(ToString::to_string).filter(|region| !region.is_empty())
+        let region = self.shared.clients.config().region();
+        region.map(ToString::to_string).filter(|region| !region.is_empty())
     }
 
-    /// For all operations but those about tags.
+    /// For all operations but those about tags. What it sends is signed by [`Aws::call`] alone.
     pub(super) fn omics(&self, region: &str) -> aws_sdk_omics::Client {
-        self.shared.omics(region)
+        self.shared.clients.omics(region)
     }
 
-    /// For the operations about tags, which AWS serves from a host of their own.
+    /// For the operations about tags.
     pub(super) fn omics_tags(&self, region: &str) -> aws_sdk_omics::Client {
-        let Some(endpoint) = &self.shared.tags_endpoint else { return self.omics(region) };
-        let mut clients = self.shared.tag_clients.lock().unwrap_or_else(PoisonError::into_inner);
-        clients.of(region, || self.shared.make_client(region, Some(endpoint)))
+        self.shared.clients.omics_tags(region)
+    }
+
+    pub(super) fn sts(&self, region: &str) -> aws_sdk_sts::Client {
+        self.shared.clients.sts(region)
     }
 
     /// Where the calls about stores, those about tags and those of STS go, for a person to read.
     pub(crate) fn endpoints(&self, region: &str) -> [String; 3] {
-        let Shared { config, tags_endpoint, .. } = self.shared.as_ref();
+        let config = self.shared.clients.config();
         let omics = endpoint::url(config, "Omics");
-        let tags = tags_endpoint.clone().or_else(|| omics.clone());
+        let tags = self.shared.clients.tags_endpoint().or_else(|| omics.clone());
         let of_aws = |prefix: &str, service: &str| endpoint::of_aws(config, region, prefix, service);
         [
             omics.unwrap_or_else(|| of_aws("control-storage-", "omics")),
             tags.unwrap_or_else(|| of_aws("tags-", "omics")),
             endpoint::url(config, "STS").unwrap_or_else(|| of_aws("", "sts")),
         ]
-    }
-
-    /// Kept like the others: a client knows how far this clock is from that of AWS.
-    pub(super) fn sts(&self, region: &str) -> aws_sdk_sts::Client {
-        let mut clients = self.shared.sts_clients.lock().unwrap_or_else(PoisonError::into_inner);
-        clients.of(region, || {
-            let config = aws_sdk_sts::config::Builder::from(&self.shared.config)
-                .region(Region::new(region.to_owned()))
-                .interceptor(host::NoteHost)
-                .interceptor(RequiredMembers);
-            aws_sdk_sts::Client::from_conf(config.build())
-        })
     }
 }
 
@@ -233,57 +207,26 @@ impl Shared {
         self.other_owners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// `role` is the one that the credentials are to assume, if any.
-    fn new(loaded: SdkConfig, role: Option<String>, quotas: Quotas) -> Self {
+    /// `role` is the one that the credentials are to assume, if any; the endpoint is that of the tag operations, where it is not that
+    /// of the others.
+    fn new((loaded, tags): (SdkConfig, Option<String>), role: Option<String>, quotas: Quotas) -> Self {
         let provider =
             loaded.credentials_provider().unwrap_or_else(|| SharedCredentialsProvider::new(NoCredentials));
-        let credentials = TrackedCredentials::new(provider, role);
-        // `Aws::call` sets the same limit once more, around everything the SDK does.
-        let timeouts = TimeoutConfig::builder()
-            .connect_timeout(CONNECT_TIMEOUT)
-            .operation_attempt_timeout(CALL_TIMEOUT)
-            .operation_timeout(CALL_TIMEOUT)
-            .build();
-        let config = loaded
-            .into_builder()
-            // The SDK must not retry: a second CreateSequenceStore after a lost response can make a second
-            // store. Only the reconciler knows whether a request may be sent again.
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts)
-            .credentials_provider(SharedCredentialsProvider::new(credentials.clone()))
-            // They are kept and renewed by `TrackedCredentials`.
-            .identity_cache(IdentityCache::no_cache())
-            .build();
-        let custom_endpoint = endpoint::is_custom(&config);
         Self {
-            config,
-            clients: Mutex::default(),
-            tag_clients: Mutex::default(),
-            sts_clients: Mutex::default(),
-            custom_endpoint,
-            tags_endpoint: None,
-            credentials,
+            clients: Arc::new(Clients::new(loaded, tags)),
+            credentials: TrackedCredentials::new(provider, role),
             budget: Budget::new(quotas),
-            fence: Fence::default(),
             other_owners: Mutex::default(),
             session: None,
         }
     }
 
-    /// The same connections, endpoints, budget and fence with other credentials.
+    /// The same clients, budget and fence with other credentials.
     fn with_credentials(&self, credentials: TrackedCredentials, session: Option<Arc<RoleSession>>) -> Self {
-        let config = self.config.clone().into_builder();
-        let config = config.credentials_provider(SharedCredentialsProvider::new(credentials.clone())).build();
         Self {
-            config,
-            clients: Mutex::default(),
-            tag_clients: Mutex::default(),
-            sts_clients: Mutex::default(),
-            custom_endpoint: self.custom_endpoint,
-            tags_endpoint: self.tags_endpoint.clone(),
+            clients: Arc::clone(&self.clients),
             credentials,
             budget: Arc::clone(&self.budget),
-            fence: self.fence.clone(),
             other_owners: Mutex::default(),
             session,
         }
@@ -303,65 +246,5 @@ impl Shared {
             |session: &Arc<RoleSession>| account_of_arn(&session.request().role_arn).map(ToOwned::to_owned);
         let of_session = self.session.as_ref().and_then(of_role);
         of_session.or_else(|| self.credentials.account_in_use()).unwrap_or_default()
-    }
-
-    fn omics(&self, region: &str) -> aws_sdk_omics::Client {
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        clients.of(region, || self.make_client(region, None))
-    }
-
-    fn make_client(&self, region: &str, endpoint: Option<&String>) -> aws_sdk_omics::Client {
-        let mut config = aws_sdk_omics::config::Builder::from(&self.config)
-            .region(Region::new(region.to_owned()))
-            .interceptor(host::NoteHost)
-            .interceptor(RequiredMembers)
-            .interceptor(self.fence.clone());
-        if let Some(endpoint) = endpoint {
-            config = config.endpoint_url(endpoint);
-        }
-        if self.custom_endpoint || endpoint.is_some() {
-            config = config.interceptor(endpoint::NoHostPrefix);
-        }
-        aws_sdk_omics::Client::from_conf(config.build())
-    }
-}
-
-/// A client for each of the regions used last; the latest stands at the end.
-#[derive(Debug)]
-struct RegionClients<C>(VecDeque<(String, C)>);
-
-impl<C> Default for RegionClients<C> {
-    fn default() -> Self {
-        Self(VecDeque::new())
-    }
-}
-
-impl<C: Clone> RegionClients<C> {
-    /// The client of a region, made if there is none. The one that was not used for longest makes room.
-    fn of(&mut self, region: &str, make: impl FnOnce() -> C) -> C {
-        let known = self.0.iter().position(|(known, _)| known == region);
-        let entry = known.and_then(|position| self.0.remove(position));
-        let (region, client) = entry.unwrap_or_else(|| (region.to_owned(), make()));
-        if self.0.len() >= MOST_REGIONS {
-            self.0.pop_front();
-        }
-        self.0.push_back((region, client.clone()));
-        client
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn clients_of_made_up_regions_do_not_pile_up() {
-        let mut clients = RegionClients::default();
-        for number in 0..1000 {
-            clients.of("us-east-1", || 7);
-            clients.of(&format!("xx-made-{number}"), || number);
-        }
-        assert_eq!(clients.0.len(), MOST_REGIONS);
-        assert_eq!(clients.of("us-east-1", || 8), 7, "the client in use is kept");
     }
 }

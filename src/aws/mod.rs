@@ -3,7 +3,8 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `client` | the SDK clients, one for each region, built from the environment |
+//! | `client` | whoever calls AWS: an identity, and what all identities share, built from the environment |
+//! | `clients`, `signing` | the SDK clients, one for each region; with whose credentials each call is signed |
 //! | `call` | the one function that every request goes through: request budget, deadline, error class, metrics, log |
 //! | `budget` | the request budget: every request waits in it for a token |
 //! | `turn` | a token taken ahead, for a call that must leave at once |
@@ -27,6 +28,7 @@ mod call;
 mod cause;
 mod chain;
 mod client;
+mod clients;
 mod credentials;
 mod credentials_failure;
 mod denial;
@@ -47,6 +49,7 @@ mod required_members;
 mod role_session;
 mod s3_access_policy;
 mod sessions;
+mod signing;
 mod stores;
 mod tags;
 mod turn;

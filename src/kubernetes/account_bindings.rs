@@ -20,7 +20,7 @@ type Watched<K> = Result<Event<K>, watcher::Error>;
 impl Kubernetes {
     /// Lists and watches all bindings, again and again after a failure, with a growing wait.
     pub fn watch_account_bindings(&self) -> impl Stream<Item = Watched<AccountBinding>> + Send + use<> {
-        watcher(self.account_bindings(), watcher::Config::default()).default_backoff()
+        watcher(self.account_bindings(), watcher::Config::default()).modify(trim).default_backoff()
     }
 
     /// The same for the metadata of all namespaces.
@@ -49,12 +49,19 @@ impl Kubernetes {
         let parameters = PatchParams::apply(FIELD_MANAGER).force();
         let (api, name, patch) = (self.account_bindings(), binding.name_any(), Patch::Apply(patch));
         let written = api.patch_status(&name, &parameters, &patch);
-        answered("write the status of an AccountBinding", written).await.map(Arc::new)
+        let mut written = answered("write the status of an AccountBinding", written).await?;
+        trim(&mut written);
+        Ok(Arc::new(written))
     }
 
     fn account_bindings(&self) -> Api<AccountBinding> {
         Api::all(self.client.clone())
     }
+}
+
+/// All bindings are kept in memory, and nobody asks who wrote which field: a decoded list of that takes more than all else.
+fn trim(binding: &mut AccountBinding) {
+    binding.metadata.managed_fields = None;
 }
 
 /// Whether the API server says that it does not know the kind. A 404 alone may come from something in between, and RBAC answers

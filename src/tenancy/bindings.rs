@@ -9,7 +9,7 @@ use std::sync::Arc;
 use kube::core::{Selector, SelectorExt};
 
 use super::{Access, AccessRefusal, Bound, Limits};
-use crate::crd::AccountBinding;
+use crate::crd::{AccountBinding, AccountBindingSpec};
 
 /// The labels of a namespace.
 pub type Labels = BTreeMap<String, String>;
@@ -29,6 +29,23 @@ enum Namespaces {
     Selected(Selector),
     /// Nobody can tell, so that every namespace may be meant.
     Unclear,
+}
+
+/// The namespaces for which something else may come of a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Touched {
+    All,
+    Only(BTreeSet<String>),
+}
+
+impl Touched {
+    #[must_use]
+    pub fn may_be(&self, namespace: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::Only(namespaces) => namespaces.contains(namespace),
+        }
+    }
 }
 
 /// Why the bindings of a namespace are not known: a sentence.
@@ -51,19 +68,25 @@ pub struct Bindings {
     is_required: bool,
 }
 
+impl Namespaces {
+    fn of(spec: &AccountBindingSpec) -> Self {
+        match (&spec.namespaces, &spec.namespace_selector) {
+            (Some(names), None) => Self::Named(names.iter().cloned().collect()),
+            (None, Some(selector)) => {
+                Selector::try_from(selector.clone()).map_or(Self::Unclear, Self::Selected)
+            }
+            _ => Self::Unclear,
+        }
+    }
+}
+
 impl Binding {
     /// What the API server's rules would refuse makes a binding that cannot be used.
     #[must_use]
     pub fn of(object: Arc<AccountBinding>) -> Self {
         let name = object.metadata.name.clone().unwrap_or_default();
         let spec = &object.spec;
-        let namespaces = match (&spec.namespaces, &spec.namespace_selector) {
-            (Some(names), None) => Namespaces::Named(names.iter().cloned().collect()),
-            (None, Some(selector)) => {
-                Selector::try_from(selector.clone()).map_or(Namespaces::Unclear, Namespaces::Selected)
-            }
-            _ => Namespaces::Unclear,
-        };
+        let namespaces = Namespaces::of(spec);
         let bound = match (spec.account(), &namespaces) {
             (_, Namespaces::Unclear) => {
                 Err(format!("The AccountBinding {name} does not say clearly which namespaces it is about."))
@@ -204,6 +227,28 @@ impl Bindings {
 
     pub fn iter(&self) -> impl Iterator<Item = &Binding> {
         self.all.values()
+    }
+
+    /// For which namespaces something else may come of it that this binding is new, was changed, or is gone. Whoever makes a
+    /// thousand bindings does not have a thousand namespaces looked at for each of them.
+    #[must_use]
+    pub fn touched_by(&self, object: &AccountBinding) -> Touched {
+        let name = object.metadata.name.as_deref().unwrap_or_default();
+        let known = match self.all.get(name).map(|known| &known.namespaces) {
+            None => BTreeSet::new(),
+            Some(Namespaces::Named(names)) => names.clone(),
+            Some(_) => return Touched::All,
+        };
+        match Namespaces::of(&object.spec) {
+            Namespaces::Named(names) => Touched::Only(&known | &names),
+            _ => Touched::All,
+        }
+    }
+
+    /// Whether these are the labels of the namespace, as far as is known.
+    #[must_use]
+    pub fn has_labels(&self, namespace: &str, labels: &Labels) -> bool {
+        self.labels.get(namespace) == Some(labels)
     }
 
     /// Why it is not known which bindings there are, or which namespaces they are about: a sentence.

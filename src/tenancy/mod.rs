@@ -15,6 +15,6 @@ mod pattern;
 mod shared;
 
 pub use access::{Access, AccessRefusal, Bound};
-pub use bindings::{Binding, Bindings, Labels, Unknown};
+pub use bindings::{Binding, Bindings, Labels, Touched, Unknown};
 pub use limits::Limits;
 pub use shared::SharedBindings;

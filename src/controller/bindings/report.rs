@@ -41,6 +41,8 @@ pub async fn report_bindings(context: &Arc<Context>) {
     if !context.tenancy.is_on {
         return std::future::pending().await;
     }
+    // A look before would count too few objects, and write that.
+    tokio::join!(context.kubernetes.cache.watches.until_tried(), context.tenancy.until_tried());
     let mut leading = context.leadership.leading();
     // Names of bindings whose role could not be assumed last.
     let mut failing = HashSet::new();

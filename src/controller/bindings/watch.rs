@@ -18,7 +18,7 @@ use crate::controller::context::Context;
 use crate::crd::AccountBinding;
 use crate::kubernetes::cluster::Failure;
 use crate::kubernetes::{Reference, lacks_account_bindings, watch_failure};
-use crate::tenancy::{Access, Bindings, Labels, Unknown};
+use crate::tenancy::{Access, Bindings, Labels, Touched, Unknown};
 
 /// After a refusal, and while their kind is not installed, the bindings are listed anew so often. A watch that goes on where it
 /// stopped would not tell what was missed.
@@ -73,7 +73,7 @@ fn bindings_changed(context: &Context, event: Event<AccountBinding>, listing: &m
     match event {
         Event::Init => listing.clear(),
         Event::InitApply(binding) => listing.push(Arc::new(binding)),
-        Event::InitDone => change(context, |bindings| bindings.listed(listing.drain(..))),
+        Event::InitDone => change(context, any, |bindings| bindings.listed(listing.drain(..))),
         Event::Apply(binding) => {
             let is_same = |known: &AccountBinding| known.uid() == binding.uid() && known.spec == binding.spec;
             let mut bindings = context.tenancy.bindings.write();
@@ -82,9 +82,17 @@ fn bindings_changed(context: &Context, event: Event<AccountBinding>, listing: &m
                 return bindings.put(Arc::new(binding));
             }
             drop(bindings);
-            change(context, |bindings| bindings.put(Arc::new(binding)));
+            let binding = Arc::new(binding);
+            change(
+                context,
+                |bindings| bindings.touched_by(&binding),
+                |bindings| bindings.put(binding.clone()),
+            );
         }
-        Event::Delete(binding) => change(context, |bindings| bindings.remove(&binding.name_any())),
+        Event::Delete(binding) => {
+            let touched = |bindings: &Bindings| bindings.touched_by(&binding);
+            change(context, touched, |bindings| bindings.remove(&binding.name_any()));
+        }
     }
 }
 
@@ -105,12 +113,12 @@ async fn bindings_failed(context: &Context, failure: Failure, told: &mut Option<
             if told.replace(text.to_owned()).as_deref() != Some(text) {
                 tracing::info!("{text}");
             }
-            change(context, |bindings| bindings.listed(std::iter::empty()));
+            change(context, any, |bindings| bindings.listed(std::iter::empty()));
             return Next::ListAnew;
         }
         Failure::Forbidden(why) => {
             let why = format!("The operator may not list and watch AccountBindings: {why}.");
-            change(context, |bindings| bindings.lost(Unknown(why.clone())));
+            change(context, any, |bindings| bindings.lost(Unknown(why.clone())));
             why
         }
         other => format!("The operator cannot list the AccountBindings: {other}."),
@@ -134,7 +142,7 @@ async fn follow_namespaces(context: &Context) {
             }
             () = until(tenancy, |bindings| !bindings.have_selector()) => {
                 let why = "No AccountBinding has selected by labels so far.".to_owned();
-                change(context, |bindings| bindings.labels_lost(Unknown(why)));
+                change(context, any, |bindings| bindings.labels_lost(Unknown(why)));
             }
         }
     }
@@ -171,13 +179,20 @@ fn namespaces_changed(
     match event {
         Event::Init => listing.clear(),
         Event::InitApply(namespace) => listing.push(labels(namespace)),
-        Event::InitDone => change(context, |bindings| bindings.labels_listed(listing.drain(..))),
+        Event::InitDone => change(context, any, |bindings| bindings.labels_listed(listing.drain(..))),
         Event::Apply(namespace) => {
             let (name, labels) = labels(namespace);
-            change(context, |bindings| bindings.put_labels(name, labels));
+            // Something else of it, such as an annotation.
+            if context.tenancy.bindings.read().has_labels(&name, &labels) {
+                return;
+            }
+            let touched = Touched::Only([name.clone()].into());
+            change(context, |_| touched, |bindings| bindings.put_labels(name, labels));
         }
         Event::Delete(namespace) => {
-            change(context, |bindings| bindings.remove_labels(&namespace.name_any()));
+            let name = namespace.name_any();
+            let touched = Touched::Only([name.clone()].into());
+            change(context, |_| touched, |bindings| bindings.remove_labels(&name));
         }
     }
 }
@@ -193,7 +208,7 @@ fn namespaces_failed(context: &Context, error: watcher::Error, was_refused: bool
         if !was_refused {
             tracing::warn!("{why}");
         }
-        change(context, |bindings| bindings.labels_lost(Unknown(why)));
+        change(context, any, |bindings| bindings.labels_lost(Unknown(why)));
     }
     context.tenancy.tried.send_replace(true);
     is_refused
@@ -210,20 +225,27 @@ async fn until(tenancy: &Tenancy, holds: impl Fn(&Bindings) -> bool) {
     }
 }
 
-/// Changes the bindings; the objects of namespaces for which something else comes of it get a pass.
-fn change(context: &Context, change: impl FnOnce(&mut Bindings)) {
+fn any(_: &Bindings) -> Touched {
+    Touched::All
+}
+
+/// Changes the bindings; the objects of namespaces for which something else comes of it get a pass. `touched` says where that
+/// may be.
+fn change(context: &Context, touched: impl FnOnce(&Bindings) -> Touched, change: impl FnOnce(&mut Bindings)) {
     let tenancy = &context.tenancy;
     let references = context.kubernetes.cache.references();
-    let namespaces: BTreeSet<&str> = references.iter().map(Reference::namespace).collect();
-    let access = |bindings: &Bindings| -> BTreeMap<&str, Access> {
-        namespaces.iter().map(|namespace| (*namespace, bindings.access(namespace, None))).collect()
-    };
     let (before, after) = {
         let mut bindings = tenancy.bindings.write();
+        let touched = touched(&bindings);
+        let namespaces = references.iter().map(Reference::namespace);
+        let namespaces: BTreeSet<&str> = namespaces.filter(|namespace| touched.may_be(namespace)).collect();
+        let access = |bindings: &Bindings| -> BTreeMap<&str, Access> {
+            namespaces.iter().map(|namespace| (*namespace, bindings.access(namespace, None))).collect()
+        };
         let before = access(&bindings);
         change(&mut bindings);
         (before, access(&bindings))
     };
-    queue_objects(context, &references, |namespace| before[namespace] != after[namespace]);
+    queue_objects(context, &references, |namespace| before.get(namespace) != after.get(namespace));
     tenancy.changed(&tenancy.bindings.read());
 }

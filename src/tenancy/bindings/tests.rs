@@ -94,8 +94,30 @@ fn a_binding_that_cannot_be_read_refuses_whomever_it_may_be_about() {
     assert!(not_ready(&all.access("a", None)) && all.access("b", None) == Access::Operator);
 }
 
+#[test]
+fn only_selectors_touch_namespaces_that_no_binding_names() {
+    let touched = |names: &[&str]| Touched::Only(names.iter().map(ToString::to_string).collect());
+    let all = of(&[binding("lab", json!({"namespaces": ["a", "b"]}))]);
+    assert_eq!(all.touched_by(&binding("lab", json!({"namespaces": ["b", "c"]}))), touched(&["a", "b", "c"]));
+    assert_eq!(all.touched_by(&binding("new", json!({"namespaces": ["c"]}))), touched(&["c"]));
+    let selector = binding("lab", json!({"namespaceSelector": {"matchLabels": {"team": "x"}}}));
+    assert_eq!(all.touched_by(&selector), Touched::All, "it selects from now on");
+    let named = binding("lab", json!({"namespaces": ["a"]}));
+    assert_eq!(of(&[selector]).touched_by(&named), Touched::All, "it selected before");
+    assert!(touched(&["a"]).may_be("a") && !touched(&["a"]).may_be("b") && Touched::All.may_be("b"));
+}
+
+#[test]
+fn labels_are_compared_where_they_are_known() {
+    let mut all = of(&[]);
+    assert!(!all.has_labels("a", &Labels::new()));
+    all.labels_listed([("a".into(), labels("x"))].into_iter());
+    assert!(all.has_labels("a", &labels("x")) && !all.has_labels("a", &labels("y")));
+}
+
 proptest! {
-    /// However bindings come, change and go, a lookup finds what a search through all of them finds.
+    /// However bindings come, change and go, a lookup finds what a search through all of them finds, and nothing else comes of it
+    /// for a namespace that is not touched.
     #[test]
     fn the_index_agrees_with_a_search(
         steps in proptest::collection::vec((0..4_usize, proptest::option::of(proptest::collection::btree_set(0..5_usize, 1..4))), 0..20),
@@ -107,7 +129,15 @@ proptest! {
             match namespaces {
                 Some(namespaces) => {
                     let names: Vec<String> = namespaces.iter().map(|number| format!("ns-{number}")).collect();
-                    all.put(binding(&name, json!({"namespaces": names})));
+                    let changed = binding(&name, json!({"namespaces": names}));
+                    let touched = all.touched_by(&changed);
+                    let access = |all: &Bindings| -> Vec<Access> {
+                        let numbers = (0..5).map(|number| format!("ns-{number}"));
+                        numbers.filter(|name| !touched.may_be(name)).map(|name| all.access(&name, None)).collect()
+                    };
+                    let before = access(&all);
+                    all.put(changed);
+                    prop_assert_eq!(before, access(&all), "of namespaces that are not touched");
                     expected.insert(name, namespaces);
                 }
                 None => {

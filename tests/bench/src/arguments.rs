@@ -7,7 +7,7 @@ use clap::{Parser, ValueEnum};
 /// Measures the operator and a plain controller side by side.
 ///
 /// Everything runs on this machine: a real API server, a simulator of AWS HealthOmics, and the programs under
-/// measurement. Writes tables, plots and results.json. Takes at most 20 minutes on two cores; other load on the machine
+/// measurement. Writes tables, plots and results.json. Takes at most 25 minutes on two cores; other load on the machine
 /// distorts the figures.
 #[derive(Parser, Clone, Debug)]
 #[command(name = "bench", version)]
@@ -59,6 +59,8 @@ pub enum Measure {
     Failover,
     /// Refusals by AWS for some minutes
     Storm,
+    /// AccountBindings: a role for each of many namespaces, beside the same objects without
+    Bindings,
 }
 
 impl Arguments {

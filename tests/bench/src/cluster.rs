@@ -1,10 +1,10 @@
 //! What all measures share: the control plane with the chart, the programs, and the directory of their logs. I/O.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use control_plane::ControlPlane;
+use control_plane::{AuditMark, AuditedRequest, ControlPlane};
 use tokio::process::Command;
 
 use crate::Error;
@@ -20,9 +20,9 @@ pub struct Cluster {
     pub plane: ControlPlane,
     /// The kubeconfig of the chart's ServiceAccount.
     pub kubeconfig: PathBuf,
-    pub programs: Programs,
-    pub guard: Guard,
-    logs: tempfile::TempDir,
+    pub programs: Arc<Programs>,
+    pub guard: Arc<Guard>,
+    logs: Arc<tempfile::TempDir>,
 }
 
 pub struct Programs {
@@ -64,21 +64,58 @@ fn flags_in(help: &str) -> BTreeSet<String> {
 impl Cluster {
     /// `keep_logs`: the logs of the programs outlive this.
     pub async fn start(operator: Option<PathBuf>, keep_logs: bool) -> Result<Arc<Self>, Error> {
-        let programs = Programs::find(operator).await?;
-        let plane = ControlPlane::start().await?;
-        let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/../../charts/sequencestore-operator");
-        let install = ["install", RELEASE, chart, "--namespace", SYSTEM_NAMESPACE, "--create-namespace"];
-        plane.helm(&install).await?.checked()?;
-        let established = ["wait", "--for=condition=Established", "crd/sequencestores.healthomics.dev"];
-        plane.kubectl(&established).await?.checked()?;
-        let kubeconfig = plane.kubeconfig_for(SYSTEM_NAMESPACE, RELEASE).await?;
-        let guard = Guard {
+        let programs = Arc::new(Programs::find(operator).await?);
+        let guard = Arc::new(Guard {
             watchdog: Arc::new(Watchdog::start()?),
             ticks_per_second: ticks_per_second().await.unwrap_or(100.0),
-        };
+        });
         let mut logs = tempfile::Builder::new();
         let logs = logs.prefix("sequencestore-bench-logs-").disable_cleanup(keep_logs).tempdir()?;
+        Self::of(programs, guard, Arc::new(logs), &[]).await
+    }
+
+    /// One more control plane for the same programs. `values` are those of the chart, such as `clusterName=a`.
+    pub async fn another(&self, values: &[&str]) -> Result<Arc<Self>, Error> {
+        Self::of(self.programs.clone(), self.guard.clone(), self.logs.clone(), values).await
+    }
+
+    async fn of(
+        programs: Arc<Programs>,
+        guard: Arc<Guard>,
+        logs: Arc<tempfile::TempDir>,
+        values: &[&str],
+    ) -> Result<Arc<Self>, Error> {
+        let plane = ControlPlane::start().await?;
+        let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/../../charts/sequencestore-operator");
+        let mut install =
+            vec!["install", RELEASE, chart, "--namespace", SYSTEM_NAMESPACE, "--create-namespace"];
+        install.extend(values.iter().flat_map(|value| ["--set", *value]));
+        plane.helm(&install).await?.checked()?;
+        plane.kubectl(&["wait", "--for=condition=Established", "crd", "--all"]).await?.checked()?;
+        let kubeconfig = plane.kubeconfig_for(SYSTEM_NAMESPACE, RELEASE).await?;
         Ok(Arc::new(Self { plane, kubeconfig, programs, guard, logs }))
+    }
+
+    pub async fn audit_mark(&self) -> Result<AuditMark, Error> {
+        let audit = self.plane.audit();
+        Ok(tokio::task::spawn_blocking(move || audit.mark()).await?)
+    }
+
+    /// Requests of the measured programs since `mark`, by verb and resource: those for which `is_counted` holds.
+    pub async fn program_requests(
+        &self,
+        mark: AuditMark,
+        is_counted: impl Fn(&AuditedRequest) -> bool,
+    ) -> Result<BTreeMap<String, usize>, Error> {
+        let audit = self.plane.audit();
+        let requests = tokio::task::spawn_blocking(move || audit.requests_since(&mark)).await?;
+        let mut counts = BTreeMap::new();
+        for request in requests {
+            if request.user.starts_with("system:serviceaccount:") && is_counted(&request) {
+                *counts.entry(format!("{} {}", request.verb, request.full_resource())).or_default() += 1;
+            }
+        }
+        Ok(counts)
     }
 
     pub fn log(&self, name: &str) -> PathBuf {

@@ -16,6 +16,7 @@ mod report;
 mod results;
 mod scene;
 mod states;
+mod tenants;
 mod watchdog;
 
 use std::path::PathBuf;

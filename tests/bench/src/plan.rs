@@ -10,11 +10,15 @@ use tokio::task::JoinSet;
 use crate::Error;
 use crate::arguments::{Arguments, Measure};
 use crate::cluster::Cluster;
+use crate::measures::bindings::Lived;
 use crate::measures::scale::{Point, Resting};
-use crate::measures::{cold_start, creations, drift, failover, new_objects, rest, scale, scrape, storm};
+use crate::measures::{
+    bindings, cold_start, creations, drift, failover, new_objects, rest, scale, scrape, storm,
+};
 use crate::progress::Progress;
 use crate::results::Results;
 use crate::scene::{Program, Scene, Stores};
+use crate::tenants::Binds;
 
 /// The sizes of one run.
 #[derive(Clone, Debug)]
@@ -32,6 +36,7 @@ struct Sizes {
     drift: drift::Sizes,
     failover: &'static [(&'static str, usize)],
     storm_phase_seconds: u64,
+    bindings: bindings::Sizes,
 }
 
 fn sizes(arguments: &Arguments) -> Sizes {
@@ -48,6 +53,7 @@ fn sizes(arguments: &Arguments) -> Sizes {
             drift: drift::Sizes { observed: 5, managed: 1, changes: 1 },
             failover: &[("TERM", 1), ("KILL", 1)],
             storm_phase_seconds: 20,
+            bindings: bindings::Sizes { namespaces: 100, rest_seconds: 60 },
         };
     }
     Sizes {
@@ -62,6 +68,7 @@ fn sizes(arguments: &Arguments) -> Sizes {
         drift: drift::Sizes { observed: 100, managed: 5, changes: 3 },
         failover: &[("TERM", 3), ("KILL", 2), ("STOP", 1)],
         storm_phase_seconds: 150,
+        bindings: bindings::Sizes { namespaces: 1000, rest_seconds: 300 },
     }
 }
 
@@ -165,6 +172,7 @@ impl Run {
     async fn main(&self) -> Results {
         let mut waiting = JoinSet::new();
         let mut results = self.scale(&mut waiting).await;
+        results.absorb(self.bindings(&mut waiting).await);
         if !self.arguments.quick {
             results.absorb(or_failure("creations", self.creation(1000, 100.0).await));
         }
@@ -271,6 +279,36 @@ impl Run {
             }
         }
         Ok(results)
+    }
+
+    /// Those whose cost at rest is measured go on beside the other measures, each with a control plane of its own.
+    async fn bindings(&self, waiting: &mut JoinSet<Results>) -> Results {
+        let mut results = Results::default();
+        if !self.arguments.wants(Measure::Bindings) {
+            return results;
+        }
+        if !self.cluster.programs.has("--account-bindings") {
+            results.missing.push("AccountBindings: this operator has no `--account-bindings`.".to_owned());
+            return results;
+        }
+        for binds in Binds::ALL {
+            match bindings::lives(&self.cluster, binds, self.sizes.bindings, &self.progress).await {
+                Ok(Lived::Done(measured)) => results.bindings.push(*measured),
+                Ok(Lived::Rests(resting)) => {
+                    let run = self.clone();
+                    waiting.spawn(async move {
+                        or_failure("bindings at rest", run.bindings_at_rest(*resting).await)
+                    });
+                }
+                Err(error) => results.failures.push(format!("bindings, {}: {error}", binds.name())),
+            }
+        }
+        results
+    }
+
+    async fn bindings_at_rest(&self, resting: bindings::Resting) -> Result<Results, Error> {
+        let measured = bindings::rest(resting, &self.progress).await?;
+        Ok(Results { bindings: vec![measured], ..Results::default() })
     }
 
     async fn failover(&self) -> Result<Results, Error> {

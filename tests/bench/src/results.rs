@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::machine::Machine;
+use crate::measures::bindings::Bindings;
 use crate::measures::cold_start::ColdStart;
 use crate::measures::creations::Creations;
 use crate::measures::drift::Drift;
@@ -13,6 +14,7 @@ use crate::measures::scale::{FirstLife, Restart};
 use crate::measures::scrape::Scrape;
 use crate::measures::storm::Storm;
 use crate::scene::{Program, Stores};
+use crate::tenants::Binds;
 
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Results {
@@ -31,6 +33,8 @@ pub struct Results {
     pub drift: Vec<Drift>,
     pub failover: Vec<Failover>,
     pub storm: Vec<Storm>,
+    #[serde(default)]
+    pub bindings: Vec<Bindings>,
     /// What this operator does not have.
     pub missing: Vec<String>,
     /// What broke.
@@ -50,6 +54,7 @@ impl Results {
         self.drift.extend(other.drift);
         self.failover.extend(other.failover);
         self.storm.extend(other.storm);
+        self.bindings.extend(other.bindings);
         self.missing.extend(other.missing);
         self.failures.extend(other.failures);
     }
@@ -65,11 +70,16 @@ impl Results {
         self.rest.sort_by_key(|rest| rest.program);
         self.drift.sort_by_key(|drift| drift.program);
         self.storm.sort_by_key(|storm| storm.program);
+        self.bindings.sort_by_key(|bindings| bindings.binds);
     }
 
     pub fn first_life(&self, program: Program, stores: Stores, objects: usize) -> Option<&FirstLife> {
         let wanted = (program, stores, objects);
         self.first_lives.iter().find(|life| (life.program, life.stores, life.objects) == wanted)
+    }
+
+    pub fn bound(&self, binds: Binds) -> Option<&Bindings> {
+        self.bindings.iter().find(|one| one.binds == binds)
     }
 
     pub fn restart(&self, program: Program, stores: Stores, objects: usize) -> Option<&Restart> {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use control_plane::AuditMark;
+use control_plane::{AuditMark, AuditedRequest};
 use futures::{StreamExt, TryStreamExt, stream};
 use healthomics_simulator::{LedgerEntry, SeedStore, SimulatorClient};
 use k8s_openapi::api::core::v1::Namespace;
@@ -15,14 +15,14 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 use crate::Error;
-use crate::cluster::{Cluster, SYSTEM_NAMESPACE};
+use crate::cluster::{Cluster, Programs, SYSTEM_NAMESPACE};
 use crate::process::{Process, start_simulator};
 use crate::quotas::Quotas;
 use crate::states::{States, resource};
 
-const REGION: &str = "us-east-1";
+pub const REGION: &str = "us-east-1";
 /// Requests that prepare a measure, at the same time.
-const PARALLEL: usize = 16;
+pub const PARALLEL: usize = 16;
 
 /// A side of a comparison.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -179,8 +179,14 @@ impl Scene {
 
     pub fn start(&self, start: &Start) -> Result<Process, Error> {
         let programs = &self.cluster.programs;
-        let mut command = match start.program {
-            Program::Operator => self.operator(start),
+        let command = match start.program {
+            Program::Operator => {
+                let place = [
+                    format!("--watch-namespace={}", self.namespace),
+                    format!("--cluster-name={}", self.namespace),
+                ];
+                operator(programs, &self.aws, &place, start)
+            }
             Program::Peer => {
                 let mut command = Command::new(&programs.peer);
                 command.env_clear().args(["--namespace", &self.namespace]);
@@ -190,37 +196,8 @@ impl Scene {
                 command
             }
         };
-        command
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-            .env("KUBECONFIG", &self.cluster.kubeconfig)
-            .env("AWS_REGION", REGION)
-            .env("AWS_ACCESS_KEY_ID", start.access_key)
-            .env("AWS_SECRET_ACCESS_KEY", "not-checked-by-the-simulator")
-            .env("AWS_EC2_METADATA_DISABLED", "true");
-        let log = self.cluster.log(&format!("{}-{}", self.namespace, start.program.name()));
-        Process::start(command, &log, &self.cluster.guard)
-    }
-
-    fn operator(&self, start: &Start) -> Command {
-        let programs = &self.cluster.programs;
-        let metrics = format!("--metrics-bind-address={}", start.metrics);
-        let mut command = Command::new(&programs.operator);
-        command
-            .arg("run")
-            .arg(format!("--watch-namespace={}", self.namespace))
-            .arg(format!("--cluster-name={}", self.namespace))
-            .arg("--health-probe-bind-address=127.0.0.1:0")
-            .args(programs.has("--metrics-bind-address").then_some(metrics))
-            .args(start.poll_seconds.map(|seconds| format!("--poll-interval={seconds}s")))
-            .args(if programs.has("--quota") { start.quotas.flags() } else { Vec::new() })
-            .args(&start.flags)
-            // Neither the AWS credentials nor the settings of whoever runs this.
-            .env_clear()
-            // Where the Lease of an election is.
-            .env("POD_NAMESPACE", SYSTEM_NAMESPACE)
-            .env("AWS_ENDPOINT_URL_OMICS", self.aws.url())
-            .env("AWS_ENDPOINT_URL_STS", self.aws.url());
-        command
+        let name = format!("{}-{}", self.namespace, start.program.name());
+        started(command, &self.cluster, &name, start.access_key)
     }
 
     /// The number of the last request so far.
@@ -233,24 +210,53 @@ impl Scene {
     }
 
     pub async fn audit_mark(&self) -> Result<AuditMark, Error> {
-        let audit = self.cluster.plane.audit();
-        Ok(tokio::task::spawn_blocking(move || audit.mark()).await?)
+        self.cluster.audit_mark().await
     }
 
     /// Requests to Kubernetes of the measured programs in this namespace since `mark`, by verb and resource.
     pub async fn kubernetes_requests(&self, mark: AuditMark) -> Result<BTreeMap<String, usize>, Error> {
-        let audit = self.cluster.plane.audit();
-        let requests = tokio::task::spawn_blocking(move || audit.requests_since(&mark)).await?;
-        let mut counts = BTreeMap::new();
-        for request in requests {
-            let own = request.namespace.as_deref() == Some(self.namespace.as_str())
-                && request.user.starts_with("system:serviceaccount:");
-            if own {
-                *counts.entry(format!("{} {}", request.verb, request.full_resource())).or_default() += 1;
-            }
-        }
-        Ok(counts)
+        let is_own = |request: &AuditedRequest| request.namespace.as_ref() == Some(&self.namespace);
+        self.cluster.program_requests(mark, is_own).await
     }
+}
+
+/// The command line and the environment of an operator, up to what [`started`] adds. `place` says what it watches, and the
+/// name of its cluster.
+pub fn operator(programs: &Programs, aws: &SimulatorClient, place: &[String], start: &Start) -> Command {
+    let metrics = format!("--metrics-bind-address={}", start.metrics);
+    let mut command = Command::new(&programs.operator);
+    command
+        .arg("run")
+        .args(place)
+        .arg("--health-probe-bind-address=127.0.0.1:0")
+        .args(programs.has("--metrics-bind-address").then_some(metrics))
+        .args(start.poll_seconds.map(|seconds| format!("--poll-interval={seconds}s")))
+        .args(if programs.has("--quota") { start.quotas.flags() } else { Vec::new() })
+        .args(&start.flags)
+        // Neither the AWS credentials nor the settings of whoever runs this.
+        .env_clear()
+        // Where the Lease of an election is.
+        .env("POD_NAMESPACE", SYSTEM_NAMESPACE)
+        .env("AWS_ENDPOINT_URL_OMICS", aws.url())
+        .env("AWS_ENDPOINT_URL_STS", aws.url());
+    command
+}
+
+/// Starts the command with what every program needs. `name` is that of its log.
+pub fn started(
+    mut command: Command,
+    cluster: &Cluster,
+    name: &str,
+    access_key: &str,
+) -> Result<Process, Error> {
+    command
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("KUBECONFIG", &cluster.kubeconfig)
+        .env("AWS_REGION", REGION)
+        .env("AWS_ACCESS_KEY_ID", access_key)
+        .env("AWS_SECRET_ACCESS_KEY", "not-checked-by-the-simulator")
+        .env("AWS_EC2_METADATA_DISABLED", "true");
+    Process::start(command, &cluster.log(name), &cluster.guard)
 }
 
 fn created_spec(number: usize) -> Value {

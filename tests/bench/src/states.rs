@@ -1,4 +1,4 @@
-//! What a watch shows of the objects of one namespace. I/O: watches them; what it keeps of each version is pure.
+//! What a watch shows of the objects of one namespace, or of all. I/O: watches them; what it keeps of each version is pure.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -84,7 +84,7 @@ impl Objects {
     }
 }
 
-/// The objects of a namespace. Dropping it ends the watch.
+/// The objects of a watch. Dropping it ends the watch.
 pub struct States {
     objects: Arc<Mutex<Objects>>,
     watch: JoinHandle<()>,
@@ -92,7 +92,15 @@ pub struct States {
 
 impl States {
     pub fn watch(client: kube::Client, namespace: &str) -> Self {
-        let api: Api<Seen> = Api::namespaced_with(client, namespace, &resource());
+        Self::follow(Api::namespaced_with(client, namespace, &resource()))
+    }
+
+    /// Of all namespaces: each object must have a name of its own.
+    pub fn watch_all(client: kube::Client) -> Self {
+        Self::follow(Api::all_with(client, &resource()))
+    }
+
+    fn follow(api: Api<Seen>) -> Self {
         let objects = Arc::new(Mutex::new(Objects::default()));
         let seen = objects.clone();
         let watch = tokio::spawn(async move {

@@ -1,5 +1,6 @@
 //! The measures, one file each: how it is taken, and the type of its result. I/O.
 
+pub mod bindings;
 pub mod cold_start;
 pub mod creations;
 pub mod drift;
@@ -12,7 +13,7 @@ pub mod storm;
 
 use std::time::Duration;
 
-use healthomics_simulator::LedgerEntry;
+use healthomics_simulator::{LedgerEntry, SimulatorClient};
 use jiff::Timestamp;
 use serde_json::json;
 use tokio::time::Instant;
@@ -38,7 +39,7 @@ pub struct Current {
 
 /// Waits until the program knows the state of all stores, and returns `None` when it does not before the deadline.
 pub async fn until_current(
-    scene: &Scene,
+    aws: &SimulatorClient,
     process: &Process,
     since: u64,
     stores: usize,
@@ -47,7 +48,7 @@ pub async fn until_current(
     let end = Instant::now() + deadline;
     let (mut requests, mut last): (Vec<LedgerEntry>, u64) = (Vec::new(), since);
     while Instant::now() < end {
-        let new = scene.requests_since(last).await?;
+        let new = aws.brief_ledger_since(last).await?;
         last = new.last().map_or(last, |entry| entry.seq);
         requests.extend(new);
         if let Some(position) = calls::current_at(&requests, stores) {

@@ -136,7 +136,7 @@ async fn restart(scene: &Scene, point: Point, quotas: Quotas) -> Result<(Restart
     let mut process = scene.start(&Start::new(program, quotas))?;
     let current = match objects {
         0 => None,
-        _ => until_current(scene, &process, since, objects, CURRENT_DEADLINE).await?,
+        _ => until_current(&scene.aws, &process, since, objects, CURRENT_DEADLINE).await?,
     };
     tokio::time::sleep(SETTLE).await;
     process.check()?;

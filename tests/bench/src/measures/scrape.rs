@@ -68,7 +68,7 @@ async fn one(scene: &Scene, objects: usize, per_object: bool) -> Result<Scrape, 
     let start = Start { metrics: address, flags, ..Start::new(Program::Operator, Quotas::None) };
     let process = scene.start(&start)?;
     if objects > 0 {
-        let current = until_current(scene, &process, since, objects, CURRENT_DEADLINE).await?;
+        let current = until_current(&scene.aws, &process, since, objects, CURRENT_DEADLINE).await?;
         current.ok_or("the operator does not know the state of all stores in time")?;
     } else {
         tokio::time::sleep(START_UP).await;

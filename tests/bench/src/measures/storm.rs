@@ -67,7 +67,7 @@ pub async fn run(
     let since = scene.last_request().await?;
     let start = Start { poll_seconds: Some(POLL_SECONDS), ..Start::new(program, Quotas::Default) };
     let process = scene.start(&start)?;
-    until_current(&scene, &process, since, objects, CURRENT_DEADLINE).await?;
+    until_current(&scene.aws, &process, since, objects, CURRENT_DEADLINE).await?;
     tokio::time::sleep(SETTLE).await;
     scene.states.forget_throttled();
 

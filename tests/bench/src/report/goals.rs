@@ -2,11 +2,16 @@
 
 use crate::calls::percent;
 use crate::fit::median;
+use crate::measures::bindings::Sessions;
 use crate::report::table::{Table, count, list, or_dash, short, whole};
+use crate::report::tenancy_sections::{first, kib_of_session, ratio, restart as after_restart};
 use crate::results::Results;
 use crate::scene::{Program, Stores};
+use crate::tenants::Binds;
 
 const MEMORY: [(usize, f64); 4] = [(0, 12.0), (1000, 16.0), (5000, 28.0), (10_000, 42.0)];
+/// What one session of a role may add to the memory of the process, in KiB.
+const SESSION_KIB: f64 = 12.0;
 /// The duration of the lease by default, in seconds.
 const LEASE_SECONDS: f64 = 15.0;
 
@@ -50,6 +55,11 @@ pub fn table(results: &Results) -> String {
         cold_start(results),
         failover(results),
         storm(results),
+        sessions(results),
+        session_memory(results),
+        bound_ready(results),
+        bound_calls(results),
+        bound_writes(results),
     ];
     let mut table = Table::of_words(&["measure", "goal", "measured", ""]);
     for goal in goals {
@@ -219,6 +229,73 @@ fn storm(results: &Results) -> Goal {
         goal: "0".into(),
         measured: own
             .map(|storm| Measured { text: count(storm.shown_throttled), met: storm.shown_throttled == 0 }),
+    }
+}
+
+/// In every life, at any number of objects.
+fn sessions(results: &Results) -> Goal {
+    let bound = results.bindings.iter().filter(|one| one.binds != Binds::None);
+    let lives: Vec<_> = bound
+        .flat_map(|one| [Some(&one.first), one.restart.as_ref()])
+        .flatten()
+        .map(|life| &life.sessions)
+        .collect();
+    let sum = |figure: fn(&Sessions) -> usize| lives.iter().map(|sessions| figure(sessions)).sum::<usize>();
+    let (opened, assumed) = (sum(|one| one.opened), sum(|one| one.assume_role_calls));
+    let outside = sum(|one| one.calls_outside);
+    Goal {
+        measure: "AccountBindings: AssumeRole calls for each role and namespace until renewal / calls outside of their sessions",
+        goal: "1 / 0".into(),
+        measured: (opened > 0).then(|| Measured {
+            text: format!("{} for {} / {}", count(assumed), count(opened), count(outside)),
+            met: assumed == opened && outside == 0,
+        }),
+    }
+}
+
+fn session_memory(results: &Results) -> Goal {
+    let of = |binds| [kib_of_session(results, binds, first), kib_of_session(results, binds, after_restart)];
+    let found: Vec<f64> = [Binds::Each, Binds::Selector].into_iter().flat_map(of).flatten().collect();
+    Goal {
+        measure: "AccountBindings: memory for each session of a role, KiB",
+        goal: format!("≤ {}", whole(SESSION_KIB)),
+        measured: (!found.is_empty())
+            .then(|| Measured { text: list(&found), met: found.iter().all(|kib| *kib <= SESSION_KIB) }),
+    }
+}
+
+/// Each namespace takes one call of STS more, and each binding one write of its status beside two for an object.
+fn bound_ready(results: &Results) -> Goal {
+    let ratio = ratio(results, Binds::Each, |one| one.first.seconds);
+    Goal {
+        measure: "AccountBindings: time until all objects are Ready, against without",
+        goal: "≤ 2 ×".into(),
+        measured: ratio.map(|ratio| Measured { text: format!("{ratio:.2} ×"), met: ratio <= 2.0 }),
+    }
+}
+
+/// A Get and a read of the tags for each poll interval, which is a tenth longer or shorter each time.
+fn bound_calls(results: &Results) -> Goal {
+    let found = results.bound(Binds::Each).and_then(|one| {
+        let (calls, rest) = (one.calls_per_object_and_minute()?, one.rest.as_ref()?);
+        let wanted = 2.0 * 60.0 / f64::from(rest.poll_seconds);
+        measured(format!("{calls:.2} against {wanted:.2}"), calls <= 1.1 * wanted)
+    });
+    Goal {
+        measure: "AccountBindings: AWS requests for each bound object and minute at rest, against two for each poll interval",
+        goal: "≤ 1.1 ×".into(),
+        measured: found,
+    }
+}
+
+fn bound_writes(results: &Results) -> Goal {
+    let restart = results.bound(Binds::Each).and_then(|one| one.restart.as_ref());
+    Goal {
+        measure: "AccountBindings: Kubernetes writes of a restart and at rest",
+        goal: "0".into(),
+        measured: restart
+            .map(|life| life.kubernetes_writes)
+            .map(|writes| Measured { text: count(writes), met: writes == 0 }),
     }
 }
 

@@ -7,6 +7,7 @@ mod plots;
 mod published;
 mod svg;
 mod table;
+mod tenancy_sections;
 
 use std::fmt::Write;
 use std::path::Path;
@@ -40,7 +41,8 @@ pub fn text(results: &Results) -> String {
     for failure in &results.failures {
         let _ = write!(text, "\n**Broken in this run**: {failure}\n");
     }
-    for section in life_sections::all(results).into_iter().chain(load_sections::all(results)) {
+    let sections = [life_sections::all(results), load_sections::all(results), tenancy_sections::all(results)];
+    for section in sections.into_iter().flatten() {
         text.push('\n');
         text += &section;
     }

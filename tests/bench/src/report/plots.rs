@@ -14,6 +14,9 @@ pub fn all(results: &Results) -> Vec<(&'static str, String)> {
     if !results.rest.is_empty() {
         plots.push(("requests.svg", requests(results)));
     }
+    if !results.bindings.is_empty() {
+        plots.push(("bindings.svg", bindings(results)));
+    }
     plots
 }
 
@@ -56,4 +59,12 @@ fn requests(results: &Results) -> String {
         })
         .collect();
     bars("AWS requests per hour at rest, 5 minutes fresh", &values)
+}
+
+fn bindings(results: &Results) -> String {
+    let values: Vec<(String, f64)> =
+        results.bindings.iter().map(|one| (one.binds.name().to_owned(), one.first.figures.rss_mib)).collect();
+    let namespaces = results.bindings.iter().map(|one| one.namespaces).max().unwrap_or_default();
+    let title = format!("Resident memory with {} namespaces, MiB", super::table::count(namespaces));
+    bars(&title, &values)
 }
