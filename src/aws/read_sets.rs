@@ -90,13 +90,11 @@ impl Aws {
             |(statuses, is_last)| {
                 pages += 1;
                 statuses.into_iter().try_for_each(|status| count.add(status))?;
-                match most_pages.is_some_and(|most| pages >= most) {
-                    true => {
-                        count.more = !is_last;
-                        ControlFlow::Break(())
-                    }
-                    false => ControlFlow::Continue(()),
+                if count.total < MAX_COUNT && most_pages.is_none_or(|most| pages < most) {
+                    return ControlFlow::Continue(());
                 }
+                count.more = !is_last;
+                ControlFlow::Break(())
             },
         )
         .await?;

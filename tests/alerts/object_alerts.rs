@@ -4,11 +4,11 @@
 use std::sync::Arc;
 
 use healthomics_simulator::{Fault, FaultAction, Knobs, SeedStore};
-use sequencestore_operator::crd::SequenceStoreSpec;
+use sequencestore_operator::crd::{SequenceStore, SequenceStoreSpec};
 use serde_json::json;
 
 use crate::stage::Stage;
-use crate::world::{Error, World, ensure, spec_for, tests};
+use crate::world::{Error, World, ensure, spec_for, status, tests};
 
 tests![
     a_store_that_is_not_ready_fires_until_it_is,
@@ -75,7 +75,11 @@ async fn a_field_that_does_not_converge_fires_until_it_does(stage: Arc<Stage>) -
     let store = world.seed().await?;
     let other = FaultAction::Replace { member: "description".into(), value: json!("AWS knows better") };
     world.aws.script_fault(&Fault::always("GetSequenceStore", other)).await?;
-    let spec = SequenceStoreSpec { description: Some("wanted".into()), ..spec_for(&store) };
+    let spec = SequenceStoreSpec {
+        description: Some("wanted".into()),
+        observe_read_sets: Some(true),
+        ..spec_for(&store)
+    };
     world.create("genomes", spec).await?;
     stage.until_fires("SequenceStoreNotConverging", &labels(&world)).await?;
     world.aws.clear_faults().await?;
@@ -84,6 +88,9 @@ async fn a_field_that_does_not_converge_fires_until_it_does(stage: Arc<Stage>) -
     // The dashboard of one store is to show a whole life.
     stage.story.set(world.namespace.clone()).ok();
     world.aws.add_read_sets(&store.id, 3, "ACTIVE").await?;
+    world.reconcile_now("genomes").await?;
+    let total = |object: &SequenceStore| status(object).read_sets.and_then(|counted| counted.total);
+    world.until("genomes", "a count", |object| total(object).as_deref() == Some("3")).await?;
     world.delete("genomes").await?;
     world.until_condition("genomes", "Ready", "False", "DeletionBlocked").await?;
     stage.until_fires("SequenceStoreStuckDeleting", &labels(&world)).await?;

@@ -26,6 +26,8 @@ use schedule::{Ended, Moment, Schedule};
 
 /// Between two looks at which objects ask for a count. Objects that have not changed cost nothing.
 const TICK: Duration = Duration::from_secs(1);
+/// The same while no object asks: a look goes over all objects.
+const IDLE_TICK: Duration = Duration::from_secs(5);
 /// In one region. Each waits for AWS or its turn most of the time.
 const MOST_AT_ONCE: usize = 16;
 
@@ -66,9 +68,10 @@ impl<'a> Counter<'a> {
         loop {
             self.look().await;
             self.start();
+            let rest = if self.objects.is_empty() { IDLE_TICK } else { TICK };
             tokio::select! {
                 () = self.one_ended() => {}
-                () = tokio::time::sleep(TICK) => {}
+                () = tokio::time::sleep(rest) => {}
             }
         }
     }

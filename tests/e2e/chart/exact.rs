@@ -112,10 +112,15 @@ impl Scene {
             rules.retain(|rule| rule["verbs"] != json!([]));
         }
         let list = json!({"apiVersion": "v1", "kind": "List", "items": objects});
-        self.world.kubectl_apply(&list.to_string()).await?.checked()?;
-        let mut there = granted(&objects);
-        there.retain(|permission, _| Some(permission) != left_out);
-        until_known(&self.world, &self.user, &self.world.namespace, &there).await
+        self.world.cluster.plane.kubectl_stdin(&["apply", "-f", "-"], &list.to_string()).await?.checked()?;
+        let (in_default, others): (Vec<Value>, Vec<Value>) =
+            objects.into_iter().partition(|object| object["metadata"]["namespace"] == EVENTS_OF_BINDINGS);
+        for (namespace, objects) in [(EVENTS_OF_BINDINGS, in_default), (&self.world.namespace, others)] {
+            let mut there = granted(&objects);
+            there.retain(|permission, _| Some(permission) != left_out);
+            until_known(&self.world, &self.user, namespace, &there).await?;
+        }
+        Ok(())
     }
 
     async fn until_denied(&self, mark: &AuditMark, wanted: &Permission) -> Result<(), Error> {
@@ -193,6 +198,9 @@ struct Rendered {
     text: String,
     has_bindings: bool,
 }
+
+/// The namespace of Events about what has no namespace.
+const EVENTS_OF_BINDINGS: &str = "default";
 
 /// Part of a name that the role for AccountBindings has in the cluster.
 const OF_BINDINGS: &str = "-account-bindings";

@@ -99,11 +99,11 @@ async fn more_than_a_thousand_read_sets_cost_few_pages(cluster: Arc<Cluster>) ->
     let world = World::new(cluster).await?;
     let _operator = world.operator(&every("1h"))?;
     let (full, fuller) = (world.seed().await?, world.seed().await?);
-    world.aws.add_read_sets(&full.id, 999, "ACTIVE").await?;
+    world.aws.add_read_sets(&full.id, 1000, "ACTIVE").await?;
     world.aws.add_read_sets(&fuller.id, 1001, "ACTIVE").await?;
     world.create("full", counting(spec_for(&full))).await?;
     world.create("fuller", counting(spec_for(&fuller))).await?;
-    until_total(&world, "full", "999").await?;
+    until_total(&world, "full", "1000").await?;
     let counted = until_total(&world, "fuller", "1000+").await?;
     ensure!(counted.by_status == [("ACTIVE".to_owned(), 1000)].into(), "{counted:?}");
     let of_both = [pages(&world, &full).await?.len(), pages(&world, &fuller).await?.len()];
