@@ -248,3 +248,32 @@ impl Shared {
         of_session.or_else(|| self.credentials.account_in_use()).unwrap_or_default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use aws_config::BehaviorVersion;
+    use aws_credential_types::Credentials;
+
+    use super::*;
+    use crate::aws::Sessions;
+
+    #[tokio::test]
+    async fn a_panic_over_all_that_is_known_of_an_identity_shows_no_secret() {
+        let (secret, token) = ("canary-secret-key", "canary-session-token");
+        let keys = Credentials::new("AKIACANARY", secret, Some(token.into()), None, "test");
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("us-east-1"))
+            .credentials_provider(SharedCredentialsProvider::new(keys))
+            .build();
+        let aws = Aws::new(config);
+        aws.shared.credentials.load_first().await.expect("credentials");
+        let sessions = Sessions::new(aws.clone(), "cluster".into());
+        let (omics, sts) = (aws.omics("us-east-1"), aws.sts("us-east-1"));
+        let panicking = tokio::spawn(async move { panic!("{aws:#?} {sessions:#?} {omics:#?} {sts:#?}") });
+        let panic = panicking.await.expect_err("a panic").into_panic();
+        let text = panic.downcast_ref::<String>().expect("a text");
+        assert!(text.contains("AKIACANARY"), "the credentials are not in it: {text}");
+        assert!(![secret, token].iter().any(|canary| text.contains(canary)), "{text}");
+    }
+}
