@@ -109,15 +109,8 @@ impl Aws {
             let (sent, host) = begun.traced.of(host::noted(sent)).await;
             let identity = self.identity_in_use();
             budget.answered((&identity, call.region), sent.as_ref().err(), CallError::is_about_credentials);
-            if let Err(error) = &sent
-                && error.is_refusal_of_key()
-            {
-                self.shared.credentials.refused(&self.identity_in_use());
-            }
             if let Err(error) = &sent {
-                if error.class == Class::Throttled {
-                    budget.refused(&self.shared.counted_as(), call.region, call.operation);
-                }
+                self.refused(call, error);
                 if is_sent_again(call.operation, error, tries, began.elapsed()) {
                     self.ended(begun, Some(error));
                     tries += 1;
@@ -140,6 +133,16 @@ impl Aws {
             error.failure.host = host;
             call.failed(error)
         })
+    }
+
+    /// Tells the credentials and the budget what AWS refuses.
+    fn refused(&self, call: Call<'_>, error: &CallError) {
+        if error.is_refusal_of_key() {
+            self.shared.credentials.refused(&self.identity_in_use());
+        }
+        if error.class == Class::Throttled {
+            self.shared.budget.refused(&self.shared.counted_as(), call.region, call.operation);
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use aws_types::SdkConfig;
 use super::budget::{Budget, Caller, Quotas, Reading, Waits};
 use super::chain::{self, Chain};
 use super::clients::Clients;
-use super::credentials::{NoCredentials, TrackedCredentials};
+use super::credentials::{Expiry, NoCredentials, TrackedCredentials};
 use super::other_owners::OtherOwners;
 use super::role_session::{RoleSession, SessionCredentials};
 use super::{Fence, Operation, endpoint, http};
@@ -161,10 +161,11 @@ impl Aws {
 
     /// The credentials in use that expire.
     pub(crate) fn credentials_expiry(&self) -> Option<CredentialsSample> {
-        let expiry = self.shared.credentials.expiry()?.duration_since(SystemTime::UNIX_EPOCH).ok()?;
+        let Expiry { at, is_renewal_failing } = self.shared.credentials.expiry()?;
+        let expiry = at.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs_f64();
         let of_role = |session: &Arc<RoleSession>| session.request().role_arn.clone();
         let role_arn = self.shared.session.as_ref().map(of_role).unwrap_or_default();
-        Some(CredentialsSample { role_arn, expiry: expiry.as_secs_f64() })
+        Some(CredentialsSample { role_arn, expiry, is_renewal_failing })
     }
 
     /// The region of the environment: `AWS_REGION`, the profile, or instance metadata.

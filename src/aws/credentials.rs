@@ -28,6 +28,9 @@ const PAUSE_WITH_CREDENTIALS: Duration = Duration::from_secs(30);
 /// The same while AWS refuses the credentials that there are. The budget lets few calls through then.
 const PAUSE_AFTER_REFUSAL: Duration = Duration::from_secs(5);
 
+/// Credentials that nobody has asked to renew for so long are not in use, as those of a replica that led before.
+const STILL_NEEDED: Duration = Duration::from_secs(900);
+
 /// Providers that get the account together with the key from whoever issued the key. What a person has written beside a
 /// key, in `AWS_ACCOUNT_ID` or a profile, may belong to another one.
 const ISSUERS: [&str; 5] =
@@ -42,6 +45,14 @@ pub(super) struct TrackedCredentials {
     state: Arc<Mutex<State>>,
     /// Held by the one who asks the source.
     loading: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// The end of the credentials in use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Expiry {
+    pub(super) at: SystemTime,
+    /// Their source was asked for others, and has given none yet.
+    pub(super) is_renewal_failing: bool,
 }
 
 /// What credentials say about themselves. Not the secret.
@@ -98,9 +109,15 @@ impl TrackedCredentials {
         self.role.clone()
     }
 
-    /// When the credentials in use are over, as their issuer says; none if they do not expire, or before the first request.
-    pub(super) fn expiry(&self) -> Option<SystemTime> {
-        self.state().held.as_ref().and_then(|(credentials, _)| credentials.expiry())
+    /// When the credentials in use are over, as their issuer says; none if they do not expire, before the first request, and once
+    /// they are over because nobody needs them.
+    pub(super) fn expiry(&self) -> Option<Expiry> {
+        let (now, state) = (Moment::now(), self.state());
+        let (credentials, lifetime) = state.held.as_ref()?;
+        let was_asked = state.renewed.is_some_and(|renewed| renewed.elapsed() < STILL_NEEDED);
+        let is_renewal_failing = was_asked && !lifetime.is_fresh(now);
+        let at = credentials.expiry().filter(|_| is_renewal_failing || lifetime.is_valid(now))?;
+        Some(Expiry { at, is_renewal_failing })
     }
 
     /// Loads credentials where none were loaded yet. The next request uses these.

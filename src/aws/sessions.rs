@@ -67,14 +67,15 @@ impl Sessions {
         self.open().values().for_each(Aws::forget_owners);
     }
 
-    /// When the first session of each role expires.
+    /// When the first session of each role expires, and whether the renewal of any fails.
     pub(crate) fn credentials_expiries(&self) -> Vec<CredentialsSample> {
-        let mut first: BTreeMap<String, f64> = BTreeMap::new();
+        let mut first: BTreeMap<String, CredentialsSample> = BTreeMap::new();
         for sample in self.open().values().filter_map(Aws::credentials_expiry) {
-            let expiry = first.entry(sample.role_arn).or_insert(sample.expiry);
-            *expiry = expiry.min(sample.expiry);
+            let of_role = first.entry(sample.role_arn.clone()).or_insert_with(|| sample.clone());
+            of_role.expiry = of_role.expiry.min(sample.expiry);
+            of_role.is_renewal_failing |= sample.is_renewal_failing;
         }
-        first.into_iter().map(|(role_arn, expiry)| CredentialsSample { role_arn, expiry }).collect()
+        first.into_values().collect()
     }
 
     fn session(&self, key: &SessionKey) -> Aws {

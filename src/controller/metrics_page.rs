@@ -48,7 +48,14 @@ fn account_binding_samples(context: &Context) -> Vec<AccountBindingSample> {
             reason: row.map_or("", |row| row.reason),
         }
     };
-    context.tenancy.bindings.read().iter().map(sample).collect()
+    let watched = context.kubernetes.cache.watches.namespaces();
+    let watched: Vec<&str> = watched.iter().filter_map(|(_, namespace)| namespace.as_deref()).collect();
+    let bindings = context.tenancy.bindings.read();
+    // Those of other namespaces are reported by other operators.
+    let is_reported = |binding: &&Binding| {
+        watched.is_empty() || watched.iter().any(|namespace| bindings.is_about(binding, namespace))
+    };
+    bindings.iter().filter(is_reported).map(sample).collect()
 }
 
 fn watch_sample(context: &Context) -> WatchSample {

@@ -14,6 +14,8 @@ pub(crate) struct CredentialsSample {
     pub(crate) role_arn: String,
     /// In seconds since 1970.
     pub(crate) expiry: f64,
+    /// Their source was asked for others, and has given none yet.
+    pub(crate) is_renewal_failing: bool,
 }
 
 #[derive(Debug)]
@@ -27,9 +29,18 @@ impl Collector for CredentialsSeries {
             (
                 "sequencestore_aws_credentials_expiry_timestamp_seconds",
                 "When the AWS credentials in use expire, in seconds since 1970: the operator renews them 5 minutes ahead. \
-                 role_arn is empty for the operator's own. Absent where credentials do not expire, and before the first call.",
+                 role_arn is empty for the operator's own. Absent where credentials do not expire, before the first call, and where nobody needs them any more.",
             ),
             all.iter().map(|one| ([("role_arn", one.role_arn.as_str())], one.expiry)),
+        )?;
+        gauges(
+            &mut encoder,
+            (
+                "sequencestore_aws_credentials_renewal_failing",
+                "Whether the operator has asked the source of these credentials for others, and has got none yet: 1 or 0. For a \
+                 moment that is so with every renewal.",
+            ),
+            all.iter().map(|one| ([("role_arn", one.role_arn.as_str())], u32::from(one.is_renewal_failing))),
         )
     }
 }

@@ -65,7 +65,9 @@ pub fn metrics_example() -> String {
             waiting: 0,
         }]
     });
-    let page = page.with_credentials(|| vec![CredentialsSample { role_arn: String::new(), expiry: 1.0 }]);
+    let page = page.with_credentials(|| {
+        vec![CredentialsSample { role_arn: String::new(), expiry: 1.0, is_renewal_failing: false }]
+    });
     let binding = || AccountBindingSample { name: "genomics".into(), is_ready: true, reason: "RoleAssumed" };
     let page = page.with_account_bindings(move || vec![binding()], true);
     let page = page.with_watches(|| vec![("error", 0)]).with_regions(|| {

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
 use super::names::first_of;
-use super::{find, whole_seconds};
+use super::{REPORTED_FROM_FAILURE, find, whole_seconds};
 use crate::aws::{CallError, Class};
 use crate::crd::{AccountBinding, AccountBindingStatus};
 
@@ -64,6 +64,8 @@ const MOST_NAMES: usize = 6;
 pub struct BindingInput<'a> {
     pub binding: &'a AccountBinding,
     pub role: &'a RoleState,
+    /// Looks in a row, with this one, in which the role could not be assumed or the namespaces were not known.
+    pub failures: u32,
     /// Bound namespaces that another binding is about too, each with the names of the others.
     pub conflicts: &'a [(String, Vec<String>)],
     /// Why it is not known which namespaces are bound.
@@ -97,6 +99,9 @@ struct Verdict {
 #[must_use]
 pub fn next_of_binding(input: &BindingInput<'_>) -> AccountBindingStatus {
     let old = input.binding.status.clone().unwrap_or_default();
+    if is_brief(input, &old) {
+        return old;
+    }
     let Verdict { is_ready, reason, message, also } = verdict(input);
     let condition = |kind: &str, is_true: bool| {
         let status = if is_true { "True" } else { "False" };
@@ -130,6 +135,20 @@ pub fn next_of_binding(input: &BindingInput<'_>) -> AccountBindingStatus {
             number(input.sequence_stores)
         },
     }
+}
+
+/// What may be over soon is not shown at once, as with a SequenceStore: while STS does not answer, a binding that was ready stays so
+/// for two looks; and the labels of namespaces are listed a moment after the first binding that selects by them.
+fn is_brief(input: &BindingInput<'_>, old: &AccountBindingStatus) -> bool {
+    let was_ready = find(&old.conditions, "Ready").is_some_and(|ready| {
+        ready.status == "True" && ready.observed_generation == input.binding.metadata.generation
+    });
+    let may_pass = match input.role {
+        RoleState::Failed(error) => was_ready && !matches!(error.class, Class::Denied | Class::Credentials),
+        RoleState::Assumed { .. } => input.unknown.is_some(),
+        RoleState::Invalid(_) => false,
+    };
+    may_pass && input.failures < REPORTED_FROM_FAILURE
 }
 
 fn verdict(input: &BindingInput<'_>) -> Verdict {
@@ -218,6 +237,7 @@ mod tests {
         BindingInput {
             binding,
             role,
+            failures: REPORTED_FROM_FAILURE,
             conflicts: &[],
             unknown: None,
             namespaces: 2,
@@ -264,6 +284,28 @@ mod tests {
         let shown = AccountBinding { status: Some(status.clone()), ..binding };
         let later = BindingInput { now: now() + jiff::SignedDuration::from_secs(60), ..look(&shown, &role) };
         assert_eq!(next_of_binding(&later), status, "nothing has changed");
+    }
+
+    #[test]
+    fn what_may_be_over_soon_is_shown_only_if_it_lasts() {
+        let (mut binding, role) = (binding(), RoleState::Assumed { account: "111122223333".into() });
+        let ready = next_of_binding(&look(&binding, &role));
+        let down = RoleState::Failed(call_error(Operation::AssumeRole, Class::Transient));
+        let shown = |binding: &AccountBinding, role: &RoleState, failures| {
+            next_of_binding(&BindingInput { failures, ..look(binding, role) })
+        };
+        assert_eq!(conditions(&shown(&binding, &down, 1))[0].2, "AwsUnavailable", "it never was ready");
+        binding.status = Some(ready.clone());
+        assert_eq!([1, 2].map(|failures| shown(&binding, &down, failures)), [ready.clone(), ready]);
+        assert_eq!(conditions(&shown(&binding, &down, 3))[0].2, "AwsUnavailable");
+        let denied = RoleState::Failed(call_error(Operation::AssumeRole, Class::Denied));
+        assert_eq!(conditions(&shown(&binding, &denied, 1))[0].2, "RoleNotAssumable");
+        binding.status = None;
+        let unknown = |failures| {
+            next_of_binding(&BindingInput { unknown: Some("Not yet."), failures, ..look(&binding, &role) })
+        };
+        assert_eq!(unknown(2), AccountBindingStatus::default(), "nothing is written");
+        assert_eq!(conditions(&unknown(3))[0].2, "NamespacesUnknown");
     }
 
     #[test]

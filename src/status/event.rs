@@ -225,7 +225,7 @@ pub fn binding_transition(old: Option<&AccountBindingStatus>, new: &AccountBindi
     }
     let reason = BINDING_REASONS.iter().find(|row| row.reason == ready.reason)?.reason;
     let type_ = if ready.status == "True" { EventType::Normal } else { EventType::Warning };
-    Some(Event::new(type_, reason, "AssumeRole", &ready.message))
+    Some(Event::new(type_, reason, "Bind", &ready.message))
 }
 
 fn deleted() -> Event {

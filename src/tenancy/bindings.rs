@@ -220,6 +220,18 @@ impl Bindings {
         }
     }
 
+    /// Whether a binding is about a namespace, as far as is known.
+    #[must_use]
+    pub fn is_about(&self, binding: &Binding, namespace: &str) -> bool {
+        match &binding.namespaces {
+            Namespaces::Named(names) => names.contains(namespace),
+            Namespaces::Selected(selector) => {
+                self.labels.get(namespace).is_some_and(|labels| selector.matches(labels))
+            }
+            Namespaces::Unclear => false,
+        }
+    }
+
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Binding> {
         self.all.get(name)

@@ -130,9 +130,9 @@ async fn credentials_that_are_nearly_over_fire_until_there_are_others(
     world.create("a", SequenceStoreSpec::default()).await?;
     world.until_ready("a").await?;
     let labels = [("job", scraped.job.as_str()), ("role_arn", ROLE)];
+    world.aws.set_role(ROLE, &Role { denied: true, ..Role::default() }).await?;
     stage.until_fires("OmicsOperatorCredentialsExpiring", &labels).await?;
-    // The next session lasts for an hour.
-    world.aws.set_knobs(&Knobs::default()).await?;
+    world.aws.set_role(ROLE, &Role::default()).await?;
     stage.until_resolved("OmicsOperatorCredentialsExpiring", &labels).await
 }
 
@@ -140,7 +140,7 @@ async fn a_binding_whose_role_is_denied_fires_until_it_is_allowed(stage: Arc<Sta
     let world = World::new(Arc::clone(&stage.cluster)).await?;
     world.aws.set_role(ROLE, &Role { denied: true, ..Role::default() }).await?;
     let scraped = bound(&stage, &world).await?;
-    let labels = [("job", scraped.job.as_str()), ("reason", "RoleNotAssumable")];
+    let labels = [("job", scraped.job.as_str()), ("status", "False")];
     stage.until_fires("OmicsOperatorAccountBindingNotReady", &labels).await?;
     world.aws.set_role(ROLE, &Role::default()).await?;
     stage.until_resolved("OmicsOperatorAccountBindingNotReady", &labels).await

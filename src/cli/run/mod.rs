@@ -58,10 +58,7 @@ async fn operate(flags: RunFlags, replica: String, level: LogLevel) -> Result<()
     let metrics = Arc::new(Metrics::default());
     let client = cluster::connect(&Access::default(), &metrics).await?;
     let listener = listen(flags.health_probe_bind_address, "--health-probe-bind-address").await?;
-    let for_metrics = match flags.metrics_bind_address.0 {
-        Some(address) => Some(listen(address, "--metrics-bind-address").await?),
-        None => None,
-    };
+    let for_metrics = listen_for_metrics(&flags).await?;
     let watches = Arc::new(Watches::of(&flags.namespaces()));
     let silence = controller::longest_silence(flags.watch_timeout);
     let health = Arc::new(Health::of(Arc::clone(&watches), silence));
@@ -112,6 +109,14 @@ async fn operate(flags: RunFlags, replica: String, level: LogLevel) -> Result<()
     match metrics_server {
         Some(server) => ended("metrics", server).await,
         None => Ok(()),
+    }
+}
+
+/// None where no metrics are to be served.
+async fn listen_for_metrics(flags: &RunFlags) -> Result<Option<TcpListener>, String> {
+    match flags.metrics_bind_address.0 {
+        Some(address) => listen(address, "--metrics-bind-address").await.map(Some),
+        None => Ok(None),
     }
 }
 

@@ -17,7 +17,7 @@ use tokio::sync::{Notify, watch as channel};
 use crate::aws::{Aws, Sessions};
 use crate::controller::context::Context;
 use crate::kubernetes::Reference;
-use crate::tenancy::{Bindings, SharedBindings};
+use crate::tenancy::{Binding, Bindings, SharedBindings};
 pub use identity::identify;
 pub use report::report_bindings;
 pub use watch::watch_bindings;
@@ -89,11 +89,18 @@ impl Tenancy {
         self.selectors.notify_waiters();
     }
 
-    /// Forgets the sessions of bindings that have changed or gone.
+    /// Forgets the sessions of bindings that have changed or gone, and of namespaces that they are not about any more. While it is not
+    /// known which these are, nobody acts, and all are kept.
     fn close_sessions(&self) {
         let bindings = self.bindings.read();
+        if bindings.missing().is_some() {
+            return;
+        }
         self.sessions.keep(|key| {
-            let bound = bindings.get(&key.binding).and_then(|binding| binding.bound().ok());
+            let binding = bindings.get(&key.binding);
+            let is_about =
+                |binding: &&Binding| key.namespace.is_empty() || bindings.is_about(binding, &key.namespace);
+            let bound = binding.filter(is_about).and_then(|binding| binding.bound().ok());
             bound.is_some_and(|bound| *key == identity::session_key(bound, &key.namespace))
         });
     }

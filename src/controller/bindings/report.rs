@@ -36,6 +36,16 @@ struct Subject {
     namespaces: Vec<String>,
 }
 
+/// What is remembered from one round to the next.
+#[derive(Default)]
+struct Rounds {
+    /// Bindings whose role could not be assumed, or whose namespaces were not known, and for how many looks in a row.
+    failing: HashMap<String, u32>,
+    /// The reasons that this process told last in an Event. Where two operators see a binding differently, each rewrites the status
+    /// of the other, and what each sees is no news.
+    told: HashMap<String, &'static str>,
+}
+
 /// Runs until it is dropped.
 pub async fn report_bindings(context: &Arc<Context>) {
     if !context.tenancy.is_on {
@@ -44,14 +54,13 @@ pub async fn report_bindings(context: &Arc<Context>) {
     // A look before would count too few objects, and write that.
     tokio::join!(context.kubernetes.cache.watches.until_tried(), context.tenancy.until_tried());
     let mut leading = context.leadership.leading();
-    // Names of bindings whose role could not be assumed last.
-    let mut failing = HashSet::new();
+    let mut rounds = Rounds::default();
     loop {
         // The sender lives as long as the context, so this cannot fail.
         let _ = leading.wait_for(|is_leading| *is_leading).await;
         context.tenancy.close_sessions();
-        failing = round(context, failing).await;
-        let rest = if failing.is_empty() { ROUND } else { ROUND_AFTER_FAILURE };
+        rounds = round(context, rounds).await;
+        let rest = if rounds.failing.is_empty() { ROUND } else { ROUND_AFTER_FAILURE };
         tokio::select! {
             () = context.tenancy.changed.notified() => tokio::time::sleep(GATHER).await,
             () = tokio::time::sleep(rest) => {}
@@ -59,27 +68,30 @@ pub async fn report_bindings(context: &Arc<Context>) {
     }
 }
 
-/// One look at each binding. Returns those whose role cannot be assumed.
-async fn round(context: &Context, failed_before: HashSet<String>) -> HashSet<String> {
+/// One look at each binding.
+async fn round(context: &Context, before: Rounds) -> Rounds {
     let subjects = subjects(context);
     let objects = context.kubernetes.cache.references();
     let stores = stores_by_namespace(&objects);
     let looks = stream::iter(subjects.into_iter().map(|subject| {
         let count = subject.namespaces.iter().filter_map(|namespace| stores.get(namespace)).sum();
-        look(context, subject, count)
+        look(context, subject, count, &before)
     }));
-    let looked: Vec<(String, bool, Vec<String>)> = looks.buffer_unordered(AT_ONCE).collect().await;
-    let mut failing = HashSet::new();
-    for (name, is_assumed, namespaces) in looked {
-        if !is_assumed {
-            failing.insert(name);
-        } else if failed_before.contains(&name) {
+    let looked: Vec<Looked> = looks.buffer_unordered(AT_ONCE).collect().await;
+    let mut rounds = Rounds::default();
+    for Looked { name, failures, told, namespaces } in looked {
+        if let Some(told) = told {
+            rounds.told.insert(name.clone(), told);
+        }
+        if failures > 0 {
+            rounds.failing.insert(name, failures);
+        } else if before.failing.contains_key(&name) {
             // They were refused while the role could not be assumed.
             let bound: HashSet<String> = namespaces.into_iter().collect();
             queue_objects(context, &objects, |namespace| bound.contains(namespace));
         }
     }
-    failing
+    rounds
 }
 
 /// An operator that watches some namespaces only leaves bindings of other ones to other operators.
@@ -113,9 +125,17 @@ fn subjects(context: &Context) -> Vec<Subject> {
     bindings.iter().filter_map(subject).collect()
 }
 
-/// Looks at one binding, and writes its status if it differs. Returns its name, whether its role can be assumed, and its
-/// namespaces.
-async fn look(context: &Context, subject: Subject, sequence_stores: usize) -> (String, bool, Vec<String>) {
+/// What came of a look at a binding.
+struct Looked {
+    name: String,
+    /// Looks in a row that failed, with this one.
+    failures: u32,
+    told: Option<&'static str>,
+    namespaces: Vec<String>,
+}
+
+/// Looks at one binding, and writes its status if it differs.
+async fn look(context: &Context, subject: Subject, sequence_stores: usize, before: &Rounds) -> Looked {
     let Subject { object, bound, conflicts, unknown, namespaces } = subject;
     let name = object.metadata.name.clone().unwrap_or_default();
     let role = match bound {
@@ -127,20 +147,27 @@ async fn look(context: &Context, subject: Subject, sequence_stores: usize) -> (S
         }
         Err(why) => RoleState::Invalid(why),
     };
+    let is_well = matches!(role, RoleState::Assumed { .. }) && unknown.is_none();
+    let failures = if is_well { 0 } else { before.failing.get(&name).map_or(1, |failed| failed + 1) };
     let status = next_of_binding(&BindingInput {
         binding: &object,
         role: &role,
+        failures,
         conflicts: &conflicts,
         unknown: unknown.as_deref(),
         namespaces: namespaces.len(),
         sequence_stores,
         now: Timestamp::now(),
     });
-    if object.status.as_ref() != Some(&status) && context.leadership.is_leading() {
+    let mut told = before.told.get(&name).copied();
+    if object.status.clone().unwrap_or_default() != status && context.leadership.is_leading() {
         match context.kubernetes.patch_account_binding_status(&object, &status).await {
             Ok(written) => {
                 let event = event::binding_transition(object.status.as_ref(), &status);
-                context.kubernetes.publish(&*object, event).await;
+                if let Some(event) = event.filter(|event| told != Some(event.reason)) {
+                    told = Some(event.reason);
+                    context.kubernetes.publish(&*object, [event]).await;
+                }
                 remember(context, written);
             }
             // It is gone, or another one has its name: the watch shows that.
@@ -148,7 +175,7 @@ async fn look(context: &Context, subject: Subject, sequence_stores: usize) -> (S
             Err(error) => tracing::warn!(binding = name, "{error}"),
         }
     }
-    (name, matches!(role, RoleState::Assumed { .. }), namespaces)
+    Looked { name, failures, told, namespaces }
 }
 
 /// Until the watch shows what was written, the next look must not start from the status before.

@@ -1,6 +1,6 @@
 //! One count of the read sets of one object, with the identity of the object, and what it leaves in the status. Beside the report
-//! step of a pass the only place that writes a status: one that differs from what is there in nothing but `readSets`. I/O: AWS,
-//! read-only, and Kubernetes.
+//! step of a pass the only place that writes the status of a SequenceStore: one that differs from what is there in nothing but
+//! `readSets`. I/O: AWS, read-only, and Kubernetes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,7 +31,7 @@ pub fn prepared(context: &Context, object: Arc<SequenceStore>) -> Prepared {
 }
 
 /// Counts. `failures` is how many counts failed in a row before.
-pub async fn count(context: &Context, reference: &Reference, failures: u32) -> Ended {
+pub async fn count(context: &Context, reference: &Reference, urgency: Urgency, failures: u32) -> Ended {
     let Some(object) = context.kubernetes.cache.get(reference) else { return Ended::NotWanted };
     // One that can be decoded was decoded just now, for nobody else.
     let Ok(object) = Arc::unwrap_or_clone(object).0 else { return Ended::NotWanted };
@@ -43,19 +43,32 @@ pub async fn count(context: &Context, reference: &Reference, failures: u32) -> E
         return Ended::NotWanted;
     }
     let (region, id) = &store;
-    let caller = Caller::new(reference.namespace(), Urgency::Background);
-    let counted = aws.acting_for(caller).count_read_sets(region, id, Some(MOST_PAGES)).await;
+    let aws = aws.acting_for(Caller::new(reference.namespace(), urgency));
+    let recorded = prepared.object.status.as_ref().and_then(|status| status.account_id.as_deref());
+    let counted = match aws.account(region).await {
+        // The next pass says so.
+        Ok(account) if recorded.is_some_and(|recorded| recorded != account) => return Ended::NotWanted,
+        Ok(_) => aws.count_read_sets(region, id, Some(MOST_PAGES)).await,
+        Err(error) => Err(error),
+    };
     let failures = if counted.is_err() { failures.saturating_add(1) } else { 0 };
     let subject = Subject { object: &prepared.object, access: &prepared.access, store };
     match (write(context, &subject, counted.as_ref(), failures).await, counted) {
         (Ok(None), _) => Ended::NotWanted,
         (Ok(Some(_)), Err(error)) => Ended::Failed(error.class),
+        // What the API server drops, as an admission webhook may make it, is not tried again at once.
+        (Ok(Some(kept)), Ok(_)) if !has_count(&kept) => Ended::NotWritten,
         (Ok(Some(written)), Ok(_)) => Ended::Written { version: written.resource_version() },
         (Err(error), _) => {
             tracing::warn!(object = %reference, "the count of read sets is not written: {error}");
             Ended::NotWritten
         }
     }
+}
+
+fn has_count(object: &SequenceStore) -> bool {
+    let read_sets = object.status.as_ref().and_then(|status| status.read_sets.as_ref());
+    read_sets.is_some_and(|read_sets| read_sets.observed_time.is_some())
 }
 
 /// Of what the count is, and by whom.

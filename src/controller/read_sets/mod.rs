@@ -19,17 +19,20 @@ use tokio::task::{Id, JoinSet};
 
 use super::context::Context;
 use super::sweep::give_way;
+use crate::aws::Urgency;
 use crate::kubernetes::Reference;
 use crate::status::store_to_count;
 use count::{count, prepared};
-use schedule::{Ended, Moment, Schedule};
+use schedule::{Ended, Lane, Moment, Schedule};
 
-/// Between two looks at which objects ask for a count. Objects that have not changed cost nothing.
+/// Between two looks at which objects ask for a count. Only those that have changed are read.
 const TICK: Duration = Duration::from_secs(1);
 /// The same while no object asks: a look goes over all objects.
 const IDLE_TICK: Duration = Duration::from_secs(5);
-/// In one region. Each waits for AWS or its turn most of the time.
+/// In one region of one account. Each waits for AWS or its turn most of the time.
 const MOST_AT_ONCE: usize = 16;
+/// For so long it is known when a namespace had its last turn.
+const TURNS_KEPT: Duration = Duration::from_secs(3600);
 
 /// Counts while this process leads. Runs until it is dropped.
 pub async fn count_read_sets(context: &Arc<Context>) {
@@ -53,15 +56,17 @@ struct Counter<'a> {
     objects: HashMap<Reference, (u64, Schedule)>,
     counts: JoinSet<Ended>,
     running: HashMap<Id, (Reference, Place)>,
+    /// When a place had its last turn.
+    turns: HashMap<Place, Instant>,
 }
 
-/// Region and namespace: what is slow for one tenant or in one region holds up nobody else.
-type Place = (Box<str>, Box<str>);
+/// A lane and a namespace. Namespaces take turns, and what is slow for one account or in one region holds up no other.
+type Place = (Lane, Box<str>);
 
 impl<'a> Counter<'a> {
     fn of(context: &'a Arc<Context>) -> Self {
-        let (objects, counts, running) = Default::default();
-        Self { context, objects, counts, running }
+        let (objects, counts, running, turns) = Default::default();
+        Self { context, objects, counts, running, turns }
     }
 
     async fn run(mut self) {
@@ -104,34 +109,51 @@ impl<'a> Counter<'a> {
         let object = self.context.kubernetes.cache.get(reference)?;
         let object = Arc::new(Arc::unwrap_or_clone(object).0.ok()?);
         let prepared = prepared(self.context, object);
-        let region = store_to_count(&prepared, self.context.settings.deletion).map(|(region, _)| region);
+        let store = store_to_count(&prepared, self.context.settings.deletion);
+        let account = prepared.access.bound().map(|bound| bound.account.as_str()).unwrap_or_default();
+        let lane = store.map(|(region, _)| Lane { account: account.into(), region: region.into() });
         let (interval, at) = (self.context.read_set_poll_interval, Moment::now());
         Some(match known {
-            Some(known) => known.again(&prepared.object, region, interval, at),
-            None => Schedule::of(&prepared.object, region, interval, at),
+            Some(known) => known.again(&prepared.object, lane, interval, at),
+            None => Schedule::of(&prepared.object, lane, interval, at),
         })
     }
 
-    /// Starts what is due, as far as there is room. Who is due for longest comes first.
+    /// Starts what is due, as far as there is room: first what a person waits for, then namespaces by turns.
     fn start(&mut self) {
         let now = Instant::now();
-        let mut busy: BTreeSet<Place> = self.running.values().map(|(_, place)| place.clone()).collect();
-        let due = self.objects.iter().filter_map(|(reference, (_, schedule))| {
-            let place: Place = (schedule.counts_in(now)?.into(), reference.namespace().into());
-            (!busy.contains(&place)).then(|| (schedule.due(), reference.clone(), place))
-        });
-        let mut due: Vec<(Instant, Reference, Place)> = due.collect();
-        due.sort();
-        for (_, reference, place) in due {
-            let is_full = busy.iter().filter(|(region, _)| *region == place.0).count() >= MOST_AT_ONCE;
-            if is_full || !busy.insert(place.clone()) {
+        self.turns.retain(|_, turn| now.duration_since(*turn) < TURNS_KEPT);
+        let mut busy: HashMap<Lane, BTreeSet<Box<str>>> = HashMap::new();
+        for (_, (lane, namespace)) in self.running.values() {
+            busy.entry(lane.clone()).or_default().insert(namespace.clone());
+        }
+        for (reference, place) in self.due(now) {
+            let (lane, namespace) = &place;
+            let namespaces = busy.entry(lane.clone()).or_default();
+            if namespaces.len() >= MOST_AT_ONCE || !namespaces.insert(namespace.clone()) {
                 continue;
             }
-            let failures = self.objects.get(&reference).map_or(0, |(_, schedule)| schedule.failures());
+            let Some((_, schedule)) = self.objects.get_mut(&reference) else { continue };
+            let urgency = if schedule.is_asked() { Urgency::Asked } else { Urgency::Background };
+            let failures = schedule.failures();
+            schedule.begin(now);
             let (context, counted) = (Arc::clone(self.context), reference.clone());
-            let task = self.counts.spawn(async move { count(&context, &counted, failures).await });
+            let task = self.counts.spawn(async move { count(&context, &counted, urgency, failures).await });
+            self.turns.insert(place.clone(), now);
             self.running.insert(task.id(), (reference, place));
         }
+    }
+
+    /// What is due, in the order in which it is to be counted.
+    fn due(&self, now: Instant) -> Vec<(Reference, Place)> {
+        let due = self.objects.iter().filter_map(|(reference, (_, schedule))| {
+            let place: Place = (schedule.counts_in(now)?.clone(), reference.namespace().into());
+            let turn = self.turns.get(&place).copied();
+            Some(((!schedule.is_asked(), turn, schedule.due()), reference.clone(), place))
+        });
+        let mut due: Vec<_> = due.collect();
+        due.sort();
+        due.into_iter().map(|(_, reference, place)| (reference, place)).collect()
     }
 
     /// Ends when a count has ended, never while there is none.

@@ -116,8 +116,7 @@ fn labels_are_compared_where_they_are_known() {
 }
 
 proptest! {
-    /// However bindings come, change and go, a lookup finds what a search through all of them finds, and nothing else comes of it
-    /// for a namespace that is not touched.
+    /// However bindings come, change and go, a lookup finds what a search through all of them finds.
     #[test]
     fn the_index_agrees_with_a_search(
         steps in proptest::collection::vec((0..4_usize, proptest::option::of(proptest::collection::btree_set(0..5_usize, 1..4))), 0..20),
@@ -129,15 +128,7 @@ proptest! {
             match namespaces {
                 Some(namespaces) => {
                     let names: Vec<String> = namespaces.iter().map(|number| format!("ns-{number}")).collect();
-                    let changed = binding(&name, json!({"namespaces": names}));
-                    let touched = all.touched_by(&changed);
-                    let access = |all: &Bindings| -> Vec<Access> {
-                        let numbers = (0..5).map(|number| format!("ns-{number}"));
-                        numbers.filter(|name| !touched.may_be(name)).map(|name| all.access(&name, None)).collect()
-                    };
-                    let before = access(&all);
-                    all.put(changed);
-                    prop_assert_eq!(before, access(&all), "of namespaces that are not touched");
+                    all.put(binding(&name, json!({"namespaces": names})));
                     expected.insert(name, namespaces);
                 }
                 None => {
@@ -154,4 +145,45 @@ proptest! {
             prop_assert_eq!(found, by_search);
         }
     }
+
+    /// Whatever binding comes, changes or goes, nothing else comes of it for a namespace that is not touched.
+    #[test]
+    fn a_namespace_that_is_not_touched_keeps_its_access(
+        are_labels_known in any::<bool>(),
+        steps in proptest::collection::vec((0..4_usize, proptest::option::of(any_spec())), 0..20),
+    ) {
+        let mut all = of(&[]);
+        if are_labels_known {
+            let teams = ["x", "x", "y", "y", "z"].into_iter().enumerate();
+            all.labels_listed(teams.map(|(number, team)| (format!("ns-{number}"), labels(team))));
+        }
+        for (name, spec) in steps {
+            let name = format!("binding-{name}");
+            let known = all.get(&name).map(|known| Arc::clone(&known.object));
+            let changed = spec.map(|spec| binding(&name, spec));
+            let Some(told) = changed.clone().or(known) else { continue };
+            let touched = all.touched_by(&told);
+            let access = |all: &Bindings| -> Vec<Access> {
+                let names = (0..5).map(|number| format!("ns-{number}")).filter(|name| !touched.may_be(name));
+                names.map(|name| all.access(&name, None)).collect()
+            };
+            let before = access(&all);
+            match changed {
+                Some(changed) => all.put(changed),
+                None => all.remove(&name),
+            }
+            prop_assert_eq!(before, access(&all), "{} {:?}", name, touched);
+        }
+    }
+}
+
+/// Names namespaces, or selects by a label.
+fn any_spec() -> impl Strategy<Value = Value> {
+    let named = proptest::collection::btree_set(0..5_usize, 1..4).prop_map(|numbers| {
+        let names: Vec<String> = numbers.into_iter().map(|number| format!("ns-{number}")).collect();
+        json!({"namespaces": names})
+    });
+    let selected = proptest::sample::select(vec!["x", "y"])
+        .prop_map(|team| json!({"namespaceSelector": {"matchLabels": labels(team)}}));
+    prop_oneof![3 => named, 1 => selected]
 }
