@@ -21,13 +21,18 @@ tests![
     a_role_that_is_denied_is_told_and_recovers,
 ];
 
+/// What such an object learns of a binding it learns from the watches, not from its next poll.
+fn rarely_polled() -> SequenceStoreSpec {
+    SequenceStoreSpec { poll_interval: Some("1h".into()), ..SequenceStoreSpec::default() }
+}
+
 /// The operator demands bindings: nothing happens in AWS before there is one.
 async fn a_binding_made_after_its_object_makes_it_ready_without_an_edit(
     cluster: Arc<Cluster>,
 ) -> Result<(), Error> {
     let world = World::new(cluster).await?;
     let _operator = world.operator(&start(&["--require-account-binding"]))?;
-    world.create("genomes", SequenceStoreSpec::default()).await?;
+    world.create("genomes", rarely_polled()).await?;
     let waiting = world.until_condition("genomes", "Ready", "False", "BindingMissing").await?;
     ensure!(
         message(&waiting, "Ready").contains("--require-account-binding"),
@@ -94,7 +99,7 @@ async fn overlapping_bindings_stop_an_object_until_one_is_left(cluster: Arc<Clus
     for binding in [&first, &second] {
         world.until_binding(binding, "False", "NamespaceConflict").await?;
     }
-    world.create("genomes", SequenceStoreSpec::default()).await?;
+    world.create("genomes", rarely_polled()).await?;
     let object = world.until_condition("genomes", "Ready", "False", "BindingConflict").await?;
     let text = message(&object, "Ready");
     ensure!(text.contains(&first) && text.contains(&second), "{text}");
@@ -125,14 +130,14 @@ async fn a_namespace_that_gets_another_label_changes_hands(cluster: Arc<Cluster>
             Ok::<_, Error>(())
         }
     };
-    world.create("operators", SequenceStoreSpec::default()).await?;
+    world.create("operators", rarely_polled()).await?;
     let ready = world.until_ready("operators").await?;
     ensure!(binding_of(&ready).is_none(), "{:?}", status(&ready).binding);
     set_label(json!(label)).await?;
     // Its store is in the account of the operator, and stays what it is.
     let object = world.until_condition("operators", "Ready", "False", "WrongAccount").await?;
     ensure!(message(&object, "Ready").contains(ACCOUNTS[0]), "{}", message(&object, "Ready"));
-    world.create("tenants", SequenceStoreSpec::default()).await?;
+    world.create("tenants", rarely_polled()).await?;
     let ready = world.until_ready("tenants").await?;
     ensure!(binding_of(&ready).as_ref() == Some(&binding), "{:?}", status(&ready).binding);
     let shown = world.until_binding(&binding, "True", "RoleAssumed").await?.status.unwrap_or_default();
