@@ -187,6 +187,13 @@ func TestVersionsThatBreakARuleFail(t *testing.T) {
 	}
 }
 
+func TestANameThatLooksLikeADurationPasses(t *testing.T) {
+	status := readyWithMessage("The AccountBinding e2e-9992s-cxw5m is about the namespace e2e-9992s.")
+	if has(findingsOf(t, entry(t, 1, status, nil)), "message") {
+		t.Errorf("%+v", findingsOf(t, entry(t, 1, status, nil)))
+	}
+}
+
 func TestChangesThatBreakARuleFail(t *testing.T) {
 	later := func(status fields) fields { return withReady(status, "lastTransitionTime", "2026-01-02T03:04:06Z") }
 	seven := withReady(ready(), "message", "The number is 7.")

@@ -20,7 +20,8 @@ var (
 		{"a time of day", regexp.MustCompile(`\b\d\d:\d\d:\d\d\b`)},
 		{"a request id", regexp.MustCompile(`(?i)request.?id|x-amz`)},
 		{"a counter", regexp.MustCompile(`(?i)\b(attempt|try|retry|failure)s?\W{0,2}\d|\b\d+ (times|attempts|tries|retries|failures)\b`)},
-		{"a duration", regexp.MustCompile(`(?i)\b\d+(\.\d+)? ?(ms|s|secs?|seconds|min|minutes|hours)\b`)},
+		// Part of a name, as that of a namespace which the API server has made up, is none.
+		{"a duration", regexp.MustCompile(`(?i)(?:^|[^-.\w])\d+(\.\d+)? ?(ms|s|secs?|seconds|min|minutes|hours)(?:[^-\w]|$)`)},
 	}
 	uuid = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 	// The uid of an object and the ARN of a key never change, so a message may contain them.
