@@ -188,7 +188,7 @@ func TestVersionsThatBreakARuleFail(t *testing.T) {
 }
 
 func TestANameThatLooksLikeADurationPasses(t *testing.T) {
-	status := readyWithMessage("The AccountBinding e2e-9992s-cxw5m is about the namespace e2e-9992s.")
+	status := withReady(ready(), "message", "The AccountBinding e2e-9992s-cxw5m is about the namespace e2e-9992s.")
 	if has(findingsOf(t, entry(t, 1, status, nil)), "message") {
 		t.Errorf("%+v", findingsOf(t, entry(t, 1, status, nil)))
 	}
