@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use futures::Stream;
 use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{Api, PartialObjectMeta, Patch, PatchParams};
+use kube::api::{Api, ListParams, PartialObjectMeta, Patch, PatchParams};
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Client, Resource, ResourceExt};
@@ -29,6 +29,16 @@ impl Kubernetes {
     ) -> impl Stream<Item = Watched<PartialObjectMeta<Namespace>>> + Send + use<> {
         let api: Api<PartialObjectMeta<Namespace>> = Api::all(self.client.clone());
         watcher(api, watcher::Config::default()).default_backoff()
+    }
+
+    /// The metadata of all namespaces, once.
+    ///
+    /// # Errors
+    /// The API server's.
+    pub async fn list_namespaces(&self) -> Result<Vec<PartialObjectMeta<Namespace>>, Error> {
+        let (api, parameters): (Api<Namespace>, _) = (Api::all(self.client.clone()), ListParams::default());
+        let listed = answered("list the namespaces", api.list_metadata(&parameters)).await?;
+        Ok(listed.items)
     }
 
     /// Writes the status of a binding by server-side apply.

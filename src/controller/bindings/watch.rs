@@ -50,7 +50,7 @@ async fn follow_bindings_until_refused(context: &Context, told: &mut Option<Stri
             Ok(Event::InitDone) if told.is_some() && is_refused(events.as_mut()).await => {}
             Ok(event) => {
                 let is_part_of_list = matches!(event, Event::Init | Event::InitApply(_));
-                bindings_changed(context, event, &mut listing);
+                bindings_changed(context, event, &mut listing).await;
                 if !is_part_of_list {
                     *told = None;
                 }
@@ -69,31 +69,61 @@ async fn is_refused<T>(events: Pin<&mut Peekable<impl Stream<Item = Result<T, wa
     matches!(tokio::time::timeout(MOMENT, events.peek()).await, Ok(Some(Err(_))))
 }
 
-fn bindings_changed(context: &Context, event: Event<AccountBinding>, listing: &mut Vec<Arc<AccountBinding>>) {
+async fn bindings_changed(
+    context: &Context,
+    event: Event<AccountBinding>,
+    listing: &mut Vec<Arc<AccountBinding>>,
+) {
     match event {
         Event::Init => listing.clear(),
         Event::InitApply(binding) => listing.push(Arc::new(binding)),
         Event::InitDone => change(context, any, |bindings| bindings.listed(listing.drain(..))),
         Event::Apply(binding) => {
-            let is_same = |known: &AccountBinding| known.uid() == binding.uid() && known.spec == binding.spec;
-            let mut bindings = context.tenancy.bindings.write();
-            if bindings.get(&binding.name_any()).is_some_and(|known| is_same(&known.object)) {
-                // Its status: nobody's identity depends on that.
-                return bindings.put(Arc::new(binding));
-            }
-            drop(bindings);
             let binding = Arc::new(binding);
-            change(
-                context,
-                |bindings| bindings.touched_by(&binding),
-                |bindings| bindings.put(binding.clone()),
-            );
+            if is_known(context, &binding) {
+                // Its status: nobody's identity depends on that.
+                return context.tenancy.bindings.write().put(binding);
+            }
+            let labels = first_labels(context, &binding).await;
+            let touched = |bindings: &Bindings| bindings.touched_by(&binding);
+            change(context, touched, |bindings| {
+                if let Some(labels) = labels {
+                    bindings.labels_listed(labels.into_iter());
+                }
+                bindings.put(Arc::clone(&binding));
+            });
         }
         Event::Delete(binding) => {
             let touched = |bindings: &Bindings| bindings.touched_by(&binding);
             change(context, touched, |bindings| bindings.remove(&binding.name_any()));
         }
     }
+}
+
+/// Whether nothing but its status may be new.
+fn is_known(context: &Context, binding: &AccountBinding) -> bool {
+    let bindings = context.tenancy.bindings.read();
+    let known = bindings.get(&binding.name_any());
+    known.is_some_and(|known| known.object.uid() == binding.uid() && known.object.spec == binding.spec)
+}
+
+/// The labels of all namespaces, where this binding is the first that selects by them. With the binding alone nobody could tell
+/// which namespaces it is about: every object of the cluster would be refused for the moment until they are listed.
+async fn first_labels(context: &Context, binding: &AccountBinding) -> Option<Vec<(String, Labels)>> {
+    let is_first = {
+        let bindings = context.tenancy.bindings.read();
+        binding.spec.namespace_selector.is_some() && bindings.missing().is_none() && !bindings.have_selector()
+    };
+    if !is_first {
+        return None;
+    }
+    // What is wrong, the watch tells.
+    let namespaces = context.kubernetes.list_namespaces().await.ok()?;
+    Some(namespaces.into_iter().map(labels_of).collect())
+}
+
+fn labels_of(namespace: PartialObjectMeta<Namespace>) -> (String, Labels) {
+    (namespace.name_any(), namespace.metadata.labels.unwrap_or_default())
 }
 
 /// What becomes of a watch that failed.
@@ -173,15 +203,12 @@ fn namespaces_changed(
     event: Event<PartialObjectMeta<Namespace>>,
     listing: &mut Vec<(String, Labels)>,
 ) {
-    let labels = |namespace: PartialObjectMeta<Namespace>| {
-        (namespace.name_any(), namespace.metadata.labels.unwrap_or_default())
-    };
     match event {
         Event::Init => listing.clear(),
-        Event::InitApply(namespace) => listing.push(labels(namespace)),
+        Event::InitApply(namespace) => listing.push(labels_of(namespace)),
         Event::InitDone => change(context, any, |bindings| bindings.labels_listed(listing.drain(..))),
         Event::Apply(namespace) => {
-            let (name, labels) = labels(namespace);
+            let (name, labels) = labels_of(namespace);
             // Something else of it, such as an annotation.
             if context.tenancy.bindings.read().has_labels(&name, &labels) {
                 return;
