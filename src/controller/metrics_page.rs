@@ -48,8 +48,7 @@ fn account_binding_samples(context: &Context) -> Vec<AccountBindingSample> {
             reason: row.map_or("", |row| row.reason),
         }
     };
-    let watched = context.kubernetes.cache.watches.namespaces();
-    let watched: Vec<&str> = watched.iter().filter_map(|(_, namespace)| namespace.as_deref()).collect();
+    let watched = context.kubernetes.cache.watches.names();
     let bindings = context.tenancy.bindings.read();
     // Those of other namespaces are reported by other operators.
     let is_reported = |binding: &&Binding| {

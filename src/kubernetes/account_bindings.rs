@@ -27,8 +27,7 @@ impl Kubernetes {
     pub fn watch_namespaces(
         &self,
     ) -> impl Stream<Item = Watched<PartialObjectMeta<Namespace>>> + Send + use<> {
-        let api: Api<PartialObjectMeta<Namespace>> = Api::all(self.client.clone());
-        watcher(api, watcher::Config::default()).default_backoff()
+        watcher(self.namespaces(), watcher::Config::default()).default_backoff()
     }
 
     /// The metadata of all namespaces, once.
@@ -36,8 +35,8 @@ impl Kubernetes {
     /// # Errors
     /// The API server's.
     pub async fn list_namespaces(&self) -> Result<Vec<PartialObjectMeta<Namespace>>, Error> {
-        let (api, parameters): (Api<Namespace>, _) = (Api::all(self.client.clone()), ListParams::default());
-        let listed = answered("list the namespaces", api.list_metadata(&parameters)).await?;
+        let (api, parameters) = (self.namespaces(), ListParams::default());
+        let listed = answered("list the namespaces", api.list(&parameters)).await?;
         Ok(listed.items)
     }
 
@@ -62,6 +61,11 @@ impl Kubernetes {
         let mut written = answered("write the status of an AccountBinding", written).await?;
         trim(&mut written);
         Ok(Arc::new(written))
+    }
+
+    /// Their metadata: the API server is asked for nothing else.
+    fn namespaces(&self) -> Api<PartialObjectMeta<Namespace>> {
+        Api::all(self.client.clone())
     }
 
     fn account_bindings(&self) -> Api<AccountBinding> {

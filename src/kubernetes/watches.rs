@@ -123,6 +123,12 @@ impl Watches {
         self.states().iter().map(|state| state.namespace.clone()).enumerate().collect()
     }
 
+    /// The names of the namespaces to watch; empty for all.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.states().iter().filter_map(|state| state.namespace.clone()).collect()
+    }
+
     /// The watch makes progress: something came, or an attempt ended in time, if only with an error.
     pub fn heard(&self, number: WatchNumber, now: Instant) {
         self.change(number, |state| state.heard = Some(now));

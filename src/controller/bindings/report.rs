@@ -96,13 +96,12 @@ async fn round(context: &Context, before: Rounds) -> Rounds {
 
 /// An operator that watches some namespaces only leaves bindings of other ones to other operators.
 fn subjects(context: &Context) -> Vec<Subject> {
-    let watched = context.kubernetes.cache.watches.namespaces();
-    let watched: Vec<&str> = watched.iter().filter_map(|(_, namespace)| namespace.as_deref()).collect();
+    let watched = context.kubernetes.cache.watches.names();
     let bindings = context.tenancy.bindings.read();
     let subject = |binding: &Binding| {
         let mut namespaces = bindings.namespaces_of(binding);
         if !watched.is_empty() {
-            namespaces.retain(|namespace| watched.contains(&namespace.as_str()));
+            namespaces.retain(|namespace| watched.contains(namespace));
             if namespaces.is_empty() {
                 return None;
             }

@@ -72,11 +72,14 @@ impl<'a> Counter<'a> {
     async fn run(mut self) {
         loop {
             self.look().await;
-            self.start();
             let rest = if self.objects.is_empty() { IDLE_TICK } else { TICK };
-            tokio::select! {
-                () = self.one_ended() => {}
-                () = tokio::time::sleep(rest) => {}
+            let next_look = tokio::time::Instant::now() + rest;
+            while tokio::time::Instant::now() < next_look {
+                self.start();
+                tokio::select! {
+                    () = self.one_ended() => {}
+                    () = tokio::time::sleep_until(next_look) => {}
+                }
             }
         }
     }
