@@ -36,7 +36,8 @@ struct Subject {
     namespaces: Vec<String>,
 }
 
-/// What is remembered from one round to the next.
+/// What is remembered from one round to the next, by the uid of the binding: another one may get its name, as where somebody
+/// replaces a role.
 #[derive(Default)]
 struct Rounds {
     /// Bindings whose role could not be assumed, or whose namespaces were not known, and for how many looks in a row.
@@ -79,13 +80,13 @@ async fn round(context: &Context, before: Rounds) -> Rounds {
     }));
     let looked: Vec<Looked> = looks.buffer_unordered(AT_ONCE).collect().await;
     let mut rounds = Rounds::default();
-    for Looked { name, failures, told, namespaces } in looked {
+    for Looked { uid, failures, told, namespaces } in looked {
         if let Some(told) = told {
-            rounds.told.insert(name.clone(), told);
+            rounds.told.insert(uid.clone(), told);
         }
         if failures > 0 {
-            rounds.failing.insert(name, failures);
-        } else if before.failing.contains_key(&name) {
+            rounds.failing.insert(uid, failures);
+        } else if before.failing.contains_key(&uid) {
             // They were refused while the role could not be assumed.
             let bound: HashSet<String> = namespaces.into_iter().collect();
             queue_objects(context, &objects, |namespace| bound.contains(namespace));
@@ -126,7 +127,7 @@ fn subjects(context: &Context) -> Vec<Subject> {
 
 /// What came of a look at a binding.
 struct Looked {
-    name: String,
+    uid: String,
     /// Looks in a row that failed, with this one.
     failures: u32,
     told: Option<&'static str>,
@@ -136,7 +137,7 @@ struct Looked {
 /// Looks at one binding, and writes its status if it differs.
 async fn look(context: &Context, subject: Subject, sequence_stores: usize, before: &Rounds) -> Looked {
     let Subject { object, bound, conflicts, unknown, namespaces } = subject;
-    let name = object.metadata.name.clone().unwrap_or_default();
+    let uid = object.uid().unwrap_or_default();
     let role = match bound {
         Ok((bound, namespace)) => {
             match context.tenancy.sessions.assume(&session_key(&bound, &namespace)).await {
@@ -147,7 +148,7 @@ async fn look(context: &Context, subject: Subject, sequence_stores: usize, befor
         Err(why) => RoleState::Invalid(why),
     };
     let is_well = matches!(role, RoleState::Assumed { .. }) && unknown.is_none();
-    let failures = if is_well { 0 } else { before.failing.get(&name).map_or(1, |failed| failed + 1) };
+    let failures = if is_well { 0 } else { before.failing.get(&uid).map_or(1, |failed| failed + 1) };
     let status = next_of_binding(&BindingInput {
         binding: &object,
         role: &role,
@@ -158,7 +159,7 @@ async fn look(context: &Context, subject: Subject, sequence_stores: usize, befor
         sequence_stores,
         now: Timestamp::now(),
     });
-    let mut told = before.told.get(&name).copied();
+    let mut told = before.told.get(&uid).copied();
     if object.status.clone().unwrap_or_default() != status && context.leadership.is_leading() {
         match context.kubernetes.patch_account_binding_status(&object, &status).await {
             Ok(written) => {
@@ -171,10 +172,10 @@ async fn look(context: &Context, subject: Subject, sequence_stores: usize, befor
             }
             // It is gone, or another one has its name: the watch shows that.
             Err(error) if error.is_not_found() || error.is_conflict() => {}
-            Err(error) => tracing::warn!(binding = name, "{error}"),
+            Err(error) => tracing::warn!(binding = object.name_any(), "{error}"),
         }
     }
-    Looked { name, failures, told, namespaces }
+    Looked { uid, failures, told, namespaces }
 }
 
 /// Until the watch shows what was written, the next look must not start from the status before.
