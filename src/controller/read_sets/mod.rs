@@ -25,10 +25,8 @@ use crate::status::store_to_count;
 use count::{count, prepared};
 use schedule::{Ended, Lane, Moment, Schedule};
 
-/// Between two looks at which objects ask for a count. Only those that have changed are read.
+/// Between two looks at which objects ask for a count: the cache has an index of these, and only those that have changed are read.
 const TICK: Duration = Duration::from_secs(1);
-/// The same while no object asks: a look goes over all objects.
-const IDLE_TICK: Duration = Duration::from_secs(5);
 /// In one region of one account. Each waits for AWS or its turn most of the time.
 const MOST_AT_ONCE: usize = 16;
 /// For so long it is known when a namespace had its last turn.
@@ -72,8 +70,7 @@ impl<'a> Counter<'a> {
     async fn run(mut self) {
         loop {
             self.look().await;
-            let rest = if self.objects.is_empty() { IDLE_TICK } else { TICK };
-            let next_look = tokio::time::Instant::now() + rest;
+            let next_look = tokio::time::Instant::now() + TICK;
             while tokio::time::Instant::now() < next_look {
                 self.start();
                 tokio::select! {
